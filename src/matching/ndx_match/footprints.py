@@ -1,0 +1,92 @@
+"""Geometry of sparse footprints: pure functions on arrays, no I/O."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse
+
+
+def pixel_coordinates(
+    footprints: scipy.sparse.csr_array, n_cols: int
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Every pixel of every footprint.
+
+    Parameters
+    ----------
+    footprints : csr_array, shape (n_rois, n_rows * n_cols)
+        One ROI a row, pixels in row-major order.
+    n_cols : int
+        Width of the image in pixels.
+
+    Returns
+    -------
+    roi_row, pixel_row, pixel_col : ndarray of int, shape (n_pixels,)
+        In the order of the sparse array's data.
+    """
+    roi_row = np.repeat(np.arange(footprints.shape[0]), np.diff(footprints.indptr))
+    pixel_row, pixel_col = np.divmod(footprints.indices.astype(np.intp), n_cols)
+    return roi_row, pixel_row, pixel_col
+
+
+def centroids(footprints: scipy.sparse.csr_array, n_cols: int) -> npt.NDArray[np.float64]:
+    """Mean position of the pixels of each footprint, weights ignored.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_rois, 2)
+        (x, y) in pixels; NaN for an empty footprint.
+    """
+    roi_row, pixel_row, pixel_col = pixel_coordinates(footprints, n_cols)
+    n_rois = footprints.shape[0]
+    areas = np.bincount(roi_row, minlength=n_rois).astype(float)
+    areas[areas == 0] = np.nan
+    sums = [np.bincount(roi_row, weights=values, minlength=n_rois) for values in (pixel_col, pixel_row)]
+    return np.column_stack(sums) / areas[:, None]
+
+
+def transform_points(matrix: npt.NDArray[np.float64], points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Apply a 3 x 3 homogeneous matrix to points.
+
+    Parameters
+    ----------
+    matrix : ndarray, shape (3, 3)
+    points : ndarray, shape (n, 2)
+        (x, y).
+
+    Returns
+    -------
+    ndarray of float64, shape (n, 2)
+        (x, y).
+    """
+    mapped = points @ matrix[:, :2].T + matrix[:, 2]
+    return mapped[:, :2] / mapped[:, 2:]
+
+
+def pairwise_iou(
+    fixed: scipy.sparse.csr_array, moving: scipy.sparse.csr_array
+) -> scipy.sparse.csr_array:
+    """Intersection over union of the pixel sets of every pair of footprints that overlap.
+
+    Parameters
+    ----------
+    fixed, moving : csr_array, shape (n_fixed, n_pixels) and (n_moving, n_pixels)
+        A pixel belongs to a footprint where it is stored; weights are ignored.
+
+    Returns
+    -------
+    csr_array of float64, shape (n_fixed, n_moving)
+        Only the pairs that share a pixel are stored.
+    """
+    fixed, moving = _as_pixel_sets(fixed), _as_pixel_sets(moving)
+    intersection = (fixed @ moving.T).tocoo()
+    fixed_area, moving_area = np.diff(fixed.indptr), np.diff(moving.indptr)
+    row, col = intersection.coords
+    union = fixed_area[row] + moving_area[col] - intersection.data
+    return scipy.sparse.csr_array((intersection.data / union, (row, col)), shape=intersection.shape)
+
+
+def _as_pixel_sets(footprints: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
+    return scipy.sparse.csr_array(
+        (np.ones(footprints.nnz), footprints.indices, footprints.indptr), shape=footprints.shape
+    )

@@ -1,0 +1,1 @@
+"""The matching methods: sessions in, a match result out, no I/O."""

@@ -1,0 +1,122 @@
+"""From pairwise matches to groups over all sessions: greedy merging, then pruning of conflicts."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+import networkx as nx
+import numpy as np
+import numpy.typing as npt
+
+ABSENT = -1
+UNSUPPORTED_COST = 1000.0  #: of a pair of sessions in which a group has no candidate pair
+
+Row = list[int]
+#: (first session, its roi_row, second session, its roi_row) of a candidate pair -> cost
+PairCosts = Mapping[tuple[int, int, int, int], float]
+
+
+def group_matches(
+    matches: npt.NDArray[np.int32], costs: PairCosts, pruning_method: str
+) -> npt.NDArray[np.int32]:
+    """Groups of ROIs of which each is in at most one.
+
+    Parameters
+    ----------
+    matches : ndarray of int32, shape (n_matches, n_sessions)
+        One pairwise match a row, in the order of the session pairs: two `roi_row`s, -1 elsewhere.
+    costs : mapping
+        Cost of every candidate pair, matched or rejected.
+    pruning_method : str
+        `keepmin` or `popmax`.
+
+    Returns
+    -------
+    ndarray of int32, shape (n_groups, n_sessions)
+        `roi_row`, -1 absent.
+    """
+    rows = merge([list(map(int, match)) for match in matches])
+    kept = prune(rows, [group_cost(row, costs) for row in rows], pruning_method)
+    return np.array([rows[k] for k in kept], np.int32).reshape(-1, matches.shape[1])
+
+
+def merge(matches: list[Row]) -> list[Row]:
+    """Merge rows that share an ROI and contradict each other nowhere, in two passes.
+
+    In the first pass each row is copied into the first listed row that accepts it, else it is listed itself. In the
+    second pass (only if the first merged anything) every listed row but the first is copied likewise, and stays
+    listed: what it duplicates is settled by :func:`prune`.
+    """
+    listed: list[Row] = []
+    listed_by_roi: dict[tuple[int, int], list[int]] = defaultdict(list)
+
+    def first_that_accepts(row: Row) -> int | None:
+        sharing = {k for roi in enumerate(row) if roi[1] != ABSENT for k in listed_by_roi[roi]}
+        return next((k for k in sorted(sharing) if _agree(listed[k], row)), None)
+
+    def copy_into(k: int, row: Row) -> None:
+        for session, roi_row in enumerate(row):
+            if roi_row != ABSENT and listed[k][session] == ABSENT:
+                listed[k][session] = roi_row
+                listed_by_roi[session, roi_row].append(k)
+
+    for match in matches:
+        target = first_that_accepts(match)
+        if target is None:
+            target = len(listed)
+            listed.append([ABSENT] * len(match))
+        copy_into(target, match)
+    if len(listed) < len(matches):
+        for row in listed[1:]:
+            target = first_that_accepts(row)
+            if target is not None:
+                copy_into(target, row)
+    return listed
+
+
+def group_cost(row: Row, costs: PairCosts) -> float:
+    """Sum of the candidates' costs over all pairs of sessions, absent ones at :data:`UNSUPPORTED_COST`."""
+    total = 0.0
+    for first in range(len(row)):
+        for second in range(first + 1, len(row)):
+            total += costs.get((first, row[first], second, row[second]), UNSUPPORTED_COST)
+    return total
+
+
+def prune(rows: list[Row], row_costs: list[float], method: str) -> list[int]:
+    """Positions of the rows that stay when no ROI may be in two of them.
+
+    `keepmin` keeps the row of lowest cost of each connected component of conflicts and drops its neighbours;
+    `popmax` drops the row of highest cost; both repeat on what is left.
+    """
+    graph = nx.Graph()
+    graph.add_nodes_from(range(len(rows)))
+    rows_by_roi: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for k, row in enumerate(rows):
+        for roi in enumerate(row):
+            if roi[1] != ABSENT:
+                rows_by_roi[roi].append(k)
+    for sharing in rows_by_roi.values():
+        graph.add_edges_from((a, b) for position, a in enumerate(sharing) for b in sharing[position + 1 :])
+
+    kept: list[int] = []
+    pending = [sorted(component) for component in nx.connected_components(graph)]
+    while pending:
+        component = pending.pop()
+        if len(component) == 1:
+            kept += component
+            continue
+        if method == "keepmin":
+            best = min(component, key=lambda k: row_costs[k])
+            kept.append(best)
+            dropped = {best, *graph.neighbors(best)}
+        else:
+            dropped = {max(component, key=lambda k: row_costs[k])}
+        left = graph.subgraph([k for k in component if k not in dropped])
+        pending += [sorted(part) for part in nx.connected_components(left)]
+    return sorted(kept)
+
+
+def _agree(first: Row, second: Row) -> bool:
+    return all(ABSENT in (a, b) or a == b for a, b in zip(first, second, strict=True))

@@ -1,0 +1,209 @@
+"""The stages of the nway pipeline, from sessions to a match result."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from itertools import combinations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import skimage
+
+from ... import __version__
+from ...errors import MethodError
+from ...footprints import transform_points
+from ...model import MatchResult, Progress, Registration, RoiPairs, Session
+from ..presence import presence_codes
+from . import registration as candidates
+from .groups import group_matches
+from .matching import CandidatePairs, SessionMasks, match_pair
+from .parameters import NwayParameters
+
+NAME = "nway"
+MATCHED = "matched"
+ALIGNED_ALREADY = 1.0
+"""Pixels: identity is right where the best estimated alignment moves no corner of the image farther than this."""
+
+
+def match(
+    sessions: Sequence[Session],
+    parameters: NwayParameters | None = None,
+    progress: Progress | None = None,
+    workers: int = 2,
+) -> MatchResult:
+    """Match the cells of several sessions with the nway pipeline.
+
+    Parameters
+    ----------
+    sessions : sequence of Session
+        Two or more, in the order that decides which is fixed and which is moving.
+    parameters : NwayParameters, optional
+    progress : callable, optional
+        Called as `progress(stage, done, total)`.
+    workers : int
+        Pairs registered at the same time; the result does not depend on it.
+
+    Returns
+    -------
+    MatchResult
+        A pair that could not be registered gives no matches and is reported, unless `parameters.strict`.
+
+    Raises
+    ------
+    MethodError
+        Fewer than two sessions, or, with `parameters.strict`, a pair that could not be registered.
+
+    References
+    ----------
+    Garrett et al. 2023, 10.1101/2023.02.14.528085, p. 31.
+    """
+    parameters = parameters or NwayParameters()
+    registrations = register_all(sessions, parameters, progress, workers)
+    return match_registered(sessions, registrations, parameters, progress)
+
+
+def register_all(
+    sessions: Sequence[Session],
+    parameters: NwayParameters,
+    progress: Progress | None = None,
+    workers: int = 2,
+) -> tuple[Registration, ...]:
+    """Register every pair of sessions, in the order (0, 1), (0, 2), ..., (1, 2), ..."""
+    if len(sessions) < 2:
+        raise MethodError("Matching needs at least two sessions.")
+    images = [candidates.to_8_bit(session.image) for session in sessions]
+    pairs = list(combinations(range(len(sessions)), 2))
+    found = []
+    with ThreadPoolExecutor(max_workers=workers) as pool:
+        futures = [pool.submit(candidates.register, images[i], images[j], parameters) for i, j in pairs]
+        for done, ((i, j), future) in enumerate(zip(pairs, futures, strict=True)):
+            if progress:
+                progress("registering", done, len(pairs))
+            found.append(_choose(i, j, future.result(), images[i].shape, parameters.strict))
+    if progress:
+        progress("registering", len(pairs), len(pairs))
+    failed = [registration for registration in found if not registration.registered]
+    if failed and parameters.strict:
+        first = failed[0]
+        raise MethodError(
+            f"Not all pairwise registrations succeeded: {sessions[first.fixed].name} and "
+            f"{sessions[first.moving].name} ({first.reason}); leave out --strict to go on without that pair."
+        )
+    return tuple(found)
+
+
+def match_registered(
+    sessions: Sequence[Session],
+    registrations: Sequence[Registration],
+    parameters: NwayParameters | None = None,
+    progress: Progress | None = None,
+) -> MatchResult:
+    """Everything after registration: cost, assignment and groups, with the given registrations."""
+    parameters = parameters or NwayParameters()
+    masks = [SessionMasks.of(session.footprints, session.roi_ids, session.shape) for session in sessions]
+    parts: list[RoiPairs] = []
+    for done, registration in enumerate(registrations):
+        if progress:
+            progress("matching", done, len(registrations))
+        if registration.registered:
+            pairs = match_pair(
+                masks[registration.fixed], masks[registration.moving], registration.matrix, parameters
+            )
+            parts.append(_as_roi_pairs(registration, pairs))
+    if progress:
+        progress("matching", len(registrations), len(registrations))
+    roi_pairs = RoiPairs.concatenate(parts)
+    cells = _cells(roi_pairs, [session.n_rois for session in sessions], parameters)
+    status = _session_status(len(sessions), registrations)
+    return MatchResult(
+        method=NAME,
+        method_version=__version__,
+        parameters=asdict(parameters),
+        software={"opencv": cv2.__version__, "scikit-image": skimage.__version__},
+        cells=cells,
+        presence=presence_codes(cells, sessions, registrations, status),
+        roi_pairs=roi_pairs,
+        registrations=tuple(registrations),
+        session_status=status,
+        warnings=tuple(_warnings(sessions, registrations)),
+    )
+
+
+def _choose(
+    fixed: int, moving: int, found: list[candidates.Candidate], shape: tuple[int, ...], strict: bool
+) -> Registration:
+    best = found[0]
+    registered, reason = True, ""
+    if best.steps == candidates.IDENTITY:
+        registered, reason = False, "no estimated alignment is better than none at all"
+        if len(found) > 1 and not strict:
+            n_rows, n_cols = shape
+            corners = np.array([[x, y] for x in (0.0, n_cols - 1.0) for y in (0.0, n_rows - 1.0)])
+            shift = np.linalg.norm(transform_points(found[1].matrix, corners) - corners, axis=1).max()
+            if shift <= ALIGNED_ALREADY:
+                registered, reason = True, "the images are aligned already"
+    return Registration(fixed, moving, best.matrix, ", ".join(best.steps), registered, reason, best.ssim)
+
+
+def _as_roi_pairs(registration: Registration, pairs: CandidatePairs) -> RoiPairs:
+    n = len(pairs.cost)
+    return RoiPairs(
+        fixed_session=np.full(n, registration.fixed, np.int32),
+        moving_session=np.full(n, registration.moving, np.int32),
+        fixed_row=pairs.fixed_row,
+        moving_row=pairs.moving_row,
+        centroid_distance=pairs.distance,
+        iou=pairs.iou,
+        accepted=pairs.accepted,
+        cost=pairs.cost,
+    )
+
+
+def _cells(pairs: RoiPairs, roi_counts: Sequence[int], parameters: NwayParameters) -> npt.NDArray[np.int32]:
+    accepted = pairs.take(pairs.accepted)
+    matches = np.full((len(accepted), len(roi_counts)), -1, np.int32)
+    each = np.arange(len(accepted))
+    matches[each, accepted.fixed_session] = accepted.fixed_row
+    matches[each, accepted.moving_session] = accepted.moving_row
+    keys = zip(
+        pairs.fixed_session.tolist(),
+        pairs.fixed_row.tolist(),
+        pairs.moving_session.tolist(),
+        pairs.moving_row.tolist(),
+        strict=True,
+    )
+    costs = dict(zip(keys, pairs.cost.tolist() if pairs.cost is not None else [], strict=True))
+    groups = group_matches(matches, costs, parameters.pruning_method)
+    alone = []
+    for session, n_rois in enumerate(roi_counts):
+        missing = np.setdiff1d(np.arange(n_rois), groups[:, session])
+        rows = np.full((len(missing), len(roi_counts)), -1, np.int32)
+        rows[:, session] = missing
+        alone.append(rows)
+    return np.concatenate([groups, *alone]).astype(np.int32)
+
+
+def _session_status(n_sessions: int, registrations: Sequence[Registration]) -> tuple[str, ...]:
+    registered = {k for r in registrations if r.registered for k in (r.fixed, r.moving)}
+    return tuple(
+        MATCHED if k in registered else "set aside: it could not be registered with any other session"
+        for k in range(n_sessions)
+    )
+
+
+def _warnings(sessions: Sequence[Session], registrations: Sequence[Registration]) -> list[str]:
+    return [
+        f"{sessions[r.fixed].name} and {sessions[r.moving].name} could not be registered ({r.reason}); "
+        "the pair gives no matches."
+        for r in registrations
+        if not r.registered
+    ]
+
+
+
+
+
+

@@ -1,0 +1,175 @@
+"""Registration of two projection images: several chains of steps, the one of highest SSIM wins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from skimage.metrics import structural_similarity
+
+from .parameters import NwayParameters
+
+Image8 = npt.NDArray[np.uint8]
+Matrix = npt.NDArray[np.float64]
+
+IDENTITY = ("Identity",)
+CHAINS: tuple[tuple[str, ...], ...] = (
+    IDENTITY,
+    ("Crop", "ECC"),
+    ("Crop", "CLAHE", "ECC"),
+    ("Crop", "CLAHE", "PhaseCorrelate"),
+    ("Crop", "CLAHE", "PhaseCorrelate", "ECC"),
+)
+ORIGINAL_CHAIN = ("CLAHE", "ECC")
+SSIM_SIGMA = 20.0
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One chain's alignment: its steps, its matrix (fixed (x, y, 1) to moving) and its score."""
+
+    steps: tuple[str, ...]
+    matrix: Matrix
+    ssim: float
+
+
+class StepFailedError(Exception):
+    """A step of a chain has no answer for these images; the chain is dropped."""
+
+
+def to_8_bit(image: npt.NDArray[np.float32]) -> Image8:
+    """Scale an image from its minimum to its maximum onto 0 to 255 and truncate.
+
+    Truncating, not rounding, is part of the published preparation: it can change which chain wins.
+    """
+    shifted = image.astype(np.float32) - np.float32(image.min())
+    largest = shifted.max()
+    if largest == 0:
+        return np.zeros(image.shape, np.uint8)
+    return (shifted / largest * 255).astype(np.uint8)
+
+
+def equalise(image: Image8, parameters: NwayParameters) -> Image8:
+    """Contrast-limited adaptive histogram equalisation (CLAHE), or the image itself where it is off."""
+    if parameters.clahe_grid == -1:
+        return image
+    grid = (parameters.clahe_grid, parameters.clahe_grid)
+    return np.asarray(cv2.createCLAHE(clipLimit=parameters.clahe_clip, tileGridSize=grid).apply(image))
+
+
+def register(fixed: Image8, moving: Image8, parameters: NwayParameters) -> list[Candidate]:
+    """All candidates that have an answer, best SSIM first.
+
+    Parameters
+    ----------
+    fixed, moving : ndarray of uint8, shape (n_rows, n_cols)
+        As made by :func:`to_8_bit`; they may differ in size.
+    parameters : NwayParameters
+
+    Returns
+    -------
+    list of Candidate
+        Never empty: identity always has an answer.
+
+    References
+    ----------
+    Garrett et al. 2023, 10.1101/2023.02.14.528085; ECC: Evangelidis and Psarakis 2008, 10.1109/TPAMI.2008.113.
+    """
+    chains = (*CHAINS, ORIGINAL_CHAIN) if parameters.include_original else CHAINS
+    fixed_equalised, moving_equalised = equalise(fixed, parameters), equalise(moving, parameters)
+    estimated = []
+    for steps in chains:
+        try:
+            estimated.append((steps, _run_chain(steps, fixed, moving, parameters)))
+        except StepFailedError:
+            continue
+    candidates = [
+        Candidate(steps, matrix, _score(fixed_equalised, moving_equalised, matrix, parameters.motion_type))
+        for steps, matrix in estimated
+    ]
+    return sorted(candidates, key=lambda candidate: -candidate.ssim)  # stable: the earlier chain wins a tie
+
+
+def warp(image: npt.NDArray, matrix: Matrix, shape: tuple[int, int], perspective: bool = False) -> npt.NDArray:
+    """The moving image as the fixed one sees it: bilinear, zero outside.
+
+    Parameters
+    ----------
+    image : ndarray, shape (n_rows, n_cols)
+    matrix : ndarray, shape (3, 3)
+        Fixed (x, y, 1) to moving.
+    shape : tuple of int
+        (n_rows, n_cols) of the result.
+    perspective : bool
+        Use all of the matrix, not just its affine part.
+    """
+    flags, size = cv2.INTER_LINEAR + cv2.WARP_INVERSE_MAP, (shape[1], shape[0])
+    if perspective:
+        return np.asarray(cv2.warpPerspective(image, matrix, size, flags=flags))
+    return np.asarray(cv2.warpAffine(image, matrix[:2], size, flags=flags))
+
+
+def _run_chain(steps: tuple[str, ...], fixed: Image8, moving: Image8, parameters: NwayParameters) -> Matrix:
+    total = np.eye(3)
+    for step in steps:
+        if step == "Crop":
+            # The crop's offset is not undone in the matrix: so does the published pipeline.
+            fixed, moving = (_crop(image, parameters.edge_buffer) for image in (fixed, moving))
+        elif step == "CLAHE":
+            fixed, moving = equalise(fixed, parameters), equalise(moving, parameters)
+        elif step == "PhaseCorrelate":
+            matrix = _phase_correlate(fixed, moving)
+            moving = warp(moving, matrix, fixed.shape)
+            total = matrix @ total
+        elif step == "ECC":
+            total = _ecc(fixed, moving, parameters) @ total
+    return total
+
+
+def _crop(image: Image8, edge: int) -> Image8:
+    if 2 * edge >= min(image.shape):
+        raise StepFailedError
+    return image[edge : image.shape[0] - edge, edge : image.shape[1] - edge]
+
+
+def _phase_correlate(fixed: Image8, moving: Image8) -> Matrix:
+    shape = tuple(np.maximum(fixed.shape, moving.shape))
+    padded = [
+        np.pad(image, [(0, whole - part) for whole, part in zip(shape, image.shape, strict=True)])
+        for image in (fixed, moving)
+    ]
+    (shift_x, shift_y), _ = cv2.phaseCorrelate(*(image.astype(np.float32) for image in padded))
+    return np.array([[1.0, 0.0, shift_x], [0.0, 1.0, shift_y], [0.0, 0.0, 1.0]])
+
+
+def _ecc(fixed: Image8, moving: Image8, parameters: NwayParameters) -> Matrix:
+    n_rows = 3 if parameters.motion_type == "MOTION_HOMOGRAPHY" else 2
+    criteria = (
+        cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT,
+        parameters.registration_iterations,
+        parameters.registration_precision,
+    )
+    try:
+        _, found = cv2.findTransformECC(
+            fixed,
+            moving,
+            np.eye(n_rows, 3, dtype=np.float32),
+            getattr(cv2, parameters.motion_type),
+            criteria,
+            None,
+            parameters.gauss_filt_size,
+        )
+    except cv2.error as error:
+        raise StepFailedError from error
+    matrix = np.eye(3)
+    matrix[:n_rows] = found
+    if not np.isfinite(matrix).all() or np.linalg.det(matrix) == 0:
+        raise StepFailedError
+    return matrix
+
+
+def _score(fixed: Image8, moving: Image8, matrix: Matrix, motion_type: str) -> float:
+    registered = warp(moving, matrix, fixed.shape, perspective=motion_type == "MOTION_HOMOGRAPHY")
+    return float(structural_similarity(fixed, registered, gaussian_weights=True, sigma=SSIM_SIGMA))

@@ -1,0 +1,78 @@
+"""Why a cell has no ROI in a session, from registrations and fields of view."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from ..footprints import centroids, transform_points
+from ..model import Presence, Registration, Session
+
+
+def presence_codes(
+    cells: npt.NDArray[np.int32],
+    sessions: Sequence[Session],
+    registrations: Sequence[Registration],
+    session_status: Sequence[str],
+) -> npt.NDArray[np.uint8]:
+    """Code of :class:`~ndx_match.model.Presence` for each cell and session.
+
+    An absent cell is *outside the field* where every one of its ROIs that can be carried into the session lands
+    outside the image; *session not registered* where none can be carried there; else *not detected*.
+
+    Parameters
+    ----------
+    cells : ndarray of int32, shape (n_cells, n_sessions)
+        `roi_row`, -1 absent.
+    sessions : sequence of Session
+    registrations : sequence of Registration
+        Those not `registered` are ignored.
+    session_status : sequence of str
+        `matched`, or why a session was set aside.
+
+    Returns
+    -------
+    ndarray of uint8, shape (n_cells, n_sessions)
+    """
+    present = cells >= 0
+    carried = np.zeros(cells.shape, bool)
+    inside = np.zeros(cells.shape, bool)
+    positions = [centroids(session.footprints, session.shape[1]) for session in sessions]
+
+    def carry(source: int, target: int, matrix: npt.NDArray[np.float64]) -> None:
+        wanted = np.flatnonzero(present[:, source] & ~present[:, target])
+        points = transform_points(matrix, positions[source][cells[wanted, source]])
+        known = np.isfinite(points).all(axis=1)  # an ROI with an empty mask has no place to carry
+        n_rows, n_cols = sessions[target].shape
+        x, y = points.T
+        in_field = (x >= -0.5) & (x < n_cols - 0.5) & (y >= -0.5) & (y < n_rows - 0.5)
+        carried[wanted[known], target] = True
+        inside[wanted[known & in_field], target] = True
+
+    for registration in registrations:
+        fixed, moving = registration.fixed, registration.moving
+        if registration.registered and session_status[fixed] == session_status[moving] == "matched":
+            carry(fixed, moving, registration.matrix)
+            carry(moving, fixed, np.linalg.inv(registration.matrix))
+
+    codes = np.full(cells.shape, Presence.NOT_DETECTED, np.uint8)
+    codes[carried & ~inside] = Presence.OUTSIDE_FIELD
+    unregistered = ~_registered_pairs(len(sessions), registrations, session_status)
+    members = present.astype(int)
+    reachable = members @ (~unregistered).astype(int) > 0
+    codes[~reachable] = Presence.NOT_REGISTERED
+    codes[present] = Presence.PRESENT
+    return codes
+
+
+def _registered_pairs(
+    n_sessions: int, registrations: Sequence[Registration], session_status: Sequence[str]
+) -> npt.NDArray[np.bool_]:
+    together = np.zeros((n_sessions, n_sessions), bool)
+    for registration in registrations:
+        fixed, moving = registration.fixed, registration.moving
+        if registration.registered and session_status[fixed] == session_status[moving] == "matched":
+            together[fixed, moving] = together[moving, fixed] = True
+    return together
