@@ -1,0 +1,162 @@
+"""Choose the ROI table and the projection image of a session, or say what there is to choose from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from ..errors import AmbiguousInputError, InputError
+from .candidates import FileContents, ImageCandidate, TableCandidate
+
+#: Names of images of the mean over time, most trusted first; then of other projections.
+IMAGE_NAMES = (
+    "average_image", "average_projection", "avg_projection", "mean_image", "meanimg", "mean", "average",
+    "max_projection", "maximum_projection", "max_image", "maximg", "max",
+)  # fmt: skip
+
+Candidate = TypeVar("Candidate", TableCandidate, ImageCandidate)
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """What to take from every file.
+
+    Attributes
+    ----------
+    plane : str or None
+        Name of the imaging plane.
+    roi_table, image : str or None
+        Path in the file, or its last parts.
+    allow_different_subjects : bool
+        Do not refuse files of different animals.
+    checksum : bool
+        Compute the SHA-256 of each file.
+    """
+
+    plane: str | None = None
+    roi_table: str | None = None
+    image: str | None = None
+    allow_different_subjects: bool = False
+    checksum: bool = True
+
+
+def choose_table(contents: FileContents, options: SourceOptions, where: str) -> TableCandidate:
+    """The ROI table to match.
+
+    Raises
+    ------
+    InputError
+        There is none, or none of the given name.
+    AmbiguousInputError
+        Several are left.
+    """
+    tables: Sequence[TableCandidate] = contents.tables
+    if not tables:
+        raise InputError(f"{where}: there is no ROI table (PlaneSegmentation) in this file.")
+    if options.roi_table is not None:
+        tables = _by_path(tables, options.roi_table, "ROI table", "--roi-table", where)
+    if options.plane is not None:
+        of_plane = [table for table in tables if table.belongs_to(options.plane)]
+        if not of_plane:
+            planes = ", ".join(sorted({table.plane for table in contents.tables}))
+            raise InputError(
+                f"{where}: no ROI table belongs to a plane {options.plane!r}; give --plane one of: {planes}."
+            )
+        tables = of_plane
+    if len(tables) > 1:
+        planes = sorted({table.plane for table in tables})
+        paths = ", ".join(table.path for table in tables)
+        if len(planes) == len(tables):
+            hint = f"choose a plane with --plane: {', '.join(planes)} (ROI tables: {paths})"
+        else:
+            hint = f"choose one with --roi-table: {paths}"
+        raise AmbiguousInputError(f"{where}: there are {len(tables)} ROI tables; {hint}.")
+    table = tables[0]
+    if table.n_rois == 0:
+        raise InputError(f"{where}: the ROI table {table.path} is empty; leave this session out.")
+    if not table.mask_kind:
+        raise InputError(
+            f"{where}: the ROI table {table.path} has no masks (image_mask, pixel_mask or voxel_mask)."
+        )
+    if table.mask_kind == "image_mask" and table.mask_shape is None:
+        raise InputError(
+            f"{where}: the image masks of {table.path} are not two-dimensional, which is needed here."
+        )
+    return table
+
+
+def choose_image(
+    contents: FileContents, table: TableCandidate, options: SourceOptions, where: str
+) -> ImageCandidate:
+    """The projection image of the table's plane: of the masks' size, the mean over time where there is a choice.
+
+    Raises
+    ------
+    InputError
+        There is none, or none of the masks' size, or none of the given name.
+    AmbiguousInputError
+        Several are left.
+    """
+    images: Sequence[ImageCandidate] = contents.images
+    if not images:
+        raise InputError(f"{where}: there is no projection image (Image, GrayscaleImage) in this file.")
+    if options.image is not None:
+        images = _by_path(images, options.image, "image", "--image", where)
+    images = _nearest(images, table)
+    if table.mask_shape is not None:
+        fitting = [image for image in images if image.shape == table.mask_shape]
+        if not fitting:
+            found = ", ".join(f"{image.path} {_size(image.shape)}" for image in images)
+            raise InputError(
+                f"{where}: image and masks differ in size: the masks of {table.path} have {_size(table.mask_shape)}, "
+                f"but there is only {found}; choose another image with --image or another table with --roi-table."
+            )
+        images = fitting
+    if len(images) > 1 and options.image is None:
+        names = [image.path.rsplit("/", 1)[-1].lower() for image in images]
+        best = min((IMAGE_NAMES.index(name) for name in names if name in IMAGE_NAMES), default=None)
+        if best is not None:
+            images = [image for image, name in zip(images, names, strict=True) if name == IMAGE_NAMES[best]]
+    if len(images) > 1:
+        paths = ", ".join(image.path for image in images)
+        raise AmbiguousInputError(
+            f"{where}: there are {len(images)} images; choose one with --image: {paths}."
+        )
+    return images[0]
+
+
+def _by_path(
+    candidates: Sequence[Candidate], wanted: str, what: str, option: str, where: str
+) -> Sequence[Candidate]:
+    parts = wanted.strip("/").split("/")
+    exact = [candidate for candidate in candidates if candidate.path.split("/") == parts]
+    found = exact or [
+        candidate for candidate in candidates if candidate.path.split("/")[-len(parts) :] == parts
+    ]
+    if not found:
+        paths = ", ".join(candidate.path for candidate in candidates)
+        raise InputError(f"{where}: there is no {what} {wanted!r}; give {option} one of: {paths}.")
+    return found
+
+
+def _nearest(images: Sequence[ImageCandidate], table: TableCandidate) -> Sequence[ImageCandidate]:
+    """Those that share the longest beginning of their path with the table, or carry its plane's name."""
+    of_plane = [image for image in images if table.plane and table.plane in image.path.split("/")]
+    if of_plane:
+        return of_plane
+    shared = [_n_shared(image.path, table.path) for image in images]
+    return [image for image, n in zip(images, shared, strict=True) if n == max(shared)]
+
+
+def _n_shared(first: str, second: str) -> int:
+    n = 0
+    for a, b in zip(first.split("/"), second.split("/"), strict=False):
+        if a != b:
+            break
+        n += 1
+    return n
+
+
+def _size(shape: tuple[int, int]) -> str:
+    return f"{shape[0]} rows x {shape[1]} columns"
