@@ -1,0 +1,28 @@
+"""NWB extension for cells matched across imaging sessions.
+
+Importing it makes pynwb read the types of the namespace `ndx-cell-matching` as the classes below.
+"""
+
+from importlib.metadata import PackageNotFoundError, version
+
+from .cell_matching import CellMatching
+from .cells import MatchedCellsTable
+from .presence import Presence
+from .tables import MatchedSessionsTable, RoiPairsTable, SessionRegistrationsTable
+from .traces import RoiTrace
+
+try:
+    __version__ = version("ndx-cell-matching")
+except PackageNotFoundError:  # run from a source tree that is not installed
+    __version__ = "0.0.0"
+
+__all__ = [
+    "CellMatching",
+    "MatchedCellsTable",
+    "MatchedSessionsTable",
+    "Presence",
+    "RoiPairsTable",
+    "RoiTrace",
+    "SessionRegistrationsTable",
+    "__version__",
+]

@@ -1,0 +1,388 @@
+"""The result of matching: four tables and how they were made."""
+
+from __future__ import annotations
+
+import json
+import operator
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from pynwb import NWBFile, ProcessingModule, get_class, register_class
+
+from ._columns import array, texts
+from ._namespace import NAMESPACE
+from .cells import MatchedCellsTable
+from .presence import Presence
+from .tables import MatchedSessionsTable, RoiPairsTable, SessionRegistrationsTable
+from .traces import RoiTrace, find_roi_table, roi_traces
+
+_CellMatching: Any = get_class("CellMatching", NAMESPACE)
+
+
+@register_class("CellMatching", NAMESPACE)
+class CellMatching(_CellMatching):
+    """Which ROIs of several imaging sessions are the same cell.
+
+    Two numbers name an ROI and are never mixed: `roi_row`, its position in its session's ROI table (0, 1, 2, ...),
+    and `roi_id`, the value of that table's `id` column. A cell is named by its row in the table `cells`; a session
+    by its name or by its row in the table `sessions`.
+
+    Nothing here reads a mask: only integers and the ROI tables' ids are taken from the file.
+
+    Attributes
+    ----------
+    method, method_version : str
+        What matched the cells.
+    parameters : str
+        Its parameters, JSON.
+    software : str or None
+        Versions of the libraries on which the numbers depend, JSON.
+    warnings : array of str or None
+        What a user should know.
+    sessions : MatchedSessionsTable
+    cells : MatchedCellsTable
+    roi_pairs : RoiPairsTable or None
+    registrations : SessionRegistrationsTable or None
+    """
+
+    @classmethod
+    def from_arrays(
+        cls,
+        module: ProcessingModule,
+        *,
+        method: str,
+        method_version: str,
+        parameters: Mapping[str, Any] | str,
+        sessions: MatchedSessionsTable,
+        cells: npt.ArrayLike,
+        presence: npt.ArrayLike,
+        confidence: npt.ArrayLike | None = None,
+        roi_pairs: RoiPairsTable | None = None,
+        registrations: SessionRegistrationsTable | None = None,
+        software: Mapping[str, str] | str | None = None,
+        warnings: Sequence[str] = (),
+        name: str = "CellMatching",
+    ) -> CellMatching:
+        """Build the result and add it to a processing module.
+
+        The module, and the ROI tables and images to which `sessions` refers, must be in the NWB file already.
+
+        Parameters
+        ----------
+        module : ProcessingModule
+            Usually `ophys`.
+        method, method_version : str
+            What matched the cells.
+        parameters : mapping or str
+            Its parameters; a text must be JSON.
+        sessions : MatchedSessionsTable
+            The sessions, in the order of the columns of `cells`.
+        cells : array_like of int, shape (n_cells, n_sessions)
+            `roi_row` of each cell's ROI in each session, -1 where it has none.
+        presence : array_like of int, shape (n_cells, n_sessions)
+            Codes of :class:`Presence`.
+        confidence : array_like of float, shape (n_cells,), optional
+            Probability that all ROIs of the cell are one cell.
+        roi_pairs : RoiPairsTable, optional
+            Left out if it has no row.
+        registrations : SessionRegistrationsTable, optional
+            Left out if it has no row.
+        software : mapping or str, optional
+            Versions of libraries; a text must be JSON.
+        warnings : sequence of str
+            What a user should know.
+        name : str
+            Of the group.
+
+        Raises
+        ------
+        ValueError
+            If the arguments do not fit each other; the module is unchanged then.
+        """
+        table = MatchedCellsTable.from_array(cells, presence, confidence)
+        names, roi_tables = texts(sessions["session_name"].data), list(sessions["roi_table"].data)
+        table.check_session_columns(cells, names, roi_tables)
+        result = cls(
+            name=name,
+            method=method,
+            method_version=method_version,
+            parameters=_json(parameters),
+            software=None if not software else _json(software),
+            warnings=texts(warnings) or None,
+            sessions=sessions,
+            cells=table,
+            roi_pairs=roi_pairs if roi_pairs is not None and len(roi_pairs) else None,
+            registrations=registrations if registrations is not None and len(registrations) else None,
+        )
+        module.add(result)
+        table.add_session_columns(cells, names, roi_tables)
+        return result
+
+    @property
+    def session_names(self) -> list[str]:
+        """Names of the sessions, in order."""
+        return texts(self.sessions["session_name"].data[:])
+
+    @property
+    def n_sessions(self) -> int:
+        """Number of sessions."""
+        return len(self.sessions)
+
+    @property
+    def n_cells(self) -> int:
+        """Number of cells."""
+        return len(self.cells)
+
+    def to_array(self) -> npt.NDArray[np.int32]:
+        """The `roi_row` of each cell's ROI in each session, -1 where it has none; shape (n_cells, n_sessions)."""
+        rows = np.empty((self.n_cells, self.n_sessions), dtype=np.int32)
+        for position, name in enumerate(self.session_names):
+            rows[:, position] = self.cells.session_rows(name)
+        return rows
+
+    def to_dataframe(self, values: Literal["roi_id", "roi_row"] = "roi_id") -> pd.DataFrame:
+        """The ROI of each cell in each session, <NA> where it has none.
+
+        Parameters
+        ----------
+        values : {"roi_id", "roi_row"}
+            By which number to name the ROIs.
+
+        Returns
+        -------
+        DataFrame of Int64
+            A row a cell, the index named `cell` holds the ids of the table of cells; a column a session.
+
+        Raises
+        ------
+        ValueError
+            If `values` is neither.
+        """
+        if values not in ("roi_id", "roi_row"):
+            raise ValueError(f"values must be 'roi_id' or 'roi_row', not {values!r}.")
+        frame = pd.DataFrame(index=self._cell_index())
+        for position, name in enumerate(self.session_names):
+            rows = self.cells.session_rows(name)
+            numbers = rows if values == "roi_row" else _take(self._roi_ids(position), rows)
+            frame[name] = pd.arrays.IntegerArray(numbers.astype(np.int64), rows < 0)
+        return frame
+
+    def presence_labels(self) -> pd.DataFrame:
+        """Why each cell has, or has not, an ROI in each session, in words; laid out as :meth:`to_dataframe`."""
+        labels = {code.value: code.label for code in Presence}
+        codes = array(self.cells["presence"])
+        words = [[labels.get(int(code), f"unknown code {code}") for code in row] for row in codes]
+        return pd.DataFrame(words, index=self._cell_index(), columns=self.session_names, dtype=object)
+
+    def roi_row(self, cell: int, session: str | int) -> int | None:
+        """The `roi_row` of a cell's ROI in a session, None where it has none.
+
+        Parameters
+        ----------
+        cell : int
+            Row in the table of cells.
+        session : str or int
+            Name, or row in the table of sessions.
+
+        Raises
+        ------
+        IndexError
+            If there is no such row in the table of cells or of sessions.
+        KeyError
+            If there is no session of that name.
+        """
+        row = self.cells.session_rows(self.session_names[self._position(session)])[self._cell(cell)]
+        return None if row < 0 else int(row)
+
+    def roi_id(self, cell: int, session: str | int) -> int | None:
+        """The `roi_id` of a cell's ROI in a session, None where it has none; arguments as :meth:`roi_row`."""
+        row = self.roi_row(cell, session)
+        return None if row is None else int(self._roi_ids(self._position(session))[row])
+
+    def cell_of(self, session: str | int, *, roi_row: int | None = None, roi_id: int | None = None) -> int | None:
+        """The cell to which an ROI belongs.
+
+        Parameters
+        ----------
+        session : str or int
+            Name, or row in the table of sessions.
+        roi_row, roi_id : int
+            The ROI, by one of the two.
+
+        Returns
+        -------
+        int or None
+            Row in the table of cells; None if the ROI took no part in the matching.
+
+        Raises
+        ------
+        TypeError
+            If both or none of `roi_row` and `roi_id` are given.
+        IndexError, KeyError
+            If there is no such session, or the session has no such ROI.
+        """
+        if (roi_row is None) == (roi_id is None):
+            raise TypeError("give either roi_row or roi_id.")
+        position = self._position(session)
+        name = self.session_names[position]
+        ids = self._roi_ids(position)
+        if roi_id is not None:
+            found = np.flatnonzero(ids == roi_id)
+            if not len(found):
+                raise KeyError(f"the session {name!r} has no ROI of id {roi_id}.")
+            roi_row = int(found[0])
+        elif not 0 <= operator.index(roi_row) < len(ids):  # type: ignore[arg-type]
+            raise IndexError(f"the session {name!r} has {len(ids)} ROIs, so there is no row {roi_row}.")
+        cells = np.flatnonzero(self.cells.session_rows(name) == roi_row)
+        return int(cells[0]) if len(cells) else None
+
+    def pairs_dataframe(self) -> pd.DataFrame:
+        """The candidate pairs, with the names of the sessions and the ids of the ROIs beside their rows.
+
+        Returns
+        -------
+        DataFrame
+            The columns of the table `roi_pairs`, with `fixed_session` and `moving_session` as names, and
+            `fixed_roi_id` and `moving_roi_id`; without rows if there is no such table.
+        """
+        table = self.roi_pairs
+        if table is None:
+            required = [column["name"] for column in RoiPairsTable.__columns__ if column.get("required")]
+            nothing: dict[str, Any] = dict.fromkeys(required, ())
+            table = RoiPairsTable.from_arrays(**nothing)
+        names = np.array(self.session_names, dtype=object)
+        frame = pd.DataFrame({name: array(table[name]) for name in table.colnames})
+        for side in ("fixed", "moving"):
+            sessions = frame[f"{side}_session"].to_numpy().astype(np.int64)
+            rows = frame[f"{side}_roi_row"].to_numpy().astype(np.int64)
+            ids = np.zeros(len(rows), dtype=np.int64)
+            for position in np.unique(sessions):
+                here = sessions == position
+                ids[here] = self._roi_ids(int(position))[rows[here]]
+            frame[f"{side}_session"] = names[sessions]
+            frame.insert(frame.columns.get_loc(f"{side}_roi_row") + 1, f"{side}_roi_id", ids)
+        return frame
+
+    def registration(self, fixed: str | int, moving: str | int) -> npt.NDArray[np.float64] | None:
+        """The matrix that aligns two sessions.
+
+        Parameters
+        ----------
+        fixed, moving : str or int
+            Sessions, by name or by row in the table of sessions.
+
+        Returns
+        -------
+        ndarray of float64, shape (3, 3), or None
+            Maps pixel (x, y, 1) of `fixed` to pixel (x, y, 1) of `moving`, x = column. If the file holds the pair the
+            other way round, the inverse of what it holds. None where the two were not aligned, or could not be.
+
+        Raises
+        ------
+        IndexError, KeyError
+            If there is no such session.
+        """
+        wanted = self._position(fixed), self._position(moving)
+        if self.registrations is None:
+            return None
+        table = self.registrations
+        pairs = list(zip(array(table["fixed_session"]).tolist(), array(table["moving_session"]).tolist(), strict=True))
+        for pair in (wanted, wanted[::-1]):
+            if pair in pairs:
+                row = pairs.index(pair)
+                if not table["registered"].data[row]:
+                    return None
+                matrix = np.asarray(table["affine_matrix"].data[row], dtype=np.float64)
+                return matrix if pair == wanted else np.linalg.inv(matrix).astype(np.float64)
+        return None
+
+    def traces(self, cell: int, nwbfiles: Mapping[str, NWBFile], name: str | None = None) -> dict[str, list[RoiTrace]]:
+        """Where a cell's activity is recorded in the files from which the sessions came.
+
+        Parameters
+        ----------
+        cell : int
+            Row in the table of cells.
+        nwbfiles : mapping of str to NWBFile
+            The source files, opened, by name of the session; all of them or some.
+        name : str, optional
+            Take only series of this name or in a container of this name, for example `DfOverF`.
+
+        Returns
+        -------
+        dict of str to list of RoiTrace
+            For each given session in which the cell has an ROI, every series of responses that holds it, and the
+            column of the series that is the ROI's trace.
+
+        Raises
+        ------
+        IndexError, KeyError
+            If there is no such cell or session.
+        ValueError
+            If a file is not the one from which its session came: it has no ROI table of the recorded object id, nor
+            one at the recorded path, with the same ids.
+        """
+        found = {}
+        for session, nwbfile in nwbfiles.items():
+            position = self._position(session)
+            roi_table = self._source_table(position, nwbfile)
+            row = self.roi_row(cell, position)
+            if row is not None:
+                found[session] = roi_traces(nwbfile, roi_table, row, name)
+        return found
+
+    def _source_table(self, position: int, nwbfile: NWBFile) -> Any:
+        recorded = {
+            column: texts([self.sessions[column].data[position]])[0]
+            for column in ("session_name", "nwb_identifier", "roi_table_object_id", "roi_table_path")
+        }
+        table = find_roi_table(
+            nwbfile, recorded["roi_table_object_id"], recorded["roi_table_path"], self._roi_ids(position)
+        )
+        if table is None:
+            raise ValueError(
+                f"the file with the identifier {nwbfile.identifier!r} is not the source of the session "
+                f"{recorded['session_name']!r}, which has the identifier {recorded['nwb_identifier']!r} and holds "
+                f"these ROIs in the table {recorded['roi_table_path']}; give the source's file."
+            )
+        return table
+
+    def _cell_index(self) -> pd.Index:
+        return pd.Index(array(self.cells.id), name="cell")
+
+    def _cell(self, cell: int) -> int:
+        row = operator.index(cell)
+        if not 0 <= row < self.n_cells:
+            raise IndexError(f"there are {self.n_cells} cells, so there is no row {row} in the table of cells.")
+        return row
+
+    def _position(self, session: str | int) -> int:
+        names = self.session_names
+        if isinstance(session, str):
+            if session not in names:
+                raise KeyError(f"there is no session {session!r}; the sessions are {', '.join(names)}.")
+            return names.index(session)
+        position = operator.index(session)
+        if not 0 <= position < len(names):
+            raise IndexError(f"there are {len(names)} sessions, so there is no session {position}.")
+        return position
+
+    def _roi_ids(self, position: int) -> npt.NDArray[np.int64]:
+        return array(self.sessions["roi_table"].data[position].id).astype(np.int64)
+
+
+def _take(values: npt.NDArray[np.int64], rows: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+    """The values in the given rows, -1 where a row is -1."""
+    taken = np.full(len(rows), -1, dtype=np.int64)
+    taken[rows >= 0] = values[rows[rows >= 0]]
+    return taken
+
+
+def _json(value: Mapping[str, Any] | str) -> str:
+    if isinstance(value, str):
+        json.loads(value)
+        return value
+    return json.dumps(dict(value), allow_nan=False)

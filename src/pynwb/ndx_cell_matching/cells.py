@@ -1,0 +1,191 @@
+"""The table of cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from hdmf.common import DynamicTableRegion, VectorIndex
+from pynwb import get_class, register_class
+from pynwb.ophys import PlaneSegmentation
+
+from ._columns import array, table_from_columns
+from ._namespace import NAMESPACE
+from .presence import Presence
+
+_MatchedCellsTable: Any = get_class("MatchedCellsTable", NAMESPACE)
+
+
+@register_class("MatchedCellsTable", NAMESPACE)
+class MatchedCellsTable(_MatchedCellsTable):
+    """The cells, a row a cell, with a ragged column for each session that points at the cell's ROI there.
+
+    Build it in two steps: :meth:`from_array`, then, once the table hangs in the NWB file beside the ROI tables,
+    :meth:`add_session_columns`. (hdmf warns about a reference to a table with which it shares no file yet.)
+    :meth:`CellMatching.from_arrays` takes both steps.
+    """
+
+    @classmethod
+    def from_array(
+        cls,
+        cells: npt.ArrayLike,
+        presence: npt.ArrayLike,
+        confidence: npt.ArrayLike | None = None,
+        name: str = "cells",
+        description: str = "The cells, a row a cell; a column for each session points at the cell's ROI there.",
+    ) -> MatchedCellsTable:
+        """Build the table without the sessions' columns.
+
+        Parameters
+        ----------
+        cells : array_like of int, shape (n_cells, n_sessions)
+            `roi_row` of each cell's ROI in each session, -1 where it has none.
+        presence : array_like of int, shape (n_cells, n_sessions)
+            Codes of :class:`Presence`: PRESENT exactly where `cells` is not -1.
+        confidence : array_like of float, shape (n_cells,), optional
+            Probability that all ROIs of the cell are one cell; NaN where unknown.
+        name, description : str
+            Of the table.
+
+        Raises
+        ------
+        ValueError
+            If the shapes do not fit, or `cells` and `presence` contradict each other.
+        """
+        rows = _checked_cells(cells)
+        codes = np.asarray(presence)
+        if codes.shape != rows.shape:
+            raise ValueError(f"presence must have the shape of cells, {rows.shape}, not {codes.shape}.")
+        if not np.isin(codes, list(Presence)).all():
+            raise ValueError(f"presence may hold only the codes {[int(code) for code in Presence]}.")
+        if ((codes == Presence.PRESENT) != (rows >= 0)).any():
+            raise ValueError("presence must say PRESENT exactly where a cell has an ROI.")
+        probabilities = None if confidence is None else np.asarray(confidence, dtype=np.float64)
+        if probabilities is not None and probabilities.shape != rows.shape[:1]:
+            raise ValueError(f"confidence must have the shape {rows.shape[:1]}, not {probabilities.shape}.")
+        return table_from_columns(
+            cls,
+            name,
+            description,
+            {
+                "n_sessions": (rows >= 0).sum(axis=1, dtype=np.int32),
+                "confidence": probabilities,
+                "presence": codes.astype(np.uint8),
+            },
+            {
+                "presence": "Why the cell has, or has not, an ROI in each session; sessions in the order of the table "
+                "of sessions. " + "; ".join(f"{code.value}: {code.label}" for code in Presence) + "."
+            },
+        )
+
+    @classmethod
+    def check_session_name(cls, name: str) -> None:
+        """Raise ValueError if a session cannot have this name, because its column could not."""
+        if not name or "/" in name or ":" in name or name == ".":
+            raise ValueError(f"a session cannot be named {name!r}: a name is not empty and has no '/' or ':'.")
+        if name.endswith("_index") or hasattr(cls, name) or name in {column["name"] for column in cls.__columns__}:
+            raise ValueError(f"a session cannot be named {name!r}: the table of cells uses that name itself.")
+
+    def add_session_columns(
+        self, cells: npt.ArrayLike, session_names: Sequence[str], roi_tables: Sequence[PlaneSegmentation]
+    ) -> None:
+        """Add each session's column of references to its ROI table.
+
+        Call it after the table and the ROI tables were added to the NWB file. A session in which no cell has an ROI
+        gets no column: an empty column of references cannot be read by common tools.
+
+        Parameters
+        ----------
+        cells : array_like of int, shape (n_cells, n_sessions)
+            As given to :meth:`from_array`.
+        session_names : sequence of str
+            One a session.
+        roi_tables : sequence of PlaneSegmentation
+            One a session, in the same file as this table.
+
+        Raises
+        ------
+        ValueError
+            If the shapes do not fit, a session's name is reserved or used twice, an ROI is in two cells, or a
+            `roi_row` lies beyond its table. Nothing is added then.
+        """
+        rows = self.check_session_columns(cells, session_names, roi_tables)
+        for session_name, roi_table, column in zip(session_names, roi_tables, rows.T, strict=True):
+            present = column >= 0
+            if present.any():
+                self.add_column(
+                    name=session_name,
+                    description=(
+                        f"The cell's ROI in the session {session_name!r}: its row in the ROI table "
+                        f"{roi_table.name!r}; empty where the cell has none."
+                    ),
+                    data=column[present],
+                    index=np.cumsum(present),
+                    table=roi_table,
+                    check_ragged=False,
+                )
+
+    def check_session_columns(
+        self, cells: npt.ArrayLike, session_names: Sequence[str], roi_tables: Sequence[PlaneSegmentation]
+    ) -> npt.NDArray[np.int32]:
+        """Raise ValueError where :meth:`add_session_columns` would; returns `cells` as an array of int32."""
+        rows = _checked_cells(cells)
+        if rows.shape != (len(self), len(session_names)) or len(session_names) != len(roi_tables):
+            raise ValueError(
+                f"cells of shape {rows.shape} do not fit a table of {len(self)} cells, {len(session_names)} names of "
+                f"sessions and {len(roi_tables)} ROI tables."
+            )
+        if len(set(session_names)) != len(session_names):
+            raise ValueError(f"the names of the sessions must be unique, not {list(session_names)}.")
+        for name, roi_table, column in zip(session_names, roi_tables, rows.T, strict=True):
+            self.check_session_name(name)
+            members = np.sort(column[column >= 0])
+            if len(members) and members[-1] >= len(roi_table):
+                raise ValueError(
+                    f"the ROI table of the session {name!r} has {len(roi_table)} rows, "
+                    f"so there is no row {members[-1]}."
+                )
+            repeated = members[1:][np.diff(members) == 0]
+            if len(repeated):
+                raise ValueError(f"the ROI in row {repeated[0]} of the session {name!r} is in more than one cell.")
+        return rows
+
+    def session_rows(self, session_name: str) -> npt.NDArray[np.int32]:
+        """The `roi_row` of each cell's ROI in a session, -1 where it has none; shape (n_cells,).
+
+        Reads two columns of integers and no mask. All are -1 if the table has no column of that name.
+
+        Raises
+        ------
+        ValueError
+            If the column is not what this extension defines, or a cell has several ROIs in it.
+        """
+        rows = np.full(len(self), -1, dtype=np.int32)
+        if session_name not in self.colnames:
+            return rows
+        index = self[session_name]
+        if not isinstance(index, VectorIndex) or not isinstance(index.target, DynamicTableRegion):
+            raise ValueError(f"the column {session_name!r} of the table of cells is no ragged column of references.")
+        ends = array(index).astype(np.int64)
+        counts = np.diff(ends, prepend=0)
+        if (counts > 1).any():
+            raise ValueError(
+                f"cell {int(np.argmax(counts > 1))} has several ROIs in the session {session_name!r}; "
+                "a cell has at most one in each session."
+            )
+        present = counts == 1
+        rows[present] = array(index.target)[ends[present] - 1]
+        return rows
+
+
+def _checked_cells(cells: npt.ArrayLike) -> npt.NDArray[np.int32]:
+    rows = np.asarray(cells)
+    if rows.ndim != 2 or rows.dtype.kind not in "iu":
+        raise ValueError(
+            f"cells must be integers of shape (n_cells, n_sessions), not {rows.dtype} of shape {rows.shape}."
+        )
+    if (rows < -1).any():
+        raise ValueError("cells may hold rows of ROI tables, and -1 where a cell has no ROI, but nothing below -1.")
+    return rows.astype(np.int32)

@@ -1,0 +1,1 @@
+"""Helpers for the tests of software that reads or writes cell matches."""

@@ -1,0 +1,243 @@
+"""A small result of matching, and the files of the sessions it was made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+from hdmf.common import VectorData
+from pynwb import NWBFile
+from pynwb.base import Images
+from pynwb.image import GrayscaleImage
+from pynwb.ophys import DfOverF, Fluorescence, ImageSegmentation, PlaneSegmentation, RoiResponseSeries
+from pynwb.testing.mock.device import mock_Device
+from pynwb.testing.mock.file import mock_NWBFile
+from pynwb.testing.mock.ophys import mock_ImagingPlane, mock_OpticalChannel
+
+from ...cell_matching import CellMatching
+from ...presence import Presence
+from ...tables import MatchedSessionsTable, RoiPairsTable, SessionRegistrationsTable
+
+_SHAPE = (32, 40)  #: rows, columns of the images
+
+
+def mock_source_nwbfile(n_rois: int = 8, seed: int = 0, session_id: str = "day1") -> NWBFile:
+    """The file of one session, in memory: an ROI table, a mean image, fluorescence and dF/F.
+
+    Parameters
+    ----------
+    n_rois : int
+        Number of ROIs; their ids are 100, 101, ...
+    seed : int
+        Of the places of the ROIs and of the traces.
+    session_id : str
+        Of the file.
+
+    Returns
+    -------
+    NWBFile
+        `Fluorescence/RoiResponseSeries` holds all ROIs in order; `DfOverF/RoiResponseSeries` holds the ROIs in
+        reverse order.
+    """
+    random = np.random.default_rng(seed)
+    nwbfile = mock_NWBFile(session_id=session_id)
+    module = nwbfile.create_processing_module("ophys", "Optical physiology.")
+    roi_table, _ = _add_session(nwbfile, "", n_rois, random)
+    for container, rows in (
+        (Fluorescence(), np.arange(n_rois)),
+        (DfOverF(), np.arange(n_rois)[::-1]),
+    ):
+        module.add(container)
+        container.add_roi_response_series(
+            RoiResponseSeries(
+                name="RoiResponseSeries",
+                description="Responses of the ROIs.",
+                data=random.random((20, n_rois)),
+                unit="n.a.",
+                rate=10.0,
+                rois=roi_table.create_roi_table_region(description="The ROIs.", region=rows.tolist()),
+            )
+        )
+    return nwbfile
+
+
+def mock_CellMatching(
+    *,
+    nwbfile: NWBFile | None = None,
+    n_sessions: int = 3,
+    n_cells: int = 12,
+    seed: int = 0,
+    cells: npt.ArrayLike | None = None,
+    sources: Sequence[NWBFile] | None = None,
+    name: str = "CellMatching",
+) -> CellMatching:
+    """A result of matching in `processing/ophys`, with copies of the sessions' ROI tables, planes and images.
+
+    Parameters
+    ----------
+    nwbfile : NWBFile, optional
+        To which everything is added; by default a new one, reached by `result.get_ancestor("NWBFile")`.
+    n_sessions : int
+        Number of sessions, named `day1`, `day2`, ...
+    n_cells : int
+        Number of cells.
+    seed : int
+        Of everything random.
+    cells : array_like of int, shape (n_cells, n_sessions), optional
+        `roi_row` of each cell's ROI in each session, -1 where it has none; takes the place of `n_sessions` and
+        `n_cells`. Random by default.
+    sources : sequence of NWBFile, optional
+        Files made by :func:`mock_source_nwbfile`, one a session, to which the table of sessions refers.
+    name : str
+        Of the result.
+    """
+    random = np.random.default_rng(seed)
+    nwbfile = nwbfile if nwbfile is not None else mock_NWBFile()
+    rows = _random_cells(n_cells, n_sessions, random) if cells is None else np.asarray(cells)
+    n_sessions = rows.shape[1]
+    names = [f"day{number + 1}" for number in range(n_sessions)]
+    if "ophys" not in nwbfile.processing:
+        nwbfile.create_processing_module("ophys", "Cells matched across sessions.")
+    module = nwbfile.processing["ophys"]
+
+    roi_tables, images = [], []
+    for position, session_name in enumerate(names):
+        n_rois = int(rows[:, position].max(initial=0)) + 1
+        if sources is not None:
+            n_rois = max(n_rois, len(_source_roi_table(sources[position])))
+        roi_table, image = _add_session(nwbfile, f"{session_name}_", n_rois, random)
+        roi_tables.append(roi_table)
+        images.append(image)
+
+    return CellMatching.from_arrays(
+        module,
+        method="mock",
+        method_version="1.0",
+        parameters={"seed": seed},
+        software={"numpy": np.__version__},
+        warnings=["These cells are made up."],
+        sessions=_sessions_table(names, roi_tables, images, sources),
+        cells=rows,
+        presence=np.where(rows >= 0, Presence.PRESENT, random.choice([0, 2, 3, 4], rows.shape)),
+        confidence=random.random(len(rows)),
+        roi_pairs=_roi_pairs_table(rows, random),
+        registrations=_registrations_table(n_sessions, random),
+        name=name,
+    )
+
+
+def _random_cells(n_cells: int, n_sessions: int, random: np.random.Generator) -> npt.NDArray[np.int32]:
+    """Cells with an ROI in about two thirds of the sessions, at least one, in no particular order."""
+    present = random.random((n_cells, n_sessions)) < 2 / 3
+    present[np.arange(n_cells), random.integers(n_sessions, size=n_cells)] = True
+    cells = np.full(present.shape, -1, dtype=np.int32)
+    for position in range(n_sessions):
+        here = np.flatnonzero(present[:, position])
+        cells[here, position] = random.permutation(len(here))
+    return cells
+
+
+def _add_session(
+    nwbfile: NWBFile, prefix: str, n_rois: int, random: np.random.Generator
+) -> tuple[PlaneSegmentation, GrayscaleImage]:
+    """Add a session's imaging plane, image and ROI table, the names of which begin with `prefix`."""
+    n_rows, n_cols = _SHAPE
+    module = nwbfile.processing["ophys"]
+    plane = mock_ImagingPlane(
+        name=f"{prefix}ImagingPlane",
+        optical_channel=mock_OpticalChannel(),
+        device=mock_Device(name=f"{prefix}Microscope", nwbfile=nwbfile),
+        nwbfile=nwbfile,
+    )
+
+    masks = np.zeros((n_rois, n_rows, n_cols), dtype=np.float32)
+    for mask, row, col in zip(
+        masks, random.integers(n_rows - 4, size=n_rois), random.integers(n_cols - 4, size=n_rois), strict=True
+    ):
+        mask[row : row + 4, col : col + 4] = 1
+    roi_table = PlaneSegmentation(
+        name=f"{prefix}PlaneSegmentation",
+        description="The ROIs.",
+        imaging_plane=plane,
+        id=list(range(100, 100 + n_rois)),
+        columns=[VectorData(name="image_mask", description="Mask of each ROI, [row, column].", data=masks)],
+    )
+    module.add(ImageSegmentation(name=f"{prefix}ImageSegmentation", plane_segmentations=[roi_table]))
+
+    image = GrayscaleImage(name="mean", description="Mean over time.", data=masks.sum(axis=0))
+    module.add(Images(name=f"{prefix}Images", description="Projections.", images=[image]))
+    return roi_table, image
+
+
+def _source_roi_table(nwbfile: NWBFile) -> PlaneSegmentation:
+    return nwbfile.processing["ophys"]["ImageSegmentation"]["PlaneSegmentation"]
+
+
+def _sessions_table(
+    names: Sequence[str],
+    roi_tables: Sequence[PlaneSegmentation],
+    images: Sequence[GrayscaleImage],
+    sources: Sequence[NWBFile] | None,
+) -> MatchedSessionsTable:
+    sources = sources or [mock_source_nwbfile(n_rois=1, session_id=name) for name in names]
+    n_sessions = len(names)
+    return MatchedSessionsTable.from_arrays(
+        session_name=names,
+        roi_table=roi_tables,
+        image=images,
+        nwb_identifier=[source.identifier for source in sources],
+        nwb_object_id=[source.object_id for source in sources],
+        session_start=[source.session_start_time.isoformat() for source in sources],
+        imaging_plane_path=["/general/optophysiology/ImagingPlane"] * n_sessions,
+        roi_table_path=["/processing/ophys/ImageSegmentation/PlaneSegmentation"] * n_sessions,
+        roi_table_object_id=[_source_roi_table(source).object_id for source in sources],
+        image_path=["/processing/ophys/Images/mean"] * n_sessions,
+        source_uri=[f"{name}.nwb" for name in names],
+        status=["matched"] * n_sessions,
+        mask_orientation=["stored as [row, col]"] * n_sessions,
+        roi_selection=["all ROIs"] * n_sessions,
+        subject_id=["mouse1"] * n_sessions,
+        imaging_depth=np.full(n_sessions, 175.0),
+        pixel_size=np.full((n_sessions, 2), 0.8),
+    )
+
+
+def _roi_pairs_table(cells: npt.NDArray[np.int32], random: np.random.Generator) -> RoiPairsTable:
+    """All pairs of ROIs that are in one cell."""
+    pairs = [
+        (fixed, moving, row[fixed], row[moving])
+        for row in cells
+        for fixed, moving in combinations(range(cells.shape[1]), 2)
+        if row[fixed] >= 0 and row[moving] >= 0
+    ]
+    fixed_session, moving_session, fixed_roi_row, moving_roi_row = np.array(pairs, dtype=np.int32).reshape(-1, 4).T
+    return RoiPairsTable.from_arrays(
+        fixed_session=fixed_session,
+        moving_session=moving_session,
+        fixed_roi_row=fixed_roi_row,
+        moving_roi_row=moving_roi_row,
+        centroid_distance=random.random(len(pairs)) * 5,
+        iou=random.random(len(pairs)),
+        accepted=random.random(len(pairs)) < 0.8,
+        cost=random.random(len(pairs)),
+        probability=random.random(len(pairs)),
+        margin=random.random(len(pairs)),
+    )
+
+
+def _registrations_table(n_sessions: int, random: np.random.Generator) -> SessionRegistrationsTable:
+    """Shifts between all pairs of sessions."""
+    pairs = np.array(list(combinations(range(n_sessions), 2)), dtype=np.int32).reshape(-1, 2)
+    matrices = np.tile(np.eye(3), (len(pairs), 1, 1))
+    matrices[:, :2, 2] = random.normal(size=(len(pairs), 2))
+    return SessionRegistrationsTable.from_arrays(
+        fixed_session=pairs[:, 0],
+        moving_session=pairs[:, 1],
+        affine_matrix=matrices,
+        steps=["ECC"] * len(pairs),
+        registered=np.ones(len(pairs), dtype=bool),
+        reason=[""] * len(pairs),
+        ssim=random.random(len(pairs)),
+    )

@@ -1,0 +1,344 @@
+"""Generate the schema of the extension: the one source of the files in `spec/`.
+
+Run `python src/spec/create_extension_spec.py [FOLDER]`; without FOLDER the files in the repository's `spec/` are
+written anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from pynwb.spec import (
+    NWBAttributeSpec,
+    NWBDatasetSpec,
+    NWBGroupSpec,
+    NWBNamespaceBuilder,
+    NWBRefSpec,
+    export_spec,
+)
+
+NAME = "ndx-cell-matching"
+VERSION = "0.1.0"
+
+
+def column(
+    name: str,
+    doc: str,
+    dtype: str | NWBRefSpec,
+    *,
+    optional: bool = False,
+    dims: tuple[str, ...] | None = None,
+    shape: tuple[int | None, ...] | None = None,
+) -> NWBDatasetSpec:
+    """A predefined column of a table."""
+    return NWBDatasetSpec(
+        neurodata_type_inc="VectorData",
+        name=name,
+        doc=doc,
+        dtype=dtype,
+        dims=dims,
+        shape=shape,
+        quantity="?" if optional else 1,
+    )
+
+
+def text_attribute(name: str, doc: str, *, optional: bool = False) -> NWBAttributeSpec:
+    """A text attribute of a group."""
+    return NWBAttributeSpec(name=name, doc=doc, dtype="text", required=not optional)
+
+
+def cell_matching() -> NWBGroupSpec:
+    """The group that holds one result of matching."""
+    return NWBGroupSpec(
+        neurodata_type_def="CellMatching",
+        neurodata_type_inc="NWBDataInterface",
+        default_name="CellMatching",
+        doc=(
+            "Which regions of interest (ROIs) of several imaging sessions of one subject are the same cell, how sure "
+            "that is, and on what evidence. Lives in the processing module 'ophys', beside copies of the ROI tables, "
+            "imaging planes and projection images of the sessions, which are usually stored in files of their own."
+        ),
+        attributes=[
+            text_attribute("method", "Name of the method that matched the cells, for example 'consensus'."),
+            text_attribute("method_version", "Version of the method, or of the software that contains it."),
+            text_attribute("parameters", "All parameters of the method and their values, as one JSON object."),
+            text_attribute(
+                "software",
+                "Versions of the libraries on which the numbers depend, as one JSON object of name and version.",
+                optional=True,
+            ),
+            NWBAttributeSpec(
+                name="warnings",
+                doc="What a user of the result should know, one sentence an element; absent where there is nothing.",
+                dtype="text",
+                dims=("warnings",),
+                shape=(None,),
+                required=False,
+            ),
+        ],
+        groups=[
+            NWBGroupSpec(
+                name="sessions",
+                neurodata_type_inc="MatchedSessionsTable",
+                doc="The sessions that were matched, a row a session.",
+            ),
+            NWBGroupSpec(
+                name="cells",
+                neurodata_type_inc="MatchedCellsTable",
+                doc="The cells that were found, a row a cell.",
+            ),
+            NWBGroupSpec(
+                name="roi_pairs",
+                neurodata_type_inc="RoiPairsTable",
+                doc=(
+                    "The pairs of ROIs of two sessions that were compared, a row a pair. Absent where the method "
+                    "reports none."
+                ),
+                quantity="?",
+            ),
+            NWBGroupSpec(
+                name="registrations",
+                neurodata_type_inc="SessionRegistrationsTable",
+                doc=(
+                    "How the images of each two sessions were aligned, a row a pair of sessions. Absent where the "
+                    "method aligned none."
+                ),
+                quantity="?",
+            ),
+        ],
+    )
+
+
+def matched_sessions_table() -> NWBGroupSpec:
+    """The table of sessions."""
+    return NWBGroupSpec(
+        neurodata_type_def="MatchedSessionsTable",
+        neurodata_type_inc="DynamicTable",
+        default_name="sessions",
+        doc=(
+            "The sessions whose ROIs were matched, a row a session: one imaging plane of one recording. Says where "
+            "each session's data came from, and points at their copies in this file. Wherever another table names a "
+            "session by a number, that number is the row in this table, counted from 0."
+        ),
+        datasets=[
+            column(
+                "session_name",
+                "Name of the session, unique in this table and equal to the name of the session's column in the "
+                "table of cells.",
+                "text",
+            ),
+            column(
+                "roi_table",
+                "Reference to the copy, in this file, of the session's ROI table: the same ROIs in the same order as "
+                "in the source, with the same ids.",
+                NWBRefSpec(target_type="PlaneSegmentation", reftype="object"),
+            ),
+            column(
+                "image",
+                "Reference to the copy, in this file, of the projection image (usually the mean over time) by which "
+                "the session was aligned with the others. Its data are indexed [row, column].",
+                NWBRefSpec(target_type="Image", reftype="object"),
+            ),
+            column("nwb_identifier", "The field 'identifier' of the source NWB file.", "text"),
+            column("nwb_object_id", "The object id of the root of the source NWB file (a UUID).", "text"),
+            column("session_start", "When the session began: 'session_start_time' of the source, ISO 8601.", "text"),
+            column("imaging_plane_path", "Path of the imaging plane inside the source file.", "text"),
+            column("roi_table_path", "Path of the ROI table inside the source file.", "text"),
+            column("roi_table_object_id", "The object id of the ROI table in the source file (a UUID).", "text"),
+            column("image_path", "Path of the projection image inside the source file.", "text"),
+            column("source_uri", "Path or URL by which the source file was opened.", "text"),
+            column(
+                "status",
+                "'matched' where the session took part in the matching, otherwise why it was set aside.",
+                "text",
+            ),
+            column(
+                "mask_orientation",
+                "How the masks and the image of the source were brought to the order [row, column], and why.",
+                "text",
+            ),
+            column(
+                "roi_selection",
+                "Which ROIs of the table took part in the matching, for example 'all ROIs' or 'iscell'.",
+                "text",
+            ),
+            column("sha256", "SHA-256 of the source file, hexadecimal.", "text", optional=True),
+            column("dandiset_id", "The dandiset that holds the source, for example '000336'.", "text", optional=True),
+            column("dandi_asset_id", "The DANDI asset that is the source (a UUID).", "text", optional=True),
+            column("subject_id", "The subject of the source file.", "text", optional=True),
+            column(
+                "imaging_depth",
+                "Depth of the imaging plane below the surface of the brain, in micrometres; NaN where unknown.",
+                "float64",
+                optional=True,
+            ),
+            column(
+                "pixel_size",
+                "Size of a pixel in micrometres: first the distance between neighbouring rows, then that between "
+                "neighbouring columns; NaN where unknown.",
+                "float64",
+                optional=True,
+                dims=("sessions", "rows_columns"),
+                shape=(None, 2),
+            ),
+        ],
+    )
+
+
+def matched_cells_table() -> NWBGroupSpec:
+    """The table of cells."""
+    return NWBGroupSpec(
+        neurodata_type_def="MatchedCellsTable",
+        neurodata_type_inc="DynamicTable",
+        default_name="cells",
+        doc=(
+            "The cells, a row a cell: every ROI that took part in the matching is in exactly one row, an ROI that was "
+            "matched with no other in a row of its own. Beside the columns declared here the table has a column for "
+            "each session, named as in 'session_name' of the table of sessions: a ragged DynamicTableRegion into that "
+            "session's ROI table, with one element (the row of the cell's ROI, counted from 0) or none. A session in "
+            "which no cell has an ROI has no column."
+        ),
+        datasets=[
+            column("n_sessions", "In how many sessions the cell has an ROI.", "int32"),
+            column(
+                "confidence",
+                "Probability, 0 to 1, that all ROIs of the cell are one cell. Absent where the method gives no "
+                "probabilities; NaN for a cell it gives none for, such as a cell with a single ROI.",
+                "float64",
+                optional=True,
+            ),
+            column(
+                "presence",
+                "Why the cell has, or has not, an ROI in each session; sessions in the order of the table of sessions. "
+                "0: not detected (its place lies in the session's field of view, but no ROI there was matched). "
+                "1: present (an ROI of the session belongs to the cell). "
+                "2: outside the field (its place lies outside the session's field of view). "
+                "3: ambiguous (several ROIs could be the cell and none stands out). "
+                "4: session not registered (the session could not be aligned with those in which the cell was seen).",
+                "uint8",
+                dims=("cells", "sessions"),
+                shape=(None, None),
+            ),
+        ],
+    )
+
+
+def roi_pairs_table() -> NWBGroupSpec:
+    """The table of candidate pairs."""
+    return NWBGroupSpec(
+        neurodata_type_def="RoiPairsTable",
+        neurodata_type_inc="DynamicTable",
+        default_name="roi_pairs",
+        doc=(
+            "Pairs of ROIs of two sessions that could be the same cell, a row a pair, with what speaks for it. The "
+            "session that comes first in the table of sessions is called fixed, the other moving."
+        ),
+        datasets=[
+            column("fixed_session", "The fixed session: its row in the table of sessions.", "int32"),
+            column("moving_session", "The moving session: its row in the table of sessions.", "int32"),
+            column("fixed_roi_row", "The ROI of the fixed session: its row (not its id) in the ROI table.", "int32"),
+            column("moving_roi_row", "The ROI of the moving session: its row (not its id) in the ROI table.", "int32"),
+            column(
+                "centroid_distance",
+                "Distance between the centroids of the two ROIs after alignment, in pixels of the fixed session.",
+                "float64",
+            ),
+            column(
+                "iou",
+                "Overlap of the two masks after alignment, as the method defines it: their intersection over their "
+                "union, 0 to 1.",
+                "float64",
+            ),
+            column(
+                "accepted",
+                "Whether the method matched the two ROIs when it compared these two sessions. The table of cells "
+                "holds the final say, which looks at all sessions together.",
+                "bool",
+            ),
+            column("cost", "The method's cost of matching the pair; lower is better.", "float64", optional=True),
+            column(
+                "probability", "Probability, 0 to 1, that the two ROIs are the same cell.", "float64", optional=True
+            ),
+            column(
+                "margin",
+                "By how much the pair's probability exceeds that of the best alternative of either ROI, -1 to 1.",
+                "float64",
+                optional=True,
+            ),
+        ],
+    )
+
+
+def session_registrations_table() -> NWBGroupSpec:
+    """The table of registrations."""
+    return NWBGroupSpec(
+        neurodata_type_def="SessionRegistrationsTable",
+        neurodata_type_inc="DynamicTable",
+        default_name="registrations",
+        doc=(
+            "How the fields of view of each two sessions were aligned, a row a pair of sessions. The session that "
+            "comes first in the table of sessions is called fixed, the other moving."
+        ),
+        datasets=[
+            column("fixed_session", "The fixed session: its row in the table of sessions.", "int32"),
+            column("moving_session", "The moving session: its row in the table of sessions.", "int32"),
+            column(
+                "affine_matrix",
+                "Matrix that maps pixel coordinates of the fixed image to pixel coordinates of the moving image: "
+                "(x_moving, y_moving, 1) = affine_matrix @ (x_fixed, y_fixed, 1), where x is the column and y the row, "
+                "counted from 0 at the centre of the first pixel. A projective transform is defined up to a factor: "
+                "divide by the third element.",
+                "float64",
+                dims=("session_pairs", "moving_xy1", "fixed_xy1"),
+                shape=(None, 3, 3),
+            ),
+            column("steps", "How the matrix was found, for example 'Crop, CLAHE, ECC'.", "text"),
+            column(
+                "registered",
+                "Whether the two sessions could be aligned. Where they could not, the matrix has no meaning.",
+                "bool",
+            ),
+            column("reason", "Why the two sessions could not be aligned; otherwise a remark, or empty.", "text"),
+            column(
+                "ssim",
+                "Structural similarity of the aligned images by which the method chose this alignment, at most 1; "
+                "NaN where it was not computed.",
+                "float64",
+                optional=True,
+            ),
+        ],
+    )
+
+
+def write_spec(folder: Path) -> None:
+    """Write the namespace and the types as YAML into `folder`, which must exist."""
+    builder = NWBNamespaceBuilder(
+        name=NAME,
+        version=VERSION,
+        doc="NWB extension for cells matched across imaging sessions. Licence: BSD-3-Clause.",
+        author=["The ndx-cell-matching developers"],
+        contact=[],
+    )
+    builder.include_namespace("core")
+    types = [
+        cell_matching(),
+        matched_sessions_table(),
+        matched_cells_table(),
+        roi_pairs_table(),
+        session_registrations_table(),
+    ]
+    export_spec(builder, types, str(folder))
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description="Generate the schema of the extension.")
+    parser.add_argument(
+        "folder", nargs="?", type=Path, default=Path(__file__).resolve().parents[2] / "spec", help="where to write"
+    )
+    write_spec(parser.parse_args().folder)
+
+
+if __name__ == "__main__":
+    main()
