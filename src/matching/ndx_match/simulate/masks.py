@@ -1,0 +1,180 @@
+"""What a segmentation makes of the cells: masks that differ between sessions, halves, pairs in one, and errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse
+from scipy.ndimage import binary_closing, distance_transform_edt, gaussian_filter
+from scipy.spatial import cKDTree
+from skimage.draw import polygon2mask
+
+from .tiers import SimulationParameters
+from .truth import Bodies, outline_radius
+from .warp import Warp
+
+_ANGLES = np.linspace(0, 2 * np.pi, 64, endpoint=False)
+_NOISE_HARMONICS = np.arange(1, 9)
+
+
+@dataclass(frozen=True)
+class Mask:
+    """One ROI: the linear indices (row-major) of its pixels, and the cell it shows (-1: none)."""
+
+    pixels: npt.NDArray[np.int64]
+    cell: int
+
+
+def segment(
+    rng: np.random.Generator,
+    bodies: Bodies,
+    detected: npt.NDArray[np.bool_],
+    focal_depth: float,
+    warp: Warp,
+    parameters: SimulationParameters,
+) -> list[Mask]:
+    """The masks of one session, in the order of the cells, false ones last.
+
+    A mask that the edge of the field or noise leaves too small is not segmented.
+    """
+    n_rows, n_cols = parameters.shape
+    radius = bodies.visible_radius(focal_depth, parameters.pixel_size)
+    position = warp(bodies.centre)
+    reach = 3 * parameters.cell_radius
+    near = ((position > -reach) & (position < np.array([n_cols, n_rows]) + reach)).all(axis=1)
+    smallest = 0.45 * np.pi * parameters.cell_radius**2
+    masks = []
+    for cell in np.flatnonzero(detected & near):
+        outline = _noisy_outline(rng, bodies, int(cell), float(radius[cell]), parameters.mask_noise)
+        pixels = _fill(warp(outline), parameters.shape)
+        if len(pixels) >= smallest:
+            masks.append(Mask(pixels, int(cell)))
+    masks = _merge(rng, masks, parameters)
+    masks = _split(rng, masks, parameters)
+    n_false = rng.binomial(max(len(masks), 1), parameters.false_rois)
+    return masks + [_false_mask(rng, parameters) for _ in range(n_false)]
+
+
+def _noisy_outline(
+    rng: np.random.Generator, bodies: Bodies, cell: int, radius: float, noise: float
+) -> npt.NDArray[np.float64]:
+    """Reference (x, y) round the cell: its outline shifted, grown or shrunk, and ragged."""
+    size = 1 + noise * rng.normal(0.0, 0.12)
+    roughness = noise * 0.16 / np.sqrt(_NOISE_HARMONICS)
+    coefficients = (rng.normal(0, roughness) + 1j * rng.normal(0, roughness)) / np.sqrt(2)
+    relative = bodies.relative_radius(cell, _ANGLES) * size + outline_radius(coefficients, _NOISE_HARMONICS, _ANGLES)
+    centre = bodies.centre[cell] + noise * 0.1 * radius * rng.standard_normal(2)
+    length = radius * np.maximum(relative, 0.25)
+    return centre + length[:, None] * np.column_stack([np.cos(_ANGLES), np.sin(_ANGLES)])
+
+
+def _fill(outline: npt.NDArray[np.float64], shape: tuple[int, int]) -> npt.NDArray[np.int64]:
+    """The pixels inside a polygon of (x, y), as far as they lie in the image."""
+    low = np.clip(np.floor(outline.min(axis=0)), 0, np.array(shape[::-1])).astype(int)
+    high = np.clip(np.ceil(outline.max(axis=0)) + 1, 0, np.array(shape[::-1])).astype(int)
+    box = (int(high[1] - low[1]), int(high[0] - low[0]))
+    if min(box) <= 0:
+        return np.zeros(0, np.int64)
+    rows, columns = np.nonzero(polygon2mask(box, (outline - low)[:, ::-1]))
+    return ((rows + low[1]) * shape[1] + columns + low[0]).astype(np.int64)
+
+
+def _centroids(masks: list[Mask], n_cols: int) -> npt.NDArray[np.float64]:
+    return np.array([[(m.pixels % n_cols).mean(), (m.pixels // n_cols).mean()] for m in masks]).reshape(-1, 2)
+
+
+def _merge(rng: np.random.Generator, masks: list[Mask], parameters: SimulationParameters) -> list[Mask]:
+    """Replace some pairs of neighbours by one mask that covers both and carries the larger one's cell."""
+    neighbours = cKDTree(_centroids(masks, parameters.shape[1])).query_pairs(
+        2.4 * parameters.cell_radius, output_type="ndarray"
+    )
+    wanted = round(parameters.merges * len(masks))
+    gone: set[int] = set()
+    merged = list(masks)
+    for first, second in rng.permutation(neighbours):
+        if len(gone) == wanted:
+            break
+        if merged[first] is masks[first] and merged[second] is masks[second] and not gone & {first, second}:
+            small, large = sorted((first, second), key=lambda k: len(masks[k].pixels))
+            both = np.union1d(masks[first].pixels, masks[second].pixels)
+            merged[large] = Mask(_closed(both, parameters), masks[large].cell)
+            gone.add(small)
+    return [mask for k, mask in enumerate(merged) if k not in gone]
+
+
+def _closed(pixels: npt.NDArray[np.int64], parameters: SimulationParameters) -> npt.NDArray[np.int64]:
+    """The pixels and the gap between them."""
+    image = np.zeros(parameters.shape, bool)
+    image.flat[pixels] = True
+    return np.flatnonzero(image | binary_closing(image, iterations=3)).astype(np.int64)
+
+
+def _split(rng: np.random.Generator, masks: list[Mask], parameters: SimulationParameters) -> list[Mask]:
+    """Cut some masks in two along a line near their middle; both parts carry the cell."""
+    n_cols = parameters.shape[1]
+    chosen = set(rng.permutation(len(masks))[: round(parameters.splits * len(masks))].tolist())
+    result = []
+    for k, mask in enumerate(masks):
+        if k not in chosen:
+            result.append(mask)
+            continue
+        x, y = mask.pixels % n_cols, mask.pixels // n_cols
+        angle = rng.uniform(0, 2 * np.pi)
+        offset = rng.normal(0, 0.15 * parameters.cell_radius)
+        side = (x - x.mean()) * np.cos(angle) + (y - y.mean()) * np.sin(angle) > offset
+        result += [Mask(part, mask.cell) for part in (mask.pixels[side], mask.pixels[~side]) if len(part)]
+    return result
+
+
+def _false_mask(rng: np.random.Generator, parameters: SimulationParameters) -> Mask:
+    """A blob of neuropil, or a streak as of a dendrite, that is no cell's."""
+    n_rows, n_cols = parameters.shape
+    margin = 2 * parameters.cell_radius
+    centre = rng.uniform([margin, margin], [n_cols - margin, n_rows - margin])
+    roughness = 0.25 / np.sqrt(_NOISE_HARMONICS)
+    coefficients = (rng.normal(0, roughness) + 1j * rng.normal(0, roughness)) / np.sqrt(2)
+    length = np.maximum(1 + outline_radius(coefficients, _NOISE_HARMONICS, _ANGLES), 0.3)
+    ratio = rng.uniform(3, 5) if rng.random() < 0.4 else rng.uniform(1, 1.5)
+    radius = parameters.cell_radius * rng.uniform(0.8, 1.2)
+    angle = rng.uniform(0, np.pi)
+    ellipse = radius * np.column_stack(
+        [length * np.cos(_ANGLES) * np.sqrt(ratio), length * np.sin(_ANGLES) / np.sqrt(ratio)]
+    )
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    return Mask(_fill(centre + ellipse @ turn, parameters.shape), -1)
+
+
+def footprints(masks: list[Mask], parameters: SimulationParameters) -> scipy.sparse.csr_array:
+    """The masks as sparse weights, shape (n_rois, n_pixels).
+
+    Two-photon masks weigh 1; one-photon footprints fall off towards their edge and reach beyond it, as light
+    scatters.
+    """
+    pixels = [mask.pixels for mask in masks]
+    weights = [np.ones(len(part), np.float32) for part in pixels]
+    if parameters.modality == "one_photon":
+        blurred = [_blurred(part, parameters) for part in pixels]
+        pixels, weights = [b[0] for b in blurred], [b[1] for b in blurred]
+    starts = np.concatenate([[0], np.cumsum([len(part) for part in pixels])]).astype(np.int64)
+    columns = np.concatenate([*pixels, np.zeros(0, np.int64)])
+    data = np.concatenate([*weights, np.zeros(0, np.float32)])
+    shape = (len(masks), parameters.shape[0] * parameters.shape[1])
+    return scipy.sparse.csr_array((data, columns, starts), shape=shape)
+
+
+def _blurred(
+    pixels: npt.NDArray[np.int64], parameters: SimulationParameters
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    n_rows, n_cols = parameters.shape
+    reach = int(2 * parameters.cell_radius)
+    rows, columns = pixels // n_cols, pixels % n_cols
+    low = np.maximum([rows.min() - reach, columns.min() - reach], 0)
+    high = np.minimum([rows.max() + reach + 1, columns.max() + reach + 1], [n_rows, n_cols])
+    patch = np.zeros(high - low)
+    patch[rows - low[0], columns - low[1]] = 1
+    weight = gaussian_filter(np.sqrt(distance_transform_edt(patch)), 0.4 * parameters.cell_radius)
+    weight = np.where(weight > 0.1 * weight.max(), weight / weight.max(), 0).astype(np.float32)
+    rows, columns = np.nonzero(weight)
+    return ((rows + low[0]) * n_cols + columns + low[1]).astype(np.int64), weight[rows, columns]

@@ -1,0 +1,150 @@
+"""What can be simulated: the parameters, and the tiers every method is measured on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Literal
+
+from ..errors import MethodError
+
+
+@dataclass(frozen=True)
+class SimulationParameters:
+    """How to simulate the sessions of one animal. Lengths are in pixels unless a unit is given.
+
+    Attributes
+    ----------
+    n_sessions : int
+        Number of sessions; session 0 is the reference.
+    shape : tuple of int
+        (n_rows, n_cols) of every image.
+    pixel_size : float
+        Micrometres per pixel, the same along rows and columns.
+    modality : {"two_photon", "one_photon"}
+        Sharp bodies with dark nuclei and binary masks, or broad bodies and weighted footprints.
+    n_cells : int
+        Cells near the focal plane whose centre lies in one field of view, detected or not.
+    cell_radius, cell_radius_spread : float
+        Median radius of a body, and the standard deviation of its logarithm.
+    slab : float
+        Half the thickness in micrometres of the layer that holds these cells.
+    shift, rotation, scale : float
+        Largest shift, rotation in degrees, and relative change of scale along each axis.
+    non_rigid, length_scale : float
+        Largest non-rigid displacement, and the length over which its broad part changes.
+    stretched_session, stretch : int or None, tuple of float
+        The session whose pixels have another aspect, and its magnification along (x, y).
+    depth_shift : float
+        Largest difference in micrometres between a session's focal plane and that of the reference.
+    detection : float
+        Mean probability that a session segments a cell of the field.
+    detection_spread : float
+        Standard deviation over cells of the log-odds of detection: the part that a cell keeps.
+    mask_noise : float
+        Strength of the differences between the masks of one cell; 0 gives the true outline.
+    splits, merges, false_rois : float
+        Share of ROIs that are halves of a split cell's body, two cells in one, no cell at all.
+    brightness_spread : float
+        Standard deviation of the logarithm of a cell's brightness that changes between sessions.
+    texture_change : float
+        Share of the neuropil's variance that is new in each session.
+    photons : float
+        Photons per pixel in the whole recording at mean brightness; the mean image's shot noise follows.
+    stripes : float
+        Amplitude of horizontal stripes fixed to the detector, relative to the mean brightness.
+    border : int
+        Width of the dim frame that motion correction leaves.
+    fields : tuple of int or None
+        Which piece of tissue each session looks at; None: all at the same.
+    roi_id_style : {"large", "from_zero"}
+        Ids such as 1080615751, or 0, 1, 2, ... in every session.
+    """
+
+    n_sessions: int = 3
+    shape: tuple[int, int] = (512, 512)
+    pixel_size: float = 0.78
+    modality: Literal["two_photon", "one_photon"] = "two_photon"
+    n_cells: int = 290
+    cell_radius: float = 7.6
+    cell_radius_spread: float = 0.16
+    slab: float = 10.0
+    shift: float = 30.0
+    rotation: float = 3.0
+    scale: float = 0.01
+    non_rigid: float = 4.0
+    length_scale: float = 130.0
+    stretched_session: int | None = None
+    stretch: tuple[float, float] = (0.75, 1.17)
+    depth_shift: float = 3.0
+    detection: float = 0.75
+    detection_spread: float = 1.0
+    mask_noise: float = 1.0
+    splits: float = 0.02
+    merges: float = 0.02
+    false_rois: float = 0.08
+    brightness_spread: float = 0.35
+    texture_change: float = 0.3
+    photons: float = 4000.0
+    stripes: float = 0.0
+    border: int = 5
+    fields: tuple[int, ...] | None = None
+    roi_id_style: Literal["large", "from_zero"] = "large"
+
+    def __post_init__(self) -> None:
+        if self.n_sessions < 1:
+            raise MethodError(f"a simulation needs at least one session, not {self.n_sessions}.")
+        if self.fields is not None and len(self.fields) != self.n_sessions:
+            raise MethodError(f"fields names {len(self.fields)} sessions of {self.n_sessions}; name each once.")
+        if not 0 < self.detection < 1:
+            raise MethodError(f"detection is a probability between 0 and 1, not {self.detection}.")
+        if min(self.shape) < 64:
+            raise MethodError(f"images of {self.shape} are too small to simulate; use 64 pixels or more.")
+
+    @property
+    def field_of_session(self) -> tuple[int, ...]:
+        """The piece of tissue each session looks at."""
+        return self.fields if self.fields is not None else (0,) * self.n_sessions
+
+
+_TYPICAL = SimulationParameters()
+
+#: The difficulties every method is measured on. Fixed before any method was tuned.
+TIERS: Mapping[str, SimulationParameters] = MappingProxyType(
+    {
+        "small": replace(
+            _TYPICAL, shift=10.0, rotation=1.0, scale=0.005, non_rigid=2.0, depth_shift=2.0, detection=0.8
+        ),
+        "typical": _TYPICAL,
+        "typical_stripes": replace(_TYPICAL, stripes=0.12),
+        "hard": replace(
+            _TYPICAL,
+            shift=80.0,
+            rotation=8.0,
+            scale=0.02,
+            non_rigid=8.0,
+            stretched_session=2,
+            detection=0.6,
+            depth_shift=4.0,
+        ),
+        "unrelated": replace(_TYPICAL, n_sessions=2, fields=(0, 1)),
+        "odd_one_out": replace(_TYPICAL, fields=(0, 0, 1)),
+        "one_photon": replace(
+            _TYPICAL,
+            modality="one_photon",
+            shape=(300, 300),
+            pixel_size=2.2,
+            n_cells=160,
+            cell_radius=8.5,
+            shift=15.0,
+            rotation=2.0,
+            non_rigid=2.5,
+            length_scale=90.0,
+            merges=0.0,
+            border=0,
+        ),
+        "five_sessions": replace(_TYPICAL, n_sessions=5),
+        "few_cells": replace(_TYPICAL, n_cells=20),
+    }
+)

@@ -1,0 +1,166 @@
+"""The cells of a piece of tissue, which of them a session detects, and the simulation as a whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import brentq
+from scipy.spatial import cKDTree
+from scipy.special import expit
+
+from ..model import Session
+from .tiers import SimulationParameters
+from .warp import Canvas, Points, Warp
+
+#: Harmonics of an outline, from the ellipse's upward.
+HARMONICS = np.arange(2, 6)
+
+
+@dataclass(frozen=True)
+class Bodies:
+    """Cell bodies of one piece of tissue, one entry a cell.
+
+    Attributes
+    ----------
+    centre : ndarray of float64, shape (n, 2)
+        Reference (x, y).
+    depth : ndarray of float64, shape (n,)
+        Micrometres below the reference session's focal plane.
+    radius : ndarray of float64, shape (n,)
+        In pixels, at the body's widest.
+    outline : ndarray of complex128, shape (n, n_harmonics)
+        Amplitude and phase of the harmonics of the outline's radius, relative to `radius`.
+    brightness : ndarray of float64, shape (n,)
+        Above the neuropil, relative to it.
+    nucleus : ndarray of float64, shape (n,)
+        How much darker the nucleus is than the cytoplasm, 0 to 1.
+    activity : ndarray of float64, shape (n,)
+        The cell's own part in its chance to be detected, mean 0 and standard deviation 1.
+    """
+
+    centre: npt.NDArray[np.float64]
+    depth: npt.NDArray[np.float64]
+    radius: npt.NDArray[np.float64]
+    outline: npt.NDArray[np.complex128]
+    brightness: npt.NDArray[np.float64]
+    nucleus: npt.NDArray[np.float64]
+    activity: npt.NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.radius)
+
+    def relative_radius(self, cell: int, angle: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """The outline's radius relative to the cell's, at angles in radians."""
+        return 1 + outline_radius(self.outline[cell], HARMONICS, angle)
+
+    def visible_radius(self, focal_depth: float, pixel_size: float) -> npt.NDArray[np.float64]:
+        """Radius in pixels of each body where a focal plane cuts it: smaller the further off its middle."""
+        offset = (self.depth - focal_depth) / pixel_size / self.radius
+        return self.radius * np.sqrt(np.maximum(1 - (0.55 * offset) ** 2, 0.3))
+
+
+def outline_radius(
+    coefficients: npt.NDArray[np.complex128],
+    harmonics: npt.NDArray[np.int_],
+    angle: npt.NDArray[np.float64],
+) -> npt.NDArray[np.float64]:
+    """The real sum of harmonics at the given angles."""
+    return np.real(np.exp(1j * angle[..., None] * harmonics) @ coefficients)
+
+
+def draw_bodies(rng: np.random.Generator, parameters: SimulationParameters, canvas: Canvas) -> Bodies:
+    """The cells of a canvas, at the density that the parameters give a field of view."""
+    n_rows, n_cols = parameters.shape
+    wanted = round(parameters.n_cells * canvas.shape[0] * canvas.shape[1] / (n_rows * n_cols))
+    depth = rng.uniform(-parameters.slab, parameters.slab, wanted)
+    centre = _scatter(rng, canvas, depth / parameters.pixel_size, 1.6 * parameters.cell_radius)
+    n = len(centre)
+    elongation = rng.gamma(3.0, 0.045, n)
+    spread = np.column_stack([elongation, *(rng.rayleigh(0.05 / k, n) for k in HARMONICS[1:] - 1)])
+    activity = rng.standard_normal(n)
+    log_brightness = -1.6 + 0.8 * (0.6 * activity + 0.8 * rng.standard_normal(n))
+    return Bodies(
+        centre=centre,
+        depth=depth[:n],
+        radius=parameters.cell_radius * np.exp(parameters.cell_radius_spread * rng.standard_normal(n)),
+        outline=spread * np.exp(2j * np.pi * rng.random(spread.shape)),
+        brightness=np.exp(log_brightness),
+        nucleus=rng.uniform(0.1, 0.7, n) if parameters.modality == "two_photon" else np.zeros(n),
+        activity=activity,
+    )
+
+
+def _scatter(
+    rng: np.random.Generator, canvas: Canvas, z: npt.NDArray[np.float64], distance: float
+) -> npt.NDArray[np.float64]:
+    """Random (x, y) for bodies of given depth (in pixels) that do not sit in one another."""
+    low = np.array(canvas.origin, float)
+    extent = np.array(canvas.shape[::-1], float)
+    points = low + extent * rng.random((len(z), 2))
+    for _ in range(30):
+        close = cKDTree(np.column_stack([points, z])).query_pairs(distance, output_type="ndarray")
+        if not len(close):
+            break
+        again = np.unique(close[:, 1])
+        points[again] = low + extent * rng.random((len(again), 2))
+    return points
+
+
+def detection_probability(
+    bodies: Bodies, focal_depths: npt.NDArray[np.float64], parameters: SimulationParameters
+) -> npt.NDArray[np.float64]:
+    """The chance of each cell to be segmented in each session, shape (n_cells, n_sessions).
+
+    Log-odds are the sum of the cell's own part and a penalty for its distance from the focal plane; a constant
+    brings the mean over cells and sessions to `parameters.detection`.
+    """
+    offset = bodies.depth[:, None] - focal_depths
+    odds = parameters.detection_spread * bodies.activity[:, None] - (offset / parameters.slab) ** 2
+    constant = brentq(lambda c: float(expit(odds + c).mean()) - parameters.detection, -60, 60)
+    return expit(odds + constant)
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """Sessions with known truth.
+
+    Attributes
+    ----------
+    sessions : tuple of Session
+        As a reader of files would give them.
+    identity : tuple of ndarray of int64, shape (n_rois,)
+        For each session the true cell number of each ROI by `roi_row`; -1 where the ROI is no cell. Both halves
+        of a split body carry the cell's number; two cells merged into one ROI carry that of the larger part.
+    warps : tuple of Warp
+        For each session the map from reference (x, y) to session (x, y), inside the tissue it looks at.
+    fields : tuple of int
+        Which piece of tissue each session looks at; only sessions of one field share cells.
+    parameters : SimulationParameters
+        What was asked for.
+    seed : int
+        The seed.
+    """
+
+    sessions: tuple[Session, ...]
+    identity: tuple[npt.NDArray[np.int64], ...]
+    warps: tuple[Warp, ...]
+    fields: tuple[int, ...]
+    parameters: SimulationParameters
+    seed: int
+
+    @property
+    def transforms(self) -> tuple[Warp, ...]:
+        """For each session the callable that maps reference (x, y) to session (x, y); the same as `warps`."""
+        return self.warps
+
+    def related(self, fixed: int, moving: int) -> bool:
+        """Whether two sessions look at the same tissue."""
+        return self.fields[fixed] == self.fields[moving]
+
+    def map_points(self, fixed: int, moving: int, points: Points) -> Points:
+        """Where points (x, y) of one session, shape (..., 2), truly lie in another of the same field."""
+        if not self.related(fixed, moving):
+            raise ValueError(f"sessions {fixed} and {moving} look at different tissue")
+        return self.warps[moving](self.warps[fixed].inverse(points))
