@@ -63,9 +63,7 @@ def transform_points(matrix: npt.NDArray[np.float64], points: npt.NDArray[np.flo
     return mapped[:, :2] / mapped[:, 2:]
 
 
-def pairwise_iou(
-    fixed: scipy.sparse.csr_array, moving: scipy.sparse.csr_array
-) -> scipy.sparse.csr_array:
+def pairwise_iou(fixed: scipy.sparse.csr_array, moving: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
     """Intersection over union of the pixel sets of every pair of footprints that overlap.
 
     Parameters

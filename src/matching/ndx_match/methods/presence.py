@@ -59,9 +59,8 @@ def presence_codes(
 
     codes = np.full(cells.shape, Presence.NOT_DETECTED, np.uint8)
     codes[carried & ~inside] = Presence.OUTSIDE_FIELD
-    unregistered = ~_registered_pairs(len(sessions), registrations, session_status)
-    members = present.astype(int)
-    reachable = members @ (~unregistered).astype(int) > 0
+    registered = _registered_pairs(len(sessions), registrations, session_status)
+    reachable = present.astype(int) @ registered.astype(int) > 0
     codes[~reachable] = Presence.NOT_REGISTERED
     codes[present] = Presence.PRESENT
     return codes

@@ -76,19 +76,13 @@ def choose_table(contents: FileContents, options: SourceOptions, where: str) -> 
     if table.n_rois == 0:
         raise InputError(f"{where}: the ROI table {table.path} is empty; leave this session out.")
     if not table.mask_kind:
-        raise InputError(
-            f"{where}: the ROI table {table.path} has no masks (image_mask, pixel_mask or voxel_mask)."
-        )
+        raise InputError(f"{where}: the ROI table {table.path} has no masks (image_mask, pixel_mask or voxel_mask).")
     if table.mask_kind == "image_mask" and table.mask_shape is None:
-        raise InputError(
-            f"{where}: the image masks of {table.path} are not two-dimensional, which is needed here."
-        )
+        raise InputError(f"{where}: the image masks of {table.path} are not two-dimensional, which is needed here.")
     return table
 
 
-def choose_image(
-    contents: FileContents, table: TableCandidate, options: SourceOptions, where: str
-) -> ImageCandidate:
+def choose_image(contents: FileContents, table: TableCandidate, options: SourceOptions, where: str) -> ImageCandidate:
     """The projection image of the table's plane: of the masks' size, the mean over time where there is a choice.
 
     Raises
@@ -120,20 +114,14 @@ def choose_image(
             images = [image for image, name in zip(images, names, strict=True) if name == IMAGE_NAMES[best]]
     if len(images) > 1:
         paths = ", ".join(image.path for image in images)
-        raise AmbiguousInputError(
-            f"{where}: there are {len(images)} images; choose one with --image: {paths}."
-        )
+        raise AmbiguousInputError(f"{where}: there are {len(images)} images; choose one with --image: {paths}.")
     return images[0]
 
 
-def _by_path(
-    candidates: Sequence[Candidate], wanted: str, what: str, option: str, where: str
-) -> Sequence[Candidate]:
+def _by_path(candidates: Sequence[Candidate], wanted: str, what: str, option: str, where: str) -> Sequence[Candidate]:
     parts = wanted.strip("/").split("/")
     exact = [candidate for candidate in candidates if candidate.path.split("/") == parts]
-    found = exact or [
-        candidate for candidate in candidates if candidate.path.split("/")[-len(parts) :] == parts
-    ]
+    found = exact or [candidate for candidate in candidates if candidate.path.split("/")[-len(parts) :] == parts]
     if not found:
         paths = ", ".join(candidate.path for candidate in candidates)
         raise InputError(f"{where}: there is no {what} {wanted!r}; give {option} one of: {paths}.")

@@ -30,19 +30,13 @@ def open_nwb(path: str | os.PathLike[str]) -> Iterator[NWBFile]:
     if not path.is_file():
         raise InputError(f"{path}: there is no such file.")
     if not h5py.is_hdf5(path):
-        raise InputError(
-            f"{path}: this is not an HDF5 file, so it cannot be an NWB file (HDF5) as needed here."
-        )
+        raise InputError(f"{path}: this is not an HDF5 file, so it cannot be an NWB file (HDF5) as needed here.")
     try:
         with h5py.File(path, "r") as file:
             if "nwb_version" not in file.attrs:
-                raise InputError(
-                    f"{path}: this HDF5 file is not an NWB file (it has no attribute nwb_version)."
-                )
+                raise InputError(f"{path}: this HDF5 file is not an NWB file (it has no attribute nwb_version).")
             with warnings.catch_warnings():
-                warnings.simplefilter(
-                    "ignore"
-                )  # of cached namespaces and old schema versions: not ours to mend
+                warnings.simplefilter("ignore")  # of cached namespaces and old schema versions: not ours to mend
                 io = NWBHDF5IO(file=file, mode="r", load_namespaces=True)
                 nwbfile = _read(io, path)
             yield nwbfile

@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 from pynwb import NWBFile
 
+from ndx_cell_matching import MatchedCellsTable
+
 from ..errors import InputError
 from ..model import Progress, Session, SourceInfo
 from .candidates import ImageCandidate, TableCandidate, imaging_depth, list_contents, pixel_size
 from .choose import SourceOptions, choose_image, choose_table
 from .masks import read_footprints
 from .opening import open_nwb, sha256_of
-
-RESERVED_NAMES = ("id", "n_sessions", "confidence", "presence")
 
 
 def read_session(path: str | os.PathLike[str], options: SourceOptions | None = None) -> Session:
@@ -87,9 +87,7 @@ def source_warnings(sessions: Sequence[Session]) -> list[str]:
     found = []
     starts = [session.source.session_start for session in sessions]
     if starts != sorted(starts):
-        found.append(
-            "The files are not in the order of their dates; columns and figures follow the files' order."
-        )
+        found.append("The files are not in the order of their dates; columns and figures follow the files' order.")
     depths = {s.name: s.source.imaging_depth for s in sessions if s.source.imaging_depth is not None}
     if len(set(depths.values())) > 1:
         listed = ", ".join(f"{name} {depth:g} um" for name, depth in depths.items())
@@ -129,30 +127,31 @@ def _source(
         roi_table_object_id=table.table.object_id,
         image_path=image.path,
         mask_kind=table.mask_kind,
-        orientation="as stored: [roi, row, col]"
-        if table.mask_kind == "image_mask"
-        else "x = column, y = row",
+        orientation="as stored: [roi, row, col]" if table.mask_kind == "image_mask" else "x = column, y = row",
         imaging_depth=imaging_depth(nwbfile, table.table.imaging_plane),
         sha256=sha256_of(path) if options.checksum else "",
     )
 
 
 def _name(text: str) -> str:
+    """A name that can be a column of the match file's table of cells."""
     name = re.sub(r"[^A-Za-z0-9_+-]+", "-", text).strip("-") or "session"
-    return f"session_{name}" if name in RESERVED_NAMES or name.endswith("_index") else name
+    try:
+        MatchedCellsTable.check_session_name(name)
+    except ValueError:
+        return f"session-{name}"
+    return name
 
 
 def _with_distinct_names(sessions: list[Session]) -> list[Session]:
-    for fallback in (
-        lambda k: _name(Path(sessions[k].source.uri).stem),
-        lambda k: f"{sessions[k].name}_{k + 1}",
+    names = [session.name for session in sessions]
+    for fallbacks in (
+        [_name(Path(session.source.uri).stem) for session in sessions],
+        [f"{name}-{position + 1}" for position, name in enumerate(names)],
     ):
-        counts = Counter(session.name for session in sessions)
-        sessions = [
-            replace(session, name=fallback(k)) if counts[session.name] > 1 else session
-            for k, session in enumerate(sessions)
-        ]
-    return sessions
+        counts = Counter(names)
+        names = [fallback if counts[name] > 1 else name for name, fallback in zip(names, fallbacks, strict=True)]
+    return [replace(session, name=name) for session, name in zip(sessions, names, strict=True)]
 
 
 def _refuse_same_session(sessions: Sequence[Session]) -> None:

@@ -17,9 +17,7 @@ Row = list[int]
 PairCosts = Mapping[tuple[int, int, int, int], float]
 
 
-def group_matches(
-    matches: npt.NDArray[np.int32], costs: PairCosts, pruning_method: str
-) -> npt.NDArray[np.int32]:
+def group_matches(matches: npt.NDArray[np.int32], costs: PairCosts, pruning_method: str) -> npt.NDArray[np.int32]:
     """Groups of ROIs of which each is in at most one.
 
     Parameters

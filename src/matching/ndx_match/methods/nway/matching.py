@@ -30,13 +30,9 @@ class SessionMasks:
     painting_order: npt.NDArray[np.intp]
 
     @staticmethod
-    def of(
-        footprints: scipy.sparse.csr_array, roi_ids: npt.NDArray[np.int64], shape: tuple[int, int]
-    ) -> SessionMasks:
+    def of(footprints: scipy.sparse.csr_array, roi_ids: npt.NDArray[np.int64], shape: tuple[int, int]) -> SessionMasks:
         """Assign layers in table order; within a layer ROIs are painted in the order of their ids."""
-        return SessionMasks(
-            footprints, layers_without_overlap(footprints), shape, np.argsort(roi_ids, kind="stable")
-        )
+        return SessionMasks(footprints, layers_without_overlap(footprints), shape, np.argsort(roi_ids, kind="stable"))
 
 
 @dataclass(frozen=True)
@@ -72,7 +68,8 @@ def match_pair(
     warped = overwrite_in_layers(warped, moving.layers, moving.painting_order)
     n_layers = int(max(fixed.layers.max(initial=0), moving.layers.max(initial=0))) + 1
     iou = pairwise_iou(
-        layered_pixels(fixed.footprints, fixed.layers, n_layers), layered_pixels(warped, moving.layers, n_layers)
+        layered_pixels(fixed.footprints, fixed.layers, n_layers),
+        layered_pixels(warped, moving.layers, n_layers),
     )
     fixed_points, moving_points = (
         _places(footprints, fixed.shape[1], parameters.strict) for footprints in (fixed.footprints, warped)

@@ -16,6 +16,7 @@ from ... import __version__
 from ...errors import MethodError
 from ...footprints import transform_points
 from ...model import MatchResult, Progress, Registration, RoiPairs, Session
+from ...warping import to_8_bit
 from ..presence import presence_codes
 from . import registration as candidates
 from .groups import group_matches
@@ -74,7 +75,7 @@ def register_all(
     """Register every pair of sessions, in the order (0, 1), (0, 2), ..., (1, 2), ..."""
     if len(sessions) < 2:
         raise MethodError("Matching needs at least two sessions.")
-    images = [candidates.to_8_bit(session.image) for session in sessions]
+    images = [to_8_bit(session.image) for session in sessions]
     pairs = list(combinations(range(len(sessions)), 2))
     found = []
     with ThreadPoolExecutor(max_workers=workers) as pool:
@@ -109,9 +110,7 @@ def match_registered(
         if progress:
             progress("matching", done, len(registrations))
         if registration.registered:
-            pairs = match_pair(
-                masks[registration.fixed], masks[registration.moving], registration.matrix, parameters
-            )
+            pairs = match_pair(masks[registration.fixed], masks[registration.moving], registration.matrix, parameters)
             parts.append(_as_roi_pairs(registration, pairs))
     if progress:
         progress("matching", len(registrations), len(registrations))
@@ -201,9 +200,3 @@ def _warnings(sessions: Sequence[Session], registrations: Sequence[Registration]
         for r in registrations
         if not r.registered
     ]
-
-
-
-
-
-

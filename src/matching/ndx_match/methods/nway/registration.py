@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from skimage.metrics import structural_similarity
 
+from ...warping import warp_image
 from .parameters import NwayParameters
 
 Image8 = npt.NDArray[np.uint8]
@@ -39,18 +40,6 @@ class StepFailedError(Exception):
     """A step of a chain has no answer for these images; the chain is dropped."""
 
 
-def to_8_bit(image: npt.NDArray[np.float32]) -> Image8:
-    """Scale an image from its minimum to its maximum onto 0 to 255 and truncate.
-
-    Truncating, not rounding, is part of the published preparation: it can change which chain wins.
-    """
-    shifted = image.astype(np.float32) - np.float32(image.min())
-    largest = shifted.max()
-    if largest == 0:
-        return np.zeros(image.shape, np.uint8)
-    return (shifted / largest * 255).astype(np.uint8)
-
-
 def equalise(image: Image8, parameters: NwayParameters) -> Image8:
     """Contrast-limited adaptive histogram equalisation (CLAHE), or the image itself where it is off."""
     if parameters.clahe_grid == -1:
@@ -65,7 +54,7 @@ def register(fixed: Image8, moving: Image8, parameters: NwayParameters) -> list[
     Parameters
     ----------
     fixed, moving : ndarray of uint8, shape (n_rows, n_cols)
-        As made by :func:`to_8_bit`; they may differ in size.
+        As made by :func:`ndx_match.warping.to_8_bit`; they may differ in size.
     parameters : NwayParameters
 
     Returns
@@ -92,25 +81,6 @@ def register(fixed: Image8, moving: Image8, parameters: NwayParameters) -> list[
     return sorted(candidates, key=lambda candidate: -candidate.ssim)  # stable: the earlier chain wins a tie
 
 
-def warp(image: npt.NDArray, matrix: Matrix, shape: tuple[int, int], perspective: bool = False) -> npt.NDArray:
-    """The moving image as the fixed one sees it: bilinear, zero outside.
-
-    Parameters
-    ----------
-    image : ndarray, shape (n_rows, n_cols)
-    matrix : ndarray, shape (3, 3)
-        Fixed (x, y, 1) to moving.
-    shape : tuple of int
-        (n_rows, n_cols) of the result.
-    perspective : bool
-        Use all of the matrix, not just its affine part.
-    """
-    flags, size = cv2.INTER_LINEAR + cv2.WARP_INVERSE_MAP, (shape[1], shape[0])
-    if perspective:
-        return np.asarray(cv2.warpPerspective(image, matrix, size, flags=flags))
-    return np.asarray(cv2.warpAffine(image, matrix[:2], size, flags=flags))
-
-
 def _run_chain(steps: tuple[str, ...], fixed: Image8, moving: Image8, parameters: NwayParameters) -> Matrix:
     total = np.eye(3)
     for step in steps:
@@ -121,7 +91,7 @@ def _run_chain(steps: tuple[str, ...], fixed: Image8, moving: Image8, parameters
             fixed, moving = equalise(fixed, parameters), equalise(moving, parameters)
         elif step == "PhaseCorrelate":
             matrix = _phase_correlate(fixed, moving)
-            moving = warp(moving, matrix, fixed.shape)
+            moving = warp_image(moving, matrix, fixed.shape)
             total = matrix @ total
         elif step == "ECC":
             total = _ecc(fixed, moving, parameters) @ total
@@ -171,5 +141,5 @@ def _ecc(fixed: Image8, moving: Image8, parameters: NwayParameters) -> Matrix:
 
 
 def _score(fixed: Image8, moving: Image8, matrix: Matrix, motion_type: str) -> float:
-    registered = warp(moving, matrix, fixed.shape, perspective=motion_type == "MOTION_HOMOGRAPHY")
+    registered = warp_image(moving, matrix, fixed.shape, perspective=motion_type == "MOTION_HOMOGRAPHY")
     return float(structural_similarity(fixed, registered, gaussian_weights=True, sigma=SSIM_SIGMA))

@@ -1,0 +1,150 @@
+"""Copy ROI tables and imaging planes into another NWB file: a table cannot point into a foreign file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import h5py
+import numpy as np
+from hdmf.backends.hdf5 import H5DataIO
+from hdmf.common import DynamicTableRegion, ElementIdentifiers, VectorData, VectorIndex
+from hdmf.data_utils import GenericDataChunkIterator
+from pynwb import NWBFile
+from pynwb.device import Device
+from pynwb.image import GrayscaleImage
+from pynwb.ophys import ImagingPlane, OpticalChannel, PlaneSegmentation
+
+LARGE_BYTES = 10_000_000  #: of an uncompressed column from which it is compressed on the way
+BUFFER_BYTES = 16_000_000  #: of it held in memory at a time
+
+
+def copy_imaging_plane(plane: ImagingPlane, nwbfile: NWBFile, prefix: str) -> ImagingPlane:
+    """Add a copy of an imaging plane and its device to a file, their names prefixed."""
+    source = plane.device
+    device = nwbfile.add_device(
+        Device(
+            name=f"{prefix}_{source.name}",
+            description=source.description,
+            manufacturer=_manufacturer(source),
+            serial_number=getattr(source, "serial_number", None),
+        )
+    )
+    channels = [
+        OpticalChannel(name=channel.name, description=channel.description, emission_lambda=channel.emission_lambda)
+        for channel in plane.optical_channel
+    ]
+    copy = ImagingPlane(
+        name=f"{prefix}_{plane.name}",
+        optical_channel=channels,
+        device=device,
+        description=plane.description,
+        excitation_lambda=plane.excitation_lambda,
+        indicator=plane.indicator,
+        location=plane.location,
+        imaging_rate=plane.imaging_rate,
+        reference_frame=plane.reference_frame,
+        origin_coords=_in_memory(plane.origin_coords),
+        origin_coords_unit=plane.origin_coords_unit or "meters",
+        grid_spacing=_in_memory(plane.grid_spacing),
+        grid_spacing_unit=plane.grid_spacing_unit or "meters",
+    )
+    nwbfile.add_imaging_plane(copy)
+    return copy
+
+
+def copy_roi_table(table: PlaneSegmentation, plane: ImagingPlane, name: str) -> PlaneSegmentation:
+    """A copy of an ROI table: its ids and all its columns but those that point elsewhere in the source.
+
+    Large columns stay in the source file until the copy is written, so it has to stay open until then.
+
+    Parameters
+    ----------
+    table : PlaneSegmentation
+        In an open file.
+    plane : ImagingPlane
+        In the file to be written.
+    name : str
+        Of the copy.
+    """
+    columns: list[Any] = []
+    for name_of_column in table.colnames:
+        columns += _copy_column(table[name_of_column])
+    return PlaneSegmentation(
+        name=name,
+        description=table.description,
+        imaging_plane=plane,
+        id=ElementIdentifiers(name="id", data=np.asarray(table.id.data[:])),
+        columns=columns,
+        colnames=[column.name for column in columns if not isinstance(column, VectorIndex)],
+    )
+
+
+def copy_image(image: Any, name: str) -> GrayscaleImage:
+    """A copy of a projection image, with its stored values and data type."""
+    return GrayscaleImage(
+        name=name,
+        data=_in_memory(image.data),
+        description=image.description or f"Projection image of the session {name}.",
+        resolution=image.resolution,
+    )
+
+
+def _copy_column(column: Any) -> list[Any]:
+    """The column and, of a ragged one, its indices; nothing where it points elsewhere in the source."""
+    if isinstance(column, VectorIndex):
+        target = _copy_column(column.target)
+        if not target:
+            return []
+        index = VectorIndex(name=column.name, data=np.asarray(column.data[:]), target=target[0])
+        return [index, *target]
+    if isinstance(column, DynamicTableRegion) or type(column).__name__ == "EnumData" or _holds_references(column.data):
+        return []
+    return [VectorData(name=column.name, description=column.description, data=_streamed(column.data))]
+
+
+class _DatasetIterator(GenericDataChunkIterator):
+    """Reads a dataset of another file piece by piece."""
+
+    def __init__(self, dataset: h5py.Dataset, **shapes: Any) -> None:
+        self.dataset = dataset
+        super().__init__(**shapes)
+
+    def _get_data(self, selection: tuple[slice, ...]) -> Any:
+        return self.dataset[selection]
+
+    def _get_maxshape(self) -> tuple[int, ...]:
+        return tuple(self.dataset.shape)
+
+    def _get_dtype(self) -> np.dtype[Any]:
+        return self.dataset.dtype
+
+
+def _holds_references(data: Any) -> bool:
+    dtype = getattr(data, "dtype", None)
+    return not isinstance(dtype, np.dtype) if dtype is not None else False
+
+
+def _streamed(data: Any) -> Any:
+    """Small data in memory; large data as they are in the file, or through a compressing iterator."""
+    if not isinstance(data, h5py.Dataset) or data.nbytes < LARGE_BYTES:
+        return _in_memory(data)
+    if data.compression is not None or data.dtype.kind == "O":
+        return data
+    row_bytes = max(1, data.nbytes // data.shape[0])
+    chunk_rows = max(1, min(data.shape[0], 1_000_000 // row_bytes))
+    buffer_rows = max(chunk_rows, BUFFER_BYTES // row_bytes // chunk_rows * chunk_rows)
+    iterator = _DatasetIterator(
+        data,
+        chunk_shape=(chunk_rows, *data.shape[1:]),
+        buffer_shape=(min(buffer_rows, data.shape[0]), *data.shape[1:]),
+    )
+    return H5DataIO(iterator, compression="gzip", compression_opts=4)
+
+
+def _in_memory(data: Any) -> Any:
+    return data[:] if isinstance(data, h5py.Dataset) else data
+
+
+def _manufacturer(device: Device) -> str | None:
+    stated = device.manufacturer
+    return stated if stated or device.model is None else device.model.manufacturer

@@ -1,0 +1,138 @@
+"""Read a match file back into sessions and a match result."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+
+from ndx_cell_matching import CellMatching
+
+from ..errors import InputError
+from ..model import MatchResult, Registration, RoiPairs, Session, SourceInfo
+from ..sources import open_nwb
+from ..sources.candidates import MASK_KINDS
+from ..sources.masks import read_footprints
+
+
+@dataclass(frozen=True)
+class MatchFile:
+    """What a match file says: the sessions and the result."""
+
+    sessions: tuple[Session, ...]
+    result: MatchResult
+
+
+def read_match_file(path: str | os.PathLike[str], footprints: bool = True) -> MatchFile:
+    """Read a match file.
+
+    Parameters
+    ----------
+    path : path
+    footprints : bool
+        Read the masks; without them every footprint is empty and reading is fast.
+
+    Raises
+    ------
+    InputError
+        The file is damaged or no match file.
+    """
+    with open_nwb(path) as nwbfile:
+        found = [item for item in nwbfile.objects.values() if isinstance(item, CellMatching)]
+        if not found:
+            raise InputError(
+                f"{path}: this NWB file holds no matched cells (CellMatching); make one with `ndx-match write`."
+            )
+        matching = found[0]
+        sessions = tuple(_session(matching, k, str(path), footprints) for k in range(matching.n_sessions))
+        return MatchFile(sessions, _result(matching))
+
+
+def _session(matching: CellMatching, position: int, path: str, footprints: bool) -> Session:
+    columns = {name: matching.sessions[name].data[position] for name in matching.sessions.colnames}
+    image = np.asarray(columns["image"].data[:], np.float32)
+    table = columns["roi_table"]
+    roi_ids = np.asarray(table.id.data[:], np.int64)
+    kind = next(kind for kind in MASK_KINDS if kind in table.colnames)
+    if footprints:
+        masks = read_footprints(table, kind, image.shape, f"{path}, {table.name}")
+    else:
+        masks = scipy.sparse.csr_array((len(roi_ids), image.size), dtype=np.float32)
+    pixel_size = columns.get("pixel_size")
+    depth = columns.get("imaging_depth")
+    return Session(
+        name=_text(columns["session_name"]),
+        image=image,
+        footprints=masks,
+        roi_ids=roi_ids,
+        pixel_size=None if pixel_size is None or np.isnan(pixel_size).any() else tuple(map(float, pixel_size)),
+        source=SourceInfo(
+            uri=_text(columns["source_uri"]),
+            nwb_identifier=_text(columns["nwb_identifier"]),
+            nwb_object_id=_text(columns["nwb_object_id"]),
+            session_start=_text(columns["session_start"]),
+            subject_id=_text(columns.get("subject_id", "")),
+            plane_path=_text(columns["imaging_plane_path"]),
+            roi_table_path=_text(columns["roi_table_path"]),
+            roi_table_object_id=_text(columns["roi_table_object_id"]),
+            image_path=_text(columns["image_path"]),
+            mask_kind=kind,
+            orientation=_text(columns["mask_orientation"]),
+            roi_selection=_text(columns["roi_selection"]),
+            imaging_depth=None if depth is None or np.isnan(depth) else float(depth),
+            sha256=_text(columns.get("sha256", "")),
+        ),
+    )
+
+
+def _result(matching: CellMatching) -> MatchResult:
+    cells = matching.cells
+    return MatchResult(
+        method=matching.method,
+        method_version=matching.method_version,
+        parameters=json.loads(matching.parameters),
+        software=json.loads(matching.software) if matching.software else {},
+        cells=matching.to_array(),
+        presence=np.asarray(cells["presence"].data[:], np.uint8),
+        confidence=np.asarray(cells["confidence"].data[:]) if "confidence" in cells.colnames else None,
+        roi_pairs=_roi_pairs(matching),
+        registrations=_registrations(matching),
+        session_status=tuple(_text(status) for status in matching.sessions["status"].data[:]),
+        warnings=tuple(_text(warning) for warning in (matching.warnings if matching.warnings is not None else ())),
+    )
+
+
+def _roi_pairs(matching: CellMatching) -> RoiPairs:
+    if matching.roi_pairs is None:
+        return RoiPairs.concatenate([])
+    names = {"fixed_roi_row": "fixed_row", "moving_roi_row": "moving_row"}
+    table = matching.roi_pairs
+    return RoiPairs(**{names.get(name, name): np.asarray(table[name].data[:]) for name in table.colnames})
+
+
+def _registrations(matching: CellMatching) -> tuple[Registration, ...]:
+    table = matching.registrations
+    if table is None:
+        return ()
+    columns: dict[str, Any] = {name: table[name].data[:] for name in table.colnames}
+    ssim = columns.get("ssim", np.full(len(table), np.nan))
+    return tuple(
+        Registration(
+            fixed=int(columns["fixed_session"][k]),
+            moving=int(columns["moving_session"][k]),
+            matrix=np.asarray(columns["affine_matrix"][k], float),
+            steps=_text(columns["steps"][k]),
+            registered=bool(columns["registered"][k]),
+            reason=_text(columns["reason"][k]),
+            ssim=None if np.isnan(ssim[k]) else float(ssim[k]),
+        )
+        for k in range(len(table))
+    )
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

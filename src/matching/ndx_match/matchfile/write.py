@@ -1,0 +1,281 @@
+"""Write a match result and copies of what it refers to into a new NWB file."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import tempfile
+import uuid
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from hdmf.backends.hdf5 import H5DataIO
+from pynwb import NWBHDF5IO, NWBFile
+from pynwb.base import Images
+from pynwb.image import GrayscaleImage, RGBImage
+from pynwb.ophys import ImageSegmentation, PlaneSegmentation
+
+from ndx_cell_matching import CellMatching, MatchedSessionsTable, RoiPairsTable, SessionRegistrationsTable
+
+from .. import __version__
+from ..errors import InputError, OutputError
+from ..model import MatchResult, Session
+from ..sources import list_contents, open_nwb
+from ..warping import to_8_bit, warp_image
+from .copying import copy_image, copy_imaging_plane, copy_roi_table
+from .metadata import FileMetadata, MissingField, build_nwbfile, missing_fields
+
+
+@dataclass(frozen=True)
+class WrittenFile:
+    """The file that was written and what DANDI would miss in it."""
+
+    path: Path
+    missing: tuple[MissingField, ...]
+
+
+def write_match_file(
+    sessions: Sequence[Session],
+    result: MatchResult,
+    output: str | os.PathLike[str],
+    metadata: FileMetadata | None = None,
+    overwrite: bool = False,
+    dandi_name: bool = False,
+) -> WrittenFile:
+    """Write the match file: whole or not at all.
+
+    Parameters
+    ----------
+    sessions : sequence of Session
+        As read by :func:`ndx_match.sources.read_sessions`; their files are opened again, read-only, to copy ROI
+        tables, imaging planes, images and metadata.
+    result : MatchResult
+    output : path
+        The file to write; with `dandi_name` the folder in which to write it.
+    metadata : FileMetadata, optional
+        Overrides of the sources' metadata.
+    overwrite : bool
+        Replace an existing file.
+    dandi_name : bool
+        Name the file in DANDI's style, `sub-<id>/sub-<id>_ses-<id>_desc-cellmatches_ophys.nwb`.
+
+    Raises
+    ------
+    OutputError
+        The file exists, its folder does not, or it cannot be written.
+    InputError
+        A source cannot be read any more.
+    """
+    metadata = metadata or FileMetadata()
+    if not dandi_name:
+        check_output(output, overwrite)
+    with ExitStack() as stack:
+        sources = [stack.enter_context(open_nwb(session.source.uri)) for session in sessions]
+        nwbfile = build_nwbfile(
+            sources,
+            [session.name for session in sessions],
+            result.method,
+            str(uuid.uuid4()),
+            __version__,
+            metadata,
+        )
+        path = Path(output)
+        if dandi_name:
+            path = _make_dandi_path(path, nwbfile)
+            check_output(path, overwrite)
+        if path.exists() and any(os.path.samefile(path, session.source.uri) for session in sessions):
+            raise OutputError(f"{path}: the output is one of the inputs; give another name with -o.")
+        _add_data(nwbfile, sessions, sources, result)
+        missing = tuple(missing_fields(nwbfile))
+        with whole_or_absent(path) as temporary, NWBHDF5IO(temporary, mode="w") as io:
+            io.write(nwbfile, link_data=False, cache_spec=True)
+    return WrittenFile(path, missing)
+
+
+def check_output(output: str | os.PathLike[str], overwrite: bool) -> None:
+    """Refuse an output that cannot or should not be written, before any work is done.
+
+    Raises
+    ------
+    OutputError
+    """
+    path = Path(output)
+    if path.is_dir():
+        raise OutputError(f"{path}: this is a folder; give the name of a file, for example {path / 'matches.nwb'}.")
+    if not path.parent.is_dir():
+        raise OutputError(f"{path}: the folder {path.parent} does not exist; make it first or choose another.")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path}: this file exists already; give another name or --overwrite.")
+
+
+@contextmanager
+def whole_or_absent(path: Path) -> Iterator[Path]:
+    """A temporary file beside `path` that takes its place when the block ends well, and vanishes otherwise.
+
+    Raises
+    ------
+    OutputError
+        The disk is full or the folder cannot be written.
+    """
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+        os.close(handle)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot write into this folder ({_reason(error)}).") from error
+    temporary = Path(name)
+    try:
+        yield temporary
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(temporary, 0o666 & ~umask)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise OutputError(
+            f"{path}: cannot be written ({_reason(error)}); free some space or choose another disk."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def dandi_path(folder: Path, subject_id: str, session_id: str) -> Path:
+    """A path that DANDI accepts, without making its folder."""
+    subject, session = (re.sub(r"[^A-Za-z0-9+-]+", "-", text).strip("-") for text in (subject_id, session_id))
+    return folder / f"sub-{subject}" / f"sub-{subject}_ses-{session}_desc-cellmatches_ophys.nwb"
+
+
+def _make_dandi_path(folder: Path, nwbfile: NWBFile) -> Path:
+    if not folder.is_dir():
+        raise OutputError(f"{folder}: there is no such folder; with --dandi-name, -o names the dandiset's folder.")
+    if nwbfile.subject is None or not nwbfile.subject.subject_id:
+        raise OutputError(
+            "A name in DANDI's style needs the subject's id, which the inputs lack; give --subject-id ID."
+        )
+    path = dandi_path(folder, nwbfile.subject.subject_id, nwbfile.session_id)
+    path.parent.mkdir(exist_ok=True)
+    return path
+
+
+def _add_data(nwbfile: NWBFile, sessions: Sequence[Session], sources: Sequence[NWBFile], result: MatchResult) -> None:
+    module = nwbfile.create_processing_module("ophys", "Cells matched across imaging sessions.")
+    segmentation = ImageSegmentation(name="roi_tables")
+    images = Images(
+        name="projection_images",
+        description="The projection image of each session, as stored in its file, and an overlay of all sessions "
+        "registered to the first.",
+    )
+    module.add(segmentation)
+    module.add(images)
+    roi_tables: list[PlaneSegmentation] = []
+    copied_images: list[GrayscaleImage] = []
+    for session, source in zip(sessions, sources, strict=True):
+        contents = list_contents(source)
+        table = _by_path(contents.tables, session.source.roi_table_path, session).table
+        image = _by_path(contents.images, session.source.image_path, session).image
+        plane = copy_imaging_plane(table.imaging_plane, nwbfile, session.name)
+        roi_tables.append(copy_roi_table(table, plane, f"{session.name}_{table.name}"))
+        copied_images.append(copy_image(image, session.name))
+        segmentation.add_plane_segmentation(roi_tables[-1])
+        images.add_image(copied_images[-1])
+    images.add_image(_overlay(sessions, result))
+    registrations = result.registrations
+    pairs = result.roi_pairs
+    with warnings.catch_warnings():
+        # hdmf warns of columns that reference a table before both are in one file; here they are.
+        warnings.simplefilter("ignore")
+        CellMatching.from_arrays(
+            module,
+            method=result.method,
+            method_version=result.method_version,
+            parameters=dict(result.parameters),
+            software=dict(result.software),
+            warnings=result.warnings,
+            sessions=_sessions_table(sessions, result, roi_tables, copied_images),
+            cells=result.cells,
+            presence=result.presence,
+            confidence=result.confidence,
+            roi_pairs=RoiPairsTable.from_arrays(
+                fixed_session=pairs.fixed_session,
+                moving_session=pairs.moving_session,
+                fixed_roi_row=pairs.fixed_row,
+                moving_roi_row=pairs.moving_row,
+                centroid_distance=pairs.centroid_distance,
+                iou=pairs.iou,
+                accepted=pairs.accepted,
+                cost=pairs.cost,
+                probability=pairs.probability,
+                margin=pairs.margin,
+            ),
+            registrations=SessionRegistrationsTable.from_arrays(
+                fixed_session=[r.fixed for r in registrations],
+                moving_session=[r.moving for r in registrations],
+                affine_matrix=np.array([r.matrix for r in registrations]).reshape(-1, 3, 3),
+                steps=[r.steps for r in registrations],
+                registered=[r.registered for r in registrations],
+                reason=[r.reason for r in registrations],
+                ssim=[np.nan if r.ssim is None else r.ssim for r in registrations],
+            ),
+        )
+
+
+def _sessions_table(
+    sessions: Sequence[Session],
+    result: MatchResult,
+    roi_tables: Sequence[PlaneSegmentation],
+    images: Sequence[GrayscaleImage],
+) -> MatchedSessionsTable:
+    info = [session.source for session in sessions]
+    return MatchedSessionsTable.from_arrays(
+        session_name=[session.name for session in sessions],
+        roi_table=roi_tables,
+        image=images,
+        nwb_identifier=[source.nwb_identifier for source in info],
+        nwb_object_id=[source.nwb_object_id for source in info],
+        session_start=[source.session_start for source in info],
+        imaging_plane_path=[source.plane_path for source in info],
+        roi_table_path=[source.roi_table_path for source in info],
+        roi_table_object_id=[source.roi_table_object_id for source in info],
+        image_path=[source.image_path for source in info],
+        source_uri=[source.uri for source in info],
+        status=list(result.session_status),
+        mask_orientation=[source.orientation for source in info],
+        roi_selection=[source.roi_selection for source in info],
+        sha256=[source.sha256 for source in info],
+        subject_id=[source.subject_id for source in info],
+        imaging_depth=[np.nan if source.imaging_depth is None else source.imaging_depth for source in info],
+        pixel_size=[(np.nan, np.nan) if s.pixel_size is None else s.pixel_size for s in sessions],
+    )
+
+
+def _overlay(sessions: Sequence[Session], result: MatchResult) -> RGBImage:
+    """The first session in magenta, the mean of the others registered to it in green."""
+    first = to_8_bit(sessions[0].image)
+    others = [
+        warp_image(to_8_bit(sessions[r.moving].image), r.matrix, first.shape)
+        for r in result.registrations
+        if r.fixed == 0 and r.registered
+    ]
+    mean = np.mean(others, axis=0).astype(np.uint8) if others else np.zeros_like(first)
+    return RGBImage(
+        name="overlay",
+        data=H5DataIO(np.dstack([first, mean, first]), compression="gzip"),
+        description=f"{sessions[0].name} in magenta, the mean of the {len(others)} other sessions that were registered "
+        "to it in green.",
+    )
+
+
+def _by_path(candidates: Sequence, path: str, session: Session):  # type: ignore[no-untyped-def, type-arg]
+    for candidate in candidates:
+        if candidate.path == path:
+            return candidate
+    raise InputError(f"{session.source.uri}: {path} is not there any more; the file was changed since it was read.")
+
+
+def _reason(error: OSError) -> str:
+    if error.errno == errno.ENOSPC or "No space left" in str(error):
+        return "no space left on the disk"
+    return str(error).splitlines()[0]
