@@ -18,8 +18,8 @@ LARGE_BYTES = 10_000_000  #: of an uncompressed column from which it is compress
 BUFFER_BYTES = 16_000_000  #: of it held in memory at a time
 
 
-def copy_imaging_plane(plane: ImagingPlane, nwbfile: NWBFile, prefix: str) -> ImagingPlane:
-    """Add a copy of an imaging plane and its device to a file, their names prefixed."""
+def copy_imaging_plane(plane: ImagingPlane, nwbfile: NWBFile, prefix: str, location: str | None = None) -> ImagingPlane:
+    """Add a copy of an imaging plane and its device to a file, their names prefixed; `location` overrides its own."""
     source = plane.device
     device = nwbfile.add_device(
         Device(
@@ -40,7 +40,7 @@ def copy_imaging_plane(plane: ImagingPlane, nwbfile: NWBFile, prefix: str) -> Im
         description=plane.description,
         excitation_lambda=plane.excitation_lambda,
         indicator=plane.indicator,
-        location=plane.location,
+        location=location or plane.location,
         imaging_rate=plane.imaging_rate,
         reference_frame=plane.reference_frame,
         origin_coords=_in_memory(plane.origin_coords),

@@ -10,6 +10,9 @@ from typing import Any
 from pynwb import NWBFile
 from pynwb.file import Subject
 
+MOUSE = ("Mus musculus", "http://purl.obolibrary.org/obo/NCBITaxon_10090")
+PLACEHOLDERS = ("unknown", "none", "n/a", "na", "no location", "location", "brain", "cortex", "v1")
+
 
 @dataclass(frozen=True)
 class FileMetadata:
@@ -21,8 +24,11 @@ class FileMetadata:
         By default made of the first and last session's.
     subject_id, sex, species, age : str or None
         Sex is M, F, O or U; species in Latin or as an NCBI taxonomy link; age as ISO 8601 duration (`P90D`).
+    subject_description : str or None
     experimenter : tuple of str or None
         Each as `Last, First`.
+    location : str or None
+        Of the imaging planes: for a mouse the name or acronym of a structure of the Allen atlas, `VISp`.
     institution, lab, experiment_description : str or None
     keywords : tuple of str or None
     """
@@ -32,6 +38,8 @@ class FileMetadata:
     sex: str | None = None
     species: str | None = None
     age: str | None = None
+    subject_description: str | None = None
+    location: str | None = None
     experimenter: tuple[str, ...] | None = None
     institution: str | None = None
     lab: str | None = None
@@ -118,6 +126,12 @@ def missing_fields(nwbfile: NWBFile) -> list[MissingField]:
     check(value["species"], "the subject's species", "--species", True, latin, "'Mus musculus'")
     if subject is None or subject.date_of_birth is None or value["age"]:
         check(value["age"], "the subject's age", "--age", True, rf"{duration}(/({duration})?)?", "P90D")
+    check(subject.description if subject else None, "the subject's description", "--subject-description", False,
+          example="TEXT")  # fmt: skip
+    for location in sorted({plane.location for plane in nwbfile.imaging_planes.values()}):
+        if value["species"] in MOUSE and not _is_plain_location(location):
+            problem = f"is {location!r}, which is no term of the Allen atlas"
+            missing.append(MissingField("the imaging plane's location", "--location VISp", problem, False))
     check(nwbfile.session_id, "the session id", "--session-id", True, r"[^/]+", "ID")
     check(nwbfile.institution, "the institution", "--institution", False, example="NAME")
     check(nwbfile.experiment_description, "the experiment's description", "--experiment-description", False,
@@ -139,6 +153,7 @@ def _subject(sources: Sequence[NWBFile], earliest: NWBFile, metadata: FileMetada
     }
     age = _age_range([source.subject.age for source in sources if source.subject is not None and source.subject.age])
     fields["age"] = age
+    fields["description"] = metadata.subject_description or fields["description"]
     for name in ("subject_id", "sex", "species", "age"):
         fields[name] = getattr(metadata, name) or fields[name]
     if not any(fields.values()):
@@ -146,6 +161,11 @@ def _subject(sources: Sequence[NWBFile], earliest: NWBFile, metadata: FileMetada
     if fields["age"] and own is not None and metadata.age is None and own.age__reference:
         fields["age__reference"] = own.age__reference
     return Subject(**{name: value for name, value in fields.items() if value is not None})
+
+
+def _is_plain_location(location: str) -> bool:
+    """Whether the text can be the name or acronym of one brain structure, and nothing else."""
+    return bool(re.fullmatch(r"[A-Za-z][A-Za-z0-9/ ,\-]*", location)) and location.lower() not in PLACEHOLDERS
 
 
 def _age_range(ages: Sequence[str]) -> str | None:

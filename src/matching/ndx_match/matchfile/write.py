@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import re
-import tempfile
 import uuid
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +22,7 @@ from ndx_cell_matching import CellMatching, MatchedSessionsTable, RoiPairsTable,
 
 from .. import __version__
 from ..errors import InputError, OutputError
+from ..files import check_output, whole_or_absent
 from ..model import MatchResult, Session
 from ..sources import list_contents, open_nwb
 from ..warping import to_8_bit, warp_image
@@ -90,56 +89,11 @@ def write_match_file(
             check_output(path, overwrite)
         if path.exists() and any(os.path.samefile(path, session.source.uri) for session in sessions):
             raise OutputError(f"{path}: the output is one of the inputs; give another name with -o.")
-        _add_data(nwbfile, sessions, sources, result)
+        _add_data(nwbfile, sessions, sources, result, metadata.location)
         missing = tuple(missing_fields(nwbfile))
         with whole_or_absent(path) as temporary, NWBHDF5IO(temporary, mode="w") as io:
             io.write(nwbfile, link_data=False, cache_spec=True)
     return WrittenFile(path, missing)
-
-
-def check_output(output: str | os.PathLike[str], overwrite: bool) -> None:
-    """Refuse an output that cannot or should not be written, before any work is done.
-
-    Raises
-    ------
-    OutputError
-    """
-    path = Path(output)
-    if path.is_dir():
-        raise OutputError(f"{path}: this is a folder; give the name of a file, for example {path / 'matches.nwb'}.")
-    if not path.parent.is_dir():
-        raise OutputError(f"{path}: the folder {path.parent} does not exist; make it first or choose another.")
-    if path.exists() and not overwrite:
-        raise OutputError(f"{path}: this file exists already; give another name or --overwrite.")
-
-
-@contextmanager
-def whole_or_absent(path: Path) -> Iterator[Path]:
-    """A temporary file beside `path` that takes its place when the block ends well, and vanishes otherwise.
-
-    Raises
-    ------
-    OutputError
-        The disk is full or the folder cannot be written.
-    """
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-        os.close(handle)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot write into this folder ({_reason(error)}).") from error
-    temporary = Path(name)
-    try:
-        yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise OutputError(
-            f"{path}: cannot be written ({_reason(error)}); free some space or choose another disk."
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def dandi_path(folder: Path, subject_id: str, session_id: str) -> Path:
@@ -160,7 +114,9 @@ def _make_dandi_path(folder: Path, nwbfile: NWBFile) -> Path:
     return path
 
 
-def _add_data(nwbfile: NWBFile, sessions: Sequence[Session], sources: Sequence[NWBFile], result: MatchResult) -> None:
+def _add_data(
+    nwbfile: NWBFile, sessions: Sequence[Session], sources: Sequence[NWBFile], result: MatchResult, location: str | None
+) -> None:
     module = nwbfile.create_processing_module("ophys", "Cells matched across imaging sessions.")
     segmentation = ImageSegmentation(name="roi_tables")
     images = Images(
@@ -176,7 +132,7 @@ def _add_data(nwbfile: NWBFile, sessions: Sequence[Session], sources: Sequence[N
         contents = list_contents(source)
         table = _by_path(contents.tables, session.source.roi_table_path, session).table
         image = _by_path(contents.images, session.source.image_path, session).image
-        plane = copy_imaging_plane(table.imaging_plane, nwbfile, session.name)
+        plane = copy_imaging_plane(table.imaging_plane, nwbfile, session.name, location)
         roi_tables.append(copy_roi_table(table, plane, f"{session.name}_{table.name}"))
         copied_images.append(copy_image(image, session.name))
         segmentation.add_plane_segmentation(roi_tables[-1])
@@ -273,9 +229,3 @@ def _by_path(candidates: Sequence, path: str, session: Session):  # type: ignore
         if candidate.path == path:
             return candidate
     raise InputError(f"{session.source.uri}: {path} is not there any more; the file was changed since it was read.")
-
-
-def _reason(error: OSError) -> str:
-    if error.errno == errno.ENOSPC or "No space left" in str(error):
-        return "no space left on the disk"
-    return str(error).splitlines()[0]

@@ -1,0 +1,76 @@
+"""Options and output that several commands share."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from ..model import Progress as Report
+from ..sources import SourceOptions
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+FILE = click.Path(path_type=Path)
+
+
+def with_options(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
+    """Apply several options, shown in this order in the help."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+source_options = with_options(
+    click.option("--plane", metavar="NAME", help="Imaging plane to take where files hold several."),
+    click.option("--roi-table", metavar="PATH", help="ROI table to take: its path in the file, or the path's end."),
+    click.option("--image", metavar="PATH", help="Projection image to take: its path in the file, or the path's end."),
+    click.option("--allow-different-subjects", is_flag=True, help="Do not refuse files of different subjects."),
+)
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace an existing output.")
+
+
+def output_option(what: str = "File to write.") -> Callable[[Command], Command]:
+    """`-o`, required."""
+    return click.option("-o", "--output", type=FILE, required=True, metavar="PATH", help=what)
+
+
+def take_source_options(values: dict[str, Any], checksum: bool = True) -> SourceOptions:
+    """Remove the source options from a command's values."""
+    return SourceOptions(
+        plane=values.pop("plane"),
+        roi_table=values.pop("roi_table"),
+        image=values.pop("image"),
+        allow_different_subjects=values.pop("allow_different_subjects"),
+        checksum=checksum,
+    )
+
+
+@contextmanager
+def progress_bar() -> Iterator[Report]:
+    """Progress on the terminal; nothing where standard error is no terminal."""
+    columns = (TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
+        tasks: dict[str, Any] = {}
+
+        def report(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bar.add_task(stage, total=total)
+            bar.update(tasks[stage], completed=done, total=total)
+
+        yield report
+
+
+def warn(sentences: Any) -> None:
+    """Print warnings to standard error."""
+    for sentence in sentences:
+        click.echo(f"Warning: {sentence}", err=True)

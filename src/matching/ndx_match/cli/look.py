@@ -1,0 +1,98 @@
+"""`ndx-match inspect`, `show` and `plot`: look at inputs and at match files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..errors import InputError
+from ..sources import SourceOptions, list_contents, open_nwb
+from ..sources.candidates import imaging_depth, pixel_size
+from ..sources.choose import choose_image, choose_table
+from .common import FILE, output_option, progress_bar, source_options, take_source_options, warn
+from .summary import summary
+
+
+@click.command(short_help="Print what would be used of NWB files.")
+@click.argument("inputs", nargs=-1, required=True, type=FILE, metavar="FILE...")
+@source_options
+def inspect(inputs: tuple[Path, ...], **values: Any) -> None:
+    """Print what each file holds and what would be used: planes, ROI tables, images, depth, subject, session."""
+    options = take_source_options(values)
+    for number, path in enumerate(inputs):
+        if number:
+            click.echo()
+        _inspect(path, options)
+
+
+@click.command(short_help="Print the sessions, pairs and cells of a match file.")
+@click.argument("matches", type=FILE, metavar="MATCHES.NWB")
+def show(matches: Path) -> None:
+    """Print the sessions, the pairs with their registrations and matched fractions, and the cells by size."""
+    from ..matchfile import read_match_file
+
+    file = read_match_file(matches, footprints=False)
+    result = file.result
+    click.echo(f"{matches}: matched with {result.method} {result.method_version}")
+    changed = ", ".join(f"{name}={value}" for name, value in result.parameters.items())
+    click.echo(f"parameters: {changed}")
+    click.echo(f"software: {', '.join(f'{name} {version}' for name, version in result.software.items())}\n")
+    click.echo(summary(file.sessions, result))
+    warn(result.warnings)
+
+
+@click.command(short_help="Draw the pictures of a match file.")
+@click.argument("matches", type=FILE, metavar="MATCHES.NWB")
+@output_option("Folder for the pictures.")
+@click.option("--all-pairs", is_flag=True, help="Draw every pair even of more than six sessions.")
+def plot(matches: Path, output: Path, all_pairs: bool) -> None:
+    """Draw registrations, overlays, matched fractions and coloured cells from the match file alone."""
+    from ..matchfile import read_match_file
+    from ..report.figures import write_figures
+
+    file = read_match_file(matches)
+    with progress_bar() as progress:
+        written = write_figures(file.sessions, file.result, output, progress, all_pairs)
+    for path in written:
+        click.echo(path)
+
+
+def _inspect(path: Path, options: SourceOptions) -> None:
+    with open_nwb(path) as nwbfile:
+        contents = list_contents(nwbfile)
+        chosen_table = chosen_image = None
+        problem = ""
+        try:
+            chosen_table = choose_table(contents, options, str(path))
+            chosen_image = choose_image(contents, chosen_table, options, str(path))
+        except InputError as error:
+            problem = str(error)
+        subject = nwbfile.subject
+        click.echo(f"{path}")
+        click.echo(f"  session      {nwbfile.session_id or '(no id)'}, {nwbfile.session_start_time.isoformat()}")
+        click.echo(f"  subject      {subject.subject_id if subject is not None else '(none)'}")
+        for name in contents.planes:
+            plane = nwbfile.imaging_planes[name]
+            depth, size = imaging_depth(nwbfile, plane), pixel_size(plane)
+            details = [f"location {plane.location}"]
+            details += [f"depth {depth:g} um"] if depth is not None else []
+            details += [f"pixel {size[0]:g} x {size[1]:g} um"] if size is not None else []
+            used = chosen_table is not None and chosen_table.plane == name
+            click.echo(f"{_mark(used)} plane        {name}: {', '.join(details)}")
+        for table in contents.tables:
+            shape = "" if table.mask_shape is None else f" {table.mask_shape[0]} x {table.mask_shape[1]}"
+            kind = table.mask_kind or "no masks"
+            click.echo(f"{_mark(table is chosen_table)} ROI table    {table.path}: {table.n_rois} ROIs, {kind}{shape}")
+        for image in contents.images:
+            size_text = f"{image.shape[0]} x {image.shape[1]}"
+            click.echo(f"{_mark(image is chosen_image)} image        {image.path}: {size_text}")
+        if problem:
+            click.echo(f"  not clear    {problem.removeprefix(f'{path}: ')}")
+        else:
+            click.echo("  * is what would be used")
+
+
+def _mark(used: bool) -> str:
+    return " *" if used else "  "

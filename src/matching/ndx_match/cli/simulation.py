@@ -1,0 +1,103 @@
+"""`ndx-match simulate`, `score` and `demo`: sessions with known truth."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import numpy as np
+
+from ..errors import InputError, OutputError
+from ..evaluate import LinkScore, TrackScore, complete_tracks_score, score_links
+from ..matchfile import MatchFile, read_match_file, write_match_file
+from ..methods import nway
+from ..sources import read_sessions
+from .common import FILE, output_option, overwrite_option, progress_bar
+from .write import report
+
+TIER_NAMES = (
+    "small", "typical", "typical_stripes", "hard", "unrelated", "odd_one_out", "one_photon", "five_sessions",
+    "few_cells",
+)  # fmt: skip
+
+
+@click.command(short_help="Write NWB files of simulated sessions with known truth.")
+@output_option("Folder to write into; made if it does not exist.")
+@click.option(
+    "--sessions", type=click.IntRange(2, 200), default=None, help="Number of sessions.  [default: the tier's]"
+)
+@click.option("--tier", type=click.Choice(TIER_NAMES), default="typical", show_default=True, help="How hard.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed gives the same data.")
+@overwrite_option
+def simulate(output: Path, sessions: int | None, tier: str, seed: int, overwrite: bool) -> None:
+    """Simulate sessions of one animal: mean images, ROI masks and truth.json, which `ndx-match score` reads."""
+    for path in _simulate(output, sessions, tier, seed, overwrite):
+        click.echo(path)
+    click.echo(output / "truth.json")
+
+
+@click.command(short_help="Compare a match file with the truth of simulated sessions.")
+@click.argument("matches", type=FILE, metavar="MATCHES.NWB")
+@click.argument("truth", type=FILE, metavar="TRUTH")
+def score(matches: Path, truth: Path) -> None:
+    """Compare a match file with the truth: TRUTH is the file truth.json, or the folder that holds it."""
+    links, tracks = _score(read_match_file(matches, footprints=False), truth)
+    click.echo(_score_text(links, tracks))
+
+
+@click.command(short_help="Simulate three sessions, match them, draw pictures and print the score.")
+@click.option("-o", "--output", type=FILE, default=Path("ndx-match-demo"), show_default=True, metavar="DIR")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@overwrite_option
+def demo(output: Path, seed: int, overwrite: bool) -> None:
+    """Run the whole job on built-in sample sessions whose truth is known."""
+    from ..report.figures import write_figures
+
+    matches, plots = output / "matches.nwb", output / "plots"
+    if matches.exists() and not overwrite:
+        raise OutputError(f"{matches}: this file exists already; give another folder with -o, or --overwrite.")
+    with progress_bar() as progress:
+        progress("simulating", 0, 1)
+        paths = _simulate(output, 3, "typical", seed, overwrite)
+        progress("simulating", 1, 1)
+        sessions = read_sessions(paths, progress=progress)
+        result = nway.match(sessions, progress=progress)
+        written = write_match_file(sessions, result, matches, overwrite=overwrite)
+        write_figures(sessions, result, plots, progress)
+    report(sessions, result, written, plots)
+    click.echo(_score_text(*_score(MatchFile(tuple(sessions), result), output)))
+
+
+def _simulate(output: Path, n_sessions: int | None, tier: str, seed: int, overwrite: bool) -> tuple[Path, ...]:
+    from ..simulate import TIERS
+    from ..simulate import simulate as run
+    from ..simulate.files import write_simulation
+
+    parameters = TIERS[tier]
+    if n_sessions is not None:
+        parameters = replace(parameters, n_sessions=n_sessions)
+    return write_simulation(run(parameters, seed), output, overwrite=overwrite)
+
+
+def _score(file: MatchFile, truth_path: Path) -> tuple[LinkScore, TrackScore]:
+    from ..simulate.files import read_truth
+
+    truth = read_truth(truth_path)
+    identity = []
+    for session in file.sessions:
+        cell_of_roi = truth.of_file(Path(session.source.uri).name).cell_of_roi
+        try:
+            identity.append(np.array([cell_of_roi[int(roi_id)] for roi_id in session.roi_ids], np.int64))
+        except KeyError as error:
+            raise InputError(f"{truth_path}: the truth knows no ROI {error} of session {session.name}.") from error
+    return score_links(file.result.cells, identity), complete_tracks_score(file.result.cells, identity)
+
+
+def _score_text(links: LinkScore, tracks: TrackScore) -> str:
+    return (
+        f"Score against the truth: links F1 {links.f1:.3f} "
+        f"(precision {links.precision:.3f}, recall {links.recall:.3f}; "
+        f"{links.correct} right of {links.found} found, {links.true} true); "
+        f"cells tracked through all sessions CT {tracks.score:.3f}"
+    )

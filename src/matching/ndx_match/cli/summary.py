@@ -1,0 +1,71 @@
+"""A match result as text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..model import MatchResult, Session
+from ..report.fractions import matched_fractions
+
+MAXIMUM_PAIRS = 66  #: pairs listed one a line (12 sessions)
+
+
+def summary(sessions: Sequence[Session], result: MatchResult) -> str:
+    """Sessions, pairs and cells, a few lines each."""
+    return "\n\n".join([_sessions(sessions, result), _pairs(sessions, result), _cells(result)])
+
+
+def _sessions(sessions: Sequence[Session], result: MatchResult) -> str:
+    rows = [("session", "date", "ROIs", "image", "depth", "status")]
+    for session, status in zip(sessions, result.session_status, strict=True):
+        depth = session.source.imaging_depth
+        rows.append(
+            (
+                session.name,
+                session.source.session_start[:10],
+                str(session.n_rois),
+                f"{session.shape[0]} x {session.shape[1]}",
+                "" if depth is None else f"{depth:g} um",
+                status,
+            )
+        )
+    return table(rows)
+
+
+def _pairs(sessions: Sequence[Session], result: MatchResult) -> str:
+    fractions, counts = matched_fractions(result, [session.n_rois for session in sessions])
+    rows = [("pair", "registration", "SSIM", "matches", "matched fraction")]
+    for registration in result.registrations[:MAXIMUM_PAIRS]:
+        fixed, moving = registration.fixed, registration.moving
+        steps = registration.steps if registration.registered else f"NOT REGISTERED: {registration.reason}"
+        fraction = fractions[fixed, moving]
+        rows.append(
+            (
+                f"{sessions[fixed].name} - {sessions[moving].name}",
+                steps,
+                "" if registration.ssim is None else f"{registration.ssim:.3f}",
+                str(counts[fixed, moving]) if registration.registered else "",
+                f"{fraction:.2f}" if np.isfinite(fraction) and registration.registered else "",
+            )
+        )
+    text = table(rows)
+    left = len(result.registrations) - MAXIMUM_PAIRS
+    return f"{text}\n... and {left} more pairs" if left > 0 else text
+
+
+def _cells(result: MatchResult) -> str:
+    sizes = np.bincount(result.n_sessions_of_cell, minlength=len(result.session_status) + 1)[1:]
+    rows = [("cells", "in sessions")]
+    rows += [(str(count), str(k + 1)) for k, count in reversed(list(enumerate(sizes))) if count]
+    rows.append((str(len(result.cells)), "in all"))
+    return table(rows)
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Left-aligned columns, the first row being their titles."""
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    )

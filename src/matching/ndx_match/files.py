@@ -1,0 +1,69 @@
+"""Write files whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import OutputError
+
+
+def check_output(output: str | os.PathLike[str], overwrite: bool = False) -> None:
+    """Refuse an output that cannot or should not be written, before any work is done.
+
+    Raises
+    ------
+    OutputError
+        The output is a folder, its folder does not exist, or it exists and may not be overwritten.
+    """
+    path = Path(output)
+    if path.is_dir():
+        raise OutputError(f"{path}: this is a folder; give the name of a file, for example {path / 'matches.nwb'}.")
+    if not path.parent.is_dir():
+        raise OutputError(f"{path}: the folder {path.parent} does not exist; make it first or choose another.")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path}: this file exists already; give another name or --overwrite.")
+
+
+@contextmanager
+def whole_or_absent(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A temporary file beside `path` that takes its place when the block ends well, and vanishes otherwise.
+
+    Raises
+    ------
+    OutputError
+        The disk is full or the folder cannot be written.
+    """
+    path = Path(path)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+        os.close(handle)
+    except OSError as error:
+        raise OutputError(f"{path}: the folder cannot be written into ({_reason(error)}).") from error
+    temporary = Path(name)
+    try:
+        yield temporary
+        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes files that only their owner can read
+        os.replace(temporary, path)
+    except OSError as error:
+        raise OutputError(
+            f"{path}: the file cannot be written ({_reason(error)}); free some space or choose another folder."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+def _reason(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT) or "No space left" in str(error):
+        return "no space left on the disk"
+    return (error.strerror or str(error)).splitlines()[0]
