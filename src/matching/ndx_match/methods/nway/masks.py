@@ -73,7 +73,7 @@ def warp_footprints(
     -------
     csr_array of float32 ones, shape (n_rois, fixed pixels)
     """
-    roi_row, pixel_row, pixel_col = pixel_coordinates(footprints, moving_shape[1])
+    _, pixel_row, pixel_col = pixel_coordinates(footprints, moving_shape[1])
     inverse = np.linalg.inv(matrix)
     indices: list[npt.NDArray[np.int64]] = []
     for roi in range(footprints.shape[0]):

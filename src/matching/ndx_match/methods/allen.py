@@ -1,0 +1,396 @@
+"""Runs the Allen Institute's own nway package, in its own interpreter, over its JSON files.
+
+The package is not part of this project and cannot be, by its licence; whoever wants it installs it apart.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import MethodError
+from ..interop.nway_json import read_nway_output, write_nway_input
+from ..model import MatchResult, Progress, Session
+from .nway.parameters import NwayParameters
+
+NAME = "allen"
+MODULE = "nway.nway_matching"
+POLL_SECONDS = 0.2
+
+ADVICE = (
+    "install the Allen Institute's package in an environment of its own (0.6.0, ophys_nway_matching, from the "
+    "institute's own repository, with pandas<3; or 0.5.1, ophys-nway-matching on PyPI, for Python 3.9 with packages "
+    "of its time) and name that environment's interpreter with --nway-python, or use --method nway, which needs "
+    "neither"
+)
+
+# Runs in the other interpreter, which may be as old as Python 3.8.
+_ABOUT = """
+import json, platform
+from importlib import metadata, util
+
+def version(distribution):
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+names = ("ophys-nway-matching", "nway", "numpy", "scipy", "pandas", "networkx", "scikit-image")
+versions = {name: version(name) for name in names}
+try:
+    import cv2
+    versions["opencv"] = cv2.__version__
+except Exception:
+    versions["opencv"] = None
+try:
+    runnable = util.find_spec("nway.nway_matching") is not None
+except Exception:
+    runnable = False
+print(json.dumps({"python": platform.python_version(), "versions": versions, "runnable": runnable}))
+"""
+
+
+@dataclass(frozen=True)
+class AllenParameters:
+    """Parameters of :func:`match`: those of the package, with its defaults, and how to run it.
+
+    Attributes
+    ----------
+    maximum_distance : float
+        Pixels; ROIs whose centroids lie farther apart after registration are never matched. The package takes whole
+        numbers only.
+    motion_type, registration_iterations, registration_precision, gauss_filt_size, clahe_grid, clahe_clip, \
+edge_buffer, include_original, assignment_solver, pruning_method
+        As in :class:`~ndx_match.methods.nway.NwayParameters`.
+    python : str
+        The interpreter that has the package: a path, or a name to be found on the `PATH`.
+    timeout_minutes : float or None
+        The package is stopped after this time; None waits for ever.
+
+    Raises
+    ------
+    MethodError
+        A value that the package cannot take.
+    """
+
+    maximum_distance: float = 10.0
+    motion_type: str = "MOTION_EUCLIDEAN"
+    registration_iterations: int = 1000
+    registration_precision: float = 1.5e-7
+    gauss_filt_size: int = 5
+    clahe_grid: int = 24
+    clahe_clip: float = 2.5
+    edge_buffer: int = 40
+    include_original: bool = False
+    assignment_solver: str = "Blossom"
+    pruning_method: str = "keepmin"
+    python: str = sys.executable
+    timeout_minutes: float | None = None
+
+    def __post_init__(self) -> None:
+        NwayParameters(**self.of_package())  # raises where a value makes no sense
+        if self.maximum_distance != int(self.maximum_distance):
+            raise MethodError(
+                f"maximum_distance is {self.maximum_distance}; the Allen Institute's package takes whole pixels "
+                "only, --method nway takes any."
+            )
+        if self.timeout_minutes is not None and not self.timeout_minutes > 0:
+            raise MethodError(
+                f"timeout_minutes is {self.timeout_minutes}; it must be greater than 0, or left out for no limit."
+            )
+
+    def of_package(self) -> dict[str, Any]:
+        """What decides the result: every parameter but how the package is run."""
+        return {k: v for k, v in asdict(self).items() if k not in ("python", "timeout_minutes")}
+
+    def arguments(self) -> list[str]:
+        """The package's own names and values."""
+        return [
+            "--maximum_distance",
+            str(int(self.maximum_distance)),
+            "--motionType",
+            self.motion_type,
+            "--registration_iterations",
+            str(self.registration_iterations),
+            "--registration_precision",
+            repr(float(self.registration_precision)),
+            "--gaussFiltSize",
+            str(self.gauss_filt_size),
+            "--CLAHE_grid",
+            str(self.clahe_grid),
+            "--CLAHE_clip",
+            repr(float(self.clahe_clip)),
+            "--edge_buffer",
+            str(self.edge_buffer),
+            "--include_original",
+            str(self.include_original),
+            "--assignment_solver",
+            self.assignment_solver,
+            "--pruning_method",
+            self.pruning_method,
+        ]
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """An interpreter that has the package.
+
+    Attributes
+    ----------
+    path : str
+        Absolute.
+    package_version : str
+        The package's version.
+    software : mapping of str to str
+        Versions of Python and of the libraries on which the package's numbers depend.
+    """
+
+    path: str
+    package_version: str
+    software: Mapping[str, str]
+
+
+def match(
+    sessions: Sequence[Session],
+    parameters: AllenParameters | None = None,
+    progress: Progress | None = None,
+) -> MatchResult:
+    """Match the cells of several sessions with the Allen Institute's package.
+
+    Parameters
+    ----------
+    sessions : sequence of Session
+        Two or more, in the order that decides which is fixed and which is moving.
+    parameters : AllenParameters, optional
+    progress : callable, optional
+        Called as `progress(stage, done, total)`; `total` is the number of pairs of sessions.
+
+    Returns
+    -------
+    MatchResult
+        Its `parameters` are the package's; the interpreter's path and the time limit are left out, since they decide
+        nothing and a path says who ran it.
+
+    Raises
+    ------
+    MethodError
+        Fewer than two sessions; the interpreter or the package is missing; the package ended without an output or
+        took too long.
+    InputError
+        The package's output does not fit the sessions.
+
+    References
+    ----------
+    Garrett et al. 2023, 10.1101/2023.02.14.528085, p. 31.
+    """
+    parameters = parameters or AllenParameters()
+    if len(sessions) < 2:
+        raise MethodError("Matching needs at least two sessions.")
+    interpreter = find_package(parameters.python)
+    n_pairs = len(sessions) * (len(sessions) - 1) // 2
+    with tempfile.TemporaryDirectory(prefix="ndx-match-allen-") as name:
+        folder = Path(name)
+        written = write_nway_input(sessions, folder)
+        output = folder / "output.json"
+        plots = folder / "plots"
+        plots.mkdir()
+        command = [
+            interpreter.path,
+            "-m",
+            MODULE,
+            "--input_json",
+            str(written.input_json),
+            "--output_json",
+            str(output),
+            "--output_directory",
+            str(plots),
+            *parameters.arguments(),
+        ]
+        exit_code, log = _run(command, folder, parameters.timeout_minutes, n_pairs, progress)
+        if not output.exists():
+            raise _no_output(interpreter, exit_code, log)
+        result = read_nway_output(
+            output,
+            sessions,
+            parameters.of_package(),
+            written.ids,
+            method=NAME,
+            method_version=interpreter.package_version,
+        )
+    return replace(result, software=interpreter.software)
+
+
+def find_package(python: str = sys.executable) -> Interpreter:
+    """Ask an interpreter for the Allen Institute's package.
+
+    Parameters
+    ----------
+    python : str
+        A path, or a name to be found on the `PATH`.
+
+    Returns
+    -------
+    Interpreter
+
+    Raises
+    ------
+    MethodError
+        There is no such interpreter, it does not work, or it does not have the package.
+    """
+    found = shutil.which(os.path.expanduser(python))
+    if found is None:
+        raise MethodError(
+            f"{python}: there is no such Python interpreter; give the path of the one that has the Allen Institute's "
+            "package with --nway-python, or use --method nway, which does not need it."
+        )
+    # absolute, because the package runs in another folder; links stay, because an environment's interpreter is one
+    path = os.path.abspath(found)
+    about = _ask(path)
+    versions = about["versions"]
+    package = versions.pop("ophys-nway-matching")
+    astronomy = versions.pop("nway")
+    if package is None and not about["runnable"]:
+        if astronomy is not None:
+            raise MethodError(
+                f"{path}: has the package nway {astronomy} of PyPI, which is an unrelated tool for astronomy; {ADVICE}."
+            )
+        raise MethodError(f"{path}: does not have the Allen Institute's package ophys_nway_matching; {ADVICE}.")
+    software = {"python": about["python"], **{k: v for k, v in versions.items() if v is not None}}
+    return Interpreter(path, package or "unknown", software)
+
+
+def _ask(path: str) -> dict[str, Any]:
+    try:
+        with tempfile.TemporaryDirectory(prefix="ndx-match-allen-") as empty_folder:
+            answer = subprocess.run(
+                [path, "-c", _ABOUT],
+                cwd=empty_folder,  # Python looks for modules in its working folder first
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=120,
+                env=_environment(path),
+                check=False,
+            )
+        about = json.loads(answer.stdout.strip().splitlines()[-1])
+        return {"python": about["python"], "versions": dict(about["versions"]), "runnable": about["runnable"]}
+    except (OSError, subprocess.TimeoutExpired) as error:
+        reason = str(error)
+    except (ValueError, IndexError, KeyError, TypeError):
+        reason = _last_error(answer.stderr) or "it gave no answer"
+    raise MethodError(
+        f"{path}: is no working interpreter of Python 3.8 or newer ({reason}); give the one that has the Allen "
+        "Institute's package with --nway-python, or use --method nway, which does not need it."
+    )
+
+
+def _run(
+    command: Sequence[str],
+    folder: Path,
+    timeout_minutes: float | None,
+    n_pairs: int,
+    progress: Progress | None,
+) -> tuple[int, str]:
+    """Run the package in a folder; its exit code and everything it printed."""
+    log = folder / "log.txt"
+    deadline = None if timeout_minutes is None else time.monotonic() + 60 * timeout_minutes
+    with open(log, "wb") as stream:
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+            env=_environment(command[0]),
+            start_new_session=True,  # its workers can then be stopped with it
+        )
+        try:
+            while process.poll() is None:
+                if progress:
+                    progress("running the Allen Institute's package", _pairs_done(log, n_pairs), n_pairs)
+                if deadline is not None and time.monotonic() > deadline:
+                    raise MethodError(
+                        f"The Allen Institute's package was stopped after {timeout_minutes:g} minutes without a "
+                        "result; allow it more time, or use --method nway."
+                    )
+                time.sleep(POLL_SECONDS)
+        except BaseException:
+            _stop(process)
+            raise
+    if progress:
+        progress("running the Allen Institute's package", n_pairs, n_pairs)
+    return process.returncode, _text(log)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it may have ended just now
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    process.wait()
+
+
+def _pairs_done(log: Path, n_pairs: int) -> int:
+    return min(_text(log).count("best registration was"), n_pairs)
+
+
+def _text(log: Path) -> str:
+    return log.read_text(encoding="utf-8", errors="replace")
+
+
+def _environment(python: str) -> dict[str, str]:
+    """Ours, without what would lead another interpreter to our packages or open windows for its plots."""
+    environment = {**os.environ, "MPLBACKEND": "Agg"}
+    if python != sys.executable:
+        for name in ("PYTHONPATH", "PYTHONHOME"):
+            environment.pop(name, None)
+    return environment
+
+
+def _no_output(interpreter: Interpreter, exit_code: int, log: str) -> MethodError:
+    package = f"The Allen Institute's package {interpreter.package_version}"
+    last = _last_error(log)
+    quoted = f" ({last})" if last else ""
+    if "not all pairwise registrations succeeded" in log:
+        return MethodError(
+            f"{package} ended without a result because it could not align one pair of sessions{quoted}; leave out the "
+            "session that does not fit, or use --method nway or --method consensus, which go on without that pair."
+        )
+    if "Nway matching is done" in log:
+        return MethodError(
+            f"{package} crashed while it drew its plots, before it wrote its result{quoted}; 0.5.1 does so with two "
+            "sessions and 0.6.0 with pandas 3, so give three sessions or more, or use 0.6.0 (from the Allen "
+            "Institute's own repository) in an environment with pandas<3, or use --method nway, which needs neither."
+        )
+    if exit_code < 0:
+        return MethodError(
+            f"{package} was stopped by signal {-exit_code} and left no result, perhaps for want of memory; "
+            "free some, or use --method nway."
+        )
+    return MethodError(
+        f"{package} ended without a result (exit code {exit_code}){': ' + last if last else ''}; look whether "
+        f"{interpreter.path} has the packages that it needs, or {ADVICE}."
+    )
+
+
+def _last_error(log: str) -> str:
+    """The line that names the last error: the first unindented one after the last traceback, else the last line."""
+    lines = [line.rstrip() for line in log.splitlines() if line.strip()]
+    tracebacks = [k for k, line in enumerate(lines) if line.startswith("Traceback (most recent call last)")]
+    if tracebacks:
+        lines = [line for line in lines[tracebacks[-1] + 1 :] if re.match(r"\S", line)][:1]
+    return lines[-1].rstrip(".")[:300] if lines else ""
