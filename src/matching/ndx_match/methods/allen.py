@@ -101,7 +101,7 @@ edge_buffer, include_original, assignment_solver, pruning_method
 
     def __post_init__(self) -> None:
         NwayParameters(**self.of_package())  # raises where a value makes no sense
-        if self.maximum_distance != int(self.maximum_distance):
+        if not float(self.maximum_distance).is_integer():
             raise MethodError(
                 f"maximum_distance is {self.maximum_distance}; the Allen Institute's package takes whole pixels "
                 "only, --method nway takes any."

@@ -1,0 +1,179 @@
+"""ROI ids in nway's JSON, where one id stands for one ROI of all sessions together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ...errors import InputError
+from ...model import Session
+from .json_files import read_json, write_json
+
+#: For each id in the JSON (session name, `roi_row`, `roi_id`).
+RoiIds = Mapping[int, tuple[str, int, int]]
+
+IDS_FILE = "ids.json"
+LARGEST_ID = int(np.iinfo(np.uint32).max)
+"""The package keeps ids in 32 bits: greater ones come back changed."""
+
+
+def json_ids(sessions: Sequence[Session]) -> list[npt.NDArray[np.int64]]:
+    """The id of every ROI in nway's JSON.
+
+    The ROI tables' own ids where they can serve: all distinct over all sessions, from 1 to 2**32 - 1 (the package
+    loses an ROI of id 0 and keeps 32 bits). Else 1, 2, 3, ... over the sessions in order.
+
+    Returns
+    -------
+    list of ndarray of int64, shape (n_rois,)
+        One array a session, in the order of `roi_row`.
+    """
+    own = np.concatenate([np.zeros(0, np.int64), *(session.roi_ids for session in sessions)])
+    if len(np.unique(own)) == len(own) and ((own > 0) & (own <= LARGEST_ID)).all():
+        return [session.roi_ids.astype(np.int64) for session in sessions]
+    ends = np.cumsum([session.n_rois for session in sessions])
+    return [
+        np.arange(end - session.n_rois, end, dtype=np.int64) + 1 for session, end in zip(sessions, ends, strict=True)
+    ]
+
+
+def describe_ids(sessions: Sequence[Session], ids: Sequence[npt.NDArray[np.int64]]) -> RoiIds:
+    """What each id of :func:`json_ids` stands for."""
+    return {
+        json_id: (session.name, roi_row, roi_id)
+        for session, numbers in zip(sessions, ids, strict=True)
+        for roi_row, (json_id, roi_id) in enumerate(zip(numbers.tolist(), session.roi_ids.tolist(), strict=True))
+    }
+
+
+def write_ids(ids: RoiIds, path: str | os.PathLike[str]) -> None:
+    """Write `ids.json`: an object that holds `[session name, roi_row, roi_id]` under each id."""
+    write_json(ids_as_json(ids), path)
+
+
+def ids_as_json(ids: RoiIds) -> dict[str, list[Any]]:
+    """The ids as they stand in a JSON file, whose keys are text."""
+    return {str(json_id): list(roi) for json_id, roi in ids.items()}
+
+
+def read_ids(path: str | os.PathLike[str]) -> RoiIds:
+    """Read `ids.json`.
+
+    Raises
+    ------
+    InputError
+        The file is missing or does not hold ids.
+    """
+    return ids_from_json(read_json(path), str(path))
+
+
+def ids_from_json(content: object, where: str) -> RoiIds:
+    """The inverse of :func:`ids_as_json`.
+
+    Raises
+    ------
+    InputError
+        It is not an object of ids; the message begins with `where`.
+    """
+    try:
+        if not isinstance(content, dict):
+            raise TypeError
+        return {
+            int(json_id): (str(name), int(roi_row), int(roi_id)) for json_id, (name, roi_row, roi_id) in content.items()
+        }
+    except (TypeError, ValueError):
+        raise InputError(
+            f"{where}: the ROI ids must be an object that holds [session name, roi_row, roi_id] under each id."
+        ) from None
+
+
+class RoiLookup:
+    """Finds the ROI that an id in nway's JSON stands for.
+
+    Parameters
+    ----------
+    sessions : sequence of Session
+    ids : RoiIds or None
+        What the ids stand for; None where they are the ROI tables' own.
+    where : str
+        The file that holds the ids, for messages.
+
+    Raises
+    ------
+    InputError
+        `ids` speaks of a session or an ROI that is not in `sessions`.
+    """
+
+    def __init__(self, sessions: Sequence[Session], ids: RoiIds | None, where: str | Path) -> None:
+        self._names = [session.name for session in sessions]
+        self._where = where
+        self._rois: dict[int, list[tuple[int, int]]] = {}
+        if ids is None:
+            for k, session in enumerate(sessions):
+                for roi_row, roi_id in enumerate(session.roi_ids.tolist()):
+                    self._rois.setdefault(roi_id, []).append((k, roi_row))
+        else:
+            for json_id, (name, roi_row, roi_id) in ids.items():
+                self._rois[json_id] = [(self._session(sessions, name, roi_row, roi_id), roi_row)]
+
+    def roi(self, json_id: object) -> tuple[int, int]:
+        """(Position of the session, `roi_row`) of an id.
+
+        Raises
+        ------
+        InputError
+            The id is no whole number, in no session, or in several.
+        """
+        if isinstance(json_id, float) and json_id.is_integer():
+            json_id = int(json_id)
+        if not isinstance(json_id, int) or isinstance(json_id, bool):
+            raise InputError(f"{self._where}: the ROI id {json_id!r} is not a whole number.")
+        found = self._rois.get(json_id, [])
+        if not found:
+            raise InputError(
+                f"{self._where}: the ROI id {json_id} is in none of the sessions {', '.join(self._names)}; "
+                f"give the files that it was made from, and {IDS_FILE} beside it where its ids were invented."
+            )
+        if len(found) > 1:
+            names = " and ".join(self._names[k] for k, _ in found)
+            raise InputError(
+                f"{self._where}: the ROI id {json_id} is in {names}, so it does not say which ROI is meant; put the "
+                f"{IDS_FILE} that says what the ids stand for beside it."
+            )
+        return found[0]
+
+    def row(self, json_id: object, session: int) -> int:
+        """`roi_row` of an id that must belong to the given session.
+
+        Raises
+        ------
+        InputError
+            As :meth:`roi`, or the ROI belongs to another session.
+        """
+        k, roi_row = self.roi(json_id)
+        if k != session:
+            raise InputError(
+                f"{self._where}: the ROI id {json_id} belongs to {self._names[k]}, but stands where ROIs of "
+                f"{self._names[session]} are expected; give the files in the order in which they were matched."
+            )
+        return roi_row
+
+    def _session(self, sessions: Sequence[Session], name: str, roi_row: int, roi_id: int) -> int:
+        if name not in self._names:
+            raise InputError(
+                f"{self._where}: its ROI ids belong to a session {name}, which is not among "
+                f"{', '.join(self._names)}; give the files that it was made from."
+            )
+        k = self._names.index(name)
+        roi_ids = sessions[k].roi_ids
+        if not 0 <= roi_row < len(roi_ids) or roi_ids[roi_row] != roi_id:
+            raise InputError(
+                f"{self._where}: its ROI ids say that ROI {roi_id} is in row {roi_row} of session {name}, and it "
+                "is not; give the same files, planes and ROI tables that it was made from."
+            )
+        return k

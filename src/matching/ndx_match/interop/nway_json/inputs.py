@@ -1,0 +1,127 @@
+"""Sessions to the input of the nway package: a JSON file and one 8-bit PNG a session."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from ...errors import OutputError
+from ...files import whole_or_absent
+from ...footprints import pixel_coordinates
+from ...model import Session
+from ...warping import to_8_bit
+from .ids import IDS_FILE, RoiIds, describe_ids, json_ids, write_ids
+from .json_files import write_json
+
+
+@dataclass(frozen=True)
+class NwayInput:
+    """What :func:`write_nway_input` wrote.
+
+    Attributes
+    ----------
+    input_json : Path
+        The package's `--input_json`.
+    ids_json : Path
+        What each id in it stands for; :func:`read_nway_output` finds it beside a finished output.
+    images : tuple of Path
+        The PNG of each session.
+    ids : RoiIds
+        The content of `ids_json`.
+    left_out : tuple of (int, int)
+        (Position of the session, `roi_row`) of the ROIs without a mask pixel, which are not in the input.
+    """
+
+    input_json: Path
+    ids_json: Path
+    images: tuple[Path, ...]
+    ids: RoiIds
+    left_out: tuple[tuple[int, int], ...]
+
+
+def write_nway_input(sessions: Sequence[Session], folder: str | os.PathLike[str]) -> NwayInput:
+    """Write what the nway package takes: `input.json`, `image_0.png`, `image_1.png`, ... and `ids.json`.
+
+    Each image is scaled from its minimum to its maximum onto 0 to 255 and truncated; a mask is True where its weight
+    is not zero, cropped to its bounding box. Experiment ids are 0, 1, 2, ... in the order of the sessions; ROI ids
+    are the ROI tables' own where all are distinct and from 1 to 2**32 - 1, else 1, 2, 3, .... Files of these names are
+    replaced.
+
+    An ROI without a mask pixel is left out: the package would match it with nothing, and a reader of its output
+    finds it again as an unmatched cell.
+
+    Parameters
+    ----------
+    sessions : sequence of Session
+    folder : path
+        An existing folder.
+
+    Returns
+    -------
+    NwayInput
+
+    Raises
+    ------
+    OutputError
+        The folder does not exist or cannot be written.
+    """
+    folder = Path(folder).resolve()  # the package looks for images from wherever it is started
+    if not folder.is_dir():
+        raise OutputError(f"{folder}: the folder does not exist; make it first.")
+    numbers = json_ids(sessions)
+    images = tuple(folder / f"image_{k}.png" for k in range(len(sessions)))
+    for session, image in zip(sessions, images, strict=True):
+        with whole_or_absent(image) as temporary:
+            Image.fromarray(to_8_bit(session.image)).save(temporary)
+    experiments = [
+        {
+            "id": k,
+            "stimulus_name": session.name,
+            "ophys_average_intensity_projection_image": str(image),
+            "cell_rois": _cell_rois(session, ids),
+        }
+        for k, (session, image, ids) in enumerate(zip(sessions, images, numbers, strict=True))
+    ]
+    written = NwayInput(
+        input_json=folder / "input.json",
+        ids_json=folder / IDS_FILE,
+        images=images,
+        ids=describe_ids(sessions, numbers),
+        left_out=tuple((k, int(row)) for k, session in enumerate(sessions) for row in session.empty_rows),
+    )
+    write_ids(written.ids, written.ids_json)
+    write_json({"experiment_containers": {"ophys_experiments": experiments}}, written.input_json)
+    return written
+
+
+def _cell_rois(session: Session, ids: npt.NDArray[np.int64]) -> list[dict[str, Any]]:
+    _, pixel_row, pixel_col = pixel_coordinates(session.footprints, session.shape[1])
+    starts = session.footprints.indptr
+    rois = []
+    for json_id, start, stop in zip(ids.tolist(), starts[:-1], starts[1:], strict=True):
+        if start == stop:
+            continue
+        rows, cols = pixel_row[start:stop], pixel_col[start:stop]
+        x, y = int(cols.min()), int(rows.min())
+        mask = np.zeros((int(rows.max()) - y + 1, int(cols.max()) - x + 1), bool)
+        mask[rows - y, cols - x] = True
+        rois.append(
+            {
+                "id": json_id,
+                "x": x,
+                "y": y,
+                "width": mask.shape[1],
+                "height": mask.shape[0],
+                "z": 0,
+                "valid": True,
+                "mask_matrix": mask.tolist(),
+            }
+        )
+    return rois

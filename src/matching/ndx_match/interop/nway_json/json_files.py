@@ -1,0 +1,41 @@
+"""JSON files: read with a message that says what is wrong, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from ...errors import InputError
+from ...files import whole_or_absent
+
+
+def read_json(path: str | os.PathLike[str]) -> Any:
+    """The content of a JSON file.
+
+    Raises
+    ------
+    InputError
+        The file is missing, cannot be read, or holds no JSON.
+    """
+    try:
+        with open(path, encoding="utf-8") as stream:
+            return json.load(stream)
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such file.") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error}).") from error
+    except (ValueError, RecursionError) as error:  # also text that is not UTF-8
+        raise InputError(f"{path}: holds no JSON ({error}).") from None
+
+
+def write_json(content: object, path: str | os.PathLike[str]) -> None:
+    """Write a JSON file, whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        It cannot be written.
+    """
+    with whole_or_absent(path) as temporary, open(temporary, "w", encoding="utf-8") as stream:
+        json.dump(content, stream)

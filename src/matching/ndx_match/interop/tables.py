@@ -1,0 +1,90 @@
+"""Matched cells as a table of ROI ids, for pandas, CSV and Parquet."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ..errors import InputError, OutputError
+from ..files import whole_or_absent
+from ..model import MatchResult, Session
+
+
+def cells_dataframe(result: MatchResult, sessions: Sequence[Session]) -> pd.DataFrame:
+    """The cells of a match result as a table.
+
+    Parameters
+    ----------
+    result : MatchResult
+    sessions : sequence of Session
+        The sessions of the result.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a cell: `cell` (its position in `result.cells`), `n_sessions`, `confidence` where the result has it,
+        and a column a session, named as the session, of the ROI ids (`Int64`; missing where the cell has none).
+
+    Raises
+    ------
+    InputError
+        A session's name is that of another column.
+    """
+    columns: dict[str, object] = {
+        "cell": np.arange(len(result.cells)),
+        "n_sessions": result.n_sessions_of_cell,
+    }
+    if result.confidence is not None:
+        columns["confidence"] = result.confidence
+    for session, roi_rows in zip(sessions, result.cells.T, strict=True):
+        if session.name in columns:
+            raise InputError(
+                f"{session.source.uri or session.name}: a session named {session.name!r} cannot have a column beside "
+                f"{', '.join(columns)}; give it another name."
+            )
+        absent = roi_rows < 0
+        roi_ids = np.zeros(len(roi_rows), np.int64)
+        roi_ids[~absent] = session.roi_ids[roi_rows[~absent]]
+        columns[session.name] = pd.arrays.IntegerArray(roi_ids, absent)
+    return pd.DataFrame(columns)
+
+
+def write_cells(dataframe: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+    """Write a table of cells as CSV or Parquet, by the suffix of the path; whole or not at all.
+
+    Parameters
+    ----------
+    dataframe : pandas.DataFrame
+        As :func:`cells_dataframe` gives it.
+    path : path
+        Ends in `.csv` or `.parquet`; an existing file is replaced.
+
+    Raises
+    ------
+    OutputError
+        The suffix is another, pyarrow is needed and not installed, or the file cannot be written.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix == ".csv":
+        with whole_or_absent(path) as temporary:
+            dataframe.to_csv(temporary, index=False)
+    elif suffix == ".parquet":
+        _require_pyarrow(path)
+        with whole_or_absent(path) as temporary:
+            dataframe.to_parquet(temporary, engine="pyarrow", index=False)
+    else:
+        raise OutputError(f"{path}: the name of a table of cells must end in .csv or .parquet.")
+
+
+def _require_pyarrow(path: Path) -> None:
+    try:
+        import pyarrow  # noqa: F401
+    except ImportError:
+        raise OutputError(
+            f'{path}: writing Parquet needs pyarrow; run pip install "ndx-cell-matching[parquet]", or write .csv.'
+        ) from None
