@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from hdmf.common import VectorData
 
-Table = TypeVar("Table")
-
 
 def table_from_columns(
-    table_class: type[Table],
+    table_class: Any,
     name: str,
     description: str,
     columns: Mapping[str, Any],
     column_descriptions: Mapping[str, str] | None = None,
-) -> Table:
+) -> Any:
     """A table whose columns hold `columns`, described as in the schema.
 
     Parameters
@@ -41,7 +39,7 @@ def table_from_columns(
     lengths = {column: len(values) for column, values in given.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"the columns of the table {name!r} must have the same length, not {lengths}.")
-    descriptions = {column["name"]: column["description"] for column in table_class.__columns__}  # type: ignore[attr-defined]
+    descriptions = {column["name"]: column["description"] for column in table_class.__columns__}
     descriptions.update(column_descriptions or {})
     return table_class(
         name=name,
@@ -50,7 +48,7 @@ def table_from_columns(
         columns=[
             VectorData(name=column, description=descriptions[column], data=values) for column, values in given.items()
         ],
-    )  # type: ignore[call-arg]
+    )
 
 
 def texts(values: Any) -> list[str]:

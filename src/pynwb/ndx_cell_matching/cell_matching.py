@@ -163,19 +163,18 @@ class CellMatching(_CellMatching):
         """
         if values not in ("roi_id", "roi_row"):
             raise ValueError(f"values must be 'roi_id' or 'roi_row', not {values!r}.")
-        frame = pd.DataFrame(index=self._cell_index())
+        columns = {}
         for position, name in enumerate(self.session_names):
             rows = self.cells.session_rows(name)
             numbers = rows if values == "roi_row" else _take(self._roi_ids(position), rows)
-            frame[name] = pd.arrays.IntegerArray(numbers.astype(np.int64), rows < 0)
-        return frame
+            columns[name] = pd.arrays.IntegerArray(numbers.astype(np.int64), rows < 0)
+        return pd.DataFrame(columns, index=self._cell_index())
 
     def presence_labels(self) -> pd.DataFrame:
         """Why each cell has, or has not, an ROI in each session, in words; laid out as :meth:`to_dataframe`."""
         labels = {code.value: code.label for code in Presence}
-        codes = array(self.cells["presence"])
-        words = [[labels.get(int(code), f"unknown code {code}") for code in row] for row in codes]
-        return pd.DataFrame(words, index=self._cell_index(), columns=self.session_names, dtype=object)
+        words = np.array([labels.get(code, f"unknown code {code}") for code in range(256)], dtype=object)
+        return pd.DataFrame(words[array(self.cells["presence"])], index=self._cell_index(), columns=self.session_names)
 
     def roi_row(self, cell: int, session: str | int) -> int | None:
         """The `roi_row` of a cell's ROI in a session, None where it has none.
@@ -322,8 +321,8 @@ class CellMatching(_CellMatching):
         IndexError, KeyError
             If there is no such cell or session.
         ValueError
-            If a file is not the one from which its session came: it has no ROI table of the recorded object id, nor
-            one at the recorded path, with the same ids.
+            If a file is not the one from which its session came: it has no ROI table of the recorded object id with
+            the same ROI ids; a file of the same identifier or start may hold it under the recorded path instead.
         """
         found = {}
         for session, nwbfile in nwbfiles.items():
@@ -335,18 +334,23 @@ class CellMatching(_CellMatching):
         return found
 
     def _source_table(self, position: int, nwbfile: NWBFile) -> Any:
-        recorded = {
-            column: texts([self.sessions[column].data[position]])[0]
-            for column in ("session_name", "nwb_identifier", "roi_table_object_id", "roi_table_path")
-        }
+        columns = "session_name", "nwb_identifier", "session_start", "roi_table_path", "roi_table_object_id"
+        name, identifier, start, path, object_id = (
+            texts([self.sessions[column].data[position]])[0] for column in columns
+        )
         table = find_roi_table(
-            nwbfile, recorded["roi_table_object_id"], recorded["roi_table_path"], self._roi_ids(position)
+            nwbfile,
+            object_id=object_id,
+            path=path,
+            roi_ids=self._roi_ids(position),
+            identifier=identifier,
+            session_start=start,
         )
         if table is None:
             raise ValueError(
-                f"the file with the identifier {nwbfile.identifier!r} is not the source of the session "
-                f"{recorded['session_name']!r}, which has the identifier {recorded['nwb_identifier']!r} and holds "
-                f"these ROIs in the table {recorded['roi_table_path']}; give the source's file."
+                f"the file with the identifier {nwbfile.identifier!r} is not the source of the session {name!r}, or "
+                f"its ROI table was changed since; give the file with the identifier {identifier!r}, which held the "
+                f"session's ROIs in {path}."
             )
         return table
 
@@ -371,7 +375,13 @@ class CellMatching(_CellMatching):
         return position
 
     def _roi_ids(self, position: int) -> npt.NDArray[np.int64]:
-        return array(self.sessions["roi_table"].data[position].id).astype(np.int64)
+        name = self.session_names[position]
+        # From Zarr the table can be reached by the session's column, but not by the object reference, which is
+        # stored as a pickle that recent versions of numcodecs refuse to read.
+        roi_table = (
+            self.cells[name].target.table if name in self.cells.colnames else self.sessions["roi_table"].data[position]
+        )
+        return array(roi_table.id).astype(np.int64)
 
 
 def _take(values: npt.NDArray[np.int64], rows: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import NamedTuple
 
 import numpy as np
@@ -35,39 +36,52 @@ class RoiTrace(NamedTuple):
 
 
 def find_roi_table(
-    nwbfile: NWBFile, object_id: str, path: str, roi_ids: npt.NDArray[np.int64]
+    nwbfile: NWBFile,
+    *,
+    object_id: str,
+    path: str,
+    roi_ids: npt.NDArray[np.int64],
+    identifier: str,
+    session_start: str,
 ) -> PlaneSegmentation | None:
     """The ROI table of a source file.
+
+    A file that was exported or converted again may have new object ids. Its table is then taken by path, if the file
+    has the recorded identifier or start as well: the paths and ids of ROIs alone are often the same in every file.
 
     Parameters
     ----------
     nwbfile : NWBFile
         The source file.
-    object_id : str
-        Of the table.
-    path : str
-        Of the table inside the file.
+    object_id, path : str
+        Recorded of the table.
     roi_ids : ndarray of int64, shape (n_rois,)
         What its `id` column held when the cells were matched.
+    identifier, session_start : str
+        Recorded of the file; the start as ISO 8601.
 
     Returns
     -------
     PlaneSegmentation or None
-        The table with that object id; failing that, since a file that was converted again gets new object ids, the
-        table at that path; None if neither exists or its ids are not `roi_ids`.
+        None if there is no such table, or its ids are not `roi_ids`.
     """
-    tables = [item for item in nwbfile.objects.values() if isinstance(item, PlaneSegmentation)]
-    candidates = [table for table in tables if table.object_id == object_id] or [
-        table for table in tables if f"/{path.strip('/')}".endswith(_names(table))
-    ]
-    for table in candidates:
-        if np.array_equal(array(table.id), roi_ids):
-            return table
-    return None
+    tables = [item for item in nwbfile.all_children() if isinstance(item, PlaneSegmentation)]
+    candidates = [table for table in tables if table.object_id == object_id]
+    if not candidates and (nwbfile.identifier == identifier or _is_moment(session_start, nwbfile.session_start_time)):
+        candidates = [table for table in tables if f"/{path.strip('/')}".endswith(_names(table))]
+    return next((table for table in candidates if np.array_equal(array(table.id), roi_ids)), None)
+
+
+def _is_moment(text: str, moment: datetime) -> bool:
+    """Whether an ISO 8601 text names the moment."""
+    try:
+        return datetime.fromisoformat(text.replace("Z", "+00:00")) == moment
+    except ValueError:
+        return False
 
 
 def _names(table: PlaneSegmentation) -> str:
-    """The table's path below the root's `processing`, for example `/ophys/ImageSegmentation/PlaneSegmentation`."""
+    """The end of the table's path, for example `/ophys/ImageSegmentation/PlaneSegmentation`."""
     names = [table.name, *(parent.name for parent in table.get_ancestors() if not isinstance(parent, NWBFile))]
     return "".join(f"/{name}" for name in reversed(names))
 
@@ -88,7 +102,7 @@ def roi_traces(nwbfile: NWBFile, roi_table: PlaneSegmentation, roi_row: int, nam
     """
     return [
         RoiTrace(series, int(column))
-        for series in nwbfile.objects.values()
+        for series in nwbfile.all_children()
         if isinstance(series, RoiResponseSeries)
         and series.rois.table is roi_table
         and name in (None, series.name, series.parent.name)

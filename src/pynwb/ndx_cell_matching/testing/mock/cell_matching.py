@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
 from itertools import combinations
 
 import numpy as np
@@ -31,7 +32,7 @@ def mock_source_nwbfile(n_rois: int = 8, seed: int = 0, session_id: str = "day1"
     n_rois : int
         Number of ROIs; their ids are 100, 101, ...
     seed : int
-        Of the places of the ROIs and of the traces.
+        Of the places of the ROIs and of the traces; the session starts `seed` days after the beginning of 2024.
     session_id : str
         Of the file.
 
@@ -42,7 +43,8 @@ def mock_source_nwbfile(n_rois: int = 8, seed: int = 0, session_id: str = "day1"
         reverse order.
     """
     random = np.random.default_rng(seed)
-    nwbfile = mock_NWBFile(session_id=session_id)
+    start = datetime(2024, 1, 1, tzinfo=timezone.utc) + timedelta(days=seed)
+    nwbfile = mock_NWBFile(session_id=session_id, session_start_time=start)
     module = nwbfile.create_processing_module("ophys", "Optical physiology.")
     roi_table, _ = _add_session(nwbfile, "", n_rois, random)
     for container, rows in (
@@ -147,6 +149,9 @@ def _add_session(
     module = nwbfile.processing["ophys"]
     plane = mock_ImagingPlane(
         name=f"{prefix}ImagingPlane",
+        description="The plane in which the session was recorded.",
+        location="VISp",
+        indicator="GCaMP6f",
         optical_channel=mock_OpticalChannel(),
         device=mock_Device(name=f"{prefix}Microscope", nwbfile=nwbfile),
         nwbfile=nwbfile,
@@ -181,7 +186,7 @@ def _sessions_table(
     images: Sequence[GrayscaleImage],
     sources: Sequence[NWBFile] | None,
 ) -> MatchedSessionsTable:
-    sources = sources or [mock_source_nwbfile(n_rois=1, session_id=name) for name in names]
+    sources = sources or [mock_source_nwbfile(n_rois=1, seed=day, session_id=name) for day, name in enumerate(names)]
     n_sessions = len(names)
     return MatchedSessionsTable.from_arrays(
         session_name=names,

@@ -1,0 +1,82 @@
+"""The schema: what is committed is what the script generates, and it is a valid specification."""
+
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pynwb
+import pytest
+import yaml
+from hdmf.testing.validate_spec import main as validate_hdmf_spec
+
+import ndx_cell_matching
+from ndx_match.model import Presence as PresenceOfThePipeline
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SPEC = REPOSITORY / "spec"
+
+
+@pytest.fixture(scope="module")
+def types() -> dict:
+    """The types of the committed schema, by name."""
+    schema = yaml.safe_load((SPEC / "ndx-cell-matching.extensions.yaml").read_text())
+    return {group["neurodata_type_def"]: group for group in schema["groups"]}
+
+
+def test_committed_schema_is_what_the_script_generates(tmp_path, monkeypatch):
+    script = REPOSITORY / "src" / "spec" / "create_extension_spec.py"
+    monkeypatch.setattr(sys, "argv", [str(script), str(tmp_path)])
+    runpy.run_path(str(script), run_name="__main__")
+    generated = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert generated == {path.name: path.read_bytes() for path in SPEC.iterdir()}
+
+
+def test_schema_is_valid(monkeypatch):
+    metaschema = Path(pynwb.__file__).parent / "nwb-schema" / "nwb.schema.json"
+    monkeypatch.setattr(sys, "argv", ["validate_hdmf_spec", str(SPEC), "-m", str(metaschema)])
+    validate_hdmf_spec()  # raises if it is not
+
+
+def test_public_classes_are_the_types_of_the_schema(types):
+    assert set(types) <= set(ndx_cell_matching.__all__)
+    for name in types:
+        assert pynwb.get_class(name, "ndx-cell-matching") is getattr(ndx_cell_matching, name)
+
+
+def test_codes_of_presence_are_in_the_schema(types):
+    columns = {column["name"]: column for column in types["MatchedCellsTable"]["datasets"]}
+    for code in ndx_cell_matching.Presence:
+        assert f"{code.value}: {code.label}" in columns["presence"]["doc"]
+
+
+def test_codes_of_presence_are_those_of_the_pipeline():
+    ours = {code.name: code.value for code in ndx_cell_matching.Presence}
+    assert ours == {code.name: code.value for code in PresenceOfThePipeline}
+
+
+def test_what_python_can_omit_the_schema_does_not_require(types):
+    def optional(name: str) -> set[str]:
+        return {column["name"] for column in types[name]["datasets"] if column.get("quantity") == "?"}
+
+    assert optional("MatchedCellsTable") == {"confidence"}
+    assert optional("RoiPairsTable") == {"cost", "probability", "margin"}
+    assert optional("SessionRegistrationsTable") == {"ssim"}
+    assert optional("MatchedSessionsTable") == {
+        "sha256",
+        "dandiset_id",
+        "dandi_asset_id",
+        "subject_id",
+        "imaging_depth",
+        "pixel_size",
+    }
+    groups = {group["name"] for group in types["CellMatching"]["groups"] if group.get("quantity") == "?"}
+    assert groups == {"roi_pairs", "registrations"}
+
+
+def test_extension_imports_nothing_of_the_pipeline():
+    command = (
+        "import sys, ndx_cell_matching; "
+        "sys.exit(any(name.partition('.')[0] in ('ndx_match', 'cv2', 'skimage', 'matplotlib') for name in sys.modules))"
+    )
+    subprocess.run([sys.executable, "-c", command], check=True)
