@@ -1,0 +1,50 @@
+"""What all figures share: the canvas, a few colours, text sizes. Nothing here touches pyplot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+DPI = 150
+#: Width in inches of a figure that the number of sessions does not widen: 1500 pixels.
+WIDTH = 10.0
+
+TITLE_SIZE, TEXT_SIZE, SMALL_SIZE = 11.0, 9.0, 8.0
+POINTS_PER_INCH = 72
+
+#: Blue and orange of Okabe & Ito's palette, for all kinds of colour vision.
+BLUE, ORANGE, FAILURE = "#0072B2", "#E69F00", "#C00000"
+GREY, LIGHT_GREY = "#777777", "#E8E8E8"
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty white figure of so many inches that draws itself with Agg and lays itself out."""
+    figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
+    figure.set_layout_engine(ConstrainedLayoutEngine(w_pad=0.06, h_pad=0.08, wspace=0.01, hspace=0.01))
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def show_image(axes: Axes, image: Any) -> None:
+    """Show an image of 0..1, grey or RGB, without ticks or frame."""
+    axes.imshow(image, cmap="gray", vmin=0, vmax=1)
+    axes.set_axis_off()
+
+
+def line_height(font_size: float) -> float:
+    """Inches that a line of text takes up."""
+    return 1.25 * font_size / POINTS_PER_INCH
+
+
+def text_width(n_characters: int, font_size: float) -> float:
+    """Inches that a text of so many characters takes up, or little less."""
+    return 0.6 * n_characters * font_size / POINTS_PER_INCH
+
+
+def characters_in(width: float, font_size: float) -> int:
+    """How many characters fit in so many inches."""
+    return int(width / text_width(1, font_size))

@@ -1,0 +1,87 @@
+"""The ROIs of all sessions, each cell in its own colour."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+from skimage.segmentation import find_boundaries
+
+from ..model import MatchResult, Session
+from .canvas import DPI, FAILURE, TEXT_SIZE, WIDTH, characters_in, line_height, new_figure, show_image
+from .colours import cell_colours
+from .images import stretch
+from .labels import plain, session_date, short_names
+from .masks import cell_of_roi, roi_image
+
+SMALLEST_TILE = 4.2  # inches
+PAGE_ASPECT = 1.5  # width / height that the arrangement of the tiles comes near
+DIMMED, FILL = 0.55, 0.6
+
+
+def cell_map_figure(sessions: Sequence[Session], result: MatchResult) -> Figure:
+    """The ROI masks of every session on its dimmed image, side by side, each in its session's own frame.
+
+    A cell that was found in several sessions is filled with the same colour in all of them; an unmatched ROI has a
+    white outline only. The title of a session that was set aside says so in red.
+    """
+    n_sessions = len(sessions)
+    aspect = float(np.clip(max(session.shape[0] / session.shape[1] for session in sessions), 0.25, 3))
+    n_cols = _columns(n_sessions, aspect)
+    n_rows = -(-n_sessions // n_cols)
+    tile = max(WIDTH / n_cols, SMALLEST_TILE)
+    names = short_names([session.name for session in sessions], characters_in(tile, TEXT_SIZE))
+    notes = [
+        textwrap.fill("" if status == "matched" else status, characters_in(tile, TEXT_SIZE))
+        for status in result.session_status
+    ]
+    n_lines = 2 + max(note.count("\n") + bool(note) for note in notes)
+    figure = new_figure(tile * n_cols, (tile * aspect + n_lines * line_height(TEXT_SIZE) + 0.15) * n_rows)
+    panels = figure.subplots(n_rows, n_cols, squeeze=False).ravel()
+    colours = cell_colours(sessions, result.cells)
+    for axes in panels:
+        axes.set_axis_off()
+    for session, rows, name, note, axes in zip(
+        sessions, result.cells.T, names, notes, panels[:n_sessions], strict=True
+    ):
+        cells = cell_of_roi(rows, session.n_rois)
+        matched = np.append(result.n_sessions_of_cell > 1, False)[cells]
+        show_image(axes, _painted(session, matched, colours[cells], int(tile * DPI)))
+        details = "   ".join(filter(None, [session_date(session), f"{matched.sum()} of {session.n_rois} ROIs matched"]))
+        title = "\n".join(plain(line) for line in (name, details, note) if line)
+        axes.set_title(title, fontsize=TEXT_SIZE, color=FAILURE if note else "black")
+    return figure
+
+
+def _columns(n_tiles: int, aspect: float) -> int:
+    """Columns of a grid of tiles (height / width = aspect) that is shaped like a page and leaves few places empty."""
+
+    def badness(n_cols: int) -> float:
+        n_rows = -(-n_tiles // n_cols)
+        shape = abs(np.log(n_cols / (n_rows * aspect) / PAGE_ASPECT))
+        return float(shape + (n_rows * n_cols - n_tiles) / n_tiles)
+
+    return min(range(1, n_tiles + 1), key=badness)
+
+
+def _painted(
+    session: Session, matched: npt.NDArray[np.bool_], colours: npt.NDArray[np.float64], pixels: int
+) -> npt.NDArray[Any]:
+    """RGB of the dimmed image with its ROIs, enlarged to about so many pixels so that outlines are thin.
+
+    `matched` and `colours` say for each ROI whether it is filled, and its colour.
+    """
+    enlargement = max(1, round(pixels / max(session.shape)))
+    enlarged = np.ones((enlargement, enlargement), np.uint8)
+    rois = np.kron(roi_image(session, on_top=matched), enlarged)
+    grey = np.kron(DIMMED * stretch(session.image), enlarged)
+    picture = np.dstack([grey] * 3)
+    filled = (rois >= 0) & np.append(matched, False)[rois]
+    picture[filled] = FILL * colours[rois[filled]] + (1 - FILL) * picture[filled]
+    outline = find_boundaries(rois, mode="inner", background=-1) & (rois >= 0)
+    picture[outline] = colours[rois[outline]]
+    return picture

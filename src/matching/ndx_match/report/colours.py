@@ -1,0 +1,83 @@
+"""One colour a cell, the same in all sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial import cKDTree
+from skimage.color import lab2rgb, rgb2lab
+
+from ..model import Session
+from .masks import cell_of_roi, roi_centroids
+
+GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
+#: CIE L* of successive colours; all stand out from a dimmed image and from white.
+LIGHTNESS = (62.0, 76.0, 50.0, 84.0)
+CHROMA = 70.0
+#: How many ROIs round an ROI should differ from it in colour, and how many colours there are to choose from.
+N_NEIGHBOURS = 6
+N_CHOICES = 32
+
+
+def cell_colours(sessions: Sequence[Session], cells: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
+    """The colour of every cell: white if it was seen in one session only, else a colour of its own.
+
+    The colours come in a fixed order, each the golden angle from the one before in hue and of another lightness (to
+    be told apart without colour vision too), in the perceptually even CIELAB space. Cell after cell takes, of the
+    next few, the one that differs most from those of its neighbours in any session.
+
+    Parameters
+    ----------
+    sessions : sequence of Session
+    cells : ndarray of int, shape (n_cells, n_sessions)
+        As in :class:`~ndx_match.model.MatchResult`.
+
+    Returns
+    -------
+    ndarray of float64, shape (n_cells, 3)
+        RGB, 0..1.
+    """
+    matched = np.flatnonzero((cells >= 0).sum(axis=1) > 1)
+    neighbours = _neighbours(sessions, cells)
+    colours = np.ones((len(cells), 3))
+    waiting = list(_palette(len(matched) + N_CHOICES))
+    chosen: dict[int, npt.NDArray[np.float64]] = {}
+    for cell in matched.tolist():
+        taken = [chosen[other] for other in neighbours[cell] if other in chosen]
+        best = 0
+        if taken:
+            choices = np.array(waiting[:N_CHOICES])
+            differences = np.linalg.norm(choices[:, None] - np.array(taken)[None], axis=2)
+            best = int(differences.min(axis=1).argmax())
+        chosen[cell] = waiting.pop(best)
+        colours[cell] = np.clip(lab2rgb(chosen[cell]), 0, 1)
+    return colours
+
+
+def _palette(n_colours: int) -> npt.NDArray[np.float64]:
+    """So many different colours that a screen can show, as CIELAB, shape (n_colours, 3)."""
+    order = np.arange(n_colours)
+    hue = order * GOLDEN_ANGLE
+    lightness = np.take(LIGHTNESS, order % len(LIGHTNESS))
+    lab = np.stack([lightness, CHROMA * np.cos(hue), CHROMA * np.sin(hue)], axis=1)
+    return rgb2lab(np.clip(lab2rgb(lab), 0, 1))
+
+
+def _neighbours(sessions: Sequence[Session], cells: npt.NDArray[np.int32]) -> list[set[int]]:
+    """For each cell those whose ROIs are nearest to one of its own, in any session; as seen from either side."""
+    neighbours: list[set[int]] = [set() for _ in cells]
+    for session, rows in zip(sessions, cells.T, strict=True):
+        centroids = roi_centroids(session)
+        known = np.flatnonzero(np.isfinite(centroids[:, 0]))
+        if len(known) < 2:
+            continue
+        cell = cell_of_roi(rows, session.n_rois)[known]
+        _, nearest = cKDTree(centroids[known]).query(centroids[known], min(N_NEIGHBOURS + 1, len(known)))
+        for one, others in zip(cell.tolist(), cell[nearest].tolist(), strict=True):
+            for other in others:
+                if one >= 0 and other >= 0 and other != one:
+                    neighbours[one].add(other)
+                    neighbours[other].add(one)
+    return neighbours

@@ -1,0 +1,133 @@
+"""All figures of a match, written to a folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+import matplotlib
+from matplotlib.figure import Figure
+
+from ..errors import OutputError
+from ..model import MatchResult, Progress, Session
+from .cell_map import cell_map_figure
+from .fraction_matrix import fraction_matrix_figure
+from .group_sizes import group_sizes_figure
+from .labels import registration_file_names
+from .overlay_matrix import overlay_matrix_figure
+from .registration import registration_figure
+
+#: With more sessions than this only part of the pairs get a figure of their own, unless all are asked for.
+SESSIONS_WITH_ALL_PAIRS = 6
+
+
+def write_figures(
+    sessions: Sequence[Session],
+    result: MatchResult,
+    folder: str | os.PathLike[str],
+    progress: Progress | None = None,
+    all_pairs: bool = False,
+) -> list[Path]:
+    """Write the figures of a match as PNG files; files of the same names are replaced.
+
+    - `registration_<fixed>_<moving>.png`: how well two sessions are aligned. With more than six sessions only the
+      pairs with the first session and those of successive sessions, unless `all_pairs` is true.
+    - `registration_overlay_matrix.png`: the overlays of all pairs.
+    - `matched_fraction_matrix.png`: fraction and number of matches of all pairs.
+    - `cells.png`: the ROIs of every session, each cell in its colour.
+    - `group_sizes.png`: cells by number of sessions; distance and IoU of accepted and rejected pairs.
+
+    Parameters
+    ----------
+    sessions : sequence of Session
+        In the order of the result's columns.
+    result : MatchResult
+    folder : path
+        Made if it does not exist, but its parent must.
+    progress : callable, optional
+        Called as `progress("figures", done, total)`.
+    all_pairs : bool
+        Draw the registration of every pair, however many sessions there are.
+
+    Returns
+    -------
+    list of Path
+        The files, in the order of the list above.
+
+    Raises
+    ------
+    OutputError
+        If the folder or a file in it cannot be written. Each file is written under a temporary name and renamed,
+        so none is ever half written.
+    """
+    if len(sessions) != len(result.session_status):
+        raise ValueError(f"{len(sessions)} sessions do not fit a result of {len(result.session_status)}")
+    folder = Path(folder)
+    pairs = pairs_to_draw(len(sessions), all_pairs)
+    names = registration_file_names([session.name for session in sessions], pairs)
+    figures: dict[str, Callable[[], Figure]] = {
+        name: partial(registration_figure, sessions, result, fixed, moving)
+        for name, (fixed, moving) in zip(names, pairs, strict=True)
+    }
+    figures["registration_overlay_matrix.png"] = partial(overlay_matrix_figure, sessions, result)
+    figures["matched_fraction_matrix.png"] = partial(fraction_matrix_figure, sessions, result)
+    figures["cells.png"] = partial(cell_map_figure, sessions, result)
+    figures["group_sizes.png"] = partial(group_sizes_figure, sessions, result)
+
+    _make_folder(folder)
+    paths = []
+    # A user's own matplotlib settings (TeX, dark background) must not change or break the files.
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        for done, (name, draw) in enumerate(figures.items()):
+            if progress is not None:
+                progress("figures", done, len(figures))
+            paths.append(_save(draw(), folder / name))
+    if progress is not None:
+        progress("figures", len(figures), len(figures))
+    return paths
+
+
+def pairs_to_draw(n_sessions: int, all_pairs: bool = False) -> list[tuple[int, int]]:
+    """The session pairs (fixed, moving) that get a registration figure of their own.
+
+    All of them for up to six sessions, or if `all_pairs`; otherwise those with the first session and those of
+    successive sessions.
+    """
+    everything = all_pairs or n_sessions <= SESSIONS_WITH_ALL_PAIRS
+    return [
+        (fixed, moving)
+        for fixed in range(n_sessions)
+        for moving in range(fixed + 1, n_sessions)
+        if everything or fixed == 0 or moving == fixed + 1
+    ]
+
+
+def _make_folder(folder: Path) -> None:
+    if not folder.parent.is_dir():
+        raise OutputError(
+            f"{folder}: the figures cannot be written because the folder {folder.parent} does not exist; make it first."
+        )
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"{folder}: the folder for the figures cannot be made ({error.strerror}); choose another."
+        ) from error
+
+
+def _save(figure: Figure, path: Path) -> Path:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        figure.savefig(temporary, format="png")
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(
+            f"{path}: the figure cannot be written ({error.strerror or error}); "
+            "check that the folder is writable and the disk is not full."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path

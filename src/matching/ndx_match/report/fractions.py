@@ -1,0 +1,89 @@
+"""The fraction of ROIs matched between every two sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from ..model import MatchResult
+
+
+def matched_fractions(
+    result: MatchResult, roi_counts: Sequence[int]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Fraction and number of ROIs matched when two sessions were compared with each other alone.
+
+    The fraction is matches / (matches + unmatched fixed ROIs + unmatched moving ROIs). An ROI is unmatched if it
+    is in no candidate pair of the two sessions; one that is in candidate pairs of which none was accepted was
+    rejected, and is left out of the fraction. This is the number that the Allen Institute's nway pipeline prints.
+
+    Parameters
+    ----------
+    result : MatchResult
+        A result of n sessions.
+    roi_counts : sequence of int
+        Number of ROIs of each session.
+
+    Returns
+    -------
+    fractions : ndarray of float64, shape (n, n)
+        Symmetric, 1 on the diagonal. NaN where two sessions were not aligned with each other and have no
+        candidate pair, and where there is nothing to divide by.
+    counts : ndarray of int64, shape (n, n)
+        Number of accepted pairs, symmetric; the number of ROIs on the diagonal.
+    """
+    n_sessions = len(roi_counts)
+    if n_sessions != len(result.session_status):
+        raise ValueError(f"{n_sessions} ROI counts do not fit {len(result.session_status)} sessions")
+    fractions = np.eye(n_sessions)
+    counts = np.diag(np.asarray(roi_counts, np.int64))
+    for fixed in range(n_sessions):
+        for moving in range(fixed + 1, n_sessions):
+            pairs = result.roi_pairs.between(fixed, moving)
+            registration = result.registration(fixed, moving)
+            compared = len(pairs) > 0 or (registration is not None and registration.registered)
+            n_matches = int(pairs.accepted.sum())
+            n_unmatched = (
+                roi_counts[fixed]
+                - len(np.unique(pairs.fixed_row))
+                + roi_counts[moving]
+                - len(np.unique(pairs.moving_row))
+            )
+            fraction = _divide(n_matches, n_matches + n_unmatched) if compared else np.nan
+            fractions[fixed, moving] = fractions[moving, fixed] = fraction
+            counts[fixed, moving] = counts[moving, fixed] = n_matches
+    return fractions, counts
+
+
+def shared_cell_fractions(
+    cells: npt.NDArray[np.int32],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Fraction and number of final cells that two sessions share.
+
+    The fraction is cells seen in both sessions / cells seen in either: the Jaccard index of the two sessions.
+
+    Parameters
+    ----------
+    cells : ndarray of int, shape (n_cells, n)
+        `roi_row` of each cell in each session, -1 where it has none.
+
+    Returns
+    -------
+    fractions : ndarray of float64, shape (n, n)
+        NaN where neither session has a cell.
+    counts : ndarray of int64, shape (n, n)
+        Cells seen in both; on the diagonal the cells of the session.
+    """
+    present = (cells >= 0).astype(np.int64)
+    both = present.T @ present
+    of_session = np.diag(both)
+    either = of_session[:, None] + of_session[None, :] - both
+    return _divide(both, either), both
+
+
+def _divide(part: npt.ArrayLike, whole: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """`part / whole`, NaN where `whole` is zero."""
+    part, whole = np.asarray(part, np.float64), np.asarray(whole, np.float64)
+    return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)

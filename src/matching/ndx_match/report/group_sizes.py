@@ -1,0 +1,59 @@
+"""How many sessions the cells were found in, and how close and alike the paired ROIs are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ..model import MatchResult, Session
+from .canvas import BLUE, GREY, ORANGE, SMALL_SIZE, TEXT_SIZE, WIDTH, new_figure
+
+N_BINS = 25
+#: With more sessions than this the bars carry no numbers, and not every bar a tick.
+SESSIONS_WITH_NUMBERS = 20
+
+
+def group_sizes_figure(sessions: Sequence[Session], result: MatchResult) -> Figure:
+    """Cells by the number of sessions, and centroid distance and IoU of the candidate pairs.
+
+    Pairs are those of all sessions, as the method accepted or rejected them when it compared two sessions.
+    """
+    figure = new_figure(WIDTH, 3.4)
+    groups, distances, overlaps = figure.subplots(1, 3)
+    sizes = np.arange(1, len(sessions) + 1)
+    counts = np.bincount(result.n_sessions_of_cell, minlength=len(sessions) + 1)[1:]
+    bars = groups.bar(sizes, counts, color=[GREY] + [BLUE] * (len(sessions) - 1), width=0.8)
+    if len(sessions) <= SESSIONS_WITH_NUMBERS:
+        groups.bar_label(bars, fontsize=SMALL_SIZE - 1, padding=2)
+        groups.set_xticks(sizes)
+    groups.margins(y=0.12)
+    _name(groups, "Sessions in which a cell was found", "Cells")
+
+    pairs = result.roi_pairs
+    finite = pairs.centroid_distance[np.isfinite(pairs.centroid_distance)]
+    _distribution(distances, pairs.centroid_distance, pairs.accepted, max(1.0, finite.max(initial=0.0)))
+    _name(distances, "Centroid distance (pixels)", "ROI pairs")
+    _distribution(overlaps, pairs.iou, pairs.accepted, 1.0)
+    _name(overlaps, "Intersection over union", "ROI pairs")
+    return figure
+
+
+def _distribution(axes: Axes, values: npt.NDArray[np.float64], accepted: npt.NDArray[np.bool_], highest: float) -> None:
+    bins = np.linspace(0, highest, N_BINS + 1).tolist()
+    for chosen, colour, word in ((~accepted, ORANGE, "rejected"), (accepted, BLUE, "accepted")):
+        shown = values[chosen & np.isfinite(values)]
+        axes.hist(shown, bins, histtype="stepfilled", color=colour, alpha=0.35)
+        axes.hist(shown, bins, histtype="step", color=colour, linewidth=1.5, label=f"{word} ({chosen.sum()})")
+    axes.set_xlim(0, highest)
+    axes.legend(fontsize=SMALL_SIZE, frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0, 1), borderpad=0)
+
+
+def _name(axes: Axes, horizontal: str, vertical: str) -> None:
+    axes.set_xlabel(horizontal, fontsize=TEXT_SIZE)
+    axes.set_ylabel(vertical, fontsize=TEXT_SIZE)
+    axes.tick_params(labelsize=SMALL_SIZE)
+    axes.spines[["top", "right"]].set_visible(False)

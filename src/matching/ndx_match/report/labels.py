@@ -1,0 +1,114 @@
+"""The words in the figures: short distinct names, dates, numbers of a registration, file names."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from skimage.transform import AffineTransform
+
+from ..model import Registration, Session
+from .images import is_affine
+
+ELLIPSIS = "…"
+LONGEST_FILE_NAME_PART = 80
+
+
+def short_names(names: Sequence[str], width: int) -> list[str]:
+    """Names of at most `width` characters, or little more, that can still be told apart.
+
+    Names that fit are kept as they are. Otherwise all lose the parts that they share at the beginning and the end
+    (parts end at `_`, `-`, `.` or a space), then their middle; where that makes two alike, they are numbered.
+    """
+    if max(map(len, names), default=0) <= width:
+        return list(names)
+    parts = [re.split(r"(?<=[_\-. ])", name) for name in names]
+    if len(names) > 1:
+        common_start = _common_length(parts)
+        parts = [part[common_start:] for part in parts]
+        common_end = _common_length([[piece.rstrip("_-. ") for piece in reversed(part)] for part in parts])
+        parts = [part[: len(part) - common_end] for part in parts]
+    shortened = [_without_middle("".join(part).strip("_-. "), width) for part in parts]
+    counts = Counter(shortened)
+    return [
+        f"{position} {name}".rstrip() if counts[name] > 1 or not name else name
+        for position, name in enumerate(shortened, start=1)
+    ]
+
+
+def _common_length(parts: Sequence[Sequence[str]]) -> int:
+    """How many leading entries all sequences share, at least one entry of each being left over."""
+    length = 0
+    for entries in zip(*(part[:-1] for part in parts), strict=False):
+        if len(set(entries)) > 1:
+            break
+        length += 1
+    return length
+
+
+def _without_middle(name: str, width: int) -> str:
+    if len(name) <= width:
+        return name
+    kept = max(width - 1, 2)
+    return name[: kept // 2] + ELLIPSIS + name[len(name) - (kept - kept // 2) :]
+
+
+def plain(text: str) -> str:
+    """Text whose dollar signs matplotlib does not take for mathematics."""
+    return text.replace("$", r"\$")
+
+
+def session_date(session: Session) -> str:
+    """The date of the session as YYYY-MM-DD, empty where it is not known."""
+    return session.source.session_start[:10]
+
+
+def ssim_text(value: float | None) -> str:
+    """`SSIM 0.91`, or that there is none."""
+    return "SSIM n/a" if value is None else f"SSIM {value:.2f}"
+
+
+def transform_text(registration: Registration) -> str:
+    """Rotation, scale and translation of a registration in one line.
+
+    Decomposed as by scikit-image's `AffineTransform`: the translation is that of the fixed image's origin, the
+    rotation is positive from x to y, that is clockwise on the screen.
+    """
+    matrix = registration.matrix
+    if not np.isfinite(matrix).all():
+        return "no transform"
+    if not is_affine(matrix):
+        return "projective transform"
+    properties = AffineTransform(matrix=matrix / matrix[2, 2])
+    (scale_x, scale_y), (shift_x, shift_y) = properties.scale, properties.translation
+    return (
+        f"rotation {_signed(np.degrees(properties.rotation), 2)}°, scale {scale_x:.3f} × {scale_y:.3f}, "
+        f"translation ({_signed(shift_x, 1)}, {_signed(shift_y, 1)}) px"
+    )
+
+
+def _signed(value: float, digits: int) -> str:
+    """A rounded number with a true minus sign, and none before zero."""
+    return f"{round(float(value), digits) + 0.0:.{digits}f}".replace("-", "−")
+
+
+def failure_text(registration: Registration | None) -> str:
+    """Why two sessions are not aligned with each other; empty where they are."""
+    if registration is None:
+        return "the pair was not tried"
+    return "" if registration.registered else registration.reason or "no reason given"
+
+
+def registration_file_names(names: Sequence[str], pairs: Sequence[tuple[int, int]]) -> list[str]:
+    """`registration_<fixed>_<moving>.png` for each pair of positions, safe on every file system and all different.
+
+    Where two would be alike (names that differ only in characters a file name cannot hold, or in case), all get
+    the positions of their sessions, counted from 1, in front.
+    """
+    safe = [re.sub(r"[^\w.+-]+", "-", name).strip("-.")[:LONGEST_FILE_NAME_PART] or "session" for name in names]
+    plain_names = [f"registration_{safe[fixed]}_{safe[moving]}.png" for fixed, moving in pairs]
+    if len({name.casefold() for name in plain_names}) == len(pairs):
+        return plain_names
+    return [f"registration_{i + 1}_{j + 1}_{safe[i]}_{safe[j]}.png" for i, j in pairs]
