@@ -65,10 +65,10 @@ def choose_table(contents: FileContents, options: SourceOptions, where: str) -> 
             )
         tables = of_plane
     if len(tables) > 1:
-        planes = sorted({table.plane for table in tables})
+        names = sorted({table.plane for table in tables})
         paths = ", ".join(table.path for table in tables)
-        if len(planes) == len(tables):
-            hint = f"choose a plane with --plane: {', '.join(planes)} (ROI tables: {paths})"
+        if len(names) == len(tables):
+            hint = f"choose a plane with --plane: {', '.join(names)} (ROI tables: {paths})"
         else:
             hint = f"choose one with --roi-table: {paths}"
         raise AmbiguousInputError(f"{where}: there are {len(tables)} ROI tables; {hint}.")

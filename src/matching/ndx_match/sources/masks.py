@@ -12,6 +12,7 @@ from pynwb.ophys import PlaneSegmentation
 from ..errors import InputError
 
 BLOCK_BYTES = 16_000_000  #: of masks held dense at a time
+MAXIMUM_BLOCK = 8  #: times as much where chunks span many ROIs
 
 
 def read_footprints(
@@ -50,6 +51,8 @@ def read_footprints(
 def _from_images(data: Any, shape: tuple[int, int], where: str) -> scipy.sparse.csr_array:
     n_rois = data.shape[0]
     block = max(1, BLOCK_BYTES // max(1, shape[0] * shape[1] * np.dtype(data.dtype).itemsize))
+    if getattr(data, "chunks", None) and data.chunks[0] <= MAXIMUM_BLOCK * block:
+        block = -(-block // data.chunks[0]) * data.chunks[0]  # whole chunks, so that none is decompressed twice
     counts, indices, weights = [], [], []
     for start in range(0, n_rois, block):
         dense = np.asarray(data[start : start + block]).reshape(-1, shape[0] * shape[1])
@@ -58,9 +61,11 @@ def _from_images(data: Any, shape: tuple[int, int], where: str) -> scipy.sparse.
         indices.append(pixel.astype(np.int32))
         weights.append(dense[row, pixel].astype(np.float32))
     indptr = np.concatenate([[0], np.cumsum(np.concatenate(counts))])
-    return scipy.sparse.csr_array(
+    footprints = scipy.sparse.csr_array(
         (np.concatenate(weights), np.concatenate(indices), indptr), shape=(n_rois, shape[0] * shape[1])
     )
+    footprints.eliminate_zeros()  # weights too small for float32
+    return footprints
 
 
 def _from_pixels(

@@ -12,7 +12,7 @@ from pathlib import Path
 import h5py
 from pynwb import NWBHDF5IO, NWBFile
 
-from ..errors import InputError, NdxMatchError
+from ..errors import InputError
 
 
 @contextmanager
@@ -24,22 +24,13 @@ def open_nwb(path: str | os.PathLike[str]) -> Iterator[NWBFile]:
     Raises
     ------
     InputError
-        The file is missing, truncated, no HDF5 file or no NWB file.
+        The file is missing, may not be read, is truncated, no HDF5 file or no NWB file.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: there is no such file.")
-    if not h5py.is_hdf5(path):
-        raise InputError(f"{path}: this is not an HDF5 file, so it cannot be an NWB file (HDF5) as needed here.")
+    _refuse_unreadable(path)
     try:
         with h5py.File(path, "r") as file:
-            if "nwb_version" not in file.attrs:
-                raise InputError(f"{path}: this HDF5 file is not an NWB file (it has no attribute nwb_version).")
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of cached namespaces and old schema versions: not ours to mend
-                io = NWBHDF5IO(file=file, mode="r", load_namespaces=True)
-                nwbfile = _read(io, path)
-            yield nwbfile
+            yield _read(file, path)
     except OSError as error:
         raise InputError(f"{path}: the file is damaged or incomplete ({_first_line(error)}).") from error
 
@@ -53,12 +44,32 @@ def sha256_of(path: str | os.PathLike[str]) -> str:
     return digest.hexdigest()
 
 
-def _read(io: NWBHDF5IO, path: Path) -> NWBFile:
+def _refuse_unreadable(path: Path) -> None:
     try:
-        return io.read()
-    except (OSError, NdxMatchError):
+        with open(path, "rb") as file:
+            empty = not file.read(1)
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: there is no such file.") from error
+    except IsADirectoryError as error:
+        raise InputError(f"{path}: this is a folder; give an NWB file (HDF5).") from error
+    except OSError as error:
+        raise InputError(f"{path}: the file cannot be read ({error.strerror}).") from error
+    if empty:
+        raise InputError(f"{path}: the file is empty.")
+    if not h5py.is_hdf5(path):
+        raise InputError(f"{path}: this is not an HDF5 file, so it cannot be an NWB file (HDF5) as needed here.")
+
+
+def _read(file: h5py.File, path: Path) -> NWBFile:
+    try:
+        if "nwb_version" not in file.attrs:
+            raise InputError(f"{path}: this HDF5 file is not an NWB file (it has no attribute nwb_version).")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of cached namespaces and old schema versions: not ours to mend
+            return NWBHDF5IO(file=file, mode="r", load_namespaces=True).read()
+    except (OSError, InputError):
         raise
-    except Exception as error:  # pynwb raises many kinds for a file that breaks its schema
+    except Exception as error:  # h5py, hdmf and pynwb raise many kinds for a damaged file or one against its schema
         raise InputError(f"{path}: pynwb cannot read this NWB file ({_first_line(error)}).") from error
 
 

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -65,10 +66,9 @@ def read_sessions(
     options = options or SourceOptions()
     if len(paths) < 2:
         raise InputError("Matching needs at least two sessions; give two or more NWB files.")
-    real = [os.path.realpath(path) for path in paths]
-    for path, n in Counter(real).items():
+    for real, n in Counter(os.path.realpath(path) for path in paths).items():
         if n > 1:
-            raise InputError(f"{path}: this file is given {n} times; give each session once.")
+            raise InputError(f"{real}: this file is given {n} times; give each session once.")
     sessions = []
     for done, path in enumerate(paths):
         if progress:
@@ -85,7 +85,7 @@ def read_sessions(
 def source_warnings(sessions: Sequence[Session]) -> list[str]:
     """What a user should know before trusting a match of these sessions, one sentence each."""
     found = []
-    starts = [session.source.session_start for session in sessions]
+    starts = [datetime.fromisoformat(s.source.session_start) for s in sessions if s.source.session_start]
     if starts != sorted(starts):
         found.append("The files are not in the order of their dates; columns and figures follow the files' order.")
     depths = {s.name: s.source.imaging_depth for s in sessions if s.source.imaging_depth is not None}
@@ -144,13 +144,15 @@ def _name(text: str) -> str:
 
 
 def _with_distinct_names(sessions: list[Session]) -> list[Session]:
+    """The sessions, those of the same name named after their files, or after their positions where these agree too."""
     names = [session.name for session in sessions]
-    for fallbacks in (
-        [_name(Path(session.source.uri).stem) for session in sessions],
-        [f"{name}-{position + 1}" for position, name in enumerate(names)],
-    ):
+    by_file = [_name(Path(session.source.uri).stem) for session in sessions]
+    by_position = [f"session-{position + 1}" for position in range(len(sessions))]
+    for fallbacks in (by_file, by_position):
         counts = Counter(names)
         names = [fallback if counts[name] > 1 else name for name, fallback in zip(names, fallbacks, strict=True)]
+    if len(set(names)) < len(names):
+        names = by_position
     return [replace(session, name=name) for session, name in zip(sessions, names, strict=True)]
 
 
