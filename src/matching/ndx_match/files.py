@@ -5,28 +5,44 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import OutputError
 
 
-def check_output(output: str | os.PathLike[str], overwrite: bool = False) -> None:
+def check_output(
+    output: str | os.PathLike[str], overwrite: bool = False, inputs: Iterable[str | os.PathLike[str]] = ()
+) -> None:
     """Refuse an output that cannot or should not be written, before any work is done.
+
+    Parameters
+    ----------
+    output : path
+        The file to write.
+    overwrite : bool
+        An existing file may be replaced.
+    inputs : iterable of path
+        Files that may not be replaced even so.
 
     Raises
     ------
     OutputError
-        The output is a folder, its folder does not exist, or it exists and may not be overwritten.
+        The output is a folder or one of the inputs, its folder does not exist or may not be written into, or it
+        exists and may not be overwritten.
     """
     path = Path(output)
     if path.is_dir():
         raise OutputError(f"{path}: this is a folder; give the name of a file, for example {path / 'matches.nwb'}.")
     if not path.parent.is_dir():
         raise OutputError(f"{path}: the folder {path.parent} does not exist; make it first or choose another.")
+    if path.exists() and any(os.path.exists(source) and os.path.samefile(path, source) for source in inputs):
+        raise OutputError(f"{path}: the output is one of the inputs; give another name with -o.")
     if path.exists() and not overwrite:
         raise OutputError(f"{path}: this file exists already; give another name or --overwrite.")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise OutputError(f"{path}: the folder {path.parent} cannot be written into; choose another.")
 
 
 @contextmanager
@@ -36,7 +52,7 @@ def whole_or_absent(path: str | os.PathLike[str]) -> Iterator[Path]:
     Raises
     ------
     OutputError
-        The disk is full or the folder cannot be written.
+        The disk is full or the folder cannot be written into.
     """
     path = Path(path)
     try:

@@ -2,7 +2,7 @@
 
 from .metadata import FileMetadata, MissingField
 from .read import MatchFile, read_match_file
-from .write import WrittenFile, dandi_path, write_match_file
+from .write import WrittenFile, dandi_path, output_path, write_match_file
 
 __all__ = [
     "FileMetadata",
@@ -10,6 +10,7 @@ __all__ = [
     "MissingField",
     "WrittenFile",
     "dandi_path",
+    "output_path",
     "read_match_file",
     "write_match_file",
 ]

@@ -14,6 +14,8 @@ from pynwb.device import Device
 from pynwb.image import GrayscaleImage
 from pynwb.ophys import ImagingPlane, OpticalChannel, PlaneSegmentation
 
+from .metadata import is_placeholder
+
 LARGE_BYTES = 10_000_000  #: of an uncompressed column from which it is compressed on the way
 BUFFER_BYTES = 16_000_000  #: of it held in memory at a time
 
@@ -24,25 +26,27 @@ def copy_imaging_plane(plane: ImagingPlane, nwbfile: NWBFile, prefix: str, locat
     device = nwbfile.add_device(
         Device(
             name=f"{prefix}_{source.name}",
-            description=source.description,
+            description=_description(source, prefix),
             manufacturer=_manufacturer(source),
-            serial_number=getattr(source, "serial_number", None),
+            serial_number=source.serial_number or None,
         )
     )
     channels = [
-        OpticalChannel(name=channel.name, description=channel.description, emission_lambda=channel.emission_lambda)
+        OpticalChannel(
+            name=channel.name, description=_description(channel, prefix), emission_lambda=channel.emission_lambda
+        )
         for channel in plane.optical_channel
     ]
     copy = ImagingPlane(
         name=f"{prefix}_{plane.name}",
         optical_channel=channels,
         device=device,
-        description=plane.description,
+        description=_description(plane, prefix),
         excitation_lambda=plane.excitation_lambda,
         indicator=plane.indicator,
         location=location or plane.location,
         imaging_rate=plane.imaging_rate,
-        reference_frame=plane.reference_frame,
+        reference_frame=plane.reference_frame or None,
         origin_coords=_in_memory(plane.origin_coords),
         origin_coords_unit=plane.origin_coords_unit or "meters",
         grid_spacing=_in_memory(plane.grid_spacing),
@@ -52,7 +56,7 @@ def copy_imaging_plane(plane: ImagingPlane, nwbfile: NWBFile, prefix: str, locat
     return copy
 
 
-def copy_roi_table(table: PlaneSegmentation, plane: ImagingPlane, name: str) -> PlaneSegmentation:
+def copy_roi_table(table: PlaneSegmentation, plane: ImagingPlane, prefix: str) -> tuple[PlaneSegmentation, list[str]]:
     """A copy of an ROI table: its ids and all its columns but those that point elsewhere in the source.
 
     Large columns stay in the source file until the copy is written, so it has to stay open until then.
@@ -63,43 +67,57 @@ def copy_roi_table(table: PlaneSegmentation, plane: ImagingPlane, name: str) -> 
         In an open file.
     plane : ImagingPlane
         In the file to be written.
-    name : str
-        Of the copy.
+    prefix : str
+        Of the copy's name.
+
+    Returns
+    -------
+    copy : PlaneSegmentation
+    left_out : list of str
+        Names of the columns that point elsewhere.
     """
     columns: list[Any] = []
-    for name_of_column in table.colnames:
-        columns += _copy_column(table[name_of_column])
-    return PlaneSegmentation(
-        name=name,
-        description=table.description,
+    names: list[str] = []
+    for name in table.colnames:
+        copied = _copy_column(table[name], prefix)
+        columns += copied
+        names += [name] if copied else []
+    copy = PlaneSegmentation(
+        name=f"{prefix}_{table.name}",
+        description=_description(table, prefix),
         imaging_plane=plane,
         id=ElementIdentifiers(name="id", data=np.asarray(table.id.data[:])),
         columns=columns,
-        colnames=[column.name for column in columns if not isinstance(column, VectorIndex)],
+        colnames=names,
     )
+    return copy, [name for name in table.colnames if name not in names]
 
 
 def copy_image(image: Any, name: str) -> GrayscaleImage:
     """A copy of a projection image, with its stored values and data type."""
     return GrayscaleImage(
-        name=name,
-        data=_in_memory(image.data),
-        description=image.description or f"Projection image of the session {name}.",
-        resolution=image.resolution,
+        name=name, data=_in_memory(image.data), description=_description(image, name), resolution=image.resolution
     )
 
 
-def _copy_column(column: Any) -> list[Any]:
+def _description(item: Any, session_name: str) -> str:
+    """What the source says, or, where that is nothing, that it says nothing."""
+    if is_placeholder(item.description):
+        return f"{item.name} of the session {session_name}; its source does not describe it."
+    return str(item.description)
+
+
+def _copy_column(column: Any, session_name: str) -> list[Any]:
     """The column and, of a ragged one, its indices; nothing where it points elsewhere in the source."""
     if isinstance(column, VectorIndex):
-        target = _copy_column(column.target)
+        target = _copy_column(column.target, session_name)
         if not target:
             return []
         index = VectorIndex(name=column.name, data=np.asarray(column.data[:]), target=target[0])
         return [index, *target]
     if isinstance(column, DynamicTableRegion) or type(column).__name__ == "EnumData" or _holds_references(column.data):
         return []
-    return [VectorData(name=column.name, description=column.description, data=_streamed(column.data))]
+    return [VectorData(name=column.name, description=_description(column, session_name), data=_streamed(column.data))]
 
 
 class _DatasetIterator(GenericDataChunkIterator):
@@ -146,5 +164,4 @@ def _in_memory(data: Any) -> Any:
 
 
 def _manufacturer(device: Device) -> str | None:
-    stated = device.manufacturer
-    return stated if stated or device.model is None else device.model.manufacturer
+    return device.manufacturer or (device.model.manufacturer if device.model is not None else None) or None

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 from pynwb import NWBFile
 from pynwb.file import Subject
+from pynwb.ophys import ImagingPlane
 
-MOUSE = ("Mus musculus", "http://purl.obolibrary.org/obo/NCBITaxon_10090")
-PLACEHOLDERS = ("unknown", "none", "n/a", "na", "no location", "location", "brain", "cortex", "v1")
+MOUSE = ("Mus musculus", "Mouse", "mouse", "http://purl.obolibrary.org/obo/NCBITaxon_10090")
+NO_BRAIN_AREA = ("unknown", "none", "n/a", "na", "no location", "location", "brain", "cortex", "v1")
+DAYS_OF_UNIT = (365.25, 30.44, 7.0, 1.0, 1 / 24, 1 / 1440, 1 / 86400)  #: years, months, weeks, ..., seconds
+SHORTEST_WAVELENGTH = 10.0  #: nanometres; a smaller number is in another unit
+REPAIR = "mend it in the source files"
+
+_NUMBER = r"\d+(?:\.\d+)?"
+_DURATION = re.compile(
+    rf"P(?=.)(?:({_NUMBER})Y)?(?:({_NUMBER})M)?(?:({_NUMBER})W)?(?:({_NUMBER})D)?"
+    rf"(?:T(?=\d)(?:({_NUMBER})H)?(?:({_NUMBER})M)?(?:({_NUMBER})S)?)?"
+)
 
 
 @dataclass(frozen=True)
@@ -55,17 +67,17 @@ class MissingField:
     ----------
     field : str
         In words.
-    option : str
-        The command's option that fills it.
     problem : str
-        What is wrong.
+        What is wrong with it.
+    remedy : str
+        What to do: the command's option that fills it, where there is one.
     required : bool
         Whether DANDI refuses a file without it.
     """
 
     field: str
-    option: str
     problem: str
+    remedy: str
     required: bool
 
 
@@ -78,14 +90,13 @@ def build_nwbfile(
     metadata: FileMetadata,
 ) -> NWBFile:
     """An NWB file with the general metadata and the subject, without data."""
-    earliest = min(sources, key=lambda source: source.session_start_time)
-    subject = _subject(sources, earliest, metadata)
+    subject = _subject([source.subject for source in sources if source.subject is not None], metadata)
     of_subject = f" of subject {subject.subject_id}" if subject and subject.subject_id else ""
     return NWBFile(
         identifier=identifier,
         session_description=f"Cells matched across {len(sources)} imaging sessions{of_subject} "
         f"({', '.join(session_names)}) with ndx-cell-matching, method {method}.",
-        session_start_time=earliest.session_start_time,
+        session_start_time=min(source.session_start_time for source in sources),
         session_id=metadata.session_id or default_session_id(session_names),
         experimenter=metadata.experimenter or _union(sources, "experimenter"),
         institution=metadata.institution or _common(sources, "institution"),
@@ -106,77 +117,147 @@ def default_session_id(session_names: Sequence[str]) -> str:
     return f"{session_names[0]}-to-{session_names[-1]}"
 
 
-def missing_fields(nwbfile: NWBFile) -> list[MissingField]:
-    """What the file lacks for DANDI and the inspector, each with the option that fills it."""
-    missing = []
-
-    def check(value: Any, field: str, option: str, required: bool, form: str = "", example: str = "") -> None:
-        if value is None or len(value) == 0:
-            missing.append(MissingField(field, f"{option} {example}".strip(), "is not stated", required))
-        elif form and not re.fullmatch(form, value):
-            problem = f"is {value!r}, which is not in the standard form"
-            missing.append(MissingField(field, f"{option} {example}".strip(), problem, required))
-
-    subject = nwbfile.subject
-    value = {name: getattr(subject, name, None) for name in ("subject_id", "sex", "species", "age")}
-    latin = r"[A-Z][a-z]+ [a-z]+( [a-z]+)?|https?://purl\.obolibrary\.org/obo/NCBITaxon_\d+"
-    duration = r"P(?=.)(\d+(\.\d+)?Y)?(\d+(\.\d+)?M)?(\d+(\.\d+)?W)?(\d+(\.\d+)?D)?(T(?=\d)(\d+H)?(\d+M)?(\d+S)?)?"
-    check(value["subject_id"], "the subject's id", "--subject-id", True, r"[^/]+", "ID")
-    check(value["sex"], "the subject's sex", "--sex", True, "[MFOU]", "M|F|O|U")
-    check(value["species"], "the subject's species", "--species", True, latin, "'Mus musculus'")
-    if subject is None or subject.date_of_birth is None or value["age"]:
-        check(value["age"], "the subject's age", "--age", True, rf"{duration}(/({duration})?)?", "P90D")
-    check(subject.description if subject else None, "the subject's description", "--subject-description", False,
-          example="TEXT")  # fmt: skip
-    for location in sorted({plane.location for plane in nwbfile.imaging_planes.values()}):
-        if value["species"] in MOUSE and not _is_plain_location(location):
-            problem = f"is {location!r}, which is no term of the Allen atlas"
-            missing.append(MissingField("the imaging plane's location", "--location VISp", problem, False))
-    check(nwbfile.session_id, "the session id", "--session-id", True, r"[^/]+", "ID")
-    check(nwbfile.institution, "the institution", "--institution", False, example="NAME")
-    check(nwbfile.experiment_description, "the experiment's description", "--experiment-description", False,
-          example="TEXT")  # fmt: skip
-    experimenters = list(nwbfile.experimenter or ())
-    check(experimenters, "the experimenter", "--experimenter", False, example="'Last, First'")
-    for name in experimenters:
-        check(name, "the experimenter", "--experimenter", False, r"[^,]+, [^,]+(, [^,]+)?", "'Last, First'")
-    check(list(nwbfile.keywords if nwbfile.keywords is not None else ()), "the keywords", "--keywords", False,
-          example="WORD,WORD")  # fmt: skip
-    return missing
+def is_placeholder(text: str | None) -> bool:
+    """Whether a description says nothing."""
+    return bool(re.fullmatch(r"\s*(no desc(ription)?|none|placeholder)?[\s.]*", text or "", re.IGNORECASE))
 
 
-def _subject(sources: Sequence[NWBFile], earliest: NWBFile, metadata: FileMetadata) -> Subject | None:
-    own = earliest.subject or next((source.subject for source in sources if source.subject is not None), None)
-    fields = {
-        name: getattr(own, name, None)
-        for name in ("subject_id", "sex", "species", "genotype", "strain", "description", "weight", "date_of_birth")
+def missing_fields(nwbfile: NWBFile, path: Path) -> list[MissingField]:
+    """What a match file, about to be written to `path`, lacks for DANDI and the inspector."""
+    return [*_of_file(nwbfile, path), *_of_subject(nwbfile.subject), *_of_planes(nwbfile)]
+
+
+def _of_file(nwbfile: NWBFile, path: Path) -> Iterator[MissingField]:
+    name_form, doi = r"[\w\s\-.']+,\s+[\w\s\-.']+", r"(doi:|http://dx\.doi\.org/|https://doi\.org/).*"
+    if path.suffix != ".nwb":
+        yield MissingField("the file's name", f"{path.name!r} does not end in .nwb", "give -o NAME.nwb", True)
+    start = nwbfile.session_start_time
+    if start.year < 1980 or start > datetime.now(timezone.utc):
+        yield MissingField("the session's start", f"{start.isoformat()} cannot be its date", REPAIR, False)
+    yield from _check("the session's id", [nwbfile.session_id], _form("[^/]+"), "give --session-id ID", True)
+    yield from _check("the experimenter", _listed(nwbfile.experimenter), _form(name_form),
+                      "give --experimenter 'Last, First'")  # fmt: skip
+    yield from _check("the institution", [nwbfile.institution], _form(".+"), "give --institution NAME")
+    yield from _check("the experiment's description", [nwbfile.experiment_description], _form("(?s).+"),
+                      "give --experiment-description TEXT")  # fmt: skip
+    yield from _check("the keywords", _listed(nwbfile.keywords), _form(".+"), "give --keywords WORD,WORD")
+    if nwbfile.related_publications is not None:
+        yield from _check("a related publication", _listed(nwbfile.related_publications), _form(doi), REPAIR)
+
+
+def _of_subject(subject: Subject | None) -> Iterator[MissingField]:
+    def check(
+        name: str, field: str, is_valid: Callable[[str], bool], option: str, required: bool = True
+    ) -> Iterator[MissingField]:
+        return _check(f"the subject's {field}", [getattr(subject, name, None)], is_valid, f"give {option}", required)
+
+    latin = r"[A-Z][a-z]* [a-z]+|http://purl\.obolibrary\.org/obo/NCBITaxon_\d+"
+    yield from check("subject_id", "id", _form("[^/]+"), "--subject-id ID")
+    yield from check("sex", "sex", _form("[MFOU]"), "--sex M|F|O|U")
+    yield from check("species", "species", _form(latin), "--species 'Mus musculus'")
+    if subject is None or subject.date_of_birth is None or subject.age is not None:
+        yield from check("age", "age", _is_age, "--age P90D")
+    yield from check("description", "description", lambda text: not is_placeholder(text),
+                     "--subject-description TEXT", False)  # fmt: skip
+
+
+def _of_planes(nwbfile: NWBFile) -> Iterator[MissingField]:
+    planes = nwbfile.imaging_planes.values()
+    is_mouse = nwbfile.subject is not None and nwbfile.subject.species in MOUSE
+    for location in sorted({plane.location for plane in planes if is_mouse and not _is_allen_term(plane)}):
+        problem = f"{location!r} is no term of the Allen atlas"
+        yield MissingField("the imaging plane's location", problem, "give --location VISp", False)
+    wavelengths = [("excitation", plane.excitation_lambda) for plane in planes]
+    wavelengths += [("emission", channel.emission_lambda) for plane in planes for channel in plane.optical_channel]
+    for name, wavelength in sorted(set(wavelengths)):
+        if wavelength < SHORTEST_WAVELENGTH:
+            yield MissingField(f"the {name} wavelength", f"{wavelength:g} is not in nanometres", REPAIR, False)
+
+
+def _check(
+    field: str, values: Iterable[str | None], is_valid: Callable[[str], bool], remedy: str, required: bool = False
+) -> Iterator[MissingField]:
+    for value in values:
+        if not value or is_placeholder(value):
+            yield MissingField(field, "not stated", remedy, required)
+        elif not is_valid(value):
+            yield MissingField(field, f"{value!r} is not in the standard form", remedy, required)
+
+
+def _form(pattern: str) -> Callable[[str], bool]:
+    return lambda text: re.fullmatch(pattern, text) is not None
+
+
+def _listed(values: Sequence[Any] | None) -> list[str | None]:
+    return [None] if values is None or len(values) == 0 else [_text(value) for value in values]
+
+
+def _is_age(text: str) -> bool:
+    """Whether the text is an ISO 8601 duration, or a range of two with the shorter one first."""
+    lower, slash, upper = text.partition("/")
+    days = [_days(bound) for bound in (lower, upper)]
+    if not slash:
+        return days[0] is not None
+    if None in days:
+        return all(day is not None or bound == "" for day, bound in zip(days, (lower, upper), strict=True))
+    return days[0] < days[1]  # type: ignore[operator]
+
+
+def _days(duration: str) -> float | None:
+    """An ISO 8601 duration in days; None where the text is none."""
+    found = _DURATION.fullmatch(duration)
+    if found is None:
+        return None
+    return sum(float(n or 0) * days for n, days in zip(found.groups(), DAYS_OF_UNIT, strict=True))
+
+
+def _is_allen_term(plane: ImagingPlane) -> bool:
+    """Whether a mouse's imaging plane is located in a structure of the Allen atlas.
+
+    Only the inspector knows the atlas's terms; without it, whether the text can be the name or acronym of one brain
+    area and nothing else.
+    """
+    try:
+        from nwbinspector.checks import check_imaging_plane_location_allen_ccf  # type: ignore[import-untyped]
+    except ImportError:
+        text = plane.location
+        return (
+            re.fullmatch(r"[A-Za-z][A-Za-z0-9/ ,\-]*", text) is not None
+            and re.search(r"\d\s*(um|mm|microns?)\b", text, re.IGNORECASE) is None
+            and text.lower() not in NO_BRAIN_AREA
+        )
+    return check_imaging_plane_location_allen_ccf(plane) is None
+
+
+def _subject(stated: Sequence[Subject], metadata: FileMetadata) -> Subject | None:
+    """The subject as the first source that says so describes it; not its weight, which changes between sessions."""
+    fields: dict[str, Any] = {
+        name: next((getattr(subject, name) for subject in stated if getattr(subject, name)), None)
+        for name in ("subject_id", "sex", "species", "genotype", "strain", "description", "date_of_birth")
     }
-    age = _age_range([source.subject.age for source in sources if source.subject is not None and source.subject.age])
-    fields["age"] = age
-    fields["description"] = metadata.subject_description or fields["description"]
+    fields["age"] = _age_range([subject.age for subject in stated if subject.age])
+    reference = next((subject.age__reference for subject in stated if subject.age), None)
     for name in ("subject_id", "sex", "species", "age"):
         fields[name] = getattr(metadata, name) or fields[name]
-    if not any(fields.values()):
+    fields["description"] = metadata.subject_description or fields["description"]
+    fields = {name: value for name, value in fields.items() if value}
+    if not fields:
         return None
-    if fields["age"] and own is not None and metadata.age is None and own.age__reference:
-        fields["age__reference"] = own.age__reference
-    return Subject(**{name: value for name, value in fields.items() if value is not None})
-
-
-def _is_plain_location(location: str) -> bool:
-    """Whether the text can be the name or acronym of one brain structure, and nothing else."""
-    return bool(re.fullmatch(r"[A-Za-z][A-Za-z0-9/ ,\-]*", location)) and location.lower() not in PLACEHOLDERS
+    if "age" in fields and metadata.age is None and reference:
+        fields["age__reference"] = reference
+    return Subject(**fields)
 
 
 def _age_range(ages: Sequence[str]) -> str | None:
-    """The age, or the range `P90D/P120D` where sessions differ and all are given in days."""
-    if not ages:
-        return None
-    days = [re.fullmatch(r"P(\d+)D", age) for age in ages]
-    if len(set(ages)) == 1 or not all(days):
+    """The age, or a range such as `P90D/P120D` where sessions differ; an unreadable one only where all are."""
+    if len(set(ages)) == 1:
         return ages[0]
-    ordered = sorted(int(day.group(1)) for day in days if day)
-    return f"P{ordered[0]}D/P{ordered[-1]}D"
+    bounds = {bound: _days(bound) for age in ages for bound in age.split("/")}
+    ordered = sorted((bound for bound in bounds if bounds[bound] is not None), key=lambda bound: bounds[bound] or 0.0)
+    if not ordered:
+        return ages[0] if ages else None
+    first, last = ordered[0], ordered[-1]
+    return first if bounds[first] == bounds[last] else f"{first}/{last}"
 
 
 def _common(sources: Sequence[NWBFile], name: str) -> str | None:
@@ -191,6 +272,7 @@ def _union(sources: Sequence[NWBFile], name: str) -> tuple[str, ...] | None:
         stated = getattr(source, name)
         if stated is not None:
             values.update(dict.fromkeys([stated] if isinstance(stated, str) else (_text(value) for value in stated[:])))
+    values.pop("", None)
     return tuple(values) or None
 
 

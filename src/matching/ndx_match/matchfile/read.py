@@ -69,7 +69,7 @@ def _session(matching: CellMatching, position: int, path: str, footprints: bool)
         image=image,
         footprints=masks,
         roi_ids=roi_ids,
-        pixel_size=None if pixel_size is None or np.isnan(pixel_size).any() else tuple(map(float, pixel_size)),
+        pixel_size=None if pixel_size is None or np.isnan(pixel_size).any() else (pixel_size[0], pixel_size[1]),
         source=SourceInfo(
             uri=_text(columns["source_uri"]),
             nwb_identifier=_text(columns["nwb_identifier"]),

@@ -27,15 +27,16 @@ from ..model import MatchResult, Session
 from ..sources import list_contents, open_nwb
 from ..warping import to_8_bit, warp_image
 from .copying import copy_image, copy_imaging_plane, copy_roi_table
-from .metadata import FileMetadata, MissingField, build_nwbfile, missing_fields
+from .metadata import FileMetadata, MissingField, build_nwbfile, default_session_id, missing_fields
 
 
 @dataclass(frozen=True)
 class WrittenFile:
-    """The file that was written and what DANDI would miss in it."""
+    """The file that was written, what DANDI would miss in it, and what the user should know, one sentence each."""
 
     path: Path
     missing: tuple[MissingField, ...]
+    warnings: tuple[str, ...]
 
 
 def write_match_file(
@@ -71,8 +72,7 @@ def write_match_file(
         A source cannot be read any more.
     """
     metadata = metadata or FileMetadata()
-    if not dandi_name:
-        check_output(output, overwrite)
+    path = output_path(sessions, output, metadata, overwrite, dandi_name)
     with ExitStack() as stack:
         sources = [stack.enter_context(open_nwb(session.source.uri)) for session in sessions]
         nwbfile = build_nwbfile(
@@ -83,17 +83,47 @@ def write_match_file(
             __version__,
             metadata,
         )
-        path = Path(output)
+        left_out = _add_data(nwbfile, sessions, sources, result, metadata.location)
+        missing = tuple(missing_fields(nwbfile, path))
         if dandi_name:
-            path = _make_dandi_path(path, nwbfile)
-            check_output(path, overwrite)
-        if path.exists() and any(os.path.samefile(path, session.source.uri) for session in sessions):
-            raise OutputError(f"{path}: the output is one of the inputs; give another name with -o.")
-        _add_data(nwbfile, sessions, sources, result, metadata.location)
-        missing = tuple(missing_fields(nwbfile))
+            _make_folder(path.parent)
         with whole_or_absent(path) as temporary, NWBHDF5IO(temporary, mode="w") as io:
             io.write(nwbfile, link_data=False, cache_spec=True)
-    return WrittenFile(path, missing)
+    return WrittenFile(path, missing, left_out)
+
+
+def output_path(
+    sessions: Sequence[Session],
+    output: str | os.PathLike[str],
+    metadata: FileMetadata | None = None,
+    overwrite: bool = False,
+    dandi_name: bool = False,
+) -> Path:
+    """Where :func:`write_match_file` will write, so that it can be refused before the work is done.
+
+    Raises
+    ------
+    OutputError
+        As :func:`write_match_file`.
+    """
+    metadata = metadata or FileMetadata()
+    path = Path(output)
+    inputs = [session.source.uri for session in sessions]
+    if not dandi_name:
+        check_output(path, overwrite, inputs)
+        return path
+    if not path.is_dir():
+        raise OutputError(f"{path}: there is no such folder; with --dandi-name, -o names the dandiset's folder.")
+    subject_id = metadata.subject_id or next((s.source.subject_id for s in sessions if s.source.subject_id), "")
+    if not re.search("[A-Za-z0-9]", subject_id):
+        raise OutputError(
+            f"A name in DANDI's style needs the subject's id, and that of the inputs is {subject_id!r}; "
+            "give --subject-id ID."
+        )
+    names = [session.name for session in sessions]
+    path = dandi_path(path, subject_id, metadata.session_id or default_session_id(names))
+    check_output(path if path.parent.is_dir() else path.parent, overwrite, inputs)
+    return path
 
 
 def dandi_path(folder: Path, subject_id: str, session_id: str) -> Path:
@@ -102,21 +132,17 @@ def dandi_path(folder: Path, subject_id: str, session_id: str) -> Path:
     return folder / f"sub-{subject}" / f"sub-{subject}_ses-{session}_desc-cellmatches_ophys.nwb"
 
 
-def _make_dandi_path(folder: Path, nwbfile: NWBFile) -> Path:
-    if not folder.is_dir():
-        raise OutputError(f"{folder}: there is no such folder; with --dandi-name, -o names the dandiset's folder.")
-    if nwbfile.subject is None or not nwbfile.subject.subject_id:
-        raise OutputError(
-            "A name in DANDI's style needs the subject's id, which the inputs lack; give --subject-id ID."
-        )
-    path = dandi_path(folder, nwbfile.subject.subject_id, nwbfile.session_id)
-    path.parent.mkdir(exist_ok=True)
-    return path
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: the folder cannot be made ({error.strerror}).") from error
 
 
 def _add_data(
     nwbfile: NWBFile, sessions: Sequence[Session], sources: Sequence[NWBFile], result: MatchResult, location: str | None
-) -> None:
+) -> tuple[str, ...]:
+    """Fill the file; returns what could not be copied, one sentence each."""
     module = nwbfile.create_processing_module("ophys", "Cells matched across imaging sessions.")
     segmentation = ImageSegmentation(name="roi_tables")
     images = Images(
@@ -128,14 +154,21 @@ def _add_data(
     module.add(images)
     roi_tables: list[PlaneSegmentation] = []
     copied_images: list[GrayscaleImage] = []
+    left_out: list[str] = []
     for session, source in zip(sessions, sources, strict=True):
         contents = list_contents(source)
         table = _by_path(contents.tables, session.source.roi_table_path, session).table
         image = _by_path(contents.images, session.source.image_path, session).image
         plane = copy_imaging_plane(table.imaging_plane, nwbfile, session.name, location)
-        roi_tables.append(copy_roi_table(table, plane, f"{session.name}_{table.name}"))
+        roi_table, names = copy_roi_table(table, plane, session.name)
+        roi_tables.append(roi_table)
+        if names:
+            left_out.append(
+                f"{session.name}: the copy of the ROI table lacks what points elsewhere in its source: "
+                f"{', '.join(names)}."
+            )
         copied_images.append(copy_image(image, session.name))
-        segmentation.add_plane_segmentation(roi_tables[-1])
+        segmentation.add_plane_segmentation(roi_table)
         images.add_image(copied_images[-1])
     images.add_image(_overlay(sessions, result))
     registrations = result.registrations
@@ -176,6 +209,7 @@ def _add_data(
                 ssim=[np.nan if r.ssim is None else r.ssim for r in registrations],
             ),
         )
+    return tuple(left_out)
 
 
 def _sessions_table(
