@@ -12,6 +12,8 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from ..errors import OutputError
+from ..files import check_output
 from ..model import Progress as Report
 from ..sources import SourceOptions
 
@@ -53,6 +55,22 @@ def take_source_options(values: dict[str, Any], checksum: bool = True) -> Source
         allow_different_subjects=values.pop("allow_different_subjects"),
         checksum=checksum,
     )
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse an output folder that is a file or cannot be made, before any work is done."""
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder}: this is a file; give the name of a folder.")
+    check_output(folder / "x" if folder.is_dir() else folder, overwrite=True)
+
+
+def make_folder(folder: Path) -> None:
+    """Make an output folder whose parent exists, unless it exists already."""
+    check_folder(folder)
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: the folder cannot be made ({error.strerror}).") from error
 
 
 @contextmanager

@@ -9,14 +9,24 @@ import click
 
 from ..errors import OutputError
 from ..files import check_output
-from ..matchfile import read_match_file, write_match_file
+from ..matchfile import output_path, read_match_file, write_match_file
 from ..sources import read_sessions, source_warnings
-from .common import FILE, output_option, overwrite_option, progress_bar, source_options, take_source_options, warn
+from .common import (
+    FILE,
+    check_folder,
+    make_folder,
+    output_option,
+    overwrite_option,
+    progress_bar,
+    source_options,
+    take_source_options,
+    warn,
+)
 from .methods import nway_options, take_nway_parameters
 from .write import metadata_options, report, take_metadata
 
 
-@click.command(short_help="Write the cells of a match file as CSV, Parquet or nway's JSON.")
+@click.command()
 @click.argument("matches", type=FILE, metavar="MATCHES.NWB")
 @output_option("File to write: .csv, .parquet or .json.")
 @overwrite_option
@@ -24,18 +34,18 @@ def export(matches: Path, output: Path, overwrite: bool) -> None:
     """Write the cells: a row a cell and a column of ROI ids a session, or the output format of nway (.json)."""
     from ..interop import cells_dataframe, write_cells, write_nway_output
 
-    check_output(output, overwrite)
+    if output.suffix not in (".csv", ".parquet", ".json"):
+        raise OutputError(f"{output}: the name must end in .csv, .parquet or .json.")
+    check_output(output, overwrite, [matches])
     file = read_match_file(matches, footprints=False)
     if output.suffix == ".json":
         write_nway_output(file.result, file.sessions, output)
-    elif output.suffix in (".csv", ".parquet"):
-        write_cells(cells_dataframe(file.result, file.sessions), output)
     else:
-        raise OutputError(f"{output}: the name must end in .csv, .parquet or .json.")
+        write_cells(cells_dataframe(file.result, file.sessions), output)
     click.echo(f"Wrote {output}: {len(file.result.cells)} cells of {len(file.sessions)} sessions")
 
 
-@click.command(short_help="Write the input JSON and PNGs of the Allen package, without running it.")
+@click.command()
 @click.argument("inputs", nargs=-1, required=True, type=FILE, metavar="FILE...")
 @output_option("Folder to write into; made if it does not exist.")
 @source_options
@@ -43,18 +53,16 @@ def prepare(inputs: tuple[Path, ...], output: Path, **values: Any) -> None:
     """Write what the Allen Institute's package reads: input.json and a PNG a session."""
     from ..interop import write_nway_input
 
+    check_folder(output)
     sessions = read_sessions(inputs, take_source_options(values, checksum=False))
     warn(source_warnings(sessions))
-    try:
-        output.mkdir(exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{output}: the folder cannot be made ({error.strerror}).") from error
+    make_folder(output)
     prepared = write_nway_input(sessions, output)
     click.echo(f"Wrote {prepared.input_json}; run: python -m nway.nway_matching --input_json {prepared.input_json} "
                f"--output_json {output / 'output.json'} --output_directory {output}")  # fmt: skip
 
 
-@click.command("import", short_help="Make a match file of another tool's result.")
+@click.command("import")
 @click.option("--from", "origin", type=click.Choice(["nway"]), required=True, help="The tool.")
 @click.argument("result", type=FILE, metavar="RESULT")
 @click.argument("inputs", nargs=-1, required=True, type=FILE, metavar="FILE...")
@@ -74,10 +82,11 @@ def import_(origin: str, result: Path, inputs: tuple[Path, ...], output: Path, o
     options = take_source_options(values)
     metadata, dandi_name = take_metadata(values)
     if not dandi_name:
-        check_output(output, overwrite)
+        check_output(output, overwrite, inputs)
     with progress_bar() as progress:
         sessions = read_sessions(inputs, options, progress)
         warn(source_warnings(sessions))
+        output_path(sessions, output, metadata, overwrite, dandi_name)
         matched = read_nway_output(result, sessions, parameters, method=f"import-{origin}")
         written = write_match_file(sessions, matched, output, metadata, overwrite, dandi_name)
-    report(sessions, matched, written, None)
+    report(sessions, matched, written)

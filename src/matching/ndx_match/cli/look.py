@@ -11,11 +11,11 @@ from ..errors import InputError
 from ..sources import SourceOptions, list_contents, open_nwb
 from ..sources.candidates import imaging_depth, pixel_size
 from ..sources.choose import choose_image, choose_table
-from .common import FILE, output_option, progress_bar, source_options, take_source_options, warn
+from .common import FILE, check_folder, output_option, progress_bar, source_options, take_source_options, warn
 from .summary import summary
 
 
-@click.command(short_help="Print what would be used of NWB files.")
+@click.command()
 @click.argument("inputs", nargs=-1, required=True, type=FILE, metavar="FILE...")
 @source_options
 def inspect(inputs: tuple[Path, ...], **values: Any) -> None:
@@ -27,7 +27,7 @@ def inspect(inputs: tuple[Path, ...], **values: Any) -> None:
         _inspect(path, options)
 
 
-@click.command(short_help="Print the sessions, pairs and cells of a match file.")
+@click.command()
 @click.argument("matches", type=FILE, metavar="MATCHES.NWB")
 def show(matches: Path) -> None:
     """Print the sessions, the pairs with their registrations and matched fractions, and the cells by size."""
@@ -43,7 +43,7 @@ def show(matches: Path) -> None:
     warn(result.warnings)
 
 
-@click.command(short_help="Draw the pictures of a match file.")
+@click.command()
 @click.argument("matches", type=FILE, metavar="MATCHES.NWB")
 @output_option("Folder for the pictures.")
 @click.option("--all-pairs", is_flag=True, help="Draw every pair even of more than six sessions.")
@@ -52,6 +52,7 @@ def plot(matches: Path, output: Path, all_pairs: bool) -> None:
     from ..matchfile import read_match_file
     from ..report.figures import write_figures
 
+    check_folder(output)
     file = read_match_file(matches)
     with progress_bar() as progress:
         written = write_figures(file.sessions, file.result, output, progress, all_pairs)

@@ -5,27 +5,52 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from importlib import import_module
 
 import click
 
 from .. import __version__
 from ..errors import NdxMatchError
-from .exchange import export, import_, prepare
-from .look import inspect, plot, show
-from .simulation import demo, score, simulate
-from .write import write
 
 ERROR, BUG, INTERRUPTED = 2, 70, 130
 
+#: Name of a command -> its module, its function and its help in one line.
+COMMANDS = {
+    "write": ("write", "write", "Match the cells of two or more NWB files and write a match file."),
+    "inspect": ("look", "inspect", "Print what would be used of NWB files."),
+    "show": ("look", "show", "Print the sessions, pairs and cells of a match file."),
+    "plot": ("look", "plot", "Draw the pictures of a match file."),
+    "export": ("exchange", "export", "Write the cells of a match file as CSV, Parquet or nway's JSON."),
+    "prepare": ("exchange", "prepare", "Write the input JSON and PNGs of the Allen package, without running it."),
+    "import": ("exchange", "import_", "Make a match file of another tool's result."),
+    "simulate": ("simulation", "simulate", "Write NWB files of simulated sessions with known truth."),
+    "score": ("simulation", "score", "Compare a match file with the truth of simulated sessions."),
+    "demo": ("simulation", "demo", "Simulate three sessions, match them, draw pictures and print the score."),
+}
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+class _Commands(click.Group):
+    """Imports a command's module only when that command is used, so that help comes at once."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, function, _ = COMMANDS[cmd_name]
+        command: click.Command = getattr(import_module(f"..{module}", __name__), function)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, _, text) in COMMANDS.items()])
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="ndx-match")
 def cli() -> None:
     """Find the same cells in the imaging sessions of one animal: NWB files in, one NWB file out."""
-
-
-for command in (write, inspect, show, plot, export, prepare, import_, simulate, score, demo):
-    cli.add_command(command)
 
 
 def main(arguments: list[str] | None = None) -> None:

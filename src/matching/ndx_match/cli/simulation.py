@@ -14,7 +14,7 @@ from ..matchfile import MatchFile, read_match_file, write_match_file
 from ..methods import nway
 from ..sources import read_sessions
 from .common import FILE, output_option, overwrite_option, progress_bar
-from .write import report
+from .write import draw, report
 
 TIER_NAMES = (
     "small", "typical", "typical_stripes", "hard", "unrelated", "odd_one_out", "one_photon", "five_sessions",
@@ -22,7 +22,7 @@ TIER_NAMES = (
 )  # fmt: skip
 
 
-@click.command(short_help="Write NWB files of simulated sessions with known truth.")
+@click.command()
 @output_option("Folder to write into; made if it does not exist.")
 @click.option(
     "--sessions", type=click.IntRange(2, 200), default=None, help="Number of sessions.  [default: the tier's]"
@@ -37,7 +37,7 @@ def simulate(output: Path, sessions: int | None, tier: str, seed: int, overwrite
     click.echo(output / "truth.json")
 
 
-@click.command(short_help="Compare a match file with the truth of simulated sessions.")
+@click.command()
 @click.argument("matches", type=FILE, metavar="MATCHES.NWB")
 @click.argument("truth", type=FILE, metavar="TRUTH")
 def score(matches: Path, truth: Path) -> None:
@@ -46,14 +46,12 @@ def score(matches: Path, truth: Path) -> None:
     click.echo(_score_text(links, tracks))
 
 
-@click.command(short_help="Simulate three sessions, match them, draw pictures and print the score.")
+@click.command()
 @click.option("-o", "--output", type=FILE, default=Path("ndx-match-demo"), show_default=True, metavar="DIR")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @overwrite_option
 def demo(output: Path, seed: int, overwrite: bool) -> None:
     """Run the whole job on built-in sample sessions whose truth is known."""
-    from ..report.figures import write_figures
-
     matches, plots = output / "matches.nwb", output / "plots"
     if matches.exists() and not overwrite:
         raise OutputError(f"{matches}: this file exists already; give another folder with -o, or --overwrite.")
@@ -64,8 +62,8 @@ def demo(output: Path, seed: int, overwrite: bool) -> None:
         sessions = read_sessions(paths, progress=progress)
         result = nway.match(sessions, progress=progress)
         written = write_match_file(sessions, result, matches, overwrite=overwrite)
-        write_figures(sessions, result, plots, progress)
-    report(sessions, result, written, plots)
+    report(sessions, result, written)
+    draw(sessions, result, plots, matches)
     click.echo(_score_text(*_score(MatchFile(tuple(sessions), result), output)))
 
 

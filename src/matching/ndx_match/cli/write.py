@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from ..errors import OutputError
 from ..files import check_output
-from ..matchfile import FileMetadata, WrittenFile, write_match_file
+from ..matchfile import FileMetadata, WrittenFile, output_path, write_match_file
 from ..model import MatchResult, Session
 from ..sources import read_sessions, source_warnings
 from .common import (
     FILE,
+    check_folder,
     output_option,
     overwrite_option,
     progress_bar,
@@ -41,7 +44,7 @@ metadata_options = with_options(
 )
 
 
-@click.command(short_help="Match the cells of two or more NWB files and write a match file.")
+@click.command()
 @click.argument("inputs", nargs=-1, required=True, type=FILE, metavar="FILE...")
 @output_option("Match file to write.")
 @overwrite_option
@@ -59,19 +62,18 @@ def write(inputs: tuple[Path, ...], output: Path, overwrite: bool, plots: Path |
     options = take_source_options(values, checksum=values.pop("checksum"))
     metadata, dandi_name = take_metadata(values)
     if not dandi_name:
-        check_output(output, overwrite)
+        check_output(output, overwrite, inputs)
     if plots is not None:
-        check_output(plots / "cells.png", overwrite=True) if plots.is_dir() else check_output(plots, overwrite=True)
+        check_folder(plots)
     with progress_bar() as progress:
         sessions = read_sessions(inputs, options, progress)
         warn(source_warnings(sessions))
+        output_path(sessions, output, metadata, overwrite, dandi_name)
         result = match(sessions, progress)
         written = write_match_file(sessions, result, output, metadata, overwrite, dandi_name)
-        if plots is not None:
-            from ..report.figures import write_figures
-
-            write_figures(sessions, result, plots, progress)
-    report(sessions, result, written, plots)
+    report(sessions, result, written)
+    if plots is not None:
+        draw(sessions, result, plots, written.path)
 
 
 def take_metadata(values: dict[str, Any]) -> tuple[FileMetadata, bool]:
@@ -88,11 +90,26 @@ def take_metadata(values: dict[str, Any]) -> tuple[FileMetadata, bool]:
     )
 
 
-def report(sessions: list[Session], result: MatchResult, written: WrittenFile, plots: Path | None) -> None:
+def report(sessions: Sequence[Session], result: MatchResult, written: WrittenFile) -> None:
     """Print what was found and written."""
     click.echo(summary(sessions, result))
-    warn(result.warnings)
+    warn((*result.warnings, *written.warnings))
     for missing in written.missing:
         need = "DANDI needs it" if missing.required else "recommended"
-        click.echo(f"Note: {missing.field} {missing.problem} ({need}): {missing.option}", err=True)
-    click.echo(f"\nWrote {written.path}" + (f" and pictures in {plots}" if plots is not None else ""))
+        click.echo(f"Note: {missing.field}: {missing.problem} ({need}); {missing.remedy}.", err=True)
+    click.echo(f"\nWrote {written.path}")
+
+
+def draw(sessions: Sequence[Session], result: MatchResult, folder: Path, matches: Path) -> None:
+    """Write the pictures of a match file that is written already, and say that it is if they cannot be drawn."""
+    try:
+        from ..report.figures import write_figures
+
+        with progress_bar() as progress:
+            written = write_figures(sessions, result, folder, progress)
+    except Exception as error:
+        raise OutputError(
+            f"{folder}: the pictures cannot be drawn ({str(error) or type(error).__name__}); the match file {matches} "
+            f"is whole, draw it with `ndx-match plot {matches} -o DIR`."
+        ) from error
+    click.echo(f"Wrote {len(written)} pictures in {folder}")
