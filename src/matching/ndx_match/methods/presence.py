@@ -55,7 +55,7 @@ def presence_codes(
         fixed, moving = registration.fixed, registration.moving
         if registration.registered and session_status[fixed] == session_status[moving] == "matched":
             carry(fixed, moving, registration.matrix)
-            carry(moving, fixed, np.linalg.inv(registration.matrix))
+            carry(moving, fixed, np.linalg.inv(registration.matrix).astype(float))
 
     codes = np.full(cells.shape, Presence.NOT_DETECTED, np.uint8)
     codes[carried & ~inside] = Presence.OUTSIDE_FIELD

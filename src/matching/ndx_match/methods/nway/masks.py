@@ -74,7 +74,7 @@ def warp_footprints(
     csr_array of float32 ones, shape (n_rois, fixed pixels)
     """
     _, pixel_row, pixel_col = pixel_coordinates(footprints, moving_shape[1])
-    inverse = np.linalg.inv(matrix)
+    inverse = np.linalg.inv(matrix).astype(float)
     indices: list[npt.NDArray[np.int64]] = []
     for roi in range(footprints.shape[0]):
         own = slice(footprints.indptr[roi], footprints.indptr[roi + 1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from ...errors import MethodError
@@ -66,13 +67,14 @@ class NwayParameters:
         ):
             if getattr(self, name) not in choices:
                 raise MethodError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(choices)}.")
-        if not self.maximum_distance > 0:
-            raise MethodError(f"maximum_distance is {self.maximum_distance}; it must be greater than 0 pixels.")
+        for name in ("maximum_distance", "registration_iterations", "registration_precision"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise MethodError(f"{name} is {getattr(self, name)}; it must be a number greater than 0.")
         if self.gauss_filt_size < 1 or self.gauss_filt_size % 2 == 0:
             raise MethodError(f"gauss_filt_size is {self.gauss_filt_size}; it must be odd and positive.")
         if self.clahe_grid < 1 and self.clahe_grid != -1:
             raise MethodError(f"clahe_grid is {self.clahe_grid}; it must be positive, or -1 for no CLAHE.")
+        if not 0 <= self.clahe_clip < math.inf:
+            raise MethodError(f"clahe_clip is {self.clahe_clip}; it must be 0 (no limit) or more.")
         if self.edge_buffer < 0:
             raise MethodError(f"edge_buffer is {self.edge_buffer}; it must be 0 or more pixels.")
-        if self.registration_iterations < 1 or not self.registration_precision > 0:
-            raise MethodError("registration_iterations and registration_precision must be greater than 0.")

@@ -28,6 +28,8 @@ MATCHED = "matched"
 ALIGNED_ALREADY = 1.0
 """Pixels: identity is right where the best estimated alignment moves no corner of the image farther than this."""
 
+SMALLEST_IMAGE = 7  #: pixels a side
+
 
 def match(
     sessions: Sequence[Session],
@@ -75,6 +77,12 @@ def register_all(
     """Register every pair of sessions, in the order (0, 1), (0, 2), ..., (1, 2), ..."""
     if len(sessions) < 2:
         raise MethodError("Matching needs at least two sessions.")
+    for session in sessions:
+        if min(session.shape) < SMALLEST_IMAGE:
+            raise MethodError(
+                f"{session.name}: an image of {session.shape[0]} x {session.shape[1]} pixels is too small to be "
+                "registered; leave this session out."
+            )
     images = [to_8_bit(session.image) for session in sessions]
     pairs = list(combinations(range(len(sessions)), 2))
     found = []
@@ -121,7 +129,7 @@ def match_registered(
         method=NAME,
         method_version=__version__,
         parameters=asdict(parameters),
-        software={"opencv": cv2.__version__, "scikit-image": skimage.__version__},
+        software={"opencv": cv2.__version__, "scikit-image": skimage.__version__},  # type: ignore[attr-defined]
         cells=cells,
         presence=presence_codes(cells, sessions, registrations, status),
         roi_pairs=roi_pairs,
@@ -138,7 +146,9 @@ def _choose(
     registered, reason = True, ""
     if best.steps == candidates.IDENTITY:
         registered, reason = False, "no estimated alignment is better than none at all"
-        if len(found) > 1 and not strict:
+        if len(found) == 1:
+            reason = "the images gave no estimate of their alignment"
+        elif not strict:
             n_rows, n_cols = shape
             corners = np.array([[x, y] for x in (0.0, n_cols - 1.0) for y in (0.0, n_rows - 1.0)])
             shift = np.linalg.norm(transform_points(found[1].matrix, corners) - corners, axis=1).max()

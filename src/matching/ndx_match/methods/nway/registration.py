@@ -25,6 +25,7 @@ CHAINS: tuple[tuple[str, ...], ...] = (
 )
 ORIGINAL_CHAIN = ("CLAHE", "ECC")
 SSIM_SIGMA = 20.0
+SSIM_TRUNCATE = 3.5  #: standard deviations at which scikit-image ends the Gaussian window
 
 
 @dataclass(frozen=True)
@@ -142,4 +143,6 @@ def _ecc(fixed: Image8, moving: Image8, parameters: NwayParameters) -> Matrix:
 
 def _score(fixed: Image8, moving: Image8, matrix: Matrix, motion_type: str) -> float:
     registered = warp_image(moving, matrix, fixed.shape, perspective=motion_type == "MOTION_HOMOGRAPHY")
-    return float(structural_similarity(fixed, registered, gaussian_weights=True, sigma=SSIM_SIGMA))
+    # The published score has no answer where its window, 141 pixels wide, exceeds the image: there it is made to fit.
+    sigma = min(SSIM_SIGMA, (min(fixed.shape) - 1) // 2 / SSIM_TRUNCATE)
+    return float(structural_similarity(fixed, registered, gaussian_weights=True, sigma=sigma))
