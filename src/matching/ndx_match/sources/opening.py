@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import textwrap
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -74,5 +75,6 @@ def _read(file: h5py.File, path: Path) -> NWBFile:
 
 
 def _first_line(error: Exception) -> str:
-    text = str(error).strip()
-    return text.splitlines()[0] if text else type(error).__name__
+    """The reason in words; hdmf's errors hold it after a description of half the file."""
+    text = str(error.args[-1] if error.args and isinstance(error.args[-1], str) else error).strip()
+    return textwrap.shorten(text.splitlines()[0], 300, placeholder=" ...") if text else type(error).__name__

@@ -169,7 +169,10 @@ def _refuse_same_session(sessions: Sequence[Session]) -> None:
 
 
 def _refuse_different_subjects(sessions: Sequence[Session]) -> None:
-    subjects = {s.source.subject_id: s.source.uri for s in reversed(sessions) if s.source.subject_id}
+    subjects: dict[str, str] = {}
+    for session in sessions:
+        if session.source.subject_id:
+            subjects.setdefault(session.source.subject_id, session.source.uri)
     if len(subjects) > 1:
         listed = ", ".join(f"{subject} ({uri})" for subject, uri in subjects.items())
         raise InputError(
