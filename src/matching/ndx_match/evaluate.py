@@ -15,10 +15,10 @@ import numpy.typing as npt
 import scipy.sparse
 from scipy.optimize import linear_sum_assignment
 
-from .footprints import pairwise_iou
+from .footprints import pairwise_iou, transform_points
 from .model import MatchResult, Registration, Session
 from .simulate.truth import Simulation
-from .simulate.warp import Points, apply_affine, invert, pixel_points
+from .simulate.warp import Points, pixel_points
 
 Integers = npt.NDArray[np.integer]
 
@@ -241,7 +241,7 @@ def registration_error(
         points = _grid(simulation.sessions[fixed].shape, step)
         truth = simulation.map_points(fixed, moving, points)
         common = inside(truth, simulation.sessions[moving].shape)
-        away = np.linalg.norm(apply_affine(registration.matrix, points[common]) - truth[common], axis=-1)
+        away = np.linalg.norm(transform_points(registration.matrix, points[common]) - truth[common], axis=-1)
         errors[fixed, moving] = float(np.median(away)) if len(away) else float("nan")
     return errors
 
@@ -282,8 +282,8 @@ def triangle_disagreement(
     result = {}
     for i, j, k in combinations(sorted({session for pair in matrices for session in pair}), 3):
         if {(i, j), (j, k), (i, k)} <= matrices.keys():
-            loop = invert(matrices[i, k]) @ matrices[j, k] @ matrices[i, j]
-            away = np.linalg.norm(apply_affine(loop, points) - points, axis=-1)
+            loop = np.linalg.inv(matrices[i, k]) @ matrices[j, k] @ matrices[i, j]
+            away = np.linalg.norm(transform_points(loop, points) - points, axis=-1)
             result[i, j, k] = float(np.median(away))
     return result
 
@@ -320,8 +320,8 @@ def warp_footprints(
         Weights in the moving session's frame.
     moving_shape : tuple of int
         (n_rows, n_cols) of the moving session.
-    moving_points : ndarray, shape (n_rows, n_cols, 2)
-        Where each fixed pixel lies in the moving session, (x, y).
+    moving_points : ndarray, shape (..., 2)
+        Where each fixed pixel, in row-major order, lies in the moving session, (x, y).
 
     Returns
     -------
@@ -393,7 +393,7 @@ def yardstick_pairs(fixed: Session, moving: Session, matrix: npt.NDArray[np.floa
     int
         The number of pairs. Compare it with that of a deliberately wrong matrix: chance gives some, too.
     """
-    iou = _warped_iou(fixed, moving, apply_affine(matrix, pixel_points(fixed.shape)))
+    iou = _warped_iou(fixed, moving, transform_points(matrix, pixel_points(fixed.shape).reshape(-1, 2)))
     rows, columns = assign(iou)
     return int((iou.toarray()[rows, columns] > threshold).sum())
 

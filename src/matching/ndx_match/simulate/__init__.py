@@ -13,10 +13,12 @@ from .image import grow_tissue, look, record
 from .masks import footprints, segment
 from .tiers import TIERS, SimulationParameters
 from .truth import Simulation, detection_probability
-from .warp import enclosing_canvas, random_affine, random_warp, still_warp
+from .warp import Canvas, Warp, enclosing_canvas, random_affine, random_warp, still_warp
 
 __all__ = ["TIERS", "Simulation", "SimulationParameters", "simulate"]
 
+#: About where the ids of OpenScope's ROIs were in 2021.
+_FIRST_ROI_ID = 1_080_000_000
 #: Cells of the second piece of tissue are numbered from here, and so on: no number is used twice.
 _CELLS_PER_FIELD = 1_000_000
 
@@ -39,44 +41,33 @@ def simulate(parameters: SimulationParameters, seed: int) -> Simulation:
     Simulation
         Sessions and truth.
     """
-    root = np.random.SeedSequence(seed)
-    geometry, tissues_seed, sessions_seed, ids_seed = root.spawn(4)
     fields = parameters.field_of_session
-    streams = [np.random.default_rng(s) for s in geometry.spawn(parameters.n_sessions)]
-    matrices = []
-    for session, rng in enumerate(streams):
-        stretch = parameters.stretch if session == parameters.stretched_session else (1.0, 1.0)
-        drawn = random_affine(rng, parameters, stretch)
-        matrices.append(np.eye(3) if session == 0 else drawn)
-    padding = 2 * parameters.non_rigid + 5 * parameters.cell_radius
-    canvas = enclosing_canvas(matrices, parameters.shape, padding)
-    warps = tuple(
-        still_warp(canvas) if session == 0 else random_warp(rng, parameters, canvas, matrix)
-        for session, (rng, matrix) in enumerate(zip(streams, matrices, strict=True))
-    )
-    n_fields = max(fields) + 1
-    tissues = [grow_tissue(np.random.default_rng(s), parameters, canvas) for s in tissues_seed.spawn(n_fields)]
-    ids = np.random.default_rng(ids_seed)
-    depths = np.zeros(parameters.n_sessions)
-    depths[1:] = ids.uniform(-parameters.depth_shift, parameters.depth_shift, parameters.n_sessions - 1)
+    geometry_seed, tissue_seed, session_seed, plan_seed = np.random.SeedSequence(seed).spawn(4)
+    transforms, canvas = _transforms(geometry_seed, parameters)
+    tissues = [
+        grow_tissue(np.random.default_rng(stream), parameters, canvas) for stream in tissue_seed.spawn(max(fields) + 1)
+    ]
+    plan = np.random.default_rng(plan_seed)
+    depths = plan.uniform(-parameters.depth_shift, parameters.depth_shift, parameters.n_sessions)
+    depths[0] = 0
     chances = [detection_probability(tissue.bodies, depths, parameters) for tissue in tissues]
 
     sessions, identity = [], []
-    first_id = 1_080_000_000 + int(ids.integers(10_000_000))
-    for number, stream in enumerate(sessions_seed.spawn(parameters.n_sessions)):
-        scene, detector, segmentation = (np.random.default_rng(s) for s in stream.spawn(3))
-        tissue, warp, depth = tissues[fields[number]], warps[number], float(depths[number])
-        light = look(scene, tissue, warp, depth, parameters)
-        detected = segmentation.random(len(tissue.bodies)) < chances[fields[number]][:, number]
-        masks = segment(segmentation, tissue.bodies, detected, depth, warp, parameters)
+    next_id = _FIRST_ROI_ID + int(plan.integers(10_000_000))
+    for number, stream in enumerate(session_seed.spawn(parameters.n_sessions)):
+        scene, detector, segmentation = (np.random.default_rng(part) for part in stream.spawn(3))
+        field, transform, depth = fields[number], transforms[number], float(depths[number])
+        light = look(scene, tissues[field], transform, depth, parameters)
+        detected = segmentation.random(len(tissues[field].bodies)) < chances[field][:, number]
+        masks = segment(segmentation, tissues[field].bodies, detected, depth, transform, parameters)
         masks = [masks[k] for k in segmentation.permutation(len(masks))]
-        cells = np.array([mask.cell for mask in masks], np.int64)
-        identity.append(np.where(cells >= 0, cells + fields[number] * _CELLS_PER_FIELD, -1))
         if parameters.roi_id_style == "large":
-            roi_ids = first_id + np.cumsum(ids.integers(1, 4, len(masks)))
-            first_id += int(ids.integers(500_000, 5_000_000))
+            roi_ids = next_id + np.cumsum(plan.integers(1, 4, len(masks)))
+            next_id += int(plan.integers(500_000, 5_000_000))
         else:
             roi_ids = np.arange(len(masks))
+        cells = np.array([mask.cell for mask in masks], np.int64)
+        identity.append(np.where(cells >= 0, cells + field * _CELLS_PER_FIELD, -1))
         sessions.append(
             Session(
                 name=f"session_{number}",
@@ -87,4 +78,18 @@ def simulate(parameters: SimulationParameters, seed: int) -> Simulation:
                 source=SourceInfo(uri=f"simulated:{seed}/session_{number}", session_id=f"session_{number}"),
             )
         )
-    return Simulation(tuple(sessions), tuple(identity), warps, fields, parameters, seed)
+    return Simulation(tuple(sessions), tuple(identity), transforms, fields, parameters, seed)
+
+
+def _transforms(seed: np.random.SeedSequence, parameters: SimulationParameters) -> tuple[tuple[Warp, ...], Canvas]:
+    """How each session sees the tissue, and the canvas that holds what they all see."""
+    streams = [np.random.default_rng(stream) for stream in seed.spawn(parameters.n_sessions)]
+    matrices = [np.eye(3)]
+    for session, rng in enumerate(streams[1:], start=1):
+        stretch = parameters.stretch if session == parameters.stretched_session else (1.0, 1.0)
+        matrices.append(random_affine(rng, parameters, stretch))
+    canvas = enclosing_canvas(matrices, parameters.shape, 2 * parameters.non_rigid + 5 * parameters.cell_radius)
+    moved = (
+        random_warp(rng, parameters, canvas, matrix) for rng, matrix in zip(streams[1:], matrices[1:], strict=True)
+    )
+    return (still_warp(canvas), *moved), canvas

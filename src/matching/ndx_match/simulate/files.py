@@ -143,7 +143,7 @@ def write_simulation(
     Raises
     ------
     OutputError
-        If a file exists and `overwrite` is False, or the folder cannot be made.
+        If a file exists and `overwrite` is False, or the folder cannot be written to.
     """
     folder = Path(folder)
     subject_id = subject_id or f"sim{simulation.seed:04d}"
@@ -153,21 +153,18 @@ def write_simulation(
         raise OutputError(f"{folder / existing[0]} exists already; choose another folder or allow overwriting.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for number, name in enumerate(names):
+            with _Replacing(folder / name) as temporary:
+                with NWBHDF5IO(temporary, "w") as io:
+                    io.write(_nwb_file(simulation, number, subject_id, n_samples))
+        with _Replacing(folder / TRUTH_NAME) as temporary:
+            temporary.write_text(json.dumps(_truth(simulation, names), indent=1) + "\n", encoding="utf-8")
     except OSError as error:
-        raise OutputError(f"{folder}: the folder cannot be made ({error}); choose another.") from error
-    paths = []
-    for number, name in enumerate(names):
-        path = folder / name
-        with _replacing(path) as temporary:
-            with NWBHDF5IO(temporary, "w") as io:
-                io.write(_nwb_file(simulation, number, subject_id, n_samples))
-        paths.append(path)
-    with _replacing(folder / TRUTH_NAME) as temporary:
-        temporary.write_text(json.dumps(_truth(simulation, names), indent=1) + "\n", encoding="utf-8")
-    return tuple(paths)
+        raise OutputError(f"{folder}: the simulation cannot be written there ({error}); choose another.") from error
+    return tuple(folder / name for name in names)
 
 
-class _replacing:
+class _Replacing:
     """A temporary path that takes the given one's place when all went well, and is removed otherwise."""
 
     def __init__(self, path: Path) -> None:
@@ -238,7 +235,7 @@ def _truth(simulation: Simulation, names: list[str]) -> dict[str, Any]:
                 "cell_of_roi": dict(zip(session.roi_ids.tolist(), cells.tolist(), strict=True)),
             }
             for name, session, field, warp, cells in zip(
-                names, simulation.sessions, simulation.fields, simulation.warps, simulation.identity, strict=True
+                names, simulation.sessions, simulation.fields, simulation.transforms, simulation.identity, strict=True
             )
         },
     }

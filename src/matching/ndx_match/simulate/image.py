@@ -28,92 +28,101 @@ class Tissue:
         Where it lies.
     bodies : Bodies
         The cells that can be segmented.
-    deep : Bodies
-        Bodies out of focus: blurs in the image that no session segments.
+    deep, unlabelled : Bodies
+        Bodies that no session segments: blurs above and below the focal plane, and dark gaps in the neuropil.
     neuropil, illumination, fibres : ndarray, shape of the canvas
-        Fine texture (mean 0, standard deviation 1), slow change of brightness (about 1), thin bright processes.
-    vessel_distance : ndarray, shape of the canvas
-        Distance to the nearest vessel's middle relative to the vessel's radius.
+        Cloudy texture (mean 0, standard deviation 1), slow change of brightness (about 1), thin bright processes.
+    shadow : ndarray, shape of the canvas
+        How much of the light vessels take, 0 to 1.
     """
 
     canvas: Canvas
     bodies: Bodies
     deep: Bodies
+    unlabelled: Bodies
     neuropil: Image
     illumination: Image
     fibres: Image
-    vessel_distance: Image
+    shadow: Image
 
 
 def grow_tissue(rng: np.random.Generator, parameters: SimulationParameters, canvas: Canvas) -> Tissue:
     """A random piece of tissue."""
-    bodies = draw_bodies(rng, parameters, canvas)
-    deep = draw_bodies(rng, parameters, canvas)
-    sign = rng.choice([-1.0, 1.0], len(deep))
-    deep = replace(deep, depth=sign * (1.2 + 1.3 * rng.random(len(deep))) * parameters.slab)
+    bodies, deep, unlabelled = (draw_bodies(rng, parameters, canvas) for _ in range(3))
+    side = rng.choice([-1.0, 1.0], len(deep))
+    deep = replace(deep, depth=side * (1.2 + 1.3 * rng.random(len(deep))) * parameters.slab)
+    darkness = -rng.uniform(0.0, 0.1, len(unlabelled))
+    unlabelled = replace(unlabelled, brightness=darkness, nucleus=0 * unlabelled.nucleus)
     scale = float(np.mean(parameters.shape))
     return Tissue(
         canvas=canvas,
         bodies=bodies,
         deep=deep,
+        unlabelled=unlabelled,
         neuropil=_neuropil(rng, canvas.shape),
-        illumination=np.exp(0.22 * smooth_noise(rng, canvas.shape, 0.22 * scale)),
-        fibres=_fibres(rng, canvas.shape),
-        vessel_distance=_vessels(rng, canvas.shape, scale),
+        illumination=np.exp(0.28 * smooth_noise(rng, canvas.shape, 0.2 * scale)),
+        fibres=_fibres(rng, canvas.shape, scale),
+        shadow=_vessels(rng, canvas.shape, scale),
     )
 
 
 def _neuropil(rng: np.random.Generator, shape: tuple[int, int]) -> Image:
-    """Band-passed noise on several scales: its spectrum falls off as that of real mean images does."""
-    parts = [(1.5, 0.45), (4.0, 0.6), (12.0, 0.65)]
-    return sum(weight * smooth_noise(rng, shape, sigma) for sigma, weight in parts)  # type: ignore[return-value]
+    """Noise on several scales, whose spectrum falls off as that of real mean images does."""
+    cloud = np.zeros(shape)
+    for sigma, weight in ((2.0, 0.35), (5.0, 0.6), (13.0, 0.7)):
+        cloud += weight * smooth_noise(rng, shape, sigma)
+    return cloud
 
 
-def _fibres(rng: np.random.Generator, shape: tuple[int, int]) -> Image:
-    """Short curved processes and bright points, about one pixel wide."""
+def _fibres(rng: np.random.Generator, shape: tuple[int, int], scale: float) -> Image:
+    """Curved processes and bright points of a pixel or two, denser in some places than in others."""
     image = np.zeros(shape)
-    n = shape[0] * shape[1] // 900
-    start = rng.random((n, 2)) * shape
-    angle = rng.uniform(0, 2 * np.pi, n)
-    curvature = rng.normal(0, 0.04, n)
-    length = rng.gamma(1.0, 12.0, n)
-    strength = rng.lognormal(-1.2, 0.8, n)
-    for step in range(60):
-        position = np.round(start).astype(int)
-        going = (step <= length) & (position >= 0).all(axis=1) & (position < np.array(shape)).all(axis=1)
-        rows, columns = position[going].T
-        np.maximum.at(image, (rows, columns), strength[going])
-        start = start + np.column_stack([np.sin(angle), np.cos(angle)])
-        angle = angle + curvature
-    return gaussian_filter(image, 1.1)
+    n_fibres, n_points = shape[0] * shape[1] // 45, shape[0] * shape[1] // 500
+    position = rng.random((n_fibres, 2)) * shape
+    angle = rng.uniform(0, 2 * np.pi, n_fibres)
+    curvature = rng.normal(0, 0.03, n_fibres)
+    length = rng.gamma(1.0, 10.0, n_fibres)
+    strength = rng.lognormal(-1.8, 0.7, n_fibres)
+    for step in range(80):
+        pixel = np.floor(position).astype(int)
+        going = (step <= length) & (pixel >= 0).all(axis=1) & (pixel < np.array(shape)).all(axis=1)
+        np.add.at(image, tuple(pixel[going].T), strength[going])
+        position = position + np.column_stack([np.sin(angle), np.cos(angle)])
+        angle = angle + curvature + rng.normal(0, 0.12, n_fibres)
+    points = np.zeros(shape)
+    rows, columns = (rng.integers(0, n, n_points) for n in shape)
+    np.add.at(points, (rows, columns), rng.lognormal(0.5, 1.2, n_points))
+    patches = np.exp(0.45 * smooth_noise(rng, shape, 0.1 * scale))
+    return (gaussian_filter(image, 0.9) + gaussian_filter(points, 1.5)) * patches
 
 
 def _vessels(rng: np.random.Generator, shape: tuple[int, int], scale: float) -> Image:
-    """Distance to branching curves, relative to the local radius of the vessel."""
-    relative = np.full(shape, np.inf)
-    wanted = max(1, round(1.6 * shape[0] * shape[1] / scale**2))
+    """The shadow of branching vessels that dive in and out of the plane, 0 to 1."""
+    radii, depths = np.zeros(shape), np.zeros(shape)
+    wanted = max(1, rng.poisson(1.3 * shape[0] * shape[1] / scale**2))
     branches = [
-        (rng.random(2) * shape, rng.uniform(0, 2 * np.pi), rng.uniform(0.012, 0.026) * scale, 0.9 * scale)
+        (rng.random(2) * shape, rng.uniform(0, 2 * np.pi), rng.uniform(0.012, 0.026) * scale, 0.8 * scale)
         for _ in range(wanted)
     ]
     while branches:
         position, angle, radius, length = branches.pop()
-        path, turn = [], 0.0
+        turn = 0.0
         for step in range(int(length)):
-            turn = 0.98 * turn + rng.normal(0, 0.002)
+            turn = 0.97 * turn + rng.normal(0, 0.0012)
             angle += turn
             position = position + np.array([np.sin(angle), np.cos(angle)])
-            path.append(position)
-            if radius > 0.008 * scale and rng.random() < 1.2 / scale:
+            row, column = np.floor(position).astype(int)
+            if 0 <= row < shape[0] and 0 <= column < shape[1]:
+                radii[row, column] = radius * (1 - 0.5 * step / length)
+                depths[row, column] = np.sin(np.pi * (step + 0.15 * length) / (1.15 * length))
+            if radius > 0.008 * scale and rng.random() < 1.5 / scale:
                 side = rng.choice([-1.0, 1.0]) * rng.uniform(0.4, 1.0)
                 branches.append((position, angle + side, 0.65 * radius, 0.6 * (length - step)))
-        pixels = np.round(np.reshape(path, (-1, 2))).astype(int)
-        pixels = pixels[((pixels >= 0) & (pixels < np.array(shape))).all(axis=1)]
-        if len(pixels):
-            away = np.ones(shape, bool)
-            away[tuple(pixels.T)] = False
-            relative = np.minimum(relative, distance_transform_edt(away) / radius)
-    return relative
+    if not radii.any():
+        return np.zeros(shape)
+    distance, nearest = distance_transform_edt(radii == 0, return_indices=True)
+    shadow = depths[tuple(nearest)] * _step(1.5 * (1 - distance / radii[tuple(nearest)]))
+    return gaussian_filter(shadow, 0.006 * scale)
 
 
 def paint_bodies(
@@ -128,7 +137,7 @@ def paint_bodies(
     offset = np.abs(bodies.depth - focal_depth) / parameters.slab
     radii = bodies.visible_radius(focal_depth, parameters.pixel_size)
     one_photon = parameters.modality == "one_photon"
-    softness = (0.35 if one_photon else 0.06) + 0.16 * offset**2
+    softness = (0.35 if one_photon else 0.13) + 0.16 * offset**2
     amplitude = brightness * np.exp(-(offset**2) / 2)
     nucleus = bodies.nucleus * np.exp(-2 * offset**2)
     rows_columns = bodies.centre[:, ::-1] - np.array(canvas.origin[::-1])
@@ -143,9 +152,12 @@ def paint_bodies(
         dy, dx = row - rows_columns[cell, 0], column - rows_columns[cell, 1]
         edge = radii[cell] * bodies.relative_radius(cell, np.arctan2(dy, dx))
         relative = np.hypot(dy, dx) / np.maximum(edge, 1)
-        shape = _step((1 - relative) / softness[cell])
-        shape = shape - nucleus[cell] * _step((0.62 - relative) / (1.3 * softness[cell]))
-        image[low[0] : high[0], low[1] : high[1]] += amplitude[cell] * shape
+        side = bodies.side[cell]
+        towards = (dx * side.real + dy * side.imag) / radii[cell]
+        nuclear = np.hypot(dx + 0.25 * radii[cell] * side.real, dy + 0.25 * radii[cell] * side.imag)
+        shape = _step((1 - relative) / softness[cell]) * np.maximum(1 + 0.6 * towards, 0)
+        inner = _step((0.6 - nuclear / np.maximum(edge, 1)) / softness[cell])
+        image[low[0] : high[0], low[1] : high[1]] += amplitude[cell] * shape * (1 - nucleus[cell] * inner)
 
 
 def _step(x: Image) -> Image:
@@ -160,14 +172,15 @@ def look(
     canvas = tissue.canvas
     change = parameters.texture_change
     texture = np.sqrt(1 - change) * tissue.neuropil + np.sqrt(change) * _neuropil(rng, canvas.shape)
-    image = 1 + 0.07 * texture + 0.5 * tissue.fibres
-    for bodies, share in ((tissue.deep, 0.8), (tissue.bodies, 1.0)):
+    image = 1 + 0.05 * texture + 0.25 * tissue.fibres
+    for bodies, share in ((tissue.unlabelled, 1.0), (tissue.deep, 0.7), (tissue.bodies, 1.0)):
         session_part = np.exp(parameters.brightness_spread * rng.standard_normal(len(bodies)))
         paint_bodies(image, canvas, bodies, share * bodies.brightness * session_part, focal_depth, parameters)
-    width = rng.uniform(0.9, 1.1)
-    image = image * tissue.illumination * (1 - 0.45 * _step(2.0 * (width - tissue.vessel_distance)))
+    image = image * tissue.illumination * (1 - rng.uniform(0.3, 0.45) * tissue.shadow)
     if parameters.modality == "one_photon":
         image = gaussian_filter(image, 2.0) + gaussian_filter(image, 25.0)
+    else:
+        image = gaussian_filter(image, rng.uniform(0.7, 1.2))
     seen = warp.inverse(pixel_points(parameters.shape)) - canvas.origin
     return map_coordinates(image, [seen[..., 1], seen[..., 0]], order=3, mode="nearest")
 
@@ -179,12 +192,11 @@ def record(rng: np.random.Generator, light: Image, parameters: SimulationParamet
     tilt = rng.normal(0, 0.08, 2)
     vignette = np.exp(-rng.uniform(0.05, 0.2) * (x**2 + y**2) + tilt[0] * x + tilt[1] * y)
     light = light * vignette
-    light = light + parameters.stripes * light.mean() * _stripes(n_rows)[:, None]
-    light = np.maximum(rng.poisson(np.maximum(light, 0) * parameters.photons) / parameters.photons, 0)
-    light = light * _frame(parameters)
-    black, white = rng.uniform(0.0, 0.15), np.quantile(light, 0.998) * rng.uniform(0.9, 1.6)
-    grey = 255 * (np.clip((light - black) / (white - black), 0, 1)) ** rng.uniform(0.85, 1.2)
-    return np.round(grey).astype(np.float32)
+    light = light / np.median(light) + parameters.stripes * _stripes(n_rows)[:, None]
+    light = rng.poisson(np.maximum(light, 0) * parameters.photons) / parameters.photons
+    level, contrast = np.exp(rng.uniform(np.log(22), np.log(95))), rng.uniform(0.9, 1.2)
+    grey = level * light**contrast * _frame(parameters)
+    return np.round(np.clip(grey, 0, 255)).astype(np.float32)
 
 
 def _stripes(n_rows: int) -> npt.NDArray[np.float64]:

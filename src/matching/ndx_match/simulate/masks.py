@@ -44,7 +44,7 @@ def segment(
     position = warp(bodies.centre)
     reach = 3 * parameters.cell_radius
     near = ((position > -reach) & (position < np.array([n_cols, n_rows]) + reach)).all(axis=1)
-    smallest = 0.45 * np.pi * parameters.cell_radius**2
+    smallest = 0.3 * np.pi * parameters.cell_radius**2
     masks = []
     for cell in np.flatnonzero(detected & near):
         outline = _noisy_outline(rng, bodies, int(cell), float(radius[cell]), parameters.mask_noise)
@@ -61,11 +61,11 @@ def _noisy_outline(
     rng: np.random.Generator, bodies: Bodies, cell: int, radius: float, noise: float
 ) -> npt.NDArray[np.float64]:
     """Reference (x, y) round the cell: its outline shifted, grown or shrunk, and ragged."""
-    size = 1 + noise * rng.normal(0.0, 0.12)
-    roughness = noise * 0.16 / np.sqrt(_NOISE_HARMONICS)
+    size = 1 + noise * rng.normal(0.0, 0.115)
+    roughness = noise * 0.145 / np.sqrt(_NOISE_HARMONICS)
     coefficients = (rng.normal(0, roughness) + 1j * rng.normal(0, roughness)) / np.sqrt(2)
     relative = bodies.relative_radius(cell, _ANGLES) * size + outline_radius(coefficients, _NOISE_HARMONICS, _ANGLES)
-    centre = bodies.centre[cell] + noise * 0.1 * radius * rng.standard_normal(2)
+    centre = bodies.centre[cell] + noise * 0.095 * radius * rng.standard_normal(2)
     length = radius * np.maximum(relative, 0.25)
     return centre + length[:, None] * np.column_stack([np.cos(_ANGLES), np.sin(_ANGLES)])
 

@@ -31,7 +31,8 @@ class SimulationParameters:
     slab : float
         Half the thickness in micrometres of the layer that holds these cells.
     shift, rotation, scale : float
-        Largest shift, rotation in degrees, and relative change of scale along each axis.
+        Largest shift, rotation in degrees (either at least half of that), and relative change of scale along each
+        axis, of every session against the reference.
     non_rigid, length_scale : float
         Largest non-rigid displacement, and the length over which its broad part changes.
     stretched_session, stretch : int or None, tuple of float
@@ -39,7 +40,8 @@ class SimulationParameters:
     depth_shift : float
         Largest difference in micrometres between a session's focal plane and that of the reference.
     detection : float
-        Mean probability that a session segments a cell of the field.
+        Mean probability that a session finds a cell of the field; a few more are lost as masks that are too
+        small, or merged.
     detection_spread : float
         Standard deviation over cells of the log-odds of detection: the part that a cell keeps.
     mask_noise : float
@@ -66,9 +68,9 @@ class SimulationParameters:
     shape: tuple[int, int] = (512, 512)
     pixel_size: float = 0.78
     modality: Literal["two_photon", "one_photon"] = "two_photon"
-    n_cells: int = 290
-    cell_radius: float = 7.6
-    cell_radius_spread: float = 0.16
+    n_cells: int = 300
+    cell_radius: float = 8.2
+    cell_radius_spread: float = 0.17
     slab: float = 10.0
     shift: float = 30.0
     rotation: float = 3.0
@@ -86,7 +88,7 @@ class SimulationParameters:
     false_rois: float = 0.08
     brightness_spread: float = 0.35
     texture_change: float = 0.3
-    photons: float = 4000.0
+    photons: float = 20000.0
     stripes: float = 0.0
     border: int = 5
     fields: tuple[int, ...] | None = None
@@ -97,6 +99,15 @@ class SimulationParameters:
             raise MethodError(f"a simulation needs at least one session, not {self.n_sessions}.")
         if self.fields is not None and len(self.fields) != self.n_sessions:
             raise MethodError(f"fields names {len(self.fields)} sessions of {self.n_sessions}; name each once.")
+        if min(self.field_of_session) < 0:
+            raise MethodError(f"fields are counted from 0; {self.fields} holds a number below.")
+        if self.stretched_session is not None and not 0 < self.stretched_session < self.n_sessions:
+            raise MethodError(
+                f"stretched_session is {self.stretched_session}; choose one of 1 to {self.n_sessions - 1}, as session "
+                "0 is the reference."
+            )
+        if self.n_cells < 1:
+            raise MethodError(f"a field needs at least one cell, not {self.n_cells}.")
         if not 0 < self.detection < 1:
             raise MethodError(f"detection is a probability between 0 and 1, not {self.detection}.")
         if min(self.shape) < 64:
@@ -135,7 +146,7 @@ TIERS: Mapping[str, SimulationParameters] = MappingProxyType(
             modality="one_photon",
             shape=(300, 300),
             pixel_size=2.2,
-            n_cells=160,
+            n_cells=190,
             cell_radius=8.5,
             shift=15.0,
             rotation=2.0,

@@ -36,6 +36,8 @@ class Bodies:
         Above the neuropil, relative to it.
     nucleus : ndarray of float64, shape (n,)
         How much darker the nucleus is than the cytoplasm, 0 to 1.
+    side : ndarray of complex128, shape (n,)
+        Direction (x + iy) of the brighter side, away from the nucleus, and how marked it is, 0 to 1.
     activity : ndarray of float64, shape (n,)
         The cell's own part in its chance to be detected, mean 0 and standard deviation 1.
     """
@@ -46,6 +48,7 @@ class Bodies:
     outline: npt.NDArray[np.complex128]
     brightness: npt.NDArray[np.float64]
     nucleus: npt.NDArray[np.float64]
+    side: npt.NDArray[np.complex128]
     activity: npt.NDArray[np.float64]
 
     def __len__(self) -> int:
@@ -58,7 +61,7 @@ class Bodies:
     def visible_radius(self, focal_depth: float, pixel_size: float) -> npt.NDArray[np.float64]:
         """Radius in pixels of each body where a focal plane cuts it: smaller the further off its middle."""
         offset = (self.depth - focal_depth) / pixel_size / self.radius
-        return self.radius * np.sqrt(np.maximum(1 - (0.55 * offset) ** 2, 0.3))
+        return self.radius * np.sqrt(np.maximum(1 - (0.5 * offset) ** 2, 0.6))
 
 
 def outline_radius(
@@ -75,19 +78,20 @@ def draw_bodies(rng: np.random.Generator, parameters: SimulationParameters, canv
     n_rows, n_cols = parameters.shape
     wanted = round(parameters.n_cells * canvas.shape[0] * canvas.shape[1] / (n_rows * n_cols))
     depth = rng.uniform(-parameters.slab, parameters.slab, wanted)
-    centre = _scatter(rng, canvas, depth / parameters.pixel_size, 1.6 * parameters.cell_radius)
+    centre = _scatter(rng, canvas, depth / parameters.pixel_size, 1.3 * parameters.cell_radius)
     n = len(centre)
-    elongation = rng.gamma(3.0, 0.045, n)
-    spread = np.column_stack([elongation, *(rng.rayleigh(0.05 / k, n) for k in HARMONICS[1:] - 1)])
+    elongation = rng.gamma(2.5, 0.065, n)
+    spread = np.column_stack([elongation, *(rng.rayleigh(0.07 / k, n) for k in HARMONICS[1:] - 1)])
     activity = rng.standard_normal(n)
-    log_brightness = -1.6 + 0.8 * (0.6 * activity + 0.8 * rng.standard_normal(n))
+    log_brightness = -1.9 + 0.8 * (0.6 * activity + 0.8 * rng.standard_normal(n))
     return Bodies(
         centre=centre,
         depth=depth[:n],
         radius=parameters.cell_radius * np.exp(parameters.cell_radius_spread * rng.standard_normal(n)),
         outline=spread * np.exp(2j * np.pi * rng.random(spread.shape)),
         brightness=np.exp(log_brightness),
-        nucleus=rng.uniform(0.1, 0.7, n) if parameters.modality == "two_photon" else np.zeros(n),
+        nucleus=rng.uniform(0.1, 0.85, n) if parameters.modality == "two_photon" else np.zeros(n),
+        side=np.sqrt(rng.random(n)) * np.exp(2j * np.pi * rng.random(n)),
         activity=activity,
     )
 
@@ -133,8 +137,8 @@ class Simulation:
     identity : tuple of ndarray of int64, shape (n_rois,)
         For each session the true cell number of each ROI by `roi_row`; -1 where the ROI is no cell. Both halves
         of a split body carry the cell's number; two cells merged into one ROI carry that of the larger part.
-    warps : tuple of Warp
-        For each session the map from reference (x, y) to session (x, y), inside the tissue it looks at.
+    transforms : tuple of Warp
+        For each session the callable that maps reference (x, y) to session (x, y), in the tissue it looks at.
     fields : tuple of int
         Which piece of tissue each session looks at; only sessions of one field share cells.
     parameters : SimulationParameters
@@ -145,22 +149,23 @@ class Simulation:
 
     sessions: tuple[Session, ...]
     identity: tuple[npt.NDArray[np.int64], ...]
-    warps: tuple[Warp, ...]
+    transforms: tuple[Warp, ...]
     fields: tuple[int, ...]
     parameters: SimulationParameters
     seed: int
-
-    @property
-    def transforms(self) -> tuple[Warp, ...]:
-        """For each session the callable that maps reference (x, y) to session (x, y); the same as `warps`."""
-        return self.warps
 
     def related(self, fixed: int, moving: int) -> bool:
         """Whether two sessions look at the same tissue."""
         return self.fields[fixed] == self.fields[moving]
 
     def map_points(self, fixed: int, moving: int, points: Points) -> Points:
-        """Where points (x, y) of one session, shape (..., 2), truly lie in another of the same field."""
+        """Where points (x, y) of one session, shape (..., 2), truly lie in another of the same field.
+
+        Raises
+        ------
+        ValueError
+            If the two sessions look at different tissue.
+        """
         if not self.related(fixed, moving):
             raise ValueError(f"sessions {fixed} and {moving} look at different tissue")
-        return self.warps[moving](self.warps[fixed].inverse(points))
+        return self.transforms[moving](self.transforms[fixed].inverse(points))
