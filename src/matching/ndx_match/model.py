@@ -159,6 +159,9 @@ class Registration:
         Why not, where `registered` is False; a remark otherwise.
     ssim : float or None
         Structural similarity by which the method chose this alignment.
+    score, chance : float or None
+        z score of the alignment by the correlation of the two sessions, and the best z score of alignments that must
+        be wrong; an alignment is right where its score is far above chance.
     """
 
     fixed: int
@@ -168,6 +171,8 @@ class Registration:
     registered: bool = True
     reason: str = ""
     ssim: float | None = None
+    score: float | None = None
+    chance: float | None = None
 
     def __post_init__(self) -> None:
         if self.matrix.shape != (3, 3):

@@ -1,0 +1,127 @@
+"""Local shifts between two aligned sets of channels: block matching by normalised cross-correlation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.fft
+
+Points = npt.NDArray[np.float64]
+Channels = npt.NDArray[np.float32]
+
+BATCH = 64  #: blocks transformed at a time
+
+
+@dataclass(frozen=True)
+class LocalShifts:
+    """Where blocks of the fixed channels are found in the moving ones.
+
+    Attributes
+    ----------
+    points : ndarray of float64, shape (n, 2)
+        Middles (x, y) of the blocks in the fixed frame.
+    shifts : ndarray of float64, shape (n, 2)
+        What lies at `points` in the fixed channels lies at `points + shifts` in the moving ones.
+    correlation : ndarray of float64, shape (n,)
+        At the best shift, 0 to 1.
+    """
+
+    points: Points
+    shifts: Points
+    correlation: npt.NDArray[np.float64]
+
+
+def grid_points(shape: tuple[int, int], step: float) -> Points:
+    """Points (x, y) spread evenly over an image of (n_rows, n_cols), about `step` pixels apart."""
+    n_rows, n_cols = shape
+    axes = []
+    for length in (n_cols, n_rows):
+        n = max(2, round(length / step))
+        axes.append((np.arange(n) + 0.5) * length / n - 0.5)
+    x, y = np.meshgrid(*axes)
+    return np.column_stack([x.ravel(), y.ravel()])
+
+
+def local_shifts(
+    fixed: Channels, moving: Channels, points: Points, half: int, largest: int, least_cover: float = 0.5
+) -> LocalShifts:
+    """Match blocks of the fixed channels within the moving ones.
+
+    Each block is weighted by a Gaussian window; its correlation with the moving channels is summed over the channels
+    and normalised by the energies of both, and its peak is refined to sub-pixel by a parabola.
+
+    Parameters
+    ----------
+    fixed, moving : ndarray of float32, shape (n_channels, n_rows, n_cols)
+        In one frame; zero where a session does not reach.
+    points : ndarray, shape (n, 2)
+        Middles (x, y) of the blocks.
+    half : int
+        Half the side of a block, in pixels.
+    largest : int
+        Largest shift along each axis, in pixels, below `half`.
+    least_cover : float
+        Blocks of which less is covered by either session (where any channel is not 0) are left out.
+    """
+    window = np.exp(-2 * ((np.arange(-half, half) + 0.5) / half) ** 2).astype(np.float32)
+    window = window[:, None] * window[None, :]
+    middles = np.rint(points).astype(int)
+    covered = [(channels != 0).any(axis=0, keepdims=True).astype(np.float32) for channels in (fixed, moving)]
+    cover = np.minimum(*(_patches(c, middles, half).mean(axis=(1, 2, 3)) for c in covered))
+    middles = middles[cover >= least_cover]
+    shifts, correlations = [np.zeros((0, 2))], [np.zeros(0)]
+    for start in range(0, len(middles), BATCH):
+        own = middles[start : start + BATCH]
+        scores = _correlations(_patches(fixed, own, half), _patches(moving, own, half), window, largest)
+        shift, correlation = _peaks(scores)
+        shifts.append(shift - (largest + 1))
+        correlations.append(correlation)
+    return LocalShifts(middles.astype(float), np.concatenate(shifts), np.concatenate(correlations))
+
+
+def _correlations(
+    fixed: Channels, moving: Channels, window: npt.NDArray[np.float32], largest: int
+) -> npt.NDArray[np.float32]:
+    """Normalised correlation at shifts of -largest-1 .. largest+1, shape (n, side, side)."""
+    size = fixed.shape[-2:]
+    weighted = fixed * window
+    cross = scipy.fft.irfft2((np.conj(scipy.fft.rfft2(weighted)) * scipy.fft.rfft2(moving)).sum(axis=1), size)
+    window_spectrum = np.conj(scipy.fft.rfft2(window))
+    moving_energy = scipy.fft.irfft2(window_spectrum * scipy.fft.rfft2((moving**2).sum(axis=1)), size)
+    fixed_energy = (weighted * fixed).sum(axis=(1, 2, 3))[:, None, None]
+    least = 1e-3 * max(float(moving_energy.max()), 1e-12)
+    scores = cross / np.sqrt(np.maximum(fixed_energy, 1e-12) * np.maximum(moving_energy, least))
+    half = size[0] // 2
+    inner = slice(half - largest - 1, half + largest + 2)
+    return np.fft.fftshift(scores, axes=(1, 2))[:, inner, inner]
+
+
+def _peaks(scores: npt.NDArray[np.float32]) -> tuple[Points, npt.NDArray[np.float64]]:
+    """Sub-pixel position (x, y) of each block's best inner score, and that score."""
+    inner = scores[:, 1:-1, 1:-1]
+    row, col = np.divmod(inner.reshape(len(inner), -1).argmax(axis=1), inner.shape[2])
+    row, col, each = row + 1, col + 1, np.arange(len(scores))
+    best = scores[each, row, col].astype(float)
+    x = col + _vertex(scores[each, row, col - 1], best, scores[each, row, col + 1])
+    y = row + _vertex(scores[each, row - 1, col], best, scores[each, row + 1, col])
+    return np.column_stack([x, y]), np.clip(best, 0, 1)
+
+
+def _vertex(
+    before: npt.NDArray[np.float32], at: npt.NDArray[np.float64], after: npt.NDArray[np.float32]
+) -> npt.NDArray[np.float64]:
+    """Where a parabola through three neighbouring values has its maximum, -0.5 to 0.5 from the middle one."""
+    bend = before - 2 * at + after
+    flat = np.abs(bend) < 1e-9
+    return np.where(flat, 0.0, np.clip(0.5 * (before - after) / np.where(flat, 1, bend), -0.5, 0.5))
+
+
+def _patches(channels: Channels, middles: npt.NDArray[np.intp], half: int) -> Channels:
+    """Squares of side 2 * half about the middles (x, y), zero beyond the edges; shape (n, n_channels, side, side)."""
+    padded = np.pad(channels, ((0, 0), (half, half), (half, half)))
+    side = np.arange(2 * half)
+    rows = (middles[:, 1, None] + side)[:, :, None]
+    cols = (middles[:, 0, None] + side)[:, None, :]
+    return padded[:, rows, cols].transpose(1, 0, 2, 3)

@@ -1,0 +1,103 @@
+"""Pairs of ROIs that could be the same cell, pairs that cannot, and what is compared of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse
+from scipy.spatial import cKDTree
+
+from ...footprints import centroids, pairwise_iou
+
+
+@dataclass(frozen=True)
+class ComparedPairs:
+    """Pairs of ROIs in the common frame; arrays of one length.
+
+    Attributes
+    ----------
+    first_session, second_session : ndarray of int32
+        Positions among the sessions of the frame.
+    first_row, second_row : ndarray of int32
+        `roi_row`.
+    iou : ndarray of float64
+        Of the regions.
+    distance : ndarray of float64
+        Of the centroids, in pixels of the frame.
+    area_ratio : ndarray of float64
+        Of the smaller to the larger region, 0 to 1.
+    """
+
+    first_session: npt.NDArray[np.int32]
+    second_session: npt.NDArray[np.int32]
+    first_row: npt.NDArray[np.int32]
+    second_row: npt.NDArray[np.int32]
+    iou: npt.NDArray[np.float64]
+    distance: npt.NDArray[np.float64]
+    area_ratio: npt.NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.iou)
+
+    @staticmethod
+    def concatenate(parts: Sequence[ComparedPairs]) -> ComparedPairs:
+        """All pairs of several collections, in order."""
+        names = ComparedPairs.__dataclass_fields__
+        return ComparedPairs(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+
+
+def candidate_pairs(regions: Sequence[scipy.sparse.csr_array], n_cols: int, reach: float) -> ComparedPairs:
+    """Pairs of ROIs of different sessions whose centroids are within reach.
+
+    Parameters
+    ----------
+    regions : sequence of csr_array, shape (n_rois, frame pixels)
+        Of each session, in the common frame; an empty region is in no pair.
+    n_cols : int
+        Width of the frame.
+    reach : float
+        Largest distance of centroids in pixels.
+    """
+    places = [centroids(region, n_cols) for region in regions]
+    return ComparedPairs.concatenate(
+        [_compare(regions, places, i, j, reach) for i, j in combinations(range(len(regions)), 2)]
+    )
+
+
+def impossible_pairs(regions: Sequence[scipy.sparse.csr_array], n_cols: int, reach: float) -> ComparedPairs:
+    """Ordered pairs of different ROIs of the same session within reach: they cannot be the same cell."""
+    places = [centroids(region, n_cols) for region in regions]
+    return ComparedPairs.concatenate([_compare(regions, places, k, k, reach) for k in range(len(regions))])
+
+
+def _compare(
+    regions: Sequence[scipy.sparse.csr_array],
+    places: Sequence[npt.NDArray[np.float64]],
+    first: int,
+    second: int,
+    reach: float,
+) -> ComparedPairs:
+    known = [np.flatnonzero(np.isfinite(places[k]).all(axis=1)) for k in (first, second)]
+    trees = [cKDTree(places[k][rows]) for k, rows in zip((first, second), known, strict=True)]
+    near = trees[0].sparse_distance_matrix(trees[1], reach, output_type="coo_matrix")
+    a, b, distance = known[0][near.row], known[1][near.col], near.data
+    if first == second:
+        different = a != b
+        a, b, distance = a[different], b[different], distance[different]
+    order = np.lexsort((b, a))
+    a, b, distance = a[order], b[order], distance[order]
+    overlap = pairwise_iou(regions[first], regions[second])
+    areas = [np.diff(regions[k].indptr)[rows] for k, rows in ((first, a), (second, b))]
+    return ComparedPairs(
+        np.full(len(a), first, np.int32),
+        np.full(len(a), second, np.int32),
+        a.astype(np.int32),
+        b.astype(np.int32),
+        np.asarray(overlap[a, b], float).ravel() if len(a) else np.zeros(0),
+        distance,
+        np.minimum(*areas) / np.maximum(*areas) if len(a) else np.zeros(0),
+    )

@@ -1,0 +1,130 @@
+"""Groups of ROIs, at most one a session, that maximise the sum of log-odds over all their pairs.
+
+Correlation clustering with cannot-link constraints: the connected components of the candidate graph are independent;
+each is clustered greedily by the gain of a merge and then improved by moving single ROIs until no move gains.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+UNRELATED = -6.0  #: log-odds of two ROIs that are no candidate pair
+
+Graph = list[dict[int, float]]
+
+
+def group_rois(
+    first: npt.NDArray[np.int64],
+    second: npt.NDArray[np.int64],
+    log_odds: npt.NDArray[np.float64],
+    session_of_roi: npt.NDArray[np.int64],
+) -> list[list[int]]:
+    """Partition ROIs into groups.
+
+    Parameters
+    ----------
+    first, second : ndarray of int, shape (n_pairs,)
+        ROIs of each candidate pair, numbered over all sessions.
+    log_odds : ndarray of float64, shape (n_pairs,)
+        That the pair is a match.
+    session_of_roi : ndarray of int, shape (n_rois,)
+
+    Returns
+    -------
+    list of list of int
+        Every ROI is in one group; groups are sorted by their smallest member, members ascending.
+    """
+    graph: Graph = [{} for _ in session_of_roi]
+    for a, b, value in zip(first.tolist(), second.tolist(), log_odds.tolist(), strict=True):
+        graph[a][b] = graph[b][a] = value
+    sessions = session_of_roi.tolist()
+    clustering = _Clustering(graph, sessions)
+    clustering.merge()
+    clustering.improve()
+    return sorted(sorted(members) for members in clustering.members.values())
+
+
+class _Clustering:
+    """Labels of ROIs and the members of each label, changed in place."""
+
+    def __init__(self, graph: Graph, sessions: Sequence[int]) -> None:
+        self.graph, self.sessions = graph, sessions
+        self.label = list(range(len(sessions)))
+        self.members: dict[int, list[int]] = {k: [k] for k in self.label}
+        self.next_label = len(self.label)
+
+    def merge(self) -> None:
+        """Merge the two groups of the largest gain until none is left that gains and breaks no constraint."""
+        queue = [(-v, a, b) for a, near in enumerate(self.graph) for b, v in near.items() if a < b and v > 0]
+        heapq.heapify(queue)
+        while queue:
+            negative, a, b = heapq.heappop(queue)
+            p, q = self.label[a], self.label[b]
+            if p == q or self._sessions(p) & self._sessions(q):
+                continue
+            gain = sum(self._gain(member, self.members[q]) for member in self.members[p])
+            if gain <= 0:
+                continue
+            if gain < -negative - 1e-9 and queue and gain < -queue[0][0]:
+                heapq.heappush(queue, (-gain, a, b))  # its groups have grown since: back in line
+                continue
+            self.members[p] += self.members.pop(q)
+            for member in self.members[p]:
+                self.label[member] = p
+
+    def improve(self, sweeps: int = 10) -> None:
+        """Move ROIs one by one to where they gain most, with or without displacing the ROI of their session there."""
+        for _ in range(sweeps):
+            if not any([self._move(roi) for roi in range(len(self.label)) if self.graph[roi]]):
+                break
+
+    def _move(self, roi: int) -> bool:
+        home = self.label[roi]
+        rest = [member for member in self.members[home] if member != roi]
+        stay = self._gain(roi, rest)
+        best, best_gain = None, max(stay, 0.0 if rest else stay)
+        alone = rest and stay < -1e-9
+        for target in sorted({self.label[other] for other in self.graph[roi]} - {home}):
+            rival = next((m for m in self.members[target] if self.sessions[m] == self.sessions[roi]), None)
+            others = [member for member in self.members[target] if member != rival]
+            gain = self._gain(roi, others)
+            swapped = False
+            if rival is not None:
+                as_replacement = self._gain(rival, rest)
+                swapped = as_replacement > 0
+                gain += max(as_replacement, 0.0) - self._gain(rival, others)
+            if gain > best_gain + 1e-9:
+                best, best_gain = (target, rival, swapped), gain
+        if best is not None:
+            target, rival, swapped = best
+            if rival is not None:
+                self._put(rival, home if swapped else self._new_label())
+            self._put(roi, target)
+            return True
+        if alone:
+            self._put(roi, self._new_label())
+            return True
+        return False
+
+    def _put(self, roi: int, target: int) -> None:
+        home = self.label[roi]
+        self.members[home].remove(roi)
+        if not self.members[home]:
+            del self.members[home]
+        self.members.setdefault(target, []).append(roi)
+        self.label[roi] = target
+
+    def _new_label(self) -> int:
+        self.next_label += 1
+        return self.next_label
+
+    def _gain(self, roi: int, members: Sequence[int]) -> float:
+        near = self.graph[roi]
+        return sum(near.get(member, UNRELATED) for member in members)
+
+    def _sessions(self, label: int) -> set[int]:
+        return {self.sessions[member] for member in self.members[label]}

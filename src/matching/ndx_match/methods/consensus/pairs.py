@@ -1,0 +1,160 @@
+"""Register two sessions, and test the registration against alignments that must be wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse
+
+from ...model import Session
+from .alignment import refine
+from .channels import reduced, session_channels
+from .parameters import ConsensusParameters
+from .search import (
+    Pose,
+    Search,
+    neighbours,
+    poses_with_scale,
+    poses_without_scale,
+    to_full_resolution,
+)
+from .supports import supports, typical_radius
+
+Matrix = npt.NDArray[np.float64]
+Channels = npt.NDArray[np.float32]
+
+SEARCH_RADIUS = 2.0  #: typical ROI radius in pixels of the reduced channels that are searched
+PLAIN_STEP, SCALED_STEP, SCALE_STEP = 2.5, 5.0, 0.1
+SUFFICIENT = 1.5  #: times the significance at which a search stops
+LEAST_DENSITY_Z = 3.0  #: an alignment that the ROIs contradict may be one of a pattern fixed to the detector
+
+
+@dataclass(frozen=True)
+class PreparedSession:
+    """What of a session the registration sees.
+
+    Attributes
+    ----------
+    regions : csr_array of ones, shape (n_rois, n_rows * n_cols)
+    shape : tuple of int
+        (n_rows, n_cols).
+    channels, small : ndarray of float32, shape (n_channels, n_rows, n_cols)
+        At full and at the search's resolution.
+    """
+
+    regions: scipy.sparse.csr_array
+    shape: tuple[int, int]
+    channels: Channels
+    small: Channels
+
+
+@dataclass(frozen=True)
+class PairAlignment:
+    """A tested registration: fixed (x, y, 1) to moving.
+
+    Attributes
+    ----------
+    matrix : ndarray, shape (3, 3)
+    score : float
+        z of the alignment against all other shifts.
+    chance : float
+        The best z among shifts that must be wrong.
+    registered : bool
+    reason : str
+        Why not.
+    """
+
+    matrix: Matrix
+    score: float
+    chance: float
+    registered: bool
+    reason: str = ""
+
+
+def prepare(sessions: Sequence[Session]) -> tuple[list[PreparedSession], float]:
+    """The sessions as the registration sees them, and the typical radius of their ROIs in pixels."""
+    regions = [supports(session.footprints) for session in sessions]
+    radii = np.array([typical_radius(region) for region in regions])
+    radius = float(np.nanmedian(radii)) if np.isfinite(radii).any() else 8.0
+    prepared = []
+    for session, region in zip(sessions, regions, strict=True):
+        channels = session_channels(session.image, region, radius)
+        prepared.append(PreparedSession(region, session.shape, channels, reduced(channels, radius / SEARCH_RADIUS)))
+    return prepared, radius
+
+
+def register(
+    fixed: PreparedSession, moving: PreparedSession, radius: float, parameters: ConsensusParameters
+) -> PairAlignment:
+    """Search for the alignment of two sessions, refine and test it.
+
+    Rotations are searched first; if none is beyond doubt, unequal scales of the axes as well.
+    """
+    search = Search(fixed.small, moving.small, parameters.largest_shift)
+    sufficient = SUFFICIENT * parameters.significance
+    found = search.best(poses_without_scale(parameters.largest_rotation, PLAIN_STEP), sufficient)
+    best = found[0]
+    if best.z < sufficient and parameters.smallest_scale < parameters.largest_scale:
+        every = poses_with_scale(
+            parameters.largest_rotation,
+            parameters.smallest_scale,
+            parameters.largest_scale,
+            SCALED_STEP,
+            SCALE_STEP,
+        )
+        scaled = search.best(every, sufficient)[0]
+        close = [pose for pose in neighbours(scaled.pose, SCALED_STEP, SCALE_STEP) if _within(pose, parameters)]
+        best = max([best, scaled, *search.best(close)[:1]], key=lambda alignment: alignment.z)
+    rough = to_full_resolution(
+        best.matrix, (fixed.shape, fixed.small.shape[1:]), (moving.shape, moving.small.shape[1:])
+    )
+    return confirm(fixed, moving, refine(fixed.channels, moving.channels, rough, radius), parameters)
+
+
+def confirm(
+    fixed: PreparedSession, moving: PreparedSession, matrix: Matrix, parameters: ConsensusParameters
+) -> PairAlignment:
+    """Test an alignment against all other shifts of the same rotation and scale.
+
+    The null are the alignments more than two cell diameters away: their contents do not belong together, but they
+    have the same cells, vessels and noise.
+    """
+    search = Search(fixed.small, moving.small, parameters.largest_shift)
+    z = search.z_of_shifts(_to_reduced(matrix, fixed, moving))
+    both = z.sum(axis=0) / np.sqrt(len(z))
+    at, density = (float(_near_zero(score, 1).max()) for score in (both, z[-1]))
+    away = search.allowed & ~_near_zero_mask(both.shape, round(4 * SEARCH_RADIUS))
+    chance = float(both[away].max()) if away.any() else 0.0
+    if at < max(parameters.significance, 1.3 * chance):
+        reason = f"the best alignment found (z {at:.1f}) is no better than chance (z {chance:.1f} at wrong shifts)"
+        return PairAlignment(matrix, at, chance, False, reason)
+    if density < LEAST_DENSITY_Z:
+        reason = f"the images agree (z {at:.1f}), but the ROIs do not (z {density:.1f})"
+        return PairAlignment(matrix, at, chance, False, reason)
+    return PairAlignment(matrix, at, chance, True)
+
+
+def _to_reduced(matrix: Matrix, fixed: PreparedSession, moving: PreparedSession) -> Matrix:
+    return to_full_resolution(matrix, (fixed.small.shape[1:], fixed.shape), (moving.small.shape[1:], moving.shape))
+
+
+def _near_zero(score: npt.NDArray[np.float32], reach: int) -> npt.NDArray[np.float32]:
+    shifts = np.arange(-reach, reach + 1)
+    return np.asarray(score[np.ix_(shifts, shifts)])
+
+
+def _near_zero_mask(shape: tuple[int, ...], reach: int) -> npt.NDArray[np.bool_]:
+    near = [np.abs(np.fft.fftfreq(n, 1 / n)) <= reach for n in shape]
+    return np.asarray(near[0][:, None] & near[1][None, :])
+
+
+def _within(pose: Pose, parameters: ConsensusParameters) -> bool:
+    scales = (pose.scale_x, pose.scale_y)
+    return (
+        abs(pose.rotation) <= parameters.largest_rotation
+        and min(scales) >= parameters.smallest_scale - 1e-9
+        and max(scales) <= parameters.largest_scale + 1e-9
+    )

@@ -1,0 +1,313 @@
+"""The stages of the consensus method, from sessions to a match result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import scipy
+
+from ... import __version__
+from ...errors import MethodError
+from ...footprints import centroids
+from ...model import MatchResult, Presence, Progress, Registration, RoiPairs, Session
+from ..presence import presence_codes
+from .candidates import ComparedPairs, candidate_pairs, impossible_pairs
+from .frame import CommonFrame, bend, frame_around
+from .groups import group_rois
+from .pairs import PairAlignment, PreparedSession, prepare
+from .parameters import ConsensusParameters
+from .probability import FEW_PAIRS, fit_log_odds, log_odds, margins, with_context
+from .supports import warp_supports
+from .synchronisation import Component, align_all
+
+NAME = "consensus"
+MATCHED = "matched"
+AMBIGUOUS = 0.2  #: probability of a candidate from which an absent cell is called ambiguous
+
+
+@dataclass(frozen=True)
+class ComponentMatch:
+    """What was found in sessions that belong together; sessions are positions among all sessions.
+
+    Attributes
+    ----------
+    component : Component
+    frame : CommonFrame
+    pairs : RoiPairs
+    cells : ndarray of int32, shape (n_cells, n_sessions of the component)
+    """
+
+    component: Component
+    frame: CommonFrame
+    pairs: RoiPairs
+    cells: npt.NDArray[np.int32]
+
+
+def match(
+    sessions: Sequence[Session],
+    parameters: ConsensusParameters | None = None,
+    progress: Progress | None = None,
+    workers: int = 2,
+) -> MatchResult:
+    """Match the cells of several sessions: tested registrations, calibrated probabilities, consistent groups.
+
+    Parameters
+    ----------
+    sessions : sequence of Session
+        Two or more.
+    parameters : ConsensusParameters, optional
+    progress : callable, optional
+        Called as `progress(stage, done, total)`.
+    workers : int
+        Pairs registered at the same time; the result does not depend on it.
+
+    Returns
+    -------
+    MatchResult
+        With probabilities, margins and confidences. A session that fits no other is set aside, and its ROIs are cells
+        of their own.
+
+    Raises
+    ------
+    MethodError
+        Fewer than two sessions.
+    """
+    parameters = parameters or ConsensusParameters()
+    if len(sessions) < 2:
+        raise MethodError("Matching needs at least two sessions.")
+    prepared, radius = prepare(sessions)
+    components, alignments = align_all(
+        prepared, radius, parameters, progress and (lambda done, total: progress("registering", done, total)), workers
+    )
+    together = [component for component in components if len(component.members) > 1]
+    matches = []
+    warnings: list[str] = []
+    for done, component in enumerate(together):
+        if progress:
+            progress("matching", done, len(together))
+        matches.append(_match_component(component, prepared, radius, parameters, warnings))
+    if progress:
+        progress("matching", len(together), max(1, len(together)))
+    return _result(sessions, components, alignments, matches, parameters, warnings)
+
+
+def _match_component(
+    component: Component,
+    prepared: Sequence[PreparedSession],
+    radius: float,
+    parameters: ConsensusParameters,
+    warnings: list[str],
+) -> ComponentMatch:
+    members = [prepared[k] for k in component.members]
+    frame = frame_around(component.matrices, [member.shape for member in members], radius)
+    if parameters.non_rigid:
+        frame = bend(frame, [member.channels for member in members], radius)
+    regions = [
+        warp_supports(
+            member.regions,
+            member.shape,
+            frame.places(k),
+            frame.from_session(k, np.nan_to_num(centroids(member.regions, member.shape[1]))),
+            frame.stretch(k),
+        )
+        for k, member in enumerate(members)
+    ]
+    reach = parameters.reach * radius
+    candidates = candidate_pairs(regions, frame.shape[1], reach)
+    impossible = impossible_pairs(regions, frame.shape[1], reach)
+    if len(candidates) < FEW_PAIRS:
+        warnings.append(
+            f"Only {len(candidates)} pairs of ROIs could be compared; probabilities rest on prior experience more than "
+            "on these data."
+        )
+    coefficients = fit_log_odds(candidates, impossible, len(members), radius)
+    alone = log_odds(candidates, coefficients, radius)
+    probability = with_context(candidates, alone, len(members))
+    counts = [region.shape[0] for region in regions]
+    cells = _cells(candidates, probability, counts)
+    return ComponentMatch(component, frame, _as_roi_pairs(component, candidates, probability, parameters), cells)
+
+
+def _cells(
+    pairs: ComparedPairs, probability: npt.NDArray[np.float64], counts: Sequence[int]
+) -> npt.NDArray[np.int32]:
+    first_of = np.concatenate([[0], np.cumsum(counts)])
+    session = np.repeat(np.arange(len(counts)), counts)
+    clipped = np.clip(probability, 1e-6, 1 - 1e-6)
+    groups = group_rois(
+        first_of[pairs.first_session] + pairs.first_row,
+        first_of[pairs.second_session] + pairs.second_row,
+        np.log(clipped / (1 - clipped)),
+        session,
+    )
+    cells = np.full((len(groups), len(counts)), -1, np.int32)
+    for number, members in enumerate(groups):
+        own = session[members]
+        cells[number, own] = np.asarray(members) - first_of[own]
+    return cells
+
+
+def _as_roi_pairs(
+    component: Component, pairs: ComparedPairs, probability: npt.NDArray[np.float64], parameters: ConsensusParameters
+) -> RoiPairs:
+    members = np.asarray(component.members, np.int32)
+    margin = margins(pairs, probability)
+    return RoiPairs(
+        fixed_session=members[pairs.first_session],
+        moving_session=members[pairs.second_session],
+        fixed_row=pairs.first_row,
+        moving_row=pairs.second_row,
+        centroid_distance=pairs.distance,
+        iou=pairs.iou,
+        accepted=(probability >= parameters.least_probability) & (margin > 0),
+        probability=probability,
+        margin=margin,
+    )
+
+
+def _result(
+    sessions: Sequence[Session],
+    components: Sequence[Component],
+    alignments: Mapping[tuple[int, int], PairAlignment],
+    matches: Sequence[ComponentMatch],
+    parameters: ConsensusParameters,
+    warnings: list[str],
+) -> MatchResult:
+    n = len(sessions)
+    pairs = RoiPairs.concatenate([found.pairs for found in matches]) if matches else _no_pairs()
+    blocks = []
+    for found in matches:
+        block = np.full((len(found.cells), n), -1, np.int32)
+        block[:, list(found.component.members)] = found.cells
+        blocks.append(block)
+    for component in components:
+        if len(component.members) == 1:
+            alone = np.full((sessions[component.members[0]].n_rois, n), -1, np.int32)
+            alone[:, component.members[0]] = np.arange(len(alone))
+            blocks.append(alone)
+    cells = np.concatenate(blocks)
+    cells = cells[np.argsort(-(cells >= 0).sum(axis=1), kind="stable")]
+    status = _session_status(sessions, components)
+    registrations = _registrations(n, components, alignments)
+    presence = presence_codes(cells, sessions, registrations, status)
+    by_pair = _probabilities(pairs)
+    _mark_ambiguous(presence, cells, pairs)
+    confidence = _confidence(cells, by_pair)
+    for k, text in enumerate(status):
+        if text != MATCHED:
+            warnings.append(f"{sessions[k].name} was {text}; its ROIs are matched with nothing.")
+    if sum(len(component.members) > 1 for component in components) > 1:
+        listed = "; ".join(
+            ", ".join(sessions[k].name for k in component.members)
+            for component in components
+            if len(component.members) > 1
+        )
+        warnings.append(f"The sessions fall into sets that do not fit each other and are matched apart: {listed}.")
+    return MatchResult(
+        method=NAME,
+        method_version=__version__,
+        parameters=asdict(parameters),
+        software={"opencv": cv2.__version__, "scipy": scipy.__version__, "numpy": np.__version__},
+        cells=cells,
+        presence=presence,
+        confidence=confidence,
+        roi_pairs=pairs,
+        registrations=registrations,
+        session_status=status,
+        warnings=tuple(warnings),
+    )
+
+
+def _no_pairs() -> RoiPairs:
+    rows, real = np.zeros(0, np.int32), np.zeros(0)
+    return RoiPairs(
+        rows, rows, rows, rows, real, real, np.zeros(0, bool), probability=np.zeros(0), margin=np.zeros(0)
+    )
+
+
+def _session_status(sessions: Sequence[Session], components: Sequence[Component]) -> tuple[str, ...]:
+    status = [MATCHED] * len(sessions)
+    for component in components:
+        if len(component.members) == 1:
+            status[component.members[0]] = "set aside: no alignment with any other session is better than chance"
+    return tuple(status)
+
+
+def _registrations(
+    n: int, components: Sequence[Component], alignments: Mapping[tuple[int, int], PairAlignment]
+) -> tuple[Registration, ...]:
+    """Of every pair of sessions of one component the consistent transform; of others what was tried."""
+    place = {k: (number, c.matrices[at]) for number, c in enumerate(components) for at, k in enumerate(c.members)}
+    found = []
+    for i, j in combinations(range(n), 2):
+        tried = alignments.get((i, j))
+        scores = {} if tried is None else {"score": tried.score, "chance": tried.chance}
+        if place[i][0] == place[j][0]:
+            steps = "composed of other pairs" if tried is None or not tried.registered else "searched, refined"
+            remark = "" if tried is None or tried.registered else f"its own alignment was left out: {tried.reason}"
+            found.append(
+                Registration(
+                    i, j, place[j][1] @ np.linalg.inv(place[i][1]), f"{steps}, made consistent", reason=remark, **scores
+                )
+            )
+        elif tried is not None:
+            found.append(Registration(i, j, tried.matrix, "searched, refined", False, tried.reason, **scores))
+    return tuple(found)
+
+
+def _probabilities(pairs: RoiPairs) -> dict[tuple[int, int, int, int], float]:
+    keys = zip(
+        pairs.fixed_session.tolist(),
+        pairs.fixed_row.tolist(),
+        pairs.moving_session.tolist(),
+        pairs.moving_row.tolist(),
+        strict=True,
+    )
+    assert pairs.probability is not None
+    return dict(zip(keys, pairs.probability.tolist(), strict=True))
+
+
+def _confidence(
+    cells: npt.NDArray[np.int32], by_pair: Mapping[tuple[int, int, int, int], float]
+) -> npt.NDArray[np.float64]:
+    """Probability that all ROIs of a cell are one: that of its most probable spanning tree. 1 for a single ROI."""
+    confidence = np.ones(len(cells))
+    for number, cell in enumerate(cells.tolist()):
+        own = [k for k, row in enumerate(cell) if row >= 0]
+        reached, total = own[:1], 1.0
+        while len(reached) < len(own):
+            best, target = max(
+                (by_pair.get((min(a, b), cell[min(a, b)], max(a, b), cell[max(a, b)]), 0.0), -b)
+                for a in reached
+                for b in own
+                if b not in reached
+            )
+            total *= best
+            reached.append(-target)
+        confidence[number] = total
+    return confidence
+
+
+def _mark_ambiguous(
+    presence: npt.NDArray[np.uint8], cells: npt.NDArray[np.int32], pairs: RoiPairs
+) -> None:
+    """Where a cell is absent from a session, but an ROI there could well have been it."""
+    assert pairs.probability is not None
+    likely = pairs.take(pairs.probability >= AMBIGUOUS)
+    cell_of = [np.full(int(column.max(initial=-1)) + 1, -1) for column in cells.T]
+    for session, column in enumerate(cells.T):
+        present = np.flatnonzero(column >= 0)
+        cell_of[session][column[present]] = present
+    for own_session, own_row, other in (
+        (likely.fixed_session, likely.fixed_row, likely.moving_session),
+        (likely.moving_session, likely.moving_row, likely.fixed_session),
+    ):
+        for session, row, target in zip(own_session.tolist(), own_row.tolist(), other.tolist(), strict=True):
+            cell = cell_of[session][row]
+            if presence[cell, target] == Presence.NOT_DETECTED:
+                presence[cell, target] = Presence.AMBIGUOUS

@@ -1,0 +1,191 @@
+"""Register many sessions: which pairs to try, which sessions belong together, and transforms whose loops close."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ...footprints import transform_points
+from .alignment import refine
+from .blocks import grid_points
+from .pairs import PairAlignment, PreparedSession, confirm, register
+from .parameters import ConsensusParameters
+
+Matrix = npt.NDArray[np.float64]
+Pair = tuple[int, int]
+
+ALL_PAIRS_UP_TO = 5  #: sessions of which every pair is aligned; of more, only neighbours in order
+NEIGHBOURS = (1, 2, 4)  #: distances in the order of sessions at which more sessions are aligned
+ATTEMPTS = 6  #: sessions with which one that fits none is tried, at most
+LARGEST_DISAGREEMENT = 1.0  #: of a pair with the loops it is in, in typical ROI radii
+SWEEPS = 50
+
+
+@dataclass(frozen=True)
+class Component:
+    """Sessions that were aligned with each other.
+
+    Attributes
+    ----------
+    members : tuple of int
+        Sessions, ascending.
+    matrices : tuple of ndarray, shape (3, 3)
+        From the first member (x, y, 1) to each member.
+    """
+
+    members: tuple[int, ...]
+    matrices: tuple[Matrix, ...]
+
+
+def align_all(
+    sessions: Sequence[PreparedSession],
+    radius: float,
+    parameters: ConsensusParameters,
+    progress: Callable[[int, int], None] | None = None,
+    workers: int = 2,
+) -> tuple[list[Component], dict[Pair, PairAlignment]]:
+    """Align sessions in pairs and make the transforms of those that belong together consistent.
+
+    A pair whose sessions are already connected through others starts from the composed transform and needs no search,
+    so that the searches grow with the number of sessions and not with that of pairs.
+
+    Returns
+    -------
+    components : list of Component
+        Each session is in one; one that agrees with nobody is alone.
+    alignments : dict
+        Every pair that was tried.
+    """
+    n = len(sessions)
+    tried: dict[Pair, PairAlignment] = {}
+    wanted = _wanted_pairs(n)
+    chain, others = wanted[: n - 1], wanted[n - 1 :]
+    with ThreadPoolExecutor(workers) as pool:
+
+        def search(pairs: Sequence[Pair]) -> None:
+            run = [(pair, pool.submit(register, sessions[pair[0]], sessions[pair[1]], radius, parameters)) for pair in pairs]
+            for pair, future in run:
+                tried[pair] = future.result()
+                if progress:
+                    progress(len(tried), max(len(wanted), len(tried)))
+
+        search(chain)
+        # A session left over is tried with others until one fits.
+        for distance in range(2, n):
+            alone = {k for group in _groups(n, tried) if len(group) <= n // 2 for k in group}
+            attempts = {k: sum(k in pair for pair in tried) for k in alone}
+            search(
+                [
+                    (k, k + distance)
+                    for k in range(n - distance)
+                    if not _connected(k, k + distance, n, tried)
+                    and (k in alone or k + distance in alone)
+                    and min(attempts.get(k, ATTEMPTS), attempts.get(k + distance, ATTEMPTS)) < ATTEMPTS
+                ]
+            )
+        solved = [_solve(group, tried, sessions, radius) for group in _groups(n, tried)]
+        place = {k: (c, c.matrices[position]) for c in solved for position, k in enumerate(c.members)}
+
+        def predicted(pair: Pair) -> PairAlignment:
+            fixed, moving = (sessions[k] for k in pair)
+            start = place[pair[1]][1] @ np.linalg.inv(place[pair[0]][1])
+            return confirm(fixed, moving, refine(fixed.channels, moving.channels, start, radius), parameters)
+
+        left = [pair for pair in others if pair not in tried and place[pair[0]][0] is place[pair[1]][0]]
+        for pair, alignment in zip(left, pool.map(predicted, left), strict=True):
+            tried[pair] = alignment
+            if progress:
+                progress(len(tried), max(len(wanted), len(tried)))
+    return [_solve(group, tried, sessions, radius) for group in _groups(n, tried)], tried
+
+
+def _wanted_pairs(n: int) -> list[Pair]:
+    distances = range(1, n) if n <= ALL_PAIRS_UP_TO else NEIGHBOURS
+    return [(k, k + distance) for distance in distances for k in range(n - distance)]
+
+
+def _groups(n: int, tried: Mapping[Pair, PairAlignment]) -> list[list[int]]:
+    """Sessions connected by registered pairs, each group ascending, in the order of their first members."""
+    label = list(range(n))
+    for (fixed, moving), alignment in tried.items():
+        if alignment.registered and label[fixed] != label[moving]:
+            keep, drop = sorted((label[fixed], label[moving]))
+            label = [keep if value == drop else value for value in label]
+    return [[k for k in range(n) if label[k] == value] for value in sorted(set(label))]
+
+
+def _connected(first: int, second: int, n: int, tried: Mapping[Pair, PairAlignment]) -> bool:
+    return any(first in group and second in group for group in _groups(n, tried))
+
+
+def _solve(
+    group: Sequence[int], tried: dict[Pair, PairAlignment], sessions: Sequence[PreparedSession], radius: float
+) -> Component:
+    """Transforms of a group that fit its pairs best; pairs that contradict the others are marked as failed."""
+    while True:
+        edges = {p: a for p, a in tried.items() if a.registered and p[0] in group and p[1] in group}
+        matrices = _least_squares(group, edges, sessions)
+        away = {
+            pair: _disagreement(alignment.matrix, matrices, pair, sessions[pair[0]].shape)
+            for pair, alignment in edges.items()
+        }
+        worst = max(away, key=lambda pair: away[pair], default=None)
+        if worst is None or away[worst] <= LARGEST_DISAGREEMENT * radius or len(edges) < len(group):
+            break
+        reason = f"it disagrees by {away[worst]:.0f} px with the alignments of the other sessions"
+        rejected = PairAlignment(edges[worst].matrix, edges[worst].score, edges[worst].chance, False, reason)
+        if len(_groups_of(group, {**edges, worst: rejected})) > 1:
+            break
+        tried[worst] = rejected
+    return Component(tuple(group), tuple(matrices[k] for k in group))
+
+
+def _groups_of(group: Sequence[int], edges: Mapping[Pair, PairAlignment]) -> list[list[int]]:
+    position = {k: number for number, k in enumerate(group)}
+    return _groups(len(group), {(position[i], position[j]): a for (i, j), a in edges.items()})
+
+
+def _least_squares(
+    group: Sequence[int], edges: Mapping[Pair, PairAlignment], sessions: Sequence[PreparedSession]
+) -> dict[int, Matrix]:
+    """From the group's first session to each: spanning tree of the best pairs, then averaging over all pairs."""
+    matrices = {group[0]: np.eye(3)}
+    ranked = sorted(edges, key=lambda pair: -edges[pair].score)
+    while len(matrices) < len(group):
+        for i, j in ranked:
+            if (i in matrices) != (j in matrices):
+                if i in matrices:
+                    matrices[j] = edges[i, j].matrix @ matrices[i]
+                else:
+                    matrices[i] = np.linalg.inv(edges[i, j].matrix) @ matrices[j]
+                break
+    points = grid_points(sessions[group[0]].shape, 64)
+    design = np.column_stack([points, np.ones(len(points))])
+    for _ in range(SWEEPS):
+        largest = 0.0
+        for k in group[1:]:
+            goals, weights = [], []
+            for (i, j), alignment in edges.items():
+                if k in (i, j):
+                    known, step = (i, alignment.matrix) if k == j else (j, np.linalg.inv(alignment.matrix))
+                    goals.append(transform_points(step @ matrices[known], points))
+                    weights.append(alignment.score)
+            goal = np.average(goals, axis=0, weights=weights)
+            updated = np.eye(3)
+            updated[:2] = np.linalg.lstsq(design, goal, rcond=None)[0].T
+            largest = max(largest, float(np.abs(updated - matrices[k]).max()))
+            matrices[k] = updated
+        if largest < 1e-3:
+            break
+    return matrices
+
+
+def _disagreement(measured: Matrix, matrices: Mapping[int, Matrix], pair: Pair, shape: tuple[int, int]) -> float:
+    points = grid_points(shape, 64)
+    consistent = matrices[pair[1]] @ np.linalg.inv(matrices[pair[0]])
+    away = transform_points(measured, points) - transform_points(consistent, points)
+    return float(np.median(np.linalg.norm(away, axis=1)))
