@@ -306,7 +306,7 @@ def _nwb_file(simulation: Simulation, number: int, subject_id: str, n_samples: i
 
 
 def _imaging_plane(nwb: NWBFile, session: Session) -> ImagingPlane:
-    device = nwb.create_device(name="microscope", description="A simulated microscope.", manufacturer="None")
+    device = nwb.create_device(name="microscope", description="A simulated microscope.")
     n_rows, n_cols = session.shape
     pixel_rows, pixel_columns = session.pixel_size or (1.0, 1.0)
     return nwb.create_imaging_plane(
