@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse
@@ -45,7 +47,7 @@ def centroids(footprints: scipy.sparse.csr_array, n_cols: int) -> npt.NDArray[np
     return np.column_stack(sums) / areas[:, None]
 
 
-def transform_points(matrix: npt.NDArray[np.float64], points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def transform_points(matrix: npt.NDArray[Any], points: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """Apply a 3 x 3 homogeneous matrix to points.
 
     Parameters
@@ -60,7 +62,7 @@ def transform_points(matrix: npt.NDArray[np.float64], points: npt.NDArray[np.flo
         (x, y).
     """
     mapped = points @ matrix[:, :2].T + matrix[:, 2]
-    return mapped[:, :2] / mapped[:, 2:]
+    return np.asarray(mapped[:, :2] / mapped[:, 2:], float)
 
 
 def pairwise_iou(fixed: scipy.sparse.csr_array, moving: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
@@ -76,15 +78,17 @@ def pairwise_iou(fixed: scipy.sparse.csr_array, moving: scipy.sparse.csr_array) 
     csr_array of float64, shape (n_fixed, n_moving)
         Only the pairs that share a pixel are stored.
     """
-    fixed, moving = _as_pixel_sets(fixed), _as_pixel_sets(moving)
+    fixed, moving = pixel_sets(fixed), pixel_sets(moving)
     intersection = (fixed @ moving.T).tocoo()
     fixed_area, moving_area = np.diff(fixed.indptr), np.diff(moving.indptr)
     row, col = intersection.coords
     union = fixed_area[row] + moving_area[col] - intersection.data
-    return scipy.sparse.csr_array((intersection.data / union, (row, col)), shape=intersection.shape)
+    iou = intersection.data.astype(float) / union
+    return scipy.sparse.csr_array((iou, (row, col)), shape=intersection.shape)
 
 
-def _as_pixel_sets(footprints: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
+def pixel_sets(footprints: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
+    """The footprints with 1 as the weight of every pixel; csr_array of float32, shape (n_rois, n_pixels)."""
     return scipy.sparse.csr_array(
-        (np.ones(footprints.nnz), footprints.indices, footprints.indptr), shape=footprints.shape
+        (np.ones(footprints.nnz, np.float32), footprints.indices, footprints.indptr), shape=footprints.shape
     )

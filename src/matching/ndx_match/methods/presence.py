@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -41,7 +42,7 @@ def presence_codes(
     inside = np.zeros(cells.shape, bool)
     positions = [centroids(session.footprints, session.shape[1]) for session in sessions]
 
-    def carry(source: int, target: int, matrix: npt.NDArray[np.float64]) -> None:
+    def carry(source: int, target: int, matrix: npt.NDArray[Any]) -> None:
         wanted = np.flatnonzero(present[:, source] & ~present[:, target])
         points = transform_points(matrix, positions[source][cells[wanted, source]])
         known = np.isfinite(points).all(axis=1)  # an ROI with an empty mask has no place to carry
@@ -55,7 +56,7 @@ def presence_codes(
         fixed, moving = registration.fixed, registration.moving
         if registration.registered and session_status[fixed] == session_status[moving] == "matched":
             carry(fixed, moving, registration.matrix)
-            carry(moving, fixed, np.linalg.inv(registration.matrix).astype(float))
+            carry(moving, fixed, np.linalg.inv(registration.matrix))
 
     codes = np.full(cells.shape, Presence.NOT_DETECTED, np.uint8)
     codes[carried & ~inside] = Presence.OUTSIDE_FIELD
