@@ -101,7 +101,7 @@ def cell_matching() -> NWBGroupSpec:
                 name="registrations",
                 neurodata_type_inc="SessionRegistrationsTable",
                 doc=(
-                    "How the images of each two sessions were aligned, a row a pair of sessions. Absent where the "
+                    "How the images of each two sessions were aligned, a row a direction. Absent where the "
                     "method aligned none."
                 ),
                 quantity="?",
@@ -277,8 +277,9 @@ def session_registrations_table() -> NWBGroupSpec:
         neurodata_type_inc="DynamicTable",
         default_name="registrations",
         doc=(
-            "How the fields of view of each two sessions were aligned, a row a pair of sessions. The session that "
-            "comes first in the table of sessions is called fixed, the other moving."
+            "How the fields of view of each two sessions were aligned, a row a direction: each pair has a row in which "
+            "one session is called fixed and the other moving, and usually one the other way round, so that no reader "
+            "has to invert anything."
         ),
         datasets=[
             column("fixed_session", "The fixed session: its row in the table of sessions.", "int32"),
@@ -305,6 +306,30 @@ def session_registrations_table() -> NWBGroupSpec:
                 "Structural similarity of the aligned images by which the method chose this alignment, at most 1; "
                 "NaN where it was not computed.",
                 "float64",
+                optional=True,
+            ),
+            column(
+                "score",
+                "How well the two sessions agree when aligned so: z score of their correlation among those of all "
+                "shifts; NaN where it was not computed.",
+                "float64",
+                optional=True,
+            ),
+            column(
+                "chance_score",
+                "The best such z score of alignments that must be wrong; an alignment is right where its score is far "
+                "above it. NaN where it was not computed.",
+                "float64",
+                optional=True,
+            ),
+            column(
+                "displacement",
+                "What a smooth deformation adds to the moving (x, y) that affine_matrix gives, in pixels, at points "
+                "spaced evenly over the fixed image, from the centre of its first pixel to that of its last along "
+                "rows and columns; interpolate in between.",
+                "float32",
+                dims=("session_pairs", "fixed_rows", "fixed_cols", "moving_xy"),
+                shape=(None, None, None, 2),
                 optional=True,
             ),
         ],

@@ -162,6 +162,9 @@ class Registration:
     score, chance : float or None
         z score of the alignment by the correlation of the two sessions, and the best z score of alignments that must
         be wrong; an alignment is right where its score is far above chance.
+    displacement : ndarray of float32, shape (n, n, 2), or None
+        What a smooth deformation adds to the moving (x, y) that the matrix gives, at points spaced evenly over the
+        fixed image, from its first to its last pixel along rows and columns.
     """
 
     fixed: int
@@ -173,6 +176,7 @@ class Registration:
     ssim: float | None = None
     score: float | None = None
     chance: float | None = None
+    displacement: npt.NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         if self.matrix.shape != (3, 3):
@@ -230,7 +234,8 @@ class RoiPairs:
 
     def take(self, entries: npt.NDArray[Any]) -> RoiPairs:
         """The given entries, by position or by a boolean array."""
-        return RoiPairs(**{k: None if v is None else v[entries] for k, v in vars(self).items()})
+        columns: dict[str, Any] = {k: None if v is None else v[entries] for k, v in vars(self).items()}
+        return RoiPairs(**columns)
 
     @staticmethod
     def concatenate(parts: Sequence[RoiPairs]) -> RoiPairs:
@@ -238,12 +243,11 @@ class RoiPairs:
         if not parts:
             whole, real = np.zeros(0, np.int32), np.zeros(0)
             return RoiPairs(whole, whole, whole, whole, real, real, np.zeros(0, bool))
-        return RoiPairs(
-            **{
-                name: None if first is None else np.concatenate([getattr(part, name) for part in parts])
-                for name, first in vars(parts[0]).items()
-            }
-        )
+        columns: dict[str, Any] = {
+            name: None if first is None else np.concatenate([getattr(part, name) for part in parts])
+            for name, first in vars(parts[0]).items()
+        }
+        return RoiPairs(**columns)
 
 
 @dataclass(frozen=True)

@@ -206,10 +206,13 @@ class SessionRegistrationsTable(_SessionRegistrationsTable):
         registered: npt.ArrayLike,
         reason: Sequence[str],
         ssim: npt.ArrayLike | None = None,
+        score: npt.ArrayLike | None = None,
+        chance_score: npt.ArrayLike | None = None,
+        displacement: npt.ArrayLike | None = None,
         name: str = "registrations",
-        description: str = "How the fields of view of each two sessions were aligned, a row a pair of sessions.",
+        description: str = "How the fields of view of each two sessions were aligned, a row a direction.",
     ) -> SessionRegistrationsTable:
-        """Build the table; every argument but the last two has one entry a pair of sessions.
+        """Build the table; every argument but the last two has one entry a pair and direction.
 
         Parameters
         ----------
@@ -225,13 +228,17 @@ class SessionRegistrationsTable(_SessionRegistrationsTable):
             Why not; otherwise a remark or an empty text.
         ssim : array_like of float, optional
             Structural similarity by which each alignment was chosen; NaN where unknown.
+        score, chance_score : array_like of float, optional
+            z score of each alignment, and the best z score of alignments that must be wrong; NaN where unknown.
+        displacement : array_like of float, shape (n_pairs, n_rows, n_cols, 2), optional
+            What a smooth deformation adds to the moving (x, y), at points spaced evenly over the fixed image.
         name, description : str
             Of the table.
 
         Returns
         -------
         SessionRegistrationsTable
-            Without `ssim` if it is NaN for all pairs.
+            Without those optional columns of which nothing is known.
 
         Raises
         ------
@@ -253,6 +260,9 @@ class SessionRegistrationsTable(_SessionRegistrationsTable):
                 "registered": np.asarray(registered, dtype=bool),
                 "reason": texts(reason),
                 "ssim": _known_numbers(ssim),
+                "score": _known_numbers(score),
+                "chance_score": _known_numbers(chance_score),
+                "displacement": None if displacement is None else np.asarray(displacement, dtype=np.float32),
             },
         )
 

@@ -9,63 +9,104 @@ from typing import Any, TypeVar
 import click
 
 from ..errors import MethodError
-from ..methods import nway
+from ..methods import consensus, nway
 from ..model import MatchResult, Progress, Session
 from .common import with_options
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-METHODS = ("nway", "allen")
-_DEFAULTS = nway.NwayParameters()
+METHODS = ("consensus", "nway", "allen")
 
 
-def _option(name: str, kind: Any, text: str) -> Callable[[Command], Command]:
-    text = f"{text}  [default: {getattr(_DEFAULTS, name)}]"
-    return click.option(f"--{name.replace('_', '-')}", type=kind, default=None, help=text)
+def _options_of(defaults: Any) -> Callable[[str, Any, str], Callable[[Command], Command]]:
+    """Makes options that say the parameters' defaults and are None where they are not given."""
 
+    def option(name: str, kind: Any, text: str) -> Callable[[Command], Command]:
+        flag, default = f"--{name.replace('_', '-')}", getattr(defaults, name)
+        if kind is bool:
+            flag, default = f"{flag}/--no-{flag[2:]}", "yes" if default else "no"
+            return click.option(flag, default=None, help=f"{text}  [default: {default}]")
+        return click.option(flag, type=kind, default=None, help=f"{text}  [default: {default}]")
+
+    return option
+
+
+_nway, _consensus = _options_of(nway.NwayParameters()), _options_of(consensus.ConsensusParameters())
 
 nway_options = with_options(
-    _option("maximum_distance", float, "Pixels beyond which centroids are never matched."),
-    _option("motion_type", click.Choice(nway.MOTION_TYPES), "Freedom of the ECC registration."),
-    _option("registration_iterations", int, "Greatest number of ECC iterations."),
-    _option("registration_precision", float, "Gain of correlation at which ECC stops."),
-    _option("gauss_filt_size", int, "Size in pixels of ECC's Gaussian."),
-    _option("clahe_grid", int, "Tiles a side of the contrast equalisation (CLAHE); -1: none."),
-    _option("clahe_clip", float, "Contrast limit of CLAHE."),
-    _option("edge_buffer", int, "Pixels cropped from all sides before registration."),
-    click.option("--include-original/--no-include-original", default=None, help="Try without the crop too."),
-    _option("assignment_solver", click.Choice(nway.ASSIGNMENT_SOLVERS), "How pairs are assigned."),
-    _option("pruning_method", click.Choice(nway.PRUNING_METHODS), "How conflicting groups are settled."),
+    _nway("maximum_distance", float, "nway: pixels beyond which centroids are never matched."),
+    _nway("motion_type", click.Choice(nway.MOTION_TYPES), "nway: freedom of the ECC registration."),
+    _nway("registration_iterations", int, "nway: greatest number of ECC iterations."),
+    _nway("registration_precision", float, "nway: gain of correlation at which ECC stops."),
+    _nway("gauss_filt_size", int, "nway: size in pixels of ECC's Gaussian."),
+    _nway("clahe_grid", int, "nway: tiles a side of the contrast equalisation (CLAHE); -1: none."),
+    _nway("clahe_clip", float, "nway: contrast limit of CLAHE."),
+    _nway("edge_buffer", int, "nway: pixels cropped from all sides before registration."),
+    _nway("include_original", bool, "nway: try without the crop too."),
+    _nway("assignment_solver", click.Choice(nway.ASSIGNMENT_SOLVERS), "nway: how pairs are assigned."),
+    _nway("pruning_method", click.Choice(nway.PRUNING_METHODS), "nway: how conflicting groups are settled."),
+)
+consensus_options = with_options(
+    _consensus("largest_shift", float, "consensus: shift that is searched for, as a fraction of the field."),
+    _consensus("largest_rotation", float, "consensus: degrees that are searched for."),
+    _consensus("smallest_scale", float, "consensus: least magnification of an axis that is searched for."),
+    _consensus("largest_scale", float, "consensus: greatest magnification of an axis that is searched for."),
+    _consensus("non_rigid", bool, "consensus: correct smooth deformations where the data support it."),
+    _consensus("significance", float, "consensus: z score that an alignment must reach."),
+    _consensus("reach", float, "consensus: distance of centroids, in ROI radii, up to which ROIs are compared."),
+    _consensus("least_probability", float, "consensus: probability that a match must reach."),
 )
 method_options = with_options(
     click.option("--method", type=click.Choice(METHODS), default="nway", show_default=True,
-                 help="nway: the published pipeline; allen: the Allen Institute's own package."),
+                 help="consensus: tested registration and match probabilities; nway: the published pipeline; allen: "
+                 "the Allen Institute's own package. Options below name the methods they belong to; those of nway are "
+                 "allen's too."),
+    consensus_options,
     nway_options,
-    click.option("--strict/--no-strict", default=None, help="nway: restore every behaviour of the published pipeline."),
+    _nway("strict", bool, "nway: restore every behaviour of the published pipeline."),
     click.option("--nway-python", metavar="PATH", help="allen: Python interpreter that has the Allen package."),
 )  # fmt: skip
 
 
 def take_nway_parameters(values: dict[str, Any]) -> dict[str, Any]:
     """Remove the options of the nway pipeline that were given from a command's values."""
-    names = [field.name for field in fields(nway.NwayParameters)]
-    found = {name: values.pop(name) for name in names if name in values}
-    return {name: value for name, value in found.items() if value is not None}
+    return _take_given(values, nway.NwayParameters)
 
 
 def take_method(values: dict[str, Any]) -> Callable[[Sequence[Session], Progress], MatchResult]:
-    """Remove the method and its options from a command's values; returns the function that matches."""
-    method, python = values.pop("method"), values.pop("nway_python")
-    given = take_nway_parameters(values)
-    if method == "allen":
-        from ..methods import allen
+    """Remove the method and its options from a command's values; returns the function that matches.
 
-        if given.pop("strict", None):
-            raise MethodError("--strict belongs to --method nway; the Allen package is itself what it restores.")
-        if python is not None:
-            given["python"] = python
-        allen_parameters = allen.AllenParameters(**given)
-        return lambda sessions, progress: allen.match(sessions, allen_parameters, progress)
-    if python is not None:
-        raise MethodError("--nway-python belongs to --method allen; --method nway needs no other interpreter.")
-    parameters = nway.NwayParameters(**given)
-    return lambda sessions, progress: nway.match(sessions, parameters, progress)
+    Raises
+    ------
+    MethodError
+        An option of another method was given, or a parameter makes no sense.
+    """
+    method = values.pop("method")
+    of_nway = take_nway_parameters(values)
+    of_consensus = _take_given(values, consensus.ConsensusParameters)
+    python = values.pop("nway_python")
+    of_allen = {} if python is None else {"python": python}
+    if method == "consensus":
+        _refuse(method, of_nway, of_allen)
+        parameters = consensus.ConsensusParameters(**of_consensus)
+        return lambda sessions, progress: consensus.match(sessions, parameters, progress)
+    if method == "nway":
+        _refuse(method, of_consensus, of_allen)
+        nway_parameters = nway.NwayParameters(**of_nway)
+        return lambda sessions, progress: nway.match(sessions, nway_parameters, progress)
+    from ..methods import allen
+
+    _refuse(method, of_consensus, {name: value for name, value in of_nway.items() if name == "strict"})
+    allen_parameters = allen.AllenParameters(**of_nway, **of_allen)
+    return lambda sessions, progress: allen.match(sessions, allen_parameters, progress)
+
+
+def _take_given(values: dict[str, Any], parameters: Any) -> dict[str, Any]:
+    """Remove a method's options from a command's values; returns those that were given."""
+    found = {field.name: values.pop(field.name, None) for field in fields(parameters)}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _refuse(method: str, *others: dict[str, Any]) -> None:
+    for name in (name for options in others for name in options):
+        option = "--nway-python" if name == "python" else f"--{name.replace('_', '-')}"
+        raise MethodError(f"{option} does not belong to --method {method}; `ndx-match write --help` says whose it is.")

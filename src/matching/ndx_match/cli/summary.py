@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..model import MatchResult, Session
+from ..model import MatchResult, Registration, Session
 from ..report.fractions import matched_fractions
 
 MAXIMUM_PAIRS = 66  #: pairs listed one a line (12 sessions)
@@ -36,7 +36,7 @@ def _sessions(sessions: Sequence[Session], result: MatchResult) -> str:
 
 def _pairs(sessions: Sequence[Session], result: MatchResult) -> str:
     fractions, counts = matched_fractions(result, [session.n_rois for session in sessions])
-    rows = [("pair", "registration", "SSIM", "matches", "matched fraction")]
+    rows = [("pair", "registration", "quality", "matches", "matched fraction")]
     for registration in result.registrations[:MAXIMUM_PAIRS]:
         fixed, moving = registration.fixed, registration.moving
         steps = registration.steps if registration.registered else f"NOT REGISTERED: {registration.reason}"
@@ -45,7 +45,7 @@ def _pairs(sessions: Sequence[Session], result: MatchResult) -> str:
             (
                 f"{sessions[fixed].name} - {sessions[moving].name}",
                 steps,
-                "" if registration.ssim is None else f"{registration.ssim:.3f}",
+                _quality(registration),
                 str(counts[fixed, moving]) if registration.registered else "",
                 f"{fraction:.2f}" if np.isfinite(fraction) and registration.registered else "",
             )
@@ -55,12 +55,26 @@ def _pairs(sessions: Sequence[Session], result: MatchResult) -> str:
     return f"{text}\n... and {left} more pairs" if left > 0 else text
 
 
+def _quality(registration: Registration) -> str:
+    if registration.score is not None:
+        return f"z {registration.score:.0f} (chance {registration.chance or 0:.0f})"
+    return "" if registration.ssim is None else f"SSIM {registration.ssim:.3f}"
+
+
 def _cells(result: MatchResult) -> str:
     sizes = np.bincount(result.n_sessions_of_cell, minlength=len(result.session_status) + 1)[1:]
-    rows = [("cells", "in sessions")]
-    rows += [(str(count), str(k + 1)) for k, count in reversed(list(enumerate(sizes))) if count]
-    rows.append((str(len(result.cells)), "in all"))
-    return table(rows)
+    rows = [("cells", "in sessions", "mean confidence")]
+    for size in range(len(sizes), 0, -1):
+        if sizes[size - 1]:
+            rows.append((str(sizes[size - 1]), str(size), _mean_confidence(result, size)))
+    rows.append((str(len(result.cells)), "in all", ""))
+    return table(rows if result.confidence is not None else [row[:2] for row in rows])
+
+
+def _mean_confidence(result: MatchResult, size: int) -> str:
+    if result.confidence is None or size == 1:
+        return ""
+    return f"{result.confidence[result.n_sessions_of_cell == size].mean():.2f}"
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:

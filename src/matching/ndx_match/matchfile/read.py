@@ -13,10 +13,11 @@ import scipy.sparse
 from ndx_cell_matching import CellMatching
 
 from ..errors import InputError
-from ..model import MatchResult, Registration, RoiPairs, Session, SourceInfo
+from ..model import MatchResult, RoiPairs, Session, SourceInfo
 from ..sources import open_nwb
 from ..sources.candidates import MASK_KINDS
 from ..sources.masks import read_footprints
+from .registrations import read_registrations
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def _result(matching: CellMatching) -> MatchResult:
         presence=np.asarray(cells["presence"].data[:], np.uint8),
         confidence=np.asarray(cells["confidence"].data[:]) if "confidence" in cells.colnames else None,
         roi_pairs=_roi_pairs(matching),
-        registrations=_registrations(matching),
+        registrations=read_registrations(matching),
         session_status=tuple(_text(status) for status in matching.sessions["status"].data[:]),
         warnings=tuple(_text(warning) for warning in (matching.warnings if matching.warnings is not None else ())),
     )
@@ -112,26 +113,6 @@ def _roi_pairs(matching: CellMatching) -> RoiPairs:
     names = {"fixed_roi_row": "fixed_row", "moving_roi_row": "moving_row"}
     table = matching.roi_pairs
     return RoiPairs(**{names.get(name, name): np.asarray(table[name].data[:]) for name in table.colnames})
-
-
-def _registrations(matching: CellMatching) -> tuple[Registration, ...]:
-    table = matching.registrations
-    if table is None:
-        return ()
-    columns: dict[str, Any] = {name: table[name].data[:] for name in table.colnames}
-    ssim = columns.get("ssim", np.full(len(table), np.nan))
-    return tuple(
-        Registration(
-            fixed=int(columns["fixed_session"][k]),
-            moving=int(columns["moving_session"][k]),
-            matrix=np.asarray(columns["affine_matrix"][k], float),
-            steps=_text(columns["steps"][k]),
-            registered=bool(columns["registered"][k]),
-            reason=_text(columns["reason"][k]),
-            ssim=None if np.isnan(ssim[k]) else float(ssim[k]),
-        )
-        for k in range(len(table))
-    )
 
 
 def _text(value: Any) -> str:

@@ -18,7 +18,7 @@ from pynwb.base import Images
 from pynwb.image import GrayscaleImage, RGBImage
 from pynwb.ophys import ImageSegmentation, PlaneSegmentation
 
-from ndx_cell_matching import CellMatching, MatchedSessionsTable, RoiPairsTable, SessionRegistrationsTable
+from ndx_cell_matching import CellMatching, MatchedSessionsTable, RoiPairsTable
 
 from .. import __version__
 from ..errors import InputError, OutputError
@@ -28,6 +28,7 @@ from ..sources import list_contents, open_nwb
 from ..warping import to_8_bit, warp_image
 from .copying import copy_image, copy_imaging_plane, copy_roi_table
 from .metadata import FileMetadata, MissingField, build_nwbfile, default_session_id, missing_fields
+from .registrations import registrations_table
 
 
 @dataclass(frozen=True)
@@ -171,7 +172,6 @@ def _add_data(
         segmentation.add_plane_segmentation(roi_table)
         images.add_image(copied_images[-1])
     images.add_image(_overlay(sessions, result))
-    registrations = result.registrations
     pairs = result.roi_pairs
     with warnings.catch_warnings():
         # hdmf warns of columns that reference a table before both are in one file; here they are.
@@ -199,15 +199,7 @@ def _add_data(
                 probability=pairs.probability,
                 margin=pairs.margin,
             ),
-            registrations=SessionRegistrationsTable.from_arrays(
-                fixed_session=[r.fixed for r in registrations],
-                moving_session=[r.moving for r in registrations],
-                affine_matrix=np.array([r.matrix for r in registrations]).reshape(-1, 3, 3),
-                steps=[r.steps for r in registrations],
-                registered=[r.registered for r in registrations],
-                reason=[r.reason for r in registrations],
-                ssim=[np.nan if r.ssim is None else r.ssim for r in registrations],
-            ),
+            registrations=registrations_table(result.registrations, sessions),
         )
     return tuple(left_out)
 

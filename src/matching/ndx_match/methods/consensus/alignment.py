@@ -45,18 +45,6 @@ def refine(fixed: Channels, moving: Channels, rough: Matrix, radius: float) -> M
     return matrix
 
 
-def polish(fixed: Channels, moving: Channels, matrix: Matrix) -> Matrix:
-    """Sharpen an affine alignment by maximising the correlation of the image channels (ECC); as it was if that fails."""
-    criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 1e-5)
-    try:
-        _, found = cv2.findTransformECC(
-            fixed[0], moving[0], matrix[:2].astype(np.float32), cv2.MOTION_AFFINE, criteria, None, 1
-        )
-    except cv2.error:
-        return matrix
-    return np.vstack([found.astype(float), [0, 0, 1]])
-
-
 def robust_affine(points: Points, targets: Points, weights: npt.NDArray[np.float64], rounds: int = 10) -> Matrix:
     """Affine matrix from points to targets by iteratively reweighted least squares with Tukey's biweight.
 

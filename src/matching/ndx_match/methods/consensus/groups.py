@@ -79,7 +79,8 @@ class _Clustering:
     def improve(self, sweeps: int = 10) -> None:
         """Move ROIs one by one to where they gain most, with or without displacing the ROI of their session there."""
         for _ in range(sweeps):
-            if not any([self._move(roi) for roi in range(len(self.label)) if self.graph[roi]]):
+            moves = [self._move(roi) for roi in range(len(self.label)) if self.graph[roi]]
+            if not any(moves):
                 break
 
     def _move(self, roi: int) -> bool:

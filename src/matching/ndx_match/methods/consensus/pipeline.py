@@ -10,10 +10,12 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import scipy
+from threadpoolctl import threadpool_limits
 
 from ... import __version__
+from ...displacement import GRID, displacement_points
 from ...errors import MethodError
-from ...footprints import centroids
+from ...footprints import centroids, transform_points
 from ...model import MatchResult, Presence, Progress, Registration, RoiPairs, Session
 from ..presence import presence_codes
 from .candidates import ComparedPairs, candidate_pairs, impossible_pairs
@@ -80,19 +82,20 @@ def match(
     parameters = parameters or ConsensusParameters()
     if len(sessions) < 2:
         raise MethodError("Matching needs at least two sessions.")
-    prepared, radius = prepare(sessions)
-    components, alignments = align_all(
-        prepared, radius, parameters, progress and (lambda done, total: progress("registering", done, total)), workers
-    )
-    together = [component for component in components if len(component.members) > 1]
-    matches = []
+    report = progress or (lambda stage, done, total: None)
     warnings: list[str] = []
-    for done, component in enumerate(together):
-        if progress:
-            progress("matching", done, len(together))
-        matches.append(_match_component(component, prepared, radius, parameters, warnings))
-    if progress:
-        progress("matching", len(together), max(1, len(together)))
+    # The systems solved are small, and several at once: threads of the linear algebra would only get in the way.
+    with threadpool_limits(1, user_api="blas"):
+        prepared, radius = prepare(sessions)
+        components, alignments = align_all(
+            prepared, radius, parameters, lambda done, total: report("registering", done, total), workers
+        )
+        together = [component for component in components if len(component.members) > 1]
+        matches = []
+        for done, component in enumerate(together):
+            report("matching", done, len(together))
+            matches.append(_match_component(component, prepared, radius, parameters, warnings))
+        report("matching", len(together), max(1, len(together)))
     return _result(sessions, components, alignments, matches, parameters, warnings)
 
 
@@ -133,10 +136,8 @@ def _match_component(
     return ComponentMatch(component, frame, _as_roi_pairs(component, candidates, probability, parameters), cells)
 
 
-def _cells(
-    pairs: ComparedPairs, probability: npt.NDArray[np.float64], counts: Sequence[int]
-) -> npt.NDArray[np.int32]:
-    first_of = np.concatenate([[0], np.cumsum(counts)])
+def _cells(pairs: ComparedPairs, probability: npt.NDArray[np.float64], counts: Sequence[int]) -> npt.NDArray[np.int32]:
+    first_of = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     session = np.repeat(np.arange(len(counts)), counts)
     clipped = np.clip(probability, 1e-6, 1 - 1e-6)
     groups = group_rois(
@@ -193,7 +194,7 @@ def _result(
     cells = np.concatenate(blocks)
     cells = cells[np.argsort(-(cells >= 0).sum(axis=1), kind="stable")]
     status = _session_status(sessions, components)
-    registrations = _registrations(n, components, alignments)
+    registrations = _registrations(sessions, components, alignments, matches)
     presence = presence_codes(cells, sessions, registrations, status)
     by_pair = _probabilities(pairs)
     _mark_ambiguous(presence, cells, pairs)
@@ -225,9 +226,7 @@ def _result(
 
 def _no_pairs() -> RoiPairs:
     rows, real = np.zeros(0, np.int32), np.zeros(0)
-    return RoiPairs(
-        rows, rows, rows, rows, real, real, np.zeros(0, bool), probability=np.zeros(0), margin=np.zeros(0)
-    )
+    return RoiPairs(rows, rows, rows, rows, real, real, np.zeros(0, bool), probability=np.zeros(0), margin=np.zeros(0))
 
 
 def _session_status(sessions: Sequence[Session], components: Sequence[Component]) -> tuple[str, ...]:
@@ -239,24 +238,45 @@ def _session_status(sessions: Sequence[Session], components: Sequence[Component]
 
 
 def _registrations(
-    n: int, components: Sequence[Component], alignments: Mapping[tuple[int, int], PairAlignment]
+    sessions: Sequence[Session],
+    components: Sequence[Component],
+    alignments: Mapping[tuple[int, int], PairAlignment],
+    matches: Sequence[ComponentMatch],
 ) -> tuple[Registration, ...]:
     """Of every pair of sessions of one component the consistent transform; of others what was tried."""
     place = {k: (number, c.matrices[at]) for number, c in enumerate(components) for at, k in enumerate(c.members)}
+    bent = {
+        k: (found.frame, at, found.frame.from_session(at, displacement_points(sessions[k].shape)))
+        for found in matches
+        for at, k in enumerate(found.component.members)
+    }
     found = []
-    for i, j in combinations(range(n), 2):
+    for i, j in combinations(range(len(sessions)), 2):
         tried = alignments.get((i, j))
-        scores = {} if tried is None else {"score": tried.score, "chance": tried.chance}
+        score, chance = (None, None) if tried is None else (tried.score, tried.chance)
         if place[i][0] == place[j][0]:
             steps = "composed of other pairs" if tried is None or not tried.registered else "searched, refined"
             remark = "" if tried is None or tried.registered else f"its own alignment was left out: {tried.reason}"
+            matrix = place[j][1] @ np.linalg.inv(place[i][1])
+            frame, at, in_frame = bent[j][0], bent[j][1], bent[i][2]
+            straight = transform_points(matrix, displacement_points(sessions[i].shape))
+            away = (frame.to_session(at, in_frame) - straight).reshape(GRID, GRID, 2)
             found.append(
                 Registration(
-                    i, j, place[j][1] @ np.linalg.inv(place[i][1]), f"{steps}, made consistent", reason=remark, **scores
+                    i,
+                    j,
+                    matrix,
+                    f"{steps}, made consistent",
+                    reason=remark,
+                    score=score,
+                    chance=chance,
+                    displacement=away.astype(np.float32) if np.abs(away).max() > 1e-6 else None,
                 )
             )
         elif tried is not None:
-            found.append(Registration(i, j, tried.matrix, "searched, refined", False, tried.reason, **scores))
+            found.append(
+                Registration(i, j, tried.matrix, "searched, refined", False, tried.reason, score=score, chance=chance)
+            )
     return tuple(found)
 
 
@@ -293,9 +313,7 @@ def _confidence(
     return confidence
 
 
-def _mark_ambiguous(
-    presence: npt.NDArray[np.uint8], cells: npt.NDArray[np.int32], pairs: RoiPairs
-) -> None:
+def _mark_ambiguous(presence: npt.NDArray[np.uint8], cells: npt.NDArray[np.int32], pairs: RoiPairs) -> None:
     """Where a cell is absent from a session, but an ROI there could well have been it."""
     assert pairs.probability is not None
     likely = pairs.take(pairs.probability >= AMBIGUOUS)

@@ -98,7 +98,7 @@ def with_context(pairs: ComparedPairs, alone: Values, n_sessions: int) -> Values
 
 
 def margins(pairs: ComparedPairs, probability: Values) -> Values:
-    """How far each pair's probability is above that of the best other candidate of either ROI in the other's session."""
+    """How far each pair's probability is above the best of either ROI's other candidates in the other's session."""
     best_other = np.zeros(len(pairs))
     for own_session, own_row, other in (
         (pairs.first_session, pairs.first_row, pairs.second_session),

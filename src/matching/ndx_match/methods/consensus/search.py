@@ -125,7 +125,9 @@ class Search:
         warped = np.stack([cv2.warpAffine(layer, matrix[:2], size, flags=flags) for layer in layers])
         correlation = scipy.fft.irfft2(self.spectrum * scipy.fft.rfft2(warped, self.padded), self.padded)
         score = correlation[:-1] / np.sqrt(np.maximum(correlation[-1], self.least_overlap))
-        spread = np.sqrt(np.mean(np.minimum(score**2, 9 * np.median(score**2, axis=(1, 2), keepdims=True)), axis=(1, 2)))
+        square = score**2
+        limit = 9 * np.median(square, axis=(1, 2), keepdims=True)  # a peak must not widen what it is measured by
+        spread = np.sqrt(np.minimum(square, limit).mean(axis=(1, 2)))
         return score / np.maximum(spread, np.finfo(np.float32).tiny)[:, None, None]
 
     def _best_shifts(self, pose: Pose) -> list[RoughAlignment]:

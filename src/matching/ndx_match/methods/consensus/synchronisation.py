@@ -67,8 +67,10 @@ def align_all(
     with ThreadPoolExecutor(workers) as pool:
 
         def search(pairs: Sequence[Pair]) -> None:
-            run = [(pair, pool.submit(register, sessions[pair[0]], sessions[pair[1]], radius, parameters)) for pair in pairs]
-            for pair, future in run:
+            for pair, future in [
+                (pair, pool.submit(register, sessions[pair[0]], sessions[pair[1]], radius, parameters))
+                for pair in pairs
+            ]:
                 tried[pair] = future.result()
                 if progress:
                     progress(len(tried), max(len(wanted), len(tried)))

@@ -1,0 +1,73 @@
+"""Smooth displacements on coarse grids: what a registration adds to its matrix."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import map_coordinates
+
+from .footprints import transform_points
+
+GRID = 17  #: points along each axis of a displacement grid
+
+
+def displacement_points(shape: tuple[int, int], n: int = GRID) -> npt.NDArray[np.float64]:
+    """Points (x, y) of a displacement grid over an image of (n_rows, n_cols), from its first to its last pixel.
+
+    Returns
+    -------
+    ndarray of float64, shape (n * n, 2)
+        Row by row.
+    """
+    x, y = np.meshgrid(np.linspace(0, shape[1] - 1, n), np.linspace(0, shape[0] - 1, n))
+    return np.column_stack([x.ravel(), y.ravel()])
+
+
+def displacement_at(
+    grid: npt.NDArray[Any], shape: tuple[int, int], points: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Displacement (x, y) at points of an image, interpolated bilinearly; beyond the image that of its edge.
+
+    Parameters
+    ----------
+    grid : ndarray, shape (n, n, 2)
+    shape : tuple of int
+        (n_rows, n_cols) of the image that the grid covers.
+    points : ndarray, shape (n_points, 2)
+        (x, y).
+    """
+    scale = (np.array(grid.shape[:2]) - 1) / np.maximum(np.array(shape) - 1, 1)
+    position = [points[:, 1] * scale[0], points[:, 0] * scale[1]]
+    return np.column_stack([map_coordinates(grid[..., k], position, order=1, mode="nearest") for k in range(2)])
+
+
+def inverse_displacement(
+    matrix: npt.NDArray[np.float64],
+    grid: npt.NDArray[Any],
+    fixed_shape: tuple[int, int],
+    moving_shape: tuple[int, int],
+) -> npt.NDArray[np.float32]:
+    """The grid over the moving image that belongs to the inverse matrix.
+
+    Parameters
+    ----------
+    matrix : ndarray, shape (3, 3)
+        Fixed (x, y, 1) to moving.
+    grid : ndarray, shape (n, n, 2)
+        Over the fixed image.
+    fixed_shape, moving_shape : tuple of int
+        (n_rows, n_cols).
+
+    Returns
+    -------
+    ndarray of float32, shape (n, n, 2)
+    """
+    goal = displacement_points(moving_shape, len(grid))
+    inverse = np.linalg.inv(matrix)
+    straight = transform_points(inverse, goal)
+    found = straight
+    for _ in range(10):  # a contraction: deformations bend far less than a pixel per pixel
+        found = transform_points(inverse, goal - displacement_at(grid, fixed_shape, found))
+    return (found - straight).reshape(len(grid), len(grid), 2).astype(np.float32)
