@@ -14,6 +14,7 @@ from pynwb.device import Device
 from pynwb.image import GrayscaleImage
 from pynwb.ophys import ImagingPlane, OpticalChannel, PlaneSegmentation
 
+from ..sources.opening import stored
 from .metadata import is_placeholder
 
 LARGE_BYTES = 10_000_000  #: of an uncompressed column from which it is compressed on the way
@@ -115,9 +116,10 @@ def _copy_column(column: Any, session_name: str) -> list[Any]:
             return []
         index = VectorIndex(name=column.name, data=np.asarray(column.data[:]), target=target[0])
         return [index, *target]
-    if isinstance(column, DynamicTableRegion) or type(column).__name__ == "EnumData" or _holds_references(column.data):
+    data = stored(column.data)
+    if isinstance(column, DynamicTableRegion) or type(column).__name__ == "EnumData" or _holds_references(data):
         return []
-    return [VectorData(name=column.name, description=_description(column, session_name), data=_streamed(column.data))]
+    return [VectorData(name=column.name, description=_description(column, session_name), data=_streamed(data))]
 
 
 class _DatasetIterator(GenericDataChunkIterator):
@@ -138,14 +140,18 @@ class _DatasetIterator(GenericDataChunkIterator):
 
 
 def _holds_references(data: Any) -> bool:
-    dtype = getattr(data, "dtype", None)
-    return not isinstance(dtype, np.dtype) if dtype is not None else False
+    if not isinstance(data, h5py.Dataset):
+        return False
+    fields = [field[0] for field in (data.dtype.fields or {}).values()]
+    return any(h5py.check_ref_dtype(dtype) is not None for dtype in (data.dtype, *fields))
 
 
 def _streamed(data: Any) -> Any:
     """Small data in memory; large data as they are in the file, or through a compressing iterator."""
     if not isinstance(data, h5py.Dataset) or data.nbytes < LARGE_BYTES:
         return _in_memory(data)
+    if data.dtype.names:  # hdmf takes rows of a compound type one by one, from memory only
+        return H5DataIO(data[:], compression="gzip", compression_opts=4)
     if data.compression is not None or data.dtype.kind == "O":
         return data
     row_bytes = max(1, data.nbytes // data.shape[0])

@@ -10,6 +10,7 @@ import scipy.sparse
 from pynwb.ophys import PlaneSegmentation
 
 from ..errors import InputError
+from .opening import stored
 
 BLOCK_BYTES = 16_000_000  #: of masks held dense at a time
 MAXIMUM_BLOCK = 8  #: times as much where chunks span many ROIs
@@ -72,7 +73,7 @@ def _from_pixels(
     table: PlaneSegmentation, mask_kind: str, shape: tuple[int, int], where: str
 ) -> scipy.sparse.csr_array:
     ends = np.asarray(table[mask_kind].data[:], np.int64)
-    pixels = np.asarray(table[mask_kind].target.data[:])
+    pixels = np.asarray(stored(table[mask_kind].target.data)[:])
     row_of_pixel = np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0))
     x, y, weight = (_field(pixels, name) for name in ("x", "y", "weight"))
     if mask_kind == "voxel_mask" and len(np.unique(_field(pixels, "z"))) > 1:

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import h5py
 from pynwb import NWBHDF5IO, NWBFile
@@ -34,6 +35,11 @@ def open_nwb(path: str | os.PathLike[str]) -> Iterator[NWBFile]:
             yield _read(file, path)
     except OSError as error:
         raise InputError(f"{path}: the file is damaged or incomplete ({_first_line(error)}).") from error
+
+
+def stored(data: Any) -> Any:
+    """The dataset of the file behind what hdmf gives for one of a compound type, which converts row by row."""
+    return getattr(data, "dataset", data)
 
 
 def sha256_of(path: str | os.PathLike[str]) -> str:
