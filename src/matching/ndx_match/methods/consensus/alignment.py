@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import numpy.typing as npt
@@ -14,20 +16,26 @@ Points = npt.NDArray[np.float64]
 Channels = npt.NDArray[np.float32]
 
 #: Rounds of block matching: half side and largest shift of a block, in typical ROI radii.
-ROUNDS = ((6.0, 2.5), (5.0, 1.5), (5.0, 0.8))
+COARSE_ROUNDS = ((6.0, 2.5), (5.0, 1.5))
+FINE_ROUNDS = ((5.0, 0.8),)
 STEP = 4.0  #: between blocks, in typical ROI radii
+FEWEST_BLOCKS = 6  #: to fit an affine map to
 
 
-def refine(fixed: Channels, moving: Channels, rough: Matrix, radius: float) -> Matrix:
-    """Refine an alignment by block matching, with a robust affine fit in each of a few rounds.
+def refine(
+    fixed: Channels, moving: Channels, rough: Matrix, radius: float, rounds: Sequence[tuple[float, float]]
+) -> Matrix:
+    """Refine an alignment by block matching, with a robust affine fit in each round.
 
     Parameters
     ----------
     fixed, moving : ndarray of float32, shape (n_channels, n_rows, n_cols)
     rough : ndarray, shape (3, 3)
-        Fixed (x, y, 1) to moving, right to about two ROI radii.
+        Fixed (x, y, 1) to moving, right to about the first round's largest shift.
     radius : float
-        Typical radius of an ROI in pixels.
+        Typical radius of an ROI in pixels of the channels.
+    rounds : sequence of tuple of float
+        Half side and largest shift of a block in each round, in ROI radii.
 
     Returns
     -------
@@ -35,11 +43,11 @@ def refine(fixed: Channels, moving: Channels, rough: Matrix, radius: float) -> M
     """
     matrix = rough
     points = grid_points(fixed.shape[1:], STEP * radius)
-    for half, largest in ROUNDS:
+    for half, largest in rounds:
         warped = warp_channels(moving, matrix, fixed.shape[1:])
         found = local_shifts(fixed, warped, points, round(half * radius), max(2, round(largest * radius)))
-        if len(found.points) < 6:
-            return matrix
+        if len(found.points) < FEWEST_BLOCKS:
+            break
         target = transform_points(matrix, found.points + found.shifts)
         matrix = robust_affine(found.points, target, found.correlation**2)
     return matrix

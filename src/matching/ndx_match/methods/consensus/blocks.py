@@ -121,7 +121,8 @@ def _vertex(
 def _patches(channels: Channels, middles: npt.NDArray[np.intp], half: int) -> Channels:
     """Squares of side 2 * half about the middles (x, y), zero beyond the edges; shape (n, n_channels, side, side)."""
     padded = np.pad(channels, ((0, 0), (half, half), (half, half)))
-    side = np.arange(2 * half)
-    rows = (middles[:, 1, None] + side)[:, :, None]
-    cols = (middles[:, 0, None] + side)[:, None, :]
-    return padded[:, rows, cols].transpose(1, 0, 2, 3)
+    side = 2 * half
+    patches = np.empty((len(middles), len(channels), side, side), channels.dtype)
+    for patch, (col, row) in zip(patches, middles.tolist(), strict=True):
+        patch[:] = padded[:, row : row + side, col : col + side]
+    return patches

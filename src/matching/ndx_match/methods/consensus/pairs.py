@@ -10,7 +10,8 @@ import numpy.typing as npt
 import scipy.sparse
 
 from ...model import Session
-from .alignment import refine
+from .alignment import COARSE_ROUNDS, FINE_ROUNDS
+from .alignment import refine as refine_by_blocks
 from .channels import reduced, session_channels
 from .parameters import ConsensusParameters
 from .search import (
@@ -27,6 +28,7 @@ Matrix = npt.NDArray[np.float64]
 Channels = npt.NDArray[np.float32]
 
 SEARCH_RADIUS = 2.0  #: typical ROI radius in pixels of the reduced channels that are searched
+COARSE_RADIUS = 4.0  #: and of those on which the first rounds of block matching work
 PLAIN_STEP, SCALED_STEP, SCALE_STEP = 2.5, 5.0, 0.1
 SUFFICIENT = 1.5  #: times the significance at which a search stops
 LEAST_DENSITY_Z = 3.0  #: an alignment that the ROIs contradict may be one of a pattern fixed to the detector
@@ -41,13 +43,14 @@ class PreparedSession:
     regions : csr_array of ones, shape (n_rois, n_rows * n_cols)
     shape : tuple of int
         (n_rows, n_cols).
-    channels, small : ndarray of float32, shape (n_channels, n_rows, n_cols)
-        At full and at the search's resolution.
+    channels, coarse, small : ndarray of float32, shape (n_channels, n_rows, n_cols)
+        At full resolution, at that of the first rounds of block matching, and at the search's.
     """
 
     regions: scipy.sparse.csr_array
     shape: tuple[int, int]
     channels: Channels
+    coarse: Channels
     small: Channels
 
 
@@ -82,7 +85,8 @@ def prepare(sessions: Sequence[Session]) -> tuple[list[PreparedSession], float]:
     prepared = []
     for session, region in zip(sessions, regions, strict=True):
         channels = session_channels(session.image, region, radius)
-        prepared.append(PreparedSession(region, session.shape, channels, reduced(channels, radius / SEARCH_RADIUS)))
+        coarse, small = (reduced(channels, radius / target) for target in (COARSE_RADIUS, SEARCH_RADIUS))
+        prepared.append(PreparedSession(region, session.shape, channels, coarse, small))
     return prepared, radius
 
 
@@ -111,7 +115,17 @@ def register(
     rough = to_full_resolution(
         best.matrix, (fixed.shape, fixed.small.shape[1:]), (moving.shape, moving.small.shape[1:])
     )
-    return confirm(fixed, moving, refine(fixed.channels, moving.channels, rough, radius), parameters)
+    return confirm(fixed, moving, refine(fixed, moving, rough, radius), parameters)
+
+
+def refine(fixed: PreparedSession, moving: PreparedSession, rough: Matrix, radius: float) -> Matrix:
+    """Refine an alignment that is right to about two ROI radii: fixed (x, y, 1) to moving, at full resolution."""
+    sizes = (fixed.shape, fixed.coarse.shape[1:]), (moving.shape, moving.coarse.shape[1:])
+    coarse_radius = radius * fixed.coarse.shape[1] / fixed.shape[0]
+    start = to_full_resolution(rough, *(size[::-1] for size in sizes))
+    coarse = refine_by_blocks(fixed.coarse, moving.coarse, start, coarse_radius, COARSE_ROUNDS)
+    full = to_full_resolution(coarse, *sizes)
+    return refine_by_blocks(fixed.channels, moving.channels, full, radius, FINE_ROUNDS)
 
 
 def confirm(

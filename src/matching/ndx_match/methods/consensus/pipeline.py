@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 import scipy
+import scipy.sparse
 from threadpoolctl import threadpool_limits
 
 from ... import __version__
@@ -21,6 +22,7 @@ from ..presence import presence_codes
 from .candidates import ComparedPairs, candidate_pairs, impossible_pairs
 from .frame import CommonFrame, bend, frame_around
 from .groups import group_rois
+from .overlap import SOFTNESS, sharpen
 from .pairs import PairAlignment, PreparedSession, prepare
 from .parameters import ConsensusParameters
 from .probability import FEW_PAIRS, fit_log_odds, log_odds, margins, with_context
@@ -107,19 +109,18 @@ def _match_component(
     warnings: list[str],
 ) -> ComponentMatch:
     members = [prepared[k] for k in component.members]
-    frame = frame_around(component.matrices, [member.shape for member in members], radius)
+    shapes = [member.shape for member in members]
+    for softness in (SOFTNESS, SOFTNESS[-2:]):
+        frame = frame_around(component.matrices, shapes, radius)
+        moves = sharpen(_in_frame(frame, members), frame.shape, radius, softness)
+        # Regions are moved by E within the frame where the map from the frame is followed after E's inverse.
+        matrices = [matrix @ np.linalg.inv(move) for matrix, move in zip(frame.matrices, moves, strict=True)]
+        first = np.linalg.inv(matrices[0])
+        component = replace(component, matrices=tuple(matrix @ first for matrix in matrices))
+    frame = frame_around(component.matrices, shapes, radius)
     if parameters.non_rigid:
         frame = bend(frame, [member.channels for member in members], radius)
-    regions = [
-        warp_supports(
-            member.regions,
-            member.shape,
-            frame.places(k),
-            frame.from_session(k, np.nan_to_num(centroids(member.regions, member.shape[1]))),
-            frame.stretch(k),
-        )
-        for k, member in enumerate(members)
-    ]
+    regions = _in_frame(frame, members)
     reach = parameters.reach * radius
     candidates = candidate_pairs(regions, frame.shape[1], reach)
     impossible = impossible_pairs(regions, frame.shape[1], reach)
@@ -134,6 +135,20 @@ def _match_component(
     counts = [region.shape[0] for region in regions]
     cells = _cells(candidates, probability, counts)
     return ComponentMatch(component, frame, _as_roi_pairs(component, candidates, probability, parameters), cells)
+
+
+def _in_frame(frame: CommonFrame, members: Sequence[PreparedSession]) -> list[scipy.sparse.csr_array]:
+    """The regions of each session in the frame."""
+    return [
+        warp_supports(
+            member.regions,
+            member.shape,
+            frame.places(k),
+            frame.from_session(k, np.nan_to_num(centroids(member.regions, member.shape[1]))),
+            frame.stretch(k),
+        )
+        for k, member in enumerate(members)
+    ]
 
 
 def _cells(pairs: ComparedPairs, probability: npt.NDArray[np.float64], counts: Sequence[int]) -> npt.NDArray[np.int32]:
@@ -244,7 +259,8 @@ def _registrations(
     matches: Sequence[ComponentMatch],
 ) -> tuple[Registration, ...]:
     """Of every pair of sessions of one component the consistent transform; of others what was tried."""
-    place = {k: (number, c.matrices[at]) for number, c in enumerate(components) for at, k in enumerate(c.members)}
+    place = {k: number for number, component in enumerate(components) for k in component.members}
+    affine = {k: m for found in matches for k, m in zip(found.component.members, found.component.matrices, strict=True)}
     bent = {
         k: (found.frame, at, found.frame.from_session(at, displacement_points(sessions[k].shape)))
         for found in matches
@@ -254,10 +270,10 @@ def _registrations(
     for i, j in combinations(range(len(sessions)), 2):
         tried = alignments.get((i, j))
         score, chance = (None, None) if tried is None else (tried.score, tried.chance)
-        if place[i][0] == place[j][0]:
+        if place[i] == place[j]:
             steps = "composed of other pairs" if tried is None or not tried.registered else "searched, refined"
             remark = "" if tried is None or tried.registered else f"its own alignment was left out: {tried.reason}"
-            matrix = place[j][1] @ np.linalg.inv(place[i][1])
+            matrix = affine[j] @ np.linalg.inv(affine[i])
             frame, at, in_frame = bent[j][0], bent[j][1], bent[i][2]
             straight = transform_points(matrix, displacement_points(sessions[i].shape))
             away = (frame.to_session(at, in_frame) - straight).reshape(GRID, GRID, 2)

@@ -10,9 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ...footprints import transform_points
-from .alignment import refine
 from .blocks import grid_points
-from .pairs import PairAlignment, PreparedSession, confirm, register
+from .pairs import PairAlignment, PreparedSession, confirm, refine, register
 from .parameters import ConsensusParameters
 
 Matrix = npt.NDArray[np.float64]
@@ -95,7 +94,7 @@ def align_all(
         def predicted(pair: Pair) -> PairAlignment:
             fixed, moving = (sessions[k] for k in pair)
             start = place[pair[1]][1] @ np.linalg.inv(place[pair[0]][1])
-            return confirm(fixed, moving, refine(fixed.channels, moving.channels, start, radius), parameters)
+            return confirm(fixed, moving, refine(fixed, moving, start, radius), parameters)
 
         left = [pair for pair in others if pair not in tried and place[pair[0]][0] is place[pair[1]][0]]
         for pair, alignment in zip(left, pool.map(predicted, left), strict=True):

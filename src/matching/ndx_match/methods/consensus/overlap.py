@@ -1,0 +1,137 @@
+"""Sharpen the affine maps of sessions so that as many ROIs as possible overlap.
+
+Least squares finds the affine maps that are best on average. Where the tissue also bends, no affine map fits all of it,
+and one that fits most ROIs well serves those better who use nothing but the matrices. What an overlap would be after a
+small move is read from the cross-correlation of the two regions, so that the search needs no warping.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import scipy.fft
+import scipy.sparse
+from scipy.ndimage import map_coordinates
+from scipy.optimize import minimize
+from scipy.special import expit
+
+from ...footprints import centroids, pixel_coordinates
+from .candidates import ComparedPairs, candidate_pairs
+
+Values = npt.NDArray[np.float64]
+
+COUNTED_IOU = 0.3  #: from which two ROIs are taken to overlap
+SOFTNESS = (0.2, 0.1, 0.05, 0.025)  #: of that threshold, in turn, so that the search does not stop at the first hill
+REACH = 1.2  #: distance of centroids, in typical ROI radii, up to which pairs are counted
+EASY_MOVE = 0.5  #: typical ROI radii that a corner moves easily: few ROIs move little
+
+
+def sharpen(
+    regions: Sequence[scipy.sparse.csr_array],
+    shape: tuple[int, int],
+    radius: float,
+    softness: Sequence[float] = SOFTNESS,
+) -> list[npt.NDArray[np.float64]]:
+    """Small affine moves within the frame that bring more ROIs to overlap.
+
+    Parameters
+    ----------
+    regions : sequence of csr_array of ones, shape (n_rois, frame pixels)
+        Of each session, in the common frame.
+    shape : tuple of int
+        (n_rows, n_cols) of the frame.
+    radius : float
+        Typical radius of an ROI in pixels.
+    softness : sequence of float
+        Of the threshold from which an overlap counts, one search each.
+
+    Returns
+    -------
+    list of ndarray, shape (3, 3)
+        For each session: frame (x, y, 1) before to after the move. The first does not move.
+    """
+    n_sessions = len(regions)
+    pairs = candidate_pairs(regions, shape[1], REACH * radius)
+    if len(pairs) == 0:
+        return [np.eye(3)] * n_sessions
+    limit = int(np.ceil(2 * radius))
+    tables = _overlap_tables(regions, pairs, shape[1], limit)
+    unit = np.array([[2 / shape[1], 0, -1], [0, 2 / shape[0], -1], [0, 0, 1]])  # the frame from -1 to 1
+    places = [np.nan_to_num(centroids(region, shape[1])) for region in regions]
+    design = [np.column_stack([place, np.ones(len(place))]) @ unit.T for place in places]
+    first = _rows_of(design, pairs.first_session, pairs.first_row)
+    second = _rows_of(design, pairs.second_session, pairs.second_row)
+    easy = EASY_MOVE * radius
+
+    def loss(flat: Values, soft: float) -> tuple[float, Values]:
+        moves = np.concatenate([np.zeros((1, 3, 2)), flat.reshape(-1, 3, 2)])
+        offset = np.einsum("nc,ncd->nd", second, moves[pairs.second_session])
+        offset -= np.einsum("nc,ncd->nd", first, moves[pairs.first_session])
+        iou, slope = _look_up(tables, offset, limit)
+        counted = expit((iou - COUNTED_IOU) / soft)
+        pull = (counted * (1 - counted) / soft)[:, None] * slope
+        gradient = np.zeros_like(moves)
+        np.add.at(gradient, pairs.second_session, second[:, :, None] * pull[:, None, :])
+        np.subtract.at(gradient, pairs.first_session, first[:, :, None] * pull[:, None, :])
+        penalty = 0.5 * float(np.sum((flat / easy) ** 2))
+        return penalty - float(counted.sum()), flat / easy**2 - gradient[1:].ravel()
+
+    flat = np.zeros((n_sessions - 1) * 6)
+    for soft in softness:
+        flat = minimize(loss, flat, args=(soft,), jac=True, method="L-BFGS-B", options={"maxiter": 50}).x
+    result = [np.eye(3)]
+    for move in flat.reshape(-1, 3, 2):
+        matrix = np.eye(3)
+        matrix[:2] += move.T @ unit
+        result.append(matrix)
+    return result
+
+
+def _overlap_tables(
+    regions: Sequence[scipy.sparse.csr_array], pairs: ComparedPairs, n_cols: int, limit: int
+) -> npt.NDArray[np.float32]:
+    """IoU of each pair when its second region is moved by -limit .. limit, shape (n_pairs, rows, cols)."""
+    middles = [np.rint(np.nan_to_num(centroids(region, n_cols))).astype(int) for region in regions]
+    half = 2 * limit
+    apart_at_most = int(np.ceil(pairs.distance.max())) + 2
+    side = scipy.fft.next_fast_len(2 * half + limit + apart_at_most, real=True)  # no move wraps a region onto another
+    spectra, areas = [], []
+    for region, middle in zip(regions, middles, strict=True):
+        roi, row, col = pixel_coordinates(region, n_cols)
+        y, x = row - middle[roi, 1] + half, col - middle[roi, 0] + half
+        inside = (y >= 0) & (y < 2 * half) & (x >= 0) & (x < 2 * half)
+        patches = np.zeros((region.shape[0], 2 * half, 2 * half), np.float32)
+        patches[roi[inside], y[inside], x[inside]] = 1
+        spectra.append(scipy.fft.rfft2(patches, (side, side)))
+        areas.append(patches.sum(axis=(1, 2)))
+    moves = np.arange(-limit, limit + 1)
+    tables = np.empty((len(pairs), len(moves), len(moves)), np.float32)
+    columns = (pairs.first_session, pairs.second_session, pairs.first_row, pairs.second_row)
+    for number, (i, j, a, b) in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
+        shared = scipy.fft.irfft2(np.conj(spectra[i][a]) * spectra[j][b], (side, side))
+        apart = middles[j][b] - middles[i][a]
+        shared = shared[np.ix_(-(apart[1] + moves) % side, -(apart[0] + moves) % side)]
+        tables[number] = shared / (areas[i][a] + areas[j][b] - shared)
+    return tables
+
+
+def _look_up(tables: npt.NDArray[np.float32], offset: Values, limit: int) -> tuple[Values, Values]:
+    """IoU of each pair at its offset (x, y), shape (n,), and its slope along x and y, shape (n, 2)."""
+    inside = np.clip(offset, -limit + 1, limit - 1)
+    each = np.arange(len(tables))
+
+    def at(dx: float, dy: float) -> Values:
+        place = [each, inside[:, 1] + dy + limit, inside[:, 0] + dx + limit]
+        return np.asarray(map_coordinates(tables, place, order=1), float)
+
+    slope = np.column_stack([at(0.5, 0) - at(-0.5, 0), at(0, 0.5) - at(0, -0.5)])
+    return at(0, 0), slope
+
+
+def _rows_of(
+    values: Sequence[Values], sessions: npt.NDArray[np.int32], rows: npt.NDArray[np.int32]
+) -> npt.NDArray[np.float64]:
+    start = np.concatenate([[0], np.cumsum([len(part) for part in values])[:-1]])
+    return np.asarray(np.concatenate(values)[start[sessions] + rows])
