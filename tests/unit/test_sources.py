@@ -66,6 +66,15 @@ def test_pixels_of_weight_zero_are_not_part_of_a_footprint(tmp_path: Path):
     assert {tuple(map(int, p)): footprint[tuple(p)] for p in np.argwhere(footprint)} == {(4, 3): 1.0, (4, 6): 0.5}
 
 
+@pytest.mark.parametrize("end", [3, 10_000])
+def test_an_index_that_does_not_fit_the_pixels_is_refused(tmp_path: Path, end: int):
+    path = write_nwb(tmp_path / "a.nwb", make_nwbfile(mask_kind="pixel_mask"))
+    with h5py.File(path, "r+") as file:
+        file["processing/ophys/image_segmentation/roi_table/pixel_mask_index"][-1] = end
+    with pytest.raises(InputError, match="pixel_mask_index does not fit"):
+        read_session(path)
+
+
 def test_an_empty_mask_is_kept_and_reported(tmp_path: Path):
     field = field_of_view()
     field.masks[[2, 5]] = 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import h5py
@@ -14,11 +16,13 @@ from pynwb.device import Device
 from pynwb.image import GrayscaleImage
 from pynwb.ophys import ImagingPlane, OpticalChannel, PlaneSegmentation
 
+from ..sources.candidates import MASK_KINDS
 from ..sources.opening import stored
 from .metadata import is_placeholder
 
 LARGE_BYTES = 10_000_000  #: of an uncompressed column from which it is compressed on the way
 BUFFER_BYTES = 16_000_000  #: of it held in memory at a time
+PIXELS_OF_CHUNK = 65536  #: of a column of mask pixels
 
 
 def copy_imaging_plane(plane: ImagingPlane, nwbfile: NWBFile, prefix: str, location: str | None = None) -> ImagingPlane:
@@ -57,7 +61,26 @@ def copy_imaging_plane(plane: ImagingPlane, nwbfile: NWBFile, prefix: str, locat
     return copy
 
 
-def copy_roi_table(table: PlaneSegmentation, plane: ImagingPlane, prefix: str) -> tuple[PlaneSegmentation, list[str]]:
+@dataclass(frozen=True)
+class TableCopy:
+    """The copy of an ROI table.
+
+    Attributes
+    ----------
+    table : PlaneSegmentation
+        The copy, whose columns of mask pixels have no rows yet: hdmf would hold every pixel as a Python object.
+    left_out : tuple of str
+        Names of the columns that were not copied.
+    pixels : mapping of str to h5py.Dataset
+        The rows to come of the columns of mask pixels, in the source file; see :func:`fill_pixels`.
+    """
+
+    table: PlaneSegmentation
+    left_out: tuple[str, ...]
+    pixels: Mapping[str, h5py.Dataset]
+
+
+def copy_roi_table(table: PlaneSegmentation, plane: ImagingPlane, prefix: str) -> TableCopy:
     """A copy of an ROI table: its ids and all its columns but those that point elsewhere in the source.
 
     Large columns stay in the source file until the copy is written, so it has to stay open until then.
@@ -70,19 +93,18 @@ def copy_roi_table(table: PlaneSegmentation, plane: ImagingPlane, prefix: str) -
         In the file to be written.
     prefix : str
         Of the copy's name.
-
-    Returns
-    -------
-    copy : PlaneSegmentation
-    left_out : list of str
-        Names of the columns that point elsewhere.
     """
     columns: list[Any] = []
     names: list[str] = []
+    pixels: dict[str, h5py.Dataset] = {}
     for name in table.colnames:
         copied = _copy_column(table[name], prefix)
         columns += copied
-        names += [name] if copied else []
+        if copied:
+            names.append(name)
+            source = stored(getattr(table[name], "target", table[name]).data)
+            if _is_compound(source):
+                pixels[name] = source
     copy = PlaneSegmentation(
         name=f"{prefix}_{table.name}",
         description=_description(table, prefix),
@@ -91,7 +113,17 @@ def copy_roi_table(table: PlaneSegmentation, plane: ImagingPlane, prefix: str) -
         columns=columns,
         colnames=names,
     )
-    return copy, [name for name in table.colnames if name not in names]
+    return TableCopy(copy, tuple(name for name in table.colnames if name not in names), pixels)
+
+
+def fill_pixels(file: h5py.File, folder: str, copy: TableCopy) -> None:
+    """Write the rows of the columns of mask pixels into the copy, which lies in a folder of the file by now."""
+    for name, source in copy.pixels.items():
+        target = file[folder][copy.table.name][name]
+        target.resize(source.shape)
+        rows = max(1, BUFFER_BYTES // source.dtype.itemsize)
+        for start in range(0, len(source), rows):
+            target[start : start + rows] = source[start : start + rows]
 
 
 def copy_image(image: Any, name: str) -> GrayscaleImage:
@@ -114,12 +146,20 @@ def _copy_column(column: Any, session_name: str) -> list[Any]:
         target = _copy_column(column.target, session_name)
         if not target:
             return []
-        index = VectorIndex(name=column.name, data=np.asarray(column.data[:]), target=target[0])
+        # H5DataIO keeps hdmf from narrowing the type to fit the rows that the target has now.
+        index = VectorIndex(name=column.name, data=H5DataIO(np.asarray(column.data[:])), target=target[0])
         return [index, *target]
     data = stored(column.data)
     if isinstance(column, DynamicTableRegion) or type(column).__name__ == "EnumData" or _holds_references(data):
         return []
-    return [VectorData(name=column.name, description=_description(column, session_name), data=_streamed(data))]
+    if not _is_compound(data):
+        data = _streamed(data)
+    elif column.name in MASK_KINDS:
+        chunks = (min(len(data), PIXELS_OF_CHUNK),)
+        data = H5DataIO(data[:0], maxshape=(None,), chunks=chunks, compression="gzip", compression_opts=4)
+    else:
+        return []  # hdmf writes no other compound columns
+    return [VectorData(name=column.name, description=_description(column, session_name), data=data)]
 
 
 class _DatasetIterator(GenericDataChunkIterator):
@@ -146,12 +186,14 @@ def _holds_references(data: Any) -> bool:
     return any(h5py.check_ref_dtype(dtype) is not None for dtype in (data.dtype, *fields))
 
 
+def _is_compound(data: Any) -> bool:
+    return isinstance(data, h5py.Dataset) and data.dtype.names is not None
+
+
 def _streamed(data: Any) -> Any:
     """Small data in memory; large data as they are in the file, or through a compressing iterator."""
     if not isinstance(data, h5py.Dataset) or data.nbytes < LARGE_BYTES:
         return _in_memory(data)
-    if data.dtype.names:  # hdmf takes rows of a compound type one by one, from memory only
-        return H5DataIO(data[:], compression="gzip", compression_opts=4)
     if data.compression is not None or data.dtype.kind == "O":
         return data
     row_bytes = max(1, data.nbytes // data.shape[0])

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+import h5py
 import numpy as np
 from hdmf.backends.hdf5 import H5DataIO
 from pynwb import NWBHDF5IO, NWBFile
@@ -26,9 +27,11 @@ from ..files import check_output, whole_or_absent
 from ..model import MatchResult, Session
 from ..sources import list_contents, open_nwb
 from ..warping import to_8_bit, warp_image
-from .copying import copy_image, copy_imaging_plane, copy_roi_table
+from .copying import TableCopy, copy_image, copy_imaging_plane, copy_roi_table, fill_pixels
 from .metadata import FileMetadata, MissingField, build_nwbfile, default_session_id, missing_fields
 from .registrations import registrations_table
+
+ROI_TABLES = "processing/ophys/roi_tables"
 
 
 @dataclass(frozen=True)
@@ -84,13 +87,23 @@ def write_match_file(
             __version__,
             metadata,
         )
-        left_out = _add_data(nwbfile, sessions, sources, result, metadata.location)
+        copies = _add_data(nwbfile, sessions, sources, result, metadata.location)
         missing = tuple(missing_fields(nwbfile, path))
         if dandi_name:
             _make_folder(path.parent)
-        with whole_or_absent(path) as temporary, NWBHDF5IO(temporary, mode="w") as io:
-            io.write(nwbfile, link_data=False, cache_spec=True)
-    return WrittenFile(path, missing, left_out)
+        with whole_or_absent(path) as temporary:
+            with NWBHDF5IO(temporary, mode="w") as io:
+                io.write(nwbfile, link_data=False, cache_spec=True)
+            with h5py.File(temporary, "r+") as file:
+                for copy in copies:
+                    fill_pixels(file, ROI_TABLES, copy)
+    left_out = [
+        f"{session.name}: the copy of the ROI table lacks columns that point elsewhere in its source: "
+        f"{', '.join(copy.left_out)}."
+        for session, copy in zip(sessions, copies, strict=True)
+        if copy.left_out
+    ]
+    return WrittenFile(path, missing, tuple(left_out))
 
 
 def output_path(
@@ -142,10 +155,10 @@ def _make_folder(folder: Path) -> None:
 
 def _add_data(
     nwbfile: NWBFile, sessions: Sequence[Session], sources: Sequence[NWBFile], result: MatchResult, location: str | None
-) -> tuple[str, ...]:
-    """Fill the file; returns what could not be copied, one sentence each."""
+) -> list[TableCopy]:
+    """Fill the file; returns the copies of the ROI tables, whose mask pixels are still to be written."""
     module = nwbfile.create_processing_module("ophys", "Cells matched across imaging sessions.")
-    segmentation = ImageSegmentation(name="roi_tables")
+    segmentation = ImageSegmentation(name=ROI_TABLES.rsplit("/", 1)[-1])
     images = Images(
         name="projection_images",
         description="The projection image of each session, as stored in its file, and an overlay of all sessions "
@@ -153,23 +166,16 @@ def _add_data(
     )
     module.add(segmentation)
     module.add(images)
-    roi_tables: list[PlaneSegmentation] = []
+    copies: list[TableCopy] = []
     copied_images: list[GrayscaleImage] = []
-    left_out: list[str] = []
     for session, source in zip(sessions, sources, strict=True):
         contents = list_contents(source)
         table = _by_path(contents.tables, session.source.roi_table_path, session).table
         image = _by_path(contents.images, session.source.image_path, session).image
         plane = copy_imaging_plane(table.imaging_plane, nwbfile, session.name, location)
-        roi_table, names = copy_roi_table(table, plane, session.name)
-        roi_tables.append(roi_table)
-        if names:
-            left_out.append(
-                f"{session.name}: the copy of the ROI table lacks what points elsewhere in its source: "
-                f"{', '.join(names)}."
-            )
+        copies.append(copy_roi_table(table, plane, session.name))
         copied_images.append(copy_image(image, session.name))
-        segmentation.add_plane_segmentation(roi_table)
+        segmentation.add_plane_segmentation(copies[-1].table)
         images.add_image(copied_images[-1])
     images.add_image(_overlay(sessions, result))
     pairs = result.roi_pairs
@@ -183,7 +189,7 @@ def _add_data(
             parameters=dict(result.parameters),
             software=dict(result.software),
             warnings=result.warnings,
-            sessions=_sessions_table(sessions, result, roi_tables, copied_images),
+            sessions=_sessions_table(sessions, result, [copy.table for copy in copies], copied_images),
             cells=result.cells,
             presence=result.presence,
             confidence=result.confidence,
@@ -201,7 +207,7 @@ def _add_data(
             ),
             registrations=registrations_table(result.registrations, sessions),
         )
-    return tuple(left_out)
+    return copies
 
 
 def _sessions_table(

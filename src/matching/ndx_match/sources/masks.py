@@ -74,6 +74,8 @@ def _from_pixels(
 ) -> scipy.sparse.csr_array:
     ends = np.asarray(table[mask_kind].data[:], np.int64)
     pixels = np.asarray(stored(table[mask_kind].target.data)[:])
+    if (np.diff(ends, prepend=0) < 0).any() or ends[-1] != len(pixels):
+        raise InputError(f"{where}: the column {mask_kind}_index does not fit {len(pixels)} mask pixels; repair it.")
     row_of_pixel = np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0))
     x, y, weight = (_field(pixels, name) for name in ("x", "y", "weight"))
     if mask_kind == "voxel_mask" and len(np.unique(_field(pixels, "z"))) > 1:
