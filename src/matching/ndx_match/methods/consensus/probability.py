@@ -22,6 +22,7 @@ Values = npt.NDArray[np.float64]
 #: any data are seen; the spread is how far data may easily move them.
 PRIOR = np.array([-2.5, 8.0, -2.0, 0.0, 3.0])
 PRIOR_SPREAD = np.array([3.0, 3.0, 1.5, 0.7, 2.0])
+SMALLEST_ODDS = 1e-9
 FEW_PAIRS = 40  #: candidates below which the prior has the say
 
 
@@ -69,7 +70,8 @@ def with_context(pairs: ComparedPairs, alone: Values, n_sessions: int) -> Values
     """Probabilities that take into account what else the two ROIs could be.
 
     A third ROI that matches both supports the pair; other candidates of either ROI in the other's session compete with
-    it, as an ROI is one cell.
+    it, as an ROI is one cell. What a third session says rests in part on the same masks, so that it is no independent
+    evidence: the result is half way, in log-odds, between the pair by itself and the pair in its context.
 
     Parameters
     ----------
@@ -94,7 +96,8 @@ def with_context(pairs: ComparedPairs, alone: Values, n_sessions: int) -> Values
     for key in keys:
         _, group = np.unique(key, return_inverse=True)
         rivals += np.bincount(group, odds)[group] - odds
-    return np.asarray(odds / (1 + odds + rivals))
+    in_context = np.log(np.maximum(odds, SMALLEST_ODDS)) - np.log1p(rivals)
+    return np.asarray(expit(0.5 * (alone + in_context)))
 
 
 def margins(pairs: ComparedPairs, probability: Values) -> Values:
