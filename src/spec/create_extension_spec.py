@@ -323,6 +323,13 @@ def session_registrations_table() -> NWBGroupSpec:
                 optional=True,
             ),
             column(
+                "chance_matches",
+                "How many matches the method made of the two sessions when they were aligned wrongly on purpose: what "
+                "chance gives. NaN where it was not counted.",
+                "float64",
+                optional=True,
+            ),
+            column(
                 "displacement",
                 "What a smooth deformation adds to the moving (x, y) that affine_matrix gives, in pixels, at points "
                 "spaced evenly over the fixed image, from the centre of its first pixel to that of its last along "

@@ -61,7 +61,13 @@ def test_what_python_can_omit_the_schema_does_not_require(types):
 
     assert optional("MatchedCellsTable") == {"confidence"}
     assert optional("RoiPairsTable") == {"cost", "probability", "margin"}
-    assert optional("SessionRegistrationsTable") == {"ssim", "score", "chance_score", "displacement"}
+    assert optional("SessionRegistrationsTable") == {
+        "ssim",
+        "score",
+        "chance_score",
+        "chance_matches",
+        "displacement",
+    }
     assert optional("MatchedSessionsTable") == {
         "sha256",
         "dandiset_id",

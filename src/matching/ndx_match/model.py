@@ -162,6 +162,8 @@ class Registration:
     score, chance : float or None
         z score of the alignment by the correlation of the two sessions, and the best z score of alignments that must
         be wrong; an alignment is right where its score is far above chance.
+    chance_matches : float or None
+        How many matches the method makes of the two sessions when they are aligned wrongly on purpose.
     displacement : ndarray of float32, shape (n, n, 2), or None
         What a smooth deformation adds to the moving (x, y) that the matrix gives, at points spaced evenly over the
         fixed image, from its first to its last pixel along rows and columns.
@@ -176,6 +178,7 @@ class Registration:
     ssim: float | None = None
     score: float | None = None
     chance: float | None = None
+    chance_matches: float | None = None
     displacement: npt.NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:

@@ -208,6 +208,7 @@ class SessionRegistrationsTable(_SessionRegistrationsTable):
         ssim: npt.ArrayLike | None = None,
         score: npt.ArrayLike | None = None,
         chance_score: npt.ArrayLike | None = None,
+        chance_matches: npt.ArrayLike | None = None,
         displacement: npt.ArrayLike | None = None,
         name: str = "registrations",
         description: str = "How the fields of view of each two sessions were aligned, a row a direction.",
@@ -230,6 +231,8 @@ class SessionRegistrationsTable(_SessionRegistrationsTable):
             Structural similarity by which each alignment was chosen; NaN where unknown.
         score, chance_score : array_like of float, optional
             z score of each alignment, and the best z score of alignments that must be wrong; NaN where unknown.
+        chance_matches : array_like of float, optional
+            How many matches the method made of the two sessions when they were aligned wrongly on purpose.
         displacement : array_like of float, shape (n_pairs, n_rows, n_cols, 2), optional
             What a smooth deformation adds to the moving (x, y), at points spaced evenly over the fixed image.
         name, description : str
@@ -262,6 +265,7 @@ class SessionRegistrationsTable(_SessionRegistrationsTable):
                 "ssim": _known_numbers(ssim),
                 "score": _known_numbers(score),
                 "chance_score": _known_numbers(chance_score),
+                "chance_matches": _known_numbers(chance_matches),
                 "displacement": None if displacement is None else np.asarray(displacement, dtype=np.float32),
             },
         )

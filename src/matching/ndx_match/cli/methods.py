@@ -56,7 +56,7 @@ consensus_options = with_options(
     _consensus("least_probability", float, "consensus: probability that a match must reach."),
 )
 method_options = with_options(
-    click.option("--method", type=click.Choice(METHODS), default="nway", show_default=True,
+    click.option("--method", type=click.Choice(METHODS), default="consensus", show_default=True,
                  help="consensus: tested registration and match probabilities; nway: the published pipeline; allen: "
                  "the Allen Institute's own package. Options below name the methods they belong to; those of nway are "
                  "allen's too."),

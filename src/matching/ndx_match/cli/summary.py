@@ -46,13 +46,20 @@ def _pairs(sessions: Sequence[Session], result: MatchResult) -> str:
                 f"{sessions[fixed].name} - {sessions[moving].name}",
                 steps,
                 _quality(registration),
-                str(counts[fixed, moving]) if registration.registered else "",
+                _matches(registration, int(counts[fixed, moving])),
                 f"{fraction:.2f}" if np.isfinite(fraction) and registration.registered else "",
             )
         )
     text = table(rows)
     left = len(result.registrations) - MAXIMUM_PAIRS
     return f"{text}\n... and {left} more pairs" if left > 0 else text
+
+
+def _matches(registration: Registration, count: int) -> str:
+    if not registration.registered:
+        return ""
+    by_chance = registration.chance_matches
+    return str(count) if by_chance is None else f"{count} (chance {by_chance:.0f})"
 
 
 def _quality(registration: Registration) -> str:

@@ -32,6 +32,7 @@ def registrations_table(
         ssim=[_number(r.ssim) for _, _, r in rows],
         score=[_number(r.score) for _, _, r in rows],
         chance_score=[_number(r.chance) for _, _, r in rows],
+        chance_matches=[_number(r.chance_matches) for _, _, r in rows],
         displacement=[none if r.displacement is None else r.displacement for _, _, r in rows] if bent else None,
     )
 
@@ -59,6 +60,7 @@ def read_registrations(matching: CellMatching) -> tuple[Registration, ...]:
                     ssim=_known(columns.get("ssim", unknown)[k]),
                     score=_known(columns.get("score", unknown)[k]),
                     chance=_known(columns.get("chance_score", unknown)[k]),
+                    chance_matches=_known(columns.get("chance_matches", unknown)[k]),
                     displacement=None if bent is None or not np.any(bent) else np.asarray(bent, np.float32),
                 )
             )

@@ -11,7 +11,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 from hdmf.backends.hdf5 import H5DataIO
 from pynwb import NWBHDF5IO, NWBFile
@@ -28,6 +27,7 @@ from ..model import MatchResult, Session
 from ..sources import list_contents, open_nwb
 from ..warping import to_8_bit, warp_image
 from .copying import TableCopy, copy_image, copy_imaging_plane, copy_roi_table, fill_pixels
+from .hdf5 import new_hdf5_file
 from .metadata import FileMetadata, MissingField, build_nwbfile, default_session_id, missing_fields
 from .registrations import registrations_table
 
@@ -91,10 +91,9 @@ def write_match_file(
         missing = tuple(missing_fields(nwbfile, path))
         if dandi_name:
             _make_folder(path.parent)
-        with whole_or_absent(path) as temporary:
-            with NWBHDF5IO(temporary, mode="w") as io:
+        with whole_or_absent(path) as temporary, new_hdf5_file(temporary) as file:
+            with NWBHDF5IO(file=file, mode="w") as io:
                 io.write(nwbfile, link_data=False, cache_spec=True)
-            with h5py.File(temporary, "r+") as file:
                 for copy in copies:
                     fill_pixels(file, ROI_TABLES, copy)
     left_out = [

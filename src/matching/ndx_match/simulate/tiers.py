@@ -118,10 +118,27 @@ class SimulationParameters:
         """The piece of tissue each session looks at."""
         return self.fields if self.fields is not None else (0,) * self.n_sessions
 
+    def with_sessions(self, n_sessions: int) -> SimulationParameters:
+        """The same difficulty with another number of sessions.
+
+        What is special about the last session, its field or its pixel aspect, stays with the last.
+
+        Raises
+        ------
+        MethodError
+            If fewer than two sessions are asked of parameters that set sessions apart.
+        """
+        fields, stretched = self.fields, self.stretched_session
+        if fields is not None and n_sessions > 1:
+            fields = (*fields[:-1], *(fields[0],) * n_sessions)[: n_sessions - 1] + fields[-1:]
+        if stretched is not None and stretched == self.n_sessions - 1:
+            stretched = n_sessions - 1
+        return replace(self, n_sessions=n_sessions, fields=fields, stretched_session=stretched)
+
 
 _TYPICAL = SimulationParameters()
 
-#: The difficulties every method is measured on. Fixed before any method was tuned.
+#: The difficulties every method is measured on; they are not to be adapted to a method.
 TIERS: Mapping[str, SimulationParameters] = MappingProxyType(
     {
         "small": replace(

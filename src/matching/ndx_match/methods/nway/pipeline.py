@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import combinations
 
 import cv2
@@ -24,6 +24,8 @@ from .matching import CandidatePairs, SessionMasks, match_pair
 from .parameters import NwayParameters
 
 NAME = "nway"
+FALSE_SHIFT = 0.2  #: of the field, by which sessions are shifted to count the matches that chance gives
+CLEARLY_MORE = 1.5  #: times as many matches as by chance, below which a registration is suspect
 MATCHED = "matched"
 ALIGNED_ALREADY = 1.0
 """Pixels: identity is right where the best estimated alignment moves no corner of the image farther than this."""
@@ -114,12 +116,15 @@ def match_registered(
     parameters = parameters or NwayParameters()
     masks = [SessionMasks.of(session.footprints, session.roi_ids, session.shape) for session in sessions]
     parts: list[RoiPairs] = []
+    tested: list[Registration] = []
     for done, registration in enumerate(registrations):
         if progress:
             progress("matching", done, len(registrations))
         if registration.registered:
-            pairs = match_pair(masks[registration.fixed], masks[registration.moving], registration.matrix, parameters)
-            parts.append(_as_roi_pairs(registration, pairs))
+            fixed, moving = masks[registration.fixed], masks[registration.moving]
+            parts.append(_as_roi_pairs(registration, match_pair(fixed, moving, registration.matrix, parameters)))
+            registration = replace(registration, chance_matches=_by_chance(fixed, moving, registration, parameters))
+        tested.append(registration)
     if progress:
         progress("matching", len(registrations), len(registrations))
     roi_pairs = RoiPairs.concatenate(parts)
@@ -133,9 +138,9 @@ def match_registered(
         cells=cells,
         presence=presence_codes(cells, sessions, registrations, status),
         roi_pairs=roi_pairs,
-        registrations=tuple(registrations),
+        registrations=tuple(tested),
         session_status=status,
-        warnings=tuple(_warnings(sessions, registrations)),
+        warnings=tuple(_warnings(sessions, tested, roi_pairs)),
     )
 
 
@@ -155,6 +160,18 @@ def _choose(
             if shift <= ALIGNED_ALREADY:
                 registered, reason = True, "the images are aligned already"
     return Registration(fixed, moving, best.matrix, ", ".join(best.steps), registered, reason, best.ssim)
+
+
+def _by_chance(
+    fixed: SessionMasks, moving: SessionMasks, registration: Registration, parameters: NwayParameters
+) -> float:
+    """Mean number of matches after shifts of the moving session that are wrong for sure."""
+    away = FALSE_SHIFT * min(fixed.shape)
+    counts = []
+    for x, y in ((away, 0), (-away, 0), (0, away), (0, -away)):
+        shift = np.array([[1, 0, x], [0, 1, y], [0, 0, 1]])
+        counts.append(match_pair(fixed, moving, shift @ registration.matrix, parameters).accepted.sum())
+    return float(np.mean(counts))
 
 
 def _as_roi_pairs(registration: Registration, pairs: CandidatePairs) -> RoiPairs:
@@ -203,10 +220,16 @@ def _session_status(n_sessions: int, registrations: Sequence[Registration]) -> t
     )
 
 
-def _warnings(sessions: Sequence[Session], registrations: Sequence[Registration]) -> list[str]:
-    return [
-        f"{sessions[r.fixed].name} and {sessions[r.moving].name} could not be registered ({r.reason}); "
-        "the pair gives no matches."
-        for r in registrations
-        if not r.registered
-    ]
+def _warnings(sessions: Sequence[Session], registrations: Sequence[Registration], pairs: RoiPairs) -> list[str]:
+    found = []
+    for r in registrations:
+        names = f"{sessions[r.fixed].name} and {sessions[r.moving].name}"
+        n_matches = int(pairs.between(r.fixed, r.moving).accepted.sum())
+        if not r.registered:
+            found.append(f"{names} could not be registered ({r.reason}); the pair gives no matches.")
+        elif r.chance_matches is not None and n_matches < CLEARLY_MORE * r.chance_matches:
+            found.append(
+                f"{names} are probably aligned wrongly: they have {n_matches} matches, and {r.chance_matches:.0f} when "
+                "shifted on purpose; look at the overlay, or use --method consensus."
+            )
+    return found
