@@ -233,6 +233,16 @@ def test_few_cells_do_not_break_it() -> None:
     assert all(session.footprints.shape[1] == 200 * 180 for session in simulation.sessions)
 
 
+def test_another_number_of_sessions_keeps_what_sets_the_last_apart() -> None:
+    assert TIERS["hard"].with_sessions(2).stretched_session == 1
+    assert TIERS["hard"].with_sessions(6).stretched_session == 5
+    assert TIERS["odd_one_out"].with_sessions(5).fields == (0, 0, 0, 0, 1)
+    assert TIERS["odd_one_out"].with_sessions(2).fields == (0, 1)
+    assert TIERS["typical"].with_sessions(5) == TIERS["five_sessions"]
+    with pytest.raises(MethodError):
+        TIERS["unrelated"].with_sessions(1)
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
