@@ -20,7 +20,7 @@ from ..sources.candidates import MASK_KINDS
 from ..sources.opening import stored
 from .metadata import is_placeholder
 
-LARGE_BYTES = 10_000_000  #: of an uncompressed column from which it is compressed on the way
+LARGE_BYTES = 1_000_000  #: of an uncompressed column from which it is compressed on the way
 BUFFER_BYTES = 16_000_000  #: of it held in memory at a time
 PIXELS_OF_CHUNK = 65536  #: of a column of mask pixels
 

@@ -1,0 +1,79 @@
+"""The command `ndx-match`, run in this process or in one of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ndx_match.cli import main
+
+COMMAND = (sys.executable, "-c", "from ndx_match.cli import main; main()")
+NOBODY = 65534
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run of the command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    def succeeded(self) -> Outcome:
+        assert self.code == 0, self.err
+        return self
+
+    def refused(self, *words: str) -> Outcome:
+        """It ended with a sentence on standard error, which holds the words, and nothing else."""
+        assert self.code == 2, self.err
+        assert self.out == ""
+        lines = self.err.splitlines()
+        assert len(lines) == 1, self.err
+        assert lines[0].startswith("Error: ")
+        assert lines[0].endswith(".")
+        for word in words:
+            assert word in lines[0]
+        return self
+
+
+def run(*arguments: object) -> Outcome:
+    """Run the command in this process."""
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            main([str(argument) for argument in arguments])
+        except SystemExit as end:
+            code = int(end.code or 0)
+    return Outcome(code, out.getvalue(), err.getvalue())
+
+
+def run_process(*arguments: object, **options: Any) -> Outcome:
+    """Run the command in a process of its own."""
+    command = [*COMMAND, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, **options)
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+@contextlib.contextmanager
+def without_privileges() -> Iterator[None]:
+    """As a user whom file permissions bind: root is not."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def listing(folder: Path) -> set[str]:
+    """Every file and folder below, hidden ones too."""
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
