@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -74,7 +73,7 @@ def _simulate(output: Path, n_sessions: int | None, tier: str, seed: int, overwr
 
     parameters = TIERS[tier]
     if n_sessions is not None:
-        parameters = replace(parameters, n_sessions=n_sessions)
+        parameters = parameters.with_sessions(n_sessions)
     return write_simulation(run(parameters, seed), output, overwrite=overwrite)
 
 
