@@ -1,7 +1,9 @@
 """Groups of ROIs, at most one a session, that maximise the sum of log-odds over all their pairs.
 
-Correlation clustering with cannot-link constraints: the connected components of the candidate graph are independent;
-each is clustered greedily by the gain of a merge and then improved by moving single ROIs until no move gains.
+Correlation clustering with cannot-link constraints. Groups of an optimum are connected by pairs that are more likely
+than not, so that the components of the graph of these pairs are independent. Each is clustered greedily by the gain of
+merges and improved by moving single ROIs until no move gains; of small components the optimum is then found by branch
+and bound from there.
 """
 
 from __future__ import annotations
@@ -11,8 +13,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+import scipy.sparse
+from scipy.sparse.csgraph import connected_components
 
 UNRELATED = -6.0  #: log-odds of two ROIs that are no candidate pair
+EXACT_UP_TO = 14  #: ROIs in a component that is solved exactly
+LARGEST_SEARCH = 20_000  #: partial partitions of a component that are looked at before the search is given up
 
 Graph = list[dict[int, float]]
 
@@ -42,10 +48,57 @@ def group_rois(
     for a, b, value in zip(first.tolist(), second.tolist(), log_odds.tolist(), strict=True):
         graph[a][b] = graph[b][a] = value
     sessions = session_of_roi.tolist()
+    likely = log_odds > 0
+    n_rois = len(sessions)
+    links = scipy.sparse.coo_array((np.ones(likely.sum()), (first[likely], second[likely])), shape=(n_rois, n_rois))
+    _, component = connected_components(links, directed=False)
     clustering = _Clustering(graph, sessions)
     clustering.merge()
     clustering.improve()
-    return sorted(sorted(members) for members in clustering.members.values())
+    of_component: dict[int, list[list[int]]] = {}
+    for members in clustering.members.values():
+        of_component.setdefault(int(component[members[0]]), []).append(sorted(members))
+    found: list[list[int]] = []
+    for groups in of_component.values():
+        n_rois = sum(len(members) for members in groups)
+        found += _optimum(groups, graph, sessions) if 2 < n_rois <= EXACT_UP_TO else groups
+    return sorted(found)
+
+
+def _optimum(groups: list[list[int]], graph: Graph, sessions: Sequence[int]) -> list[list[int]]:
+    """The best partition of a component, by branch and bound from a good one; that one if the search is too large."""
+    rois = sorted(roi for members in groups for roi in members)
+    near = [[graph[roi].get(other, UNRELATED) for other in rois] for roi in rois]
+    # What the ROIs from each position on could still gain, were all their likely pairs taken.
+    hope = [0.0] * (len(rois) + 1)
+    for k in range(len(rois) - 1, -1, -1):
+        hope[k] = hope[k + 1] + sum(max(value, 0.0) for value in near[k][:k])
+    best_value = sum(near[rois.index(a)][rois.index(b)] for g in groups for n, a in enumerate(g) for b in g[:n])
+    best: list[list[int]] | None = None
+    looked_at = 0
+
+    def extend(k: int, partition: list[list[int]], value: float) -> None:
+        nonlocal best_value, best, looked_at
+        looked_at += 1
+        if looked_at > LARGEST_SEARCH or value + hope[k] <= best_value + 1e-9:
+            return
+        if k == len(rois):
+            best_value, best = value, [list(members) for members in partition]
+            return
+        for members in partition:
+            if all(sessions[rois[k]] != sessions[rois[m]] for m in members):
+                gain = sum(near[k][m] for m in members)
+                members.append(k)
+                extend(k + 1, partition, value + gain)
+                members.pop()
+        partition.append([k])
+        extend(k + 1, partition, value)
+        partition.pop()
+
+    extend(0, [], 0.0)
+    if best is None or looked_at > LARGEST_SEARCH:
+        return groups
+    return [[rois[k] for k in members] for members in best]
 
 
 class _Clustering:
