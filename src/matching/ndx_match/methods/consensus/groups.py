@@ -66,7 +66,7 @@ def group_rois(
 
 
 def _optimum(groups: list[list[int]], graph: Graph, sessions: Sequence[int]) -> list[list[int]]:
-    """The best partition of a component, by branch and bound from a good one; the best found if the search is too large."""
+    """The best partition of a component, by branch and bound; the best found where it takes too long."""
     rois = sorted(roi for members in groups for roi in members)
     near = [[graph[roi].get(other, UNRELATED) for other in rois] for roi in rois]
     # What the ROIs from each position on could still gain, were all their likely pairs taken.
