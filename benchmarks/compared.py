@@ -1,0 +1,15 @@
+"""The methods that are compared, with their default parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ndx_match.methods import consensus, nway
+from ndx_match.model import MatchResult
+
+METHODS: dict[str, Callable[..., MatchResult]] = {"nway": nway.match, "consensus": consensus.match}
+
+
+def set_aside(session_status: tuple[str, ...]) -> list[bool]:
+    """Of each session whether it was left out of the match."""
+    return [status != "matched" for status in session_status]

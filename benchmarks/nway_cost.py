@@ -1,0 +1,116 @@
+"""Time and memory of `ndx-match write --method nway` on real sessions; writes nway_cost.md.
+
+python benchmarks/nway_cost.py [--runs 5] [--nway-python PATH]
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import real_sessions
+from markdown_tables import machine, megabytes, say, seconds, table, verdict, write
+from processes import Repeated, measure_all, ndx_match, python
+
+STAGES = {
+    "import of the libraries": "import",
+    "reading, with the SHA-256 of the inputs": "reading",
+    "registration": "registration",
+    "layers, warping, IoU, cost, assignment": "between",
+    "grouping": "grouping",
+    "writing": "writing",
+}
+LARGEST_BETWEEN = 1.0  #: seconds between reading and writing besides registration, of three sessions
+#: What was measured elsewhere of the Allen package 0.6.0, its preparation included: time and peak memory.
+RECORDED = {
+    2: [
+        ("Allen package 0.6.0, masks cropped; recorded elsewhere", "20.6 s loaded, 10-20 s idle", "1.1 GB"),
+        ("the same, prepared as the Databook page does; recorded elsewhere", "several minutes", "-"),
+    ],
+    3: [("Allen package 0.6.0, masks cropped; recorded elsewhere", "40 s loaded, 20-40 s idle", "1.0 GB")],
+}
+
+
+def main() -> None:
+    """Measure and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=5, help="runs of each command after a warm-up  [5]")
+    parser.add_argument("--nway-python", help="interpreter that has the Allen package; measures --method allen too")
+    parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".md"))
+    options = parser.parse_args()
+    if not real_sessions.present():
+        parser.exit(2, f"{real_sessions.MISSING}\n")
+    header = machine()
+    with tempfile.TemporaryDirectory() as folder:
+        measured = measure_all(_commands(Path(folder) / "matches.nwb", options.nway_python), options.runs)
+    failures = [f"{name}: {repeated.failure}" for name, repeated in measured.items() if repeated.failure]
+    if failures:
+        parser.exit(1, "\n".join(failures) + "\n")
+    write(
+        options.output,
+        [
+            "# What `--method nway` costs",
+            "Written by `python benchmarks/nway_cost.py`; `docs/benchmarks.md` explains it.",
+            header,
+            f"Real sessions of one plane with 194, 270 and 294 ROIs. Medians of {options.runs} runs after a warm-up, "
+            "the shortest and longest in brackets; memory is the peak of the process and all its children.",
+            "## The whole command",
+            _whole(measured),
+            "Two sessions make the Allen package 0.5.1 crash while it draws, before its output is written; it is "
+            "measured with three.",
+            "## Where the time goes",
+            _stages(measured),
+            _requirement(measured["stages, 3 sessions"]),
+        ],
+    )
+
+
+def _commands(output: Path, nway_python: str | None) -> dict[str, list[str]]:
+    files = real_sessions.single_plane()
+    commands = {}
+    for n in (2, 3):
+        target = (*files[:n], "-o", output, "--overwrite")
+        commands[f"nway, {n} sessions"] = ndx_match("write", "--method", "nway", *target)
+        commands[f"stages, {n} sessions"] = python("stages.py", "nway", output, *files[:n])
+    if nway_python:
+        commands["allen, 3 sessions"] = ndx_match("write", "--method", "allen", "--nway-python", nway_python, *target)
+    return commands
+
+
+def _whole(measured: dict[str, Repeated]) -> str:
+    rows: list[tuple[object, ...]] = []
+    for n in (2, 3):
+        for method in ("nway", "allen"):
+            if f"{method}, {n} sessions" in measured:
+                found = measured[f"{method}, {n} sessions"]
+                low, high = found.seconds_range
+                name = f"`ndx-match write --method {method}`" + (", Allen package 0.5.1" if method == "allen" else "")
+                rows.append((n, name, f"{seconds(found.seconds)} ({low:.1f}-{high:.1f})", megabytes(found.peak)))
+        rows += [(n, *recorded) for recorded in RECORDED[n]]
+    return table(("sessions", "command", "time", "peak memory"), rows)
+
+
+def _stages(measured: dict[str, Repeated]) -> str:
+    both = [measured[f"stages, {n} sessions"] for n in (2, 3)]
+    rows = [(text, *(seconds(_stage(found, name)) for found in both)) for text, name in STAGES.items()]
+    return table(("stage", "2 sessions", "3 sessions"), rows)
+
+
+def _stage(found: Repeated, name: str) -> float:
+    if name == "between":
+        return found.printed("after registration") - found.printed("grouping")
+    return found.printed(name)
+
+
+def _requirement(found: Repeated) -> str:
+    between = found.printed("after registration")
+    return (
+        f"Between reading and writing three sessions take {seconds(between)} besides registration; that it is at most "
+        f"{LARGEST_BETWEEN:.0f} s {verdict(between <= LARGEST_BETWEEN)}."
+    )
+
+
+if __name__ == "__main__":
+    say("Measuring `ndx-match write --method nway`; keep the machine idle.")
+    main()
