@@ -43,6 +43,10 @@ class ComparedPairs:
     def __len__(self) -> int:
         return len(self.iou)
 
+    def take(self, entries: npt.NDArray[np.intp]) -> ComparedPairs:
+        """The given entries, by position."""
+        return ComparedPairs(**{name: values[entries] for name, values in vars(self).items()})
+
     @staticmethod
     def concatenate(parts: Sequence[ComparedPairs]) -> ComparedPairs:
         """All pairs of several collections, in order."""

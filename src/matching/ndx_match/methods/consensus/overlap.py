@@ -25,6 +25,7 @@ Values = npt.NDArray[np.float64]
 COUNTED_IOU = 0.3  #: from which two ROIs are taken to overlap
 SOFTNESS = (0.2, 0.1, 0.05, 0.025)  #: of that threshold, in turn, so that the search does not stop at the first hill
 REACH = 1.2  #: distance of centroids, in typical ROI radii, up to which pairs are counted
+PAIRS_A_SESSION = 300  #: that are counted at most; more say nothing new of six numbers
 EASY_MOVE = 0.5  #: typical ROI radii that a corner moves easily: few ROIs move little
 
 
@@ -56,6 +57,8 @@ def sharpen(
     pairs = candidate_pairs(regions, shape[1], REACH * radius)
     if len(pairs) == 0:
         return [np.eye(3)] * n_sessions
+    if len(pairs) > PAIRS_A_SESSION * n_sessions:
+        pairs = pairs.take(np.linspace(0, len(pairs) - 1, PAIRS_A_SESSION * n_sessions).astype(int))
     limit = int(np.ceil(2 * radius))
     tables = _overlap_tables(regions, pairs, shape[1], limit)
     unit = np.array([[2 / shape[1], 0, -1], [0, 2 / shape[0], -1], [0, 0, 1]])  # the frame from -1 to 1
