@@ -38,17 +38,19 @@ class Field:
 
 
 def field_of_view(shift: tuple[int, int] = (0, 0), shape: tuple[int, int] = SHAPE, seed: int = 0) -> Field:
-    """A window on one and the same tissue, moved by `shift` (rows, columns); 20 disc-shaped cells, some weights 0.5."""
+    """A window on one and the same tissue, moved by `shift` (rows, columns); up to 20 disc-shaped cells."""
     margin = 20
     rng = np.random.default_rng(seed)
     whole = (shape[0] + 2 * margin, shape[1] + 2 * margin)
     tissue = gaussian_filter(rng.normal(size=whole), 3) * 20 + gaussian_filter(rng.normal(size=whole), 12) * 60
     rows, cols = np.mgrid[: whole[0], : whole[1]]
-    masks = []
-    for k in range(20):
-        row = margin + (k // 4 + 0.5) * shape[0] / 5 + rng.uniform(-3, 3)
-        col = margin + (k % 4 + 0.5) * shape[1] / 4 + rng.uniform(-5, 5)
+    masks: list[np.ndarray] = []
+    nearest = np.full(whole, np.inf)
+    for row, col in rng.uniform(margin + 10, margin + np.array(shape) - 10, (500, 2)):
+        if nearest[int(row), int(col)] < 3 * RADIUS or len(masks) == 20:
+            continue
         distance = np.hypot(rows - row, cols - col)
+        nearest = np.minimum(nearest, distance)
         masks.append(np.select([distance <= RADIUS - 1, distance <= RADIUS], [1.0, 0.5]))
         tissue += 15 * np.exp(-((distance / RADIUS) ** 2))
     window = tuple(slice(margin + s, margin + s + n) for s, n in zip(shift, shape, strict=True))
