@@ -84,12 +84,13 @@ def warp_footprints(
     fixed_pixel = np.flatnonzero(near)
     col, step_x = np.divmod(place_x[near].astype(np.intp), STEPS)
     row, step_y = np.divmod(place_y[near].astype(np.intp), STEPS)
+    covered = np.zeros((n_rows + 2, n_cols + 2), bool)  # by any mask; with a border, so that neighbours may lie there
+    covered[1:-1, 1:-1].flat[footprints.indices] = True
     sources, targets = [], []
     for right, below in ((0, 0), (1, 0), (0, 1), (1, 1)):
         weighs = (step_x > 0 if right else True) & (step_y > 0 if below else True)
-        c, r = col + right, row + below
-        takes = weighs & (c >= 0) & (c < n_cols) & (r >= 0) & (r < n_rows)
-        sources.append(r[takes] * n_cols + c[takes])
+        takes = np.flatnonzero(weighs & covered[row + below + 1, col + right + 1])
+        sources.append((row[takes] + below) * n_cols + col[takes] + right)
         targets.append(fixed_pixel[takes])
     source, target = np.concatenate(sources), np.concatenate(targets)
     warp = scipy.sparse.csr_array(
