@@ -32,15 +32,16 @@ def match(path: Path, method: str) -> None:
     """Match the sessions and print time and scores as a JSON object."""
     sessions, identity = pickle.loads(path.read_bytes())
     function = import_module(f"ndx_match.methods.{method}").match
-    started = time.perf_counter()
+    started, processor_started = time.perf_counter(), time.process_time()
     result = function(sessions)
-    seconds = time.perf_counter() - started
+    seconds, processor_seconds = time.perf_counter() - started, time.process_time() - processor_started
     from ndx_match.evaluate import score_links
 
     print(
         json.dumps(
             {
                 "seconds": seconds,
+                "processor_seconds": processor_seconds,
                 "sessions": len(sessions),
                 "rois": sum(session.n_rois for session in sessions) / len(sessions),
                 "f1": score_links(result.cells, identity).f1,

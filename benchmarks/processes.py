@@ -25,9 +25,10 @@ SAMPLING = 0.02  #: seconds between samples of the memory
 
 @dataclass(frozen=True)
 class Usage:
-    """One run of a command: wall time in seconds, peak resident memory in bytes, exit code, what it printed."""
+    """One run of a command: wall and processor time in seconds, peak resident memory in bytes, exit code, prints."""
 
     seconds: float
+    processor_seconds: float
     peak: int
     exit_code: int
     output: str
@@ -57,6 +58,11 @@ class Repeated:
     def seconds_range(self) -> tuple[float, float]:
         """Shortest and longest wall time."""
         return min(run.seconds for run in self.runs), max(run.seconds for run in self.runs)
+
+    @property
+    def processor_seconds(self) -> float:
+        """Median processor time: of all cores together, and little changed by other load."""
+        return median(run.processor_seconds for run in self.runs)
 
     @property
     def peak(self) -> float:
@@ -132,7 +138,12 @@ def _run(command: Sequence[str]) -> dict[str, float]:
     sampler.join()
     # The kernel's figure misses no moment, but is of the largest process alone; the sampled one is of all together.
     largest = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return {"seconds": seconds, "peak": max(largest, *sampled), "exit_code": process.returncode}
+    return {
+        "seconds": seconds,
+        "processor_seconds": usage.ru_utime + usage.ru_stime,
+        "peak": max(largest, *sampled),
+        "exit_code": process.returncode,
+    }
 
 
 def _resident(pid: int) -> int:

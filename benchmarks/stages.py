@@ -1,5 +1,7 @@
 """Match NWB files in this process and print how many seconds each stage took, as a JSON object.
 
+The wall time of a stage is named after it, its processor time "processor " and its name.
+
 python benchmarks/stages.py nway|consensus OUTPUT FILE FILE...
 """
 
@@ -20,21 +22,23 @@ Seconds = defaultdict[str, float]
 
 @contextmanager
 def clock(seconds: Seconds, stage: str) -> Iterator[None]:
-    """Add the time that passes to a stage."""
-    started = time.perf_counter()
+    """Add the time that passes to a stage, by the clock and by the processors."""
+    wall, processor = time.perf_counter(), time.process_time()
     yield
-    seconds[stage] += time.perf_counter() - started
+    seconds[stage] += time.perf_counter() - wall
+    seconds[f"processor {stage}"] += time.process_time() - processor
 
 
 def match_nway(sessions: Sequence[Any], seconds: Seconds) -> Any:
     """What `ndx_match.methods.nway.match` does, stage by stage."""
     pipeline = import_module("ndx_match.methods.nway.pipeline")
     parameters = pipeline.NwayParameters()
-    with clock(seconds, "registration"):
-        registrations = pipeline.register_all(sessions, parameters)
     grouping = _clocked(pipeline.group_matches, seconds, "grouping")
-    with clock(seconds, "after registration"), patch.object(pipeline, "group_matches", grouping):
-        return pipeline.match_registered(sessions, registrations, parameters)
+    with clock(seconds, "matching"):
+        with clock(seconds, "registration"):
+            registrations = pipeline.register_all(sessions, parameters)
+        with clock(seconds, "after registration"), patch.object(pipeline, "group_matches", grouping):
+            return pipeline.match_registered(sessions, registrations, parameters)
 
 
 def match_consensus(sessions: Sequence[Any], seconds: Seconds) -> Any:
@@ -60,8 +64,6 @@ def main(method: str, output: str, files: Sequence[str]) -> None:
     with clock(seconds, "reading"):
         sessions = import_module("ndx_match.sources").read_sessions(files)
     result = {"nway": match_nway, "consensus": match_consensus}[method](sessions, seconds)
-    if method == "nway":
-        seconds["matching"] = seconds["registration"] + seconds["after registration"]
     with clock(seconds, "writing"):
         import_module("ndx_match.matchfile").write_match_file(sessions, result, output, overwrite=True)
     print(json.dumps(seconds))
