@@ -31,6 +31,8 @@ SEARCH_RADIUS = 2.0  #: typical ROI radius in pixels of the reduced channels tha
 COARSE_RADIUS = 4.0  #: and of those on which the first rounds of block matching work
 PLAIN_STEP, SCALED_STEP, SCALE_STEP = 2.5, 5.0, 0.1
 SUFFICIENT = 1.5  #: times the significance at which a search stops
+ABOVE_CHANCE = 2.5  #: least ratio of an alignment's score to the best at shifts that must be wrong
+FEWEST_ROIS = 20  #: of a session whose ROIs have a say: of fewer, some fall together by chance in too many places
 LEAST_DENSITY_Z = 3.0  #: an alignment that the ROIs contradict may be one of a pattern fixed to the detector
 
 
@@ -85,6 +87,8 @@ def prepare(sessions: Sequence[Session]) -> tuple[list[PreparedSession], float]:
     prepared = []
     for session, region in zip(sessions, regions, strict=True):
         channels = session_channels(session.image, region, radius)
+        if np.count_nonzero(np.diff(region.indptr)) < FEWEST_ROIS:
+            channels[1] = 0  # the density
         coarse, small = (reduced(channels, radius / target) for target in (COARSE_RADIUS, SEARCH_RADIUS))
         prepared.append(PreparedSession(region, session.shape, channels, coarse, small))
     return prepared, radius
@@ -134,18 +138,21 @@ def confirm(
     """Test an alignment against all other shifts of the same rotation and scale.
 
     The null are the alignments more than two cell diameters away: their contents do not belong together, but they
-    have the same cells, vessels and noise.
+    have the same cells, vessels and noise. As the alignment is the best of many, and refined, it must be well above
+    the best of them.
     """
     search = Search(fixed.small, moving.small, parameters.largest_shift)
     z = search.z_of_shifts(_to_reduced(matrix, fixed, moving))
-    both = z.sum(axis=0) / np.sqrt(len(z))
+    both = search.combined(z)
     at, density = (float(_near_zero(score, 1).max()) for score in (both, z[-1]))
     away = search.allowed & ~_near_zero_mask(both.shape, round(4 * SEARCH_RADIUS))
     chance = float(both[away].max()) if away.any() else 0.0
-    if at < max(parameters.significance, 1.3 * chance):
-        reason = f"the best alignment found (z {at:.1f}) is no better than chance (z {chance:.1f} at wrong shifts)"
+    if at < max(parameters.significance, ABOVE_CHANCE * chance):
+        reason = f"the best alignment found (z {at:.1f}) is not well above chance (z {chance:.1f} at wrong shifts)"
+        if not search.informative.any():
+            reason = f"there is neither contrast in the images nor {FEWEST_ROIS} ROIs in each session to align by"
         return PairAlignment(matrix, at, chance, False, reason)
-    if density < LEAST_DENSITY_Z:
+    if search.informative[-1] and density < LEAST_DENSITY_Z:
         reason = f"the images agree (z {at:.1f}), but the ROIs do not (z {density:.1f})"
         return PairAlignment(matrix, at, chance, False, reason)
     return PairAlignment(matrix, at, chance, True)

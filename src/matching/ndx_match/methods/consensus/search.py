@@ -20,6 +20,7 @@ Channels = npt.NDArray[np.float32]
 Matrix = npt.NDArray[np.float64]
 
 MINIMUM_OVERLAP = 0.15  #: of the fixed field, below which an alignment is not trusted
+CLIPPED_FROM = 0.995  #: quantile of the scores beyond which they count no more in the spread
 
 
 @dataclass(frozen=True)
@@ -97,6 +98,7 @@ class Search:
         self.allowed = (np.abs(frequencies[0])[:, None] <= largest_shift * n_rows) & (
             np.abs(frequencies[1])[None, :] <= largest_shift * n_cols
         )
+        self.informative = np.asarray(fixed.any(axis=(1, 2)) & moving.any(axis=(1, 2)))
         covered = np.ones((1, n_rows, n_cols), np.float32)
         self.spectrum = np.conj(scipy.fft.rfft2(np.concatenate([fixed, covered]), self.padded))
         self.least_overlap = MINIMUM_OVERLAP * n_rows * n_cols
@@ -126,15 +128,21 @@ class Search:
         correlation = scipy.fft.irfft2(self.spectrum * scipy.fft.rfft2(warped, self.padded), self.padded)
         score = correlation[:-1] / np.sqrt(np.maximum(correlation[-1], self.least_overlap))
         square = score**2
-        limit = 9 * np.median(square, axis=(1, 2), keepdims=True)  # a peak must not widen what it is measured by
+        # The highest are clipped: a peak must not widen what it is measured by. Just these: where ROIs are few, most
+        # shifts bring none together, and any that brings a few would stand out from what is typical.
+        limit = np.quantile(square[:, ::2, ::2], CLIPPED_FROM, axis=(1, 2), keepdims=True)
         spread = np.sqrt(np.minimum(square, limit).mean(axis=(1, 2)))
         return score / np.maximum(spread, np.finfo(np.float32).tiny)[:, None, None]
+
+    def combined(self, z: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """The score of all channels together, shape padded; a channel that is constant in either session has no say."""
+        return np.asarray(z.sum(axis=0) / np.sqrt(max(1, self.informative.sum())))
 
     def _best_shifts(self, pose: Pose) -> list[RoughAlignment]:
         matrix = self.prior @ _about(self.middle, pose)
         z = self.z_of_shifts(matrix)
         found = []
-        for score in (z.sum(axis=0) / np.sqrt(len(z)), *z):
+        for score in (self.combined(z), *z):
             peak = np.unravel_index(np.argmax(np.where(self.allowed, score, -np.inf)), score.shape)
             row, col = (int(k) if k <= n // 2 else int(k) - n for k, n in zip(peak, self.padded, strict=True))
             shift = np.eye(3)

@@ -1,0 +1,178 @@
+"""The registration of two sessions, and when it is refused."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+import scipy.sparse
+
+from ndx_match.evaluate import inside
+from ndx_match.footprints import transform_points
+from ndx_match.methods.consensus.blocks import grid_points
+from ndx_match.methods.consensus.pairs import PairAlignment, confirm, prepare, register
+from ndx_match.methods.consensus.parameters import ConsensusParameters
+from ndx_match.model import Session
+from ndx_match.simulate import Simulation, SimulationParameters, simulate
+
+SMALL = SimulationParameters(n_sessions=2, shape=(256, 256), n_cells=80, shift=15.0)
+DEFAULTS = ConsensusParameters()
+
+
+@cache
+def simulation(seed: int = 1, **changes) -> Simulation:
+    return simulate(replace(SMALL, **changes), seed)
+
+
+def align(fixed: Session, moving: Session, parameters: ConsensusParameters = DEFAULTS) -> PairAlignment:
+    (first, second), radius = prepare([fixed, moving])
+    return register(first, second, radius, parameters)
+
+
+def error(simulated: Simulation, matrix: np.ndarray) -> float:
+    """Median distance in pixels from where points of session 0 truly lie in session 1."""
+    points = grid_points(simulated.sessions[0].shape, 16)
+    truth = simulated.map_points(0, 1, points)
+    seen = inside(truth, simulated.sessions[1].shape)
+    return float(np.median(np.linalg.norm(transform_points(matrix, points[seen]) - truth[seen], axis=1)))
+
+
+def without_contrast(session: Session, value: float = 37.7) -> Session:
+    return replace(session, image=np.full(session.shape, value, np.float32))
+
+
+def with_rois(session: Session, n: int) -> Session:
+    return replace(session, footprints=session.footprints[:n], roi_ids=session.roi_ids[:n])
+
+
+def window(session: Session, rows: slice, cols: slice) -> Session:
+    masks = session.footprints.toarray().reshape(-1, *session.shape)[:, rows, cols]
+    footprints = scipy.sparse.csr_array(masks.reshape(len(masks), -1))
+    return replace(session, image=session.image[rows, cols].copy(), footprints=footprints)
+
+
+def mirrored(session: Session) -> Session:
+    return window(session, slice(None), slice(None, None, -1))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"shift": 70.0, "rotation": 12.0},
+        {"stretched_session": 1, "stretch": (0.75, 1.17), "rotation": 6.0},
+        {"stretched_session": 1, "stretch": (1.25, 0.9)},
+        {"stripes": 0.3},
+        {"n_cells": 8, "cell_radius": 7.0},
+    ],
+    ids=["typical", "far", "stretched", "stretched the other way", "stripes", "few cells"],
+)
+def test_it_registers_what_belongs_together(changes):
+    simulated = simulation(3, **changes)
+    found = align(*simulated.sessions)
+    assert found.registered, found.reason
+    assert error(simulated, found.matrix) < 2.5  # pixels; the tissue bends by up to 4
+    assert found.score > 2.5 * found.chance
+
+
+def test_rigid_tissue_is_registered_to_a_fraction_of_a_pixel():
+    simulated = simulation(4, non_rigid=0.0, shift=40.0, rotation=5.0)
+    assert error(simulated, align(*simulated.sessions).matrix) < 0.25
+
+
+def test_sessions_of_different_size():
+    """The windows begin at other rows and columns, which the matrix must know."""
+    simulated = simulation(1, non_rigid=0.0)
+    fixed, moving = simulated.sessions
+    found = align(window(fixed, slice(30, 250), slice(10, 256)), window(moving, slice(0, 200), slice(40, 256)))
+    assert found.registered, found.reason
+    from_window, to_window = np.eye(3), np.eye(3)
+    from_window[:2, 2], to_window[:2, 2] = (10, 30), (-40, 0)
+    whole = np.linalg.inv(to_window) @ found.matrix @ np.linalg.inv(from_window)
+    assert error(simulated, whole) < 0.5
+
+
+@pytest.mark.parametrize("n_cells", [80, 20])
+@pytest.mark.parametrize("seed", range(2))
+def test_unrelated_fields_are_refused(seed, n_cells):
+    found = align(*simulation(seed, fields=(0, 1), n_cells=n_cells).sessions)
+    assert not found.registered
+    assert "not well above chance" in found.reason
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_mirrored_session_is_refused(seed):
+    session = simulation(seed).sessions[0]
+    assert not align(session, mirrored(session)).registered
+
+
+def test_a_registration_shifted_by_100_pixels_is_refused():
+    sessions = simulation(1).sessions
+    (fixed, moving), radius = prepare(sessions)
+    right = register(fixed, moving, radius, DEFAULTS)
+    assert right.registered
+    for shift in ((100, 0), (0, -100), (-71, 71)):
+        wrong = np.eye(3)
+        wrong[:2, 2] = shift
+        found = confirm(fixed, moving, wrong @ right.matrix, DEFAULTS)
+        assert not found.registered
+        assert "not well above chance" in found.reason
+
+
+def test_stripes_that_images_share_do_not_win_where_the_tissue_has_moved():
+    """Stripes as strong as the tissue, in the very same rows of both sessions."""
+    simulated = simulation(5, shift=40.0, non_rigid=0.0)
+    rows = np.arange(256)[:, None]
+    stripes = np.sign(np.sin(0.7 * rows) + 0.5 * np.sin(0.23 * rows))
+    striped = [
+        replace(session, image=(session.image + 2 * session.image.std() * stripes).astype(np.float32))
+        for session in simulated.sessions
+    ]
+    found = align(*striped)
+    assert found.registered, found.reason
+    assert error(simulated, found.matrix) < 0.5
+
+
+def test_images_that_agree_where_no_roi_does_are_refused():
+    """Say a pattern in the images that is no tissue; the ROIs know better."""
+    first, second = simulation(1).sessions[0], simulation(2).sessions[0]
+    found = align(first, replace(second, image=first.image))
+    assert not found.registered
+    assert "the ROIs do not" in found.reason
+
+
+@pytest.mark.parametrize("value", [0.0, 37.7])
+def test_sessions_without_contrast_are_aligned_by_their_rois(value):
+    simulated = simulation(1)
+    for changed in ({0, 1}, {1}):
+        found = align(*(without_contrast(s, value) if k in changed else s for k, s in enumerate(simulated.sessions)))
+        assert found.registered, found.reason
+        assert error(simulated, found.matrix) < 3
+    other = simulation(2).sessions[1]
+    assert not align(without_contrast(simulated.sessions[0]), without_contrast(other)).registered
+
+
+@pytest.mark.parametrize("n_rois", [0, 1, 5])
+def test_few_rois_are_no_evidence_for_or_against_an_alignment(n_rois):
+    simulated = simulation(1)
+    first, second = simulated.sessions
+    for pair in ((first, with_rois(second, n_rois)), (with_rois(first, n_rois), with_rois(second, n_rois))):
+        found = align(*pair)
+        assert found.registered, found.reason
+        assert error(simulated, found.matrix) < 2.5
+    unrelated = simulation(2).sessions[0]
+    assert not align(with_rois(first, n_rois), with_rois(unrelated, n_rois)).registered
+
+
+def test_it_says_when_there_is_nothing_to_align_by():
+    first, second = (without_contrast(with_rois(session, 5)) for session in simulation(1).sessions)
+    found = align(first, second)
+    assert not found.registered
+    assert "neither contrast in the images nor 20 ROIs" in found.reason
+
+
+def test_narrower_limits_are_kept():
+    sessions = simulation(3, shift=70.0, rotation=12.0).sessions
+    assert not align(*sessions, ConsensusParameters(largest_shift=0.1)).registered
