@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import resource
 import shutil
+import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import h5py
 import numpy as np
 import pytest
 from builders import SHAPE, field_of_view, make_nwbfile, write_nwb, write_sessions
-from helpers import listing, run, run_process, without_privileges
+from helpers import COMMAND, listing, run, run_process, without_privileges
 from PIL import Image
 from pynwb import NWBFile
 
@@ -252,6 +254,23 @@ def test_a_full_disk(tmp_path: Path, small_disk: Path):
     outcome = run_process("write", *paths, "-o", small_disk / "m.nwb", *METHOD)
     outcome.refused(str(small_disk / "m.nwb"), "no space left on the disk")
     assert listing(small_disk) == set()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_run_leaves_nothing_behind(tmp_path: Path, number: signal.Signals, code: int):
+    """Interrupted while it writes, which takes a fraction of a second."""
+    paths = write_sessions(tmp_path)
+    before = listing(tmp_path)
+    command = [*COMMAND, "write", *map(str, paths), "-o", str(tmp_path / "m.nwb"), *METHOD]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and listing(tmp_path) == before:
+        time.sleep(0.001)
+    process.send_signal(number)
+    out, err = process.communicate()
+    assert process.returncode == code, err
+    assert out == ""
+    assert "Traceback" not in err
+    assert listing(tmp_path) == before
 
 
 def test_what_is_no_match_file(tmp_path: Path, good: Path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import warnings
 from importlib import import_module
@@ -12,7 +13,7 @@ import click
 from .. import __version__
 from ..errors import NdxMatchError
 
-ERROR, BUG, INTERRUPTED = 2, 70, 130
+ERROR, BUG, INTERRUPTED, ENDED = 2, 70, 130, 143
 
 #: Name of a command -> its module, its function and its help in one line.
 COMMANDS = {
@@ -54,7 +55,8 @@ def cli() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command and exit: 0 done, 2 a mistake that a sentence explains, 70 a bug, 130 interrupted."""
+    """Run the command and exit: 0 done, 2 a mistake that a sentence explains, 70 a bug, 130 interrupted, 143 ended."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(ENDED))  # so that no half-written file stays behind
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # of libraries; our own are printed as sentences
     sys.exit(_run(arguments))

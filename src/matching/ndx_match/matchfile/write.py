@@ -7,6 +7,7 @@ import re
 import uuid
 import warnings
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,11 +92,9 @@ def write_match_file(
         missing = tuple(missing_fields(nwbfile, path))
         if dandi_name:
             _make_folder(path.parent)
-        with whole_or_absent(path) as temporary, new_hdf5_file(temporary) as file:
-            with NWBHDF5IO(file=file, mode="w") as io:
-                io.write(nwbfile, link_data=False, cache_spec=True)
-                for copy in copies:
-                    fill_pixels(file, ROI_TABLES, copy)
+        # In a thread of its own, because signals interrupt only the main one: within HDF5 they would lose data.
+        with whole_or_absent(path) as temporary, ThreadPoolExecutor(max_workers=1) as writer:
+            writer.submit(_write, temporary, nwbfile, copies).result()
     left_out = [
         f"{session.name}: the copy of the ROI table lacks columns that point elsewhere in its source: "
         f"{', '.join(copy.left_out)}."
@@ -143,6 +142,13 @@ def dandi_path(folder: Path, subject_id: str, session_id: str) -> Path:
     """A path that DANDI accepts, without making its folder."""
     subject, session = (re.sub(r"[^A-Za-z0-9+-]+", "-", text).strip("-") for text in (subject_id, session_id))
     return folder / f"sub-{subject}" / f"sub-{subject}_ses-{session}_desc-cellmatches_ophys.nwb"
+
+
+def _write(path: Path, nwbfile: NWBFile, copies: Sequence[TableCopy]) -> None:
+    with new_hdf5_file(path) as file, NWBHDF5IO(file=file, mode="w") as io:
+        io.write(nwbfile, link_data=False, cache_spec=True)
+        for copy in copies:
+            fill_pixels(file, ROI_TABLES, copy)
 
 
 def _make_folder(folder: Path) -> None:
