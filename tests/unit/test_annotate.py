@@ -332,6 +332,19 @@ def test_a_source_that_is_not_valid_can_be_annotated(folder: Path, sources: list
     assert column_of(file.path) == EXPECTED[0]
 
 
+def test_where_a_later_file_fails_the_error_says_what_is_written(
+    folder: Path, sources: list[Path], monkeypatch: pytest.MonkeyPatch
+):
+    def check(source: Path, *_: object) -> None:
+        if source == sources[1]:
+            raise OutputError(f"{source}: failed.")
+
+    monkeypatch.setattr(pipeline, "_check", check)
+    with pytest.raises(OutputError, match=r"session_1\.nwb: failed; written before it: .*session_0\.nwb\.$"):
+        annotate_files(folder / "matches.nwb", sources, folder / "out")
+    assert listing(folder / "out") == {"session_0.nwb"}
+
+
 def test_a_file_that_changes_meanwhile_is_not_replaced(
     folder: Path, sources: list[Path], monkeypatch: pytest.MonkeyPatch
 ):

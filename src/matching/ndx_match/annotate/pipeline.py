@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from pynwb import validate
 
-from ..errors import InputError, OutputError
+from ..errors import InputError, NdxMatchError, OutputError
 from ..files import check_output, whole_or_absent
 from ..matchfile import MatchFile, read_match_file
 from ..model import Progress, Session
@@ -115,6 +115,11 @@ def annotate_files(
             if progress:
                 progress("annotating", len(written), len(sources))
             written.append(_annotate(source, target, found, match_file, description, in_place))
+    except NdxMatchError as error:
+        if not written:
+            raise
+        done = ", ".join(str(file.path) for file in written)
+        raise type(error)(f"{str(error).rstrip('.')}; written before it: {done}.") from error
     finally:
         if made and folder is not None and not written:
             with suppress(OSError):
@@ -301,7 +306,7 @@ def _refuse_lost_files(source: Path, target: Path) -> None:
 
 def _to_disk(path: Path) -> None:
     """So that after a power failure the name does not lead to an empty file."""
-    with open(path, "rb") as file:
+    with open(path, "r+b") as file:
         os.fsync(file.fileno())
 
 
