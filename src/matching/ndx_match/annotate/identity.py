@@ -1,0 +1,128 @@
+"""Recognise the sessions of a match file in source files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+from pynwb import NWBFile
+
+from ..errors import InputError
+from ..model import MatchResult, Session
+from ..sources import TableCandidate, list_contents, open_nwb
+
+
+@dataclass(frozen=True)
+class RecognisedTable:
+    """An ROI table of a source file and the session of the match file that it is.
+
+    Attributes
+    ----------
+    session : int
+        Position in the match file's sessions.
+    path : str
+        Absolute path of the table's group in the HDF5 file.
+    by_object_id : bool
+        Recognised by the object ids of file and table; otherwise by the file's identifier and the ROI ids.
+    """
+
+    session: int
+    path: str
+    by_object_id: bool
+
+
+def recognise(
+    path: str | os.PathLike[str], sessions: Sequence[Session], matches: str | os.PathLike[str]
+) -> tuple[RecognisedTable, ...]:
+    """Find which sessions of a match file were read from a file.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, is of none of the sessions, its ROI table has changed, or it cannot be told which
+        session it is.
+    """
+    with open_nwb(path) as nwbfile:
+        tables = list_contents(nwbfile).tables
+        found = _by_object_id(nwbfile, tables, sessions, path)
+        by_object_id = bool(found)
+        found = found or _by_identifier(nwbfile, tables, sessions, path)
+        if not found:
+            raise InputError(
+                f"{path}: no session of {matches} was read from this file; give only files that were matched."
+            )
+        return tuple(RecognisedTable(k, _group_path(table, path), by_object_id) for k, table in found)
+
+
+def global_roi_ids(result: MatchResult, session: int, n_rois: int) -> npt.NDArray[np.int32]:
+    """The cell of each ROI of a session, shape (n_rois,): its row in `result.cells`, -1 where it is in none."""
+    rows = result.cells[:, session]
+    cells = np.flatnonzero(rows >= 0)
+    ids = np.full(n_rois, -1, np.int32)
+    ids[rows[cells]] = cells
+    return ids
+
+
+Found = list[tuple[int, TableCandidate]]
+
+
+def _by_object_id(
+    nwbfile: NWBFile, tables: Sequence[TableCandidate], sessions: Sequence[Session], path: str | os.PathLike[str]
+) -> Found:
+    found = []
+    for k, session in enumerate(sessions):
+        if session.source.nwb_object_id != nwbfile.object_id:
+            continue
+        for table in tables:
+            if table.table.object_id == session.source.roi_table_object_id:
+                if not _same_rois(table, session):
+                    raise InputError(
+                        f"{path}: the ROI ids of {table.path} have changed since session {session.name!r} was matched; "
+                        "match the files again."
+                    )
+                found.append((k, table))
+    return found
+
+
+def _by_identifier(
+    nwbfile: NWBFile, tables: Sequence[TableCandidate], sessions: Sequence[Session], path: str | os.PathLike[str]
+) -> Found:
+    """For files whose object ids are new, as after some exports, or that never had any."""
+    found: Found = []
+    for k, session in enumerate(sessions):
+        if not nwbfile.identifier or session.source.nwb_identifier != nwbfile.identifier:
+            continue
+        same = [table for table in tables if _same_rois(table, session)]
+        same = [table for table in same if table.path == session.source.roi_table_path] or same
+        if len(same) != 1:
+            raise InputError(
+                f"{path}: this file has the identifier of session {session.name!r}, but {len(same) or 'none'} of its "
+                "ROI tables have the ROI ids that were matched; match the files again."
+            )
+        found.append((k, same[0]))
+    if len({table.path for _, table in found}) < len(found):
+        names = ", ".join(sessions[k].name for k, _ in found)
+        raise InputError(
+            f"{path}: this file could be any of the sessions {names}, which have the same identifier and ROI ids; give "
+            "the file that was matched."
+        )
+    return found
+
+
+def _same_rois(table: TableCandidate, session: Session) -> bool:
+    return np.array_equal(table.table.id.data[:], session.roi_ids)
+
+
+def _group_path(table: TableCandidate, path: str | os.PathLike[str]) -> str:
+    ids: h5py.Dataset = table.table.id.data
+    if not os.path.samefile(ids.file.filename, path):
+        raise InputError(
+            f"{path}: its ROI table {table.path} is a link to {Path(ids.file.filename).name}; annotate a file that "
+            "holds the table itself."
+        )
+    return str(ids.parent.name)

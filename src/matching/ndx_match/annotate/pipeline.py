@@ -1,0 +1,317 @@
+"""Write copies of source files with a column of cell numbers, each checked against its source."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+from pynwb import validate
+
+from ..errors import InputError, NdxMatchError, OutputError
+from ..files import check_output, whole_or_absent
+from ..matchfile import MatchFile, read_match_file
+from ..model import Progress, Session
+from ..sources import list_contents, open_nwb
+from .column import COLUMN, add_columns, column_names, column_names_with, has_column
+from .compare import differences
+from .identity import RecognisedTable, global_roi_ids, recognise
+from .outside import lost_files
+
+Columns = dict[str, npt.NDArray[np.int32]]
+
+
+@dataclass(frozen=True)
+class AnnotatedFile:
+    """A file that was written.
+
+    Attributes
+    ----------
+    source, path : Path
+        The file that was copied and the file that was written; the same file where it was annotated in place.
+    sessions : tuple of str
+        The sessions of the match file that it holds.
+    n_rois, n_shared : int
+        The ROIs of these sessions, and how many of them share their cell with an ROI of another session.
+    warnings : tuple of str
+        What the user should know, one sentence each.
+    """
+
+    source: Path
+    path: Path
+    sessions: tuple[str, ...]
+    n_rois: int
+    n_shared: int
+    warnings: tuple[str, ...]
+
+
+def annotate_files(
+    matches: str | os.PathLike[str],
+    inputs: Sequence[str | os.PathLike[str]],
+    folder: str | os.PathLike[str] | None = None,
+    *,
+    in_place: bool = False,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> tuple[AnnotatedFile, ...]:
+    """Write copies of source files whose ROI tables say which cell each ROI is, in a column `global_roi_id`.
+
+    The number is the cell's row in the match file's table of cells, so the same number in two files of one match
+    file is the same cell; cells seen in one session only have numbers too; -1 means that the ROI is in no cell.
+    Everything is checked before the first file is written, and each file takes its name only when it was compared
+    with its source object by object, read by pynwb and validated.
+
+    Parameters
+    ----------
+    matches : path
+        The match file.
+    inputs : sequence of path
+        Files from which its sessions were read, not necessarily all.
+    folder : path, optional
+        Where to write the copies, under the names of the inputs; made if it does not exist.
+    in_place : bool
+        Replace the inputs themselves by their annotated copies; `folder` must not be given.
+    overwrite : bool
+        Replace existing copies, and a column of this name that an input has already.
+
+    Raises
+    ------
+    InputError
+        A file cannot be read, is of no session of the match file, has changed, or has such a column already.
+    OutputError
+        A copy exists already, cannot be written, or differs from its source in more than the column.
+    """
+    if (folder is None) != in_place:
+        raise OutputError("Give either a folder for the annotated copies (-o DIR) or --in-place.")
+    sources = [Path(path) for path in inputs]
+    match_file = read_match_file(matches, footprints=False)
+    with h5py.File(matches, "r") as file:
+        identifier = file["identifier"].asstr()[()]
+    description = (
+        f"The cell to which the ROI belongs: its row, from 0, in the table of cells of the NWB file {identifier}, in "
+        "which the ROIs of several sessions were matched. The same number in another session of that file is the "
+        f"same cell; -1: none. Matched by ndx-match with {match_file.result.method} {match_file.result.method_version}."
+    )
+    _refuse_repeated(sources)
+    targets = [_target(source, folder, overwrite, [*sources, Path(matches)]) for source in sources]
+    _refuse_same_name(sources, targets)
+    tables = [recognise(source, match_file.sessions, matches) for source in sources]
+    for source, target, found in zip(sources, targets, tables, strict=True):
+        _refuse_annotated(source, found, overwrite)
+        if not in_place:
+            _refuse_lost_files(source, target)
+    made = folder is not None and _make_folder(Path(folder))
+    written: list[AnnotatedFile] = []
+    try:
+        for source, target, found in zip(sources, targets, tables, strict=True):
+            if progress:
+                progress("annotating", len(written), len(sources))
+            written.append(_annotate(source, target, found, match_file, description, in_place))
+    except NdxMatchError as error:
+        if not written:
+            raise
+        done = ", ".join(str(file.path) for file in written)
+        raise type(error)(f"{str(error).rstrip('.')}; written before it: {done}.") from error
+    finally:
+        if made and folder is not None and not written:
+            with suppress(OSError):
+                os.rmdir(folder)
+    if progress:
+        progress("annotating", len(written), len(sources))
+    return tuple(written)
+
+
+def _annotate(
+    source: Path,
+    target: Path,
+    tables: Sequence[RecognisedTable],
+    match_file: MatchFile,
+    description: str,
+    in_place: bool,
+) -> AnnotatedFile:
+    sessions = [match_file.sessions[table.session] for table in tables]
+    columns = {table.path: global_roi_ids(match_file.result, table.session, session.n_rois)
+               for table, session in zip(tables, sessions, strict=True)}  # fmt: skip
+    before = os.stat(source)
+    with whole_or_absent(target) as temporary:
+        checksum = _copy(source, temporary)
+        add_columns(temporary, columns, description)
+        _check(source, temporary, target, columns)
+        if in_place:
+            _to_disk(temporary)
+            after = os.stat(source)
+            if (before.st_mtime_ns, before.st_size) != (after.st_mtime_ns, after.st_size):
+                raise OutputError(f"{source}: this file was changed by another program meanwhile; annotate it again.")
+    if in_place:
+        _restore_owner(target, before)
+    return AnnotatedFile(
+        source,
+        target,
+        tuple(session.name for session in sessions),
+        sum(len(ids) for ids in columns.values()),
+        sum(_n_shared(match_file, ids) for ids in columns.values()),
+        tuple(_warnings(source, tables, sessions, checksum)),
+    )
+
+
+def _n_shared(match_file: MatchFile, ids: npt.NDArray[np.int32]) -> int:
+    return int((match_file.result.n_sessions_of_cell[ids[ids >= 0]] > 1).sum())
+
+
+def _warnings(source: Path, tables: Sequence[RecognisedTable], sessions: Sequence[Session], checksum: str) -> list[str]:
+    found = []
+    if any(session.source.sha256 not in ("", checksum) for session in sessions):
+        found.append(f"{source}: this file has changed since it was matched (another SHA-256); its ROI ids have not.")
+    if not all(table.by_object_id for table in tables):
+        names = ", ".join(session.name for session in sessions)
+        found.append(
+            f"{source}: recognised as session {names} by its identifier and ROI ids, because its object ids are not "
+            "those that were recorded."
+        )
+    return found
+
+
+def _copy(source: Path, target: Path) -> str:
+    """Copy a file byte by byte; returns the SHA-256."""
+    digest = hashlib.sha256()
+    with open(source, "rb") as original, open(target, "wb") as copy:
+        while block := original.read(1 << 22):
+            digest.update(block)
+            copy.write(block)
+    return digest.hexdigest()
+
+
+def _check(source: Path, copy: Path, target: Path, columns: Columns) -> None:
+    """Refuse a copy that differs in more than the columns, that pynwb cannot read, or that is less valid."""
+    try:
+        problem = _first_problem(source, copy, columns)
+    except Exception as error:  # h5py, hdmf and pynwb raise many kinds
+        reason = str(error).replace(str(copy), "the copy").strip().rstrip(".") or type(error).__name__
+        problem = " ".join(reason.split())
+    if problem:
+        raise OutputError(f"{target}: the annotated copy failed its check and was not kept ({problem}).")
+
+
+def _first_problem(source: Path, copy: Path, columns: Columns) -> str | None:
+    with h5py.File(source, "r") as original, h5py.File(copy, "r") as annotated:
+        ignored = {f"{table}/{COLUMN}" for table in columns}
+        for difference in differences(original, annotated, ignored, {(table, "colnames") for table in columns}):
+            return difference
+        for table in columns:
+            if column_names(annotated[table]) != column_names_with(original[table]):
+                return f"the names of the columns of {table} are wrong"
+    with open_nwb(copy) as nwbfile:
+        by_path = {found.table.id.data.parent.name: found.table for found in list_contents(nwbfile).tables}
+        for table, values in columns.items():
+            if not np.array_equal(by_path[table][COLUMN].data[:], values):
+                return f"pynwb reads other values of {table}/{COLUMN}"
+    errors = _validation_errors(copy)
+    for error in errors - _validation_errors(source) if errors else ():
+        return f"it is less valid: {error}"
+    return None
+
+
+def _validation_errors(path: Path) -> Counter[str]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return Counter(str(error) for error in validate(path=str(path)))
+        except Exception as error:  # as for schemas that the validator does not know: the same for source and copy
+            return Counter([f"{type(error).__name__}: {error}".replace(str(path), "")])
+
+
+def _target(source: Path, folder: str | os.PathLike[str] | None, overwrite: bool, inputs: Sequence[Path]) -> Path:
+    """The file to write for a source, the file itself where there is no folder."""
+    if folder is None:
+        target = Path(os.path.realpath(source))  # a symbolic link stays one
+        if target.is_file():
+            if not os.access(target, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
+                raise OutputError(f"{source}: this file may not be changed; annotate a copy of it with -o DIR.")
+            check_output(target, overwrite=True)
+        return target
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder}: this is a file; give the name of a folder.")
+    if not folder.is_dir():
+        check_output(folder)
+        return folder / source.name
+    target = folder / source.name
+    if target.exists() and any(path.exists() and os.path.samefile(target, path) for path in inputs):
+        raise OutputError(
+            f"{target}: the copy would replace one of the inputs; give another folder, or --in-place to change them."
+        )
+    check_output(target, overwrite)
+    return target
+
+
+def _make_folder(folder: Path) -> bool:
+    """Make a folder unless it exists; returns whether it was made."""
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise OutputError(f"{folder}: the folder cannot be made ({error.strerror}).") from error
+    return True
+
+
+def _refuse_repeated(sources: Sequence[Path]) -> None:
+    for real, n in Counter(os.path.realpath(source) for source in sources).items():
+        if n > 1:
+            raise InputError(f"{real}: this file is given {n} times; give each file once.")
+
+
+def _refuse_same_name(sources: Sequence[Path], targets: Sequence[Path]) -> None:
+    by_target: dict[Path, Path] = {}
+    for source, target in zip(sources, targets, strict=True):
+        if target in by_target:
+            raise OutputError(
+                f"{source}: its copy would have the same name as that of {by_target[target]}; annotate them into "
+                "different folders."
+            )
+        by_target[target] = source
+
+
+def _refuse_annotated(source: Path, tables: Sequence[RecognisedTable], overwrite: bool) -> None:
+    with h5py.File(source, "r") as file:
+        for table in tables:
+            group = file[table.path]
+            if f"{COLUMN}_index" in group:
+                raise InputError(
+                    f"{source}: the ROI table {table.path} has a column {COLUMN} with several values a row, which is "
+                    "not that of ndx-match; rename it first."
+                )
+            if has_column(group) and not overwrite:
+                raise InputError(
+                    f"{source}: the ROI table {table.path} has a column {COLUMN} already; replace it with --overwrite."
+                )
+
+
+def _refuse_lost_files(source: Path, target: Path) -> None:
+    lost = lost_files(source, target)
+    if lost:
+        raise InputError(
+            f"{source}: this file takes data from {lost[0]} beside it, which a copy in {target.parent} would not find; "
+            "use --in-place or put that file there first."
+        )
+
+
+def _to_disk(path: Path) -> None:
+    """So that after a power failure the name does not lead to an empty file."""
+    with open(path, "r+b") as file:
+        os.fsync(file.fileno())
+
+
+def _restore_owner(path: Path, before: os.stat_result) -> None:
+    with suppress(OSError):  # only root may give files away
+        if hasattr(os, "chown"):
+            os.chown(path, before.st_uid, before.st_gid)
+    os.chmod(path, before.st_mode & 0o7777)

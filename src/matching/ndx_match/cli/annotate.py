@@ -1,0 +1,32 @@
+"""`ndx-match annotate`: source files that say which cell each ROI is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .common import FILE, overwrite_option, progress_bar, warn
+
+
+@click.command()
+@click.argument("matches", type=FILE, metavar="MATCHES.NWB")
+@click.argument("inputs", nargs=-1, required=True, type=FILE, metavar="FILE...")
+@click.option("-o", "--output", type=FILE, metavar="DIR", help="Folder for the copies; made if it does not exist.")
+@click.option("--in-place", is_flag=True, help="Change the files themselves instead, each through a checked copy.")
+@overwrite_option
+def annotate(matches: Path, inputs: tuple[Path, ...], output: Path | None, in_place: bool, overwrite: bool) -> None:
+    """Write copies of the matched files with a column global_roi_id in their ROI tables.
+
+    The same number in two files is the same cell: its row in the match file's table of cells. -1: the ROI is in no
+    cell. Nothing else in the copies differs, which is checked object by object. --overwrite also replaces a column
+    that is there already.
+    """
+    from ..annotate import annotate_files
+
+    with progress_bar() as progress:
+        written = annotate_files(matches, inputs, output, in_place=in_place, overwrite=overwrite, progress=progress)
+    for file in written:
+        warn(file.warnings)
+        rois = f"{file.n_rois} ROIs, {file.n_shared} of them in cells of several sessions"
+        click.echo(f"Wrote {file.path}: {', '.join(file.sessions)}: {rois}")
