@@ -129,7 +129,10 @@ def fill_pixels(file: h5py.File, folder: str, copy: TableCopy) -> None:
 def copy_image(image: Any, name: str) -> GrayscaleImage:
     """A copy of a projection image, with its stored values and data type."""
     return GrayscaleImage(
-        name=name, data=_in_memory(image.data), description=_description(image, name), resolution=image.resolution
+        name=name,
+        data=_in_memory(image.data),
+        description=_description(image, name),
+        resolution=getattr(image, "resolution", None),
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import scipy.sparse
 
 from ndx_cell_matching import CellMatching
@@ -16,7 +17,9 @@ from ..errors import InputError
 from ..model import MatchResult, RoiPairs, Session, SourceInfo
 from ..sources import open_nwb
 from ..sources.candidates import MASK_KINDS
-from ..sources.masks import read_footprints
+from ..sources.masks import read_masks
+from ..sources.orientation import Convention, orient
+from ..sources.read import without_rows
 from .registrations import read_registrations
 
 
@@ -49,19 +52,29 @@ def read_match_file(path: str | os.PathLike[str], footprints: bool = True) -> Ma
                 f"{path}: this NWB file holds no matched cells (CellMatching); make one with `ndx-match write`."
             )
         matching = found[0]
-        sessions = tuple(_session(matching, k, str(path), footprints) for k in range(matching.n_sessions))
-        return MatchFile(sessions, _result(matching))
+        result = _result(matching)
+        sessions = tuple(
+            _session(matching, k, str(path), footprints, result.cells[:, k]) for k in range(matching.n_sessions)
+        )
+        return MatchFile(sessions, result)
 
 
-def _session(matching: CellMatching, position: int, path: str, footprints: bool) -> Session:
+def _session(matching: CellMatching, position: int, path: str, footprints: bool, cells: npt.NDArray[Any]) -> Session:
     columns = {name: matching.sessions[name].data[position] for name in matching.sessions.colnames}
-    image = np.asarray(columns["image"].data[:], np.float32)
+    stored_image = np.asarray(columns["image"].data[:], np.float32)
     table = columns["roi_table"]
     roi_ids = np.asarray(table.id.data[:], np.int64)
     kind = next(kind for kind in MASK_KINDS if kind in table.colnames)
+    orientation, selection = _text(columns["mask_orientation"]), _text(columns["roi_selection"])
+    convention, where = Convention.parse(orientation), f"{path}, {table.name}"
+    excluded = np.zeros(0, np.intp)
+    if selection != SourceInfo.roi_selection:
+        excluded = np.setdiff1d(np.arange(len(roi_ids)), cells)
     if footprints:
-        masks = read_footprints(table, kind, image.shape, f"{path}, {table.name}")
+        masks, image = orient(read_masks(table, kind, where, convention.z_plane), stored_image, convention, where)
+        masks = without_rows(masks, excluded)
     else:
+        image = stored_image.T if convention.image_transposed else stored_image
         masks = scipy.sparse.csr_array((len(roi_ids), image.size), dtype=np.float32)
     pixel_size = columns.get("pixel_size")
     depth = columns.get("imaging_depth")
@@ -82,11 +95,12 @@ def _session(matching: CellMatching, position: int, path: str, footprints: bool)
             roi_table_object_id=_text(columns["roi_table_object_id"]),
             image_path=_text(columns["image_path"]),
             mask_kind=kind,
-            orientation=_text(columns["mask_orientation"]),
-            roi_selection=_text(columns["roi_selection"]),
+            orientation=orientation,
+            roi_selection=selection,
             imaging_depth=None if depth is None or np.isnan(depth) else float(depth),
             sha256=_text(columns.get("sha256", "")),
         ),
+        excluded=excluded,
     )
 
 

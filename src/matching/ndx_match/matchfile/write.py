@@ -25,7 +25,7 @@ from .. import __version__
 from ..errors import InputError, OutputError
 from ..files import check_output, whole_or_absent
 from ..model import MatchResult, Session
-from ..sources import list_contents, open_nwb
+from ..sources import ImageCandidate, list_contents, open_nwb
 from ..warping import to_8_bit, warp_image
 from .copying import TableCopy, copy_image, copy_imaging_plane, copy_roi_table, fill_pixels
 from .hdf5 import new_hdf5_file
@@ -175,11 +175,10 @@ def _add_data(
     copied_images: list[GrayscaleImage] = []
     for session, source in zip(sessions, sources, strict=True):
         contents = list_contents(source)
-        table = _by_path(contents.tables, session.source.roi_table_path, session).table
-        image = _by_path(contents.images, session.source.image_path, session).image
-        plane = copy_imaging_plane(table.imaging_plane, nwbfile, session.name, location)
-        copies.append(copy_roi_table(table, plane, session.name))
-        copied_images.append(copy_image(image, session.name))
+        candidate = _by_path(contents.tables, session.source.roi_table_path, session)
+        plane = copy_imaging_plane(candidate.imaging_plane, nwbfile, session.name, location)
+        copies.append(copy_roi_table(candidate.table, plane, session.name))
+        copied_images.append(_image(contents.images, session))
         segmentation.add_plane_segmentation(copies[-1].table)
         images.add_image(copied_images[-1])
     images.add_image(_overlay(sessions, result))
@@ -259,6 +258,14 @@ def _overlay(sessions: Sequence[Session], result: MatchResult) -> RGBImage:
         description=f"{sessions[0].name} in magenta, the mean of the {len(others)} other sessions that were registered "
         "to it in green.",
     )
+
+
+def _image(candidates: Sequence[ImageCandidate], session: Session) -> GrayscaleImage:
+    """A copy of the session's projection image; black where its file holds none, in the frame of the masks."""
+    if session.source.image_path:
+        return copy_image(_by_path(candidates, session.source.image_path, session).image, session.name)
+    data = H5DataIO(session.image, compression="gzip")
+    return GrayscaleImage(name=session.name, data=data, description="Black: the source holds no projection image.")
 
 
 def _by_path(candidates: Sequence, path: str, session: Session):  # type: ignore[no-untyped-def, type-arg]
