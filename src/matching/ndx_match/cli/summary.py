@@ -25,7 +25,7 @@ def _sessions(sessions: Sequence[Session], result: MatchResult) -> str:
             (
                 session.name,
                 session.source.session_start[:10],
-                str(session.n_rois),
+                _n_rois(session),
                 f"{session.shape[0]} x {session.shape[1]}",
                 "" if depth is None else f"{depth:g} um",
                 status,
@@ -34,8 +34,13 @@ def _sessions(sessions: Sequence[Session], result: MatchResult) -> str:
     return table(rows)
 
 
+def _n_rois(session: Session) -> str:
+    taking_part = session.n_taking_part
+    return str(taking_part) if taking_part == session.n_rois else f"{taking_part} of {session.n_rois}"
+
+
 def _pairs(sessions: Sequence[Session], result: MatchResult) -> str:
-    fractions, counts = matched_fractions(result, [session.n_rois for session in sessions])
+    fractions, counts = matched_fractions(result, [session.n_taking_part for session in sessions])
     rows = [("pair", "registration", "quality", "matches", "matched fraction")]
     for registration in result.registrations[:MAXIMUM_PAIRS]:
         fixed, moving = registration.fixed, registration.moving

@@ -51,7 +51,9 @@ def cell_map_figure(sessions: Sequence[Session], result: MatchResult) -> Figure:
         cells = cell_of_roi(rows, session.n_rois)
         matched = np.append(result.n_sessions_of_cell > 1, False)[cells]
         show_image(axes, _painted(session, matched, colours[cells], int(tile * DPI)))
-        details = "   ".join(filter(None, [session_date(session), f"{matched.sum()} of {session.n_rois} ROIs matched"]))
+        details = "   ".join(
+            filter(None, [session_date(session), f"{matched.sum()} of {session.n_taking_part} ROIs matched"])
+        )
         title = "\n".join(plain(line) for line in (name, details, note) if line)
         axes.set_title(title, fontsize=TEXT_SIZE, color=FAILURE if note else "black")
     return figure

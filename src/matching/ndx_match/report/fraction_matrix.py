@@ -40,7 +40,7 @@ def fraction_matrix_figure(sessions: Sequence[Session], result: MatchResult) -> 
     name_width = text_width(max(map(len, names)), SMALL_SIZE)
     figure = new_figure(name_width + 2 * panel + 1.2, panel + 2 * line_height(TEXT_SIZE) + 0.6)
     left, right = figure.subplots(1, 2, sharey=True)
-    image = _draw(left, *matched_fractions(result, [session.n_rois for session in sessions]))
+    image = _draw(left, *matched_fractions(result, [session.n_taking_part for session in sessions]))
     left.set_title("Pair by pair\nmatches / (matches + unmatched ROIs of both)", fontsize=TEXT_SIZE)
     _draw(right, *shared_cell_fractions(result.cells))
     right.set_title("Final cells\ncells in both sessions / cells in either", fontsize=TEXT_SIZE)

@@ -24,7 +24,7 @@ def matched_fractions(
     result : MatchResult
         A result of n sessions.
     roi_counts : sequence of int
-        Number of ROIs of each session.
+        Number of ROIs of each session that take part.
 
     Returns
     -------

@@ -61,7 +61,7 @@ def overlay_matrix_figure(sessions: Sequence[Session], result: MatchResult) -> F
 
     for i, (session, fixed) in enumerate(zip(sessions, images, strict=True)):
         draw(panels[i, i], fixed.grey, "")
-        _write_on(panels[i, i], [names[i], session_date(session), f"{session.n_rois} ROIs"], font_size)
+        _write_on(panels[i, i], [names[i], session_date(session), f"{session.n_taking_part} ROIs"], font_size)
         for j in range(i + 1, n_sessions):
             registration = result.registration(i, j)
             registered = register(images[j], registration, session.shape)

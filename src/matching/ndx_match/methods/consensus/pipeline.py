@@ -18,7 +18,7 @@ from ...displacement import GRID, displacement_points
 from ...errors import MethodError
 from ...footprints import centroids, transform_points
 from ...model import MatchResult, Presence, Progress, Registration, RoiPairs, Session
-from ..presence import presence_codes
+from ..presence import presence_codes, without_excluded
 from .candidates import ComparedPairs, candidate_pairs, impossible_pairs
 from .frame import CommonFrame, bend, frame_around
 from .groups import group_rois
@@ -206,7 +206,7 @@ def _result(
             alone = np.full((sessions[component.members[0]].n_rois, n), -1, np.int32)
             alone[:, component.members[0]] = np.arange(len(alone))
             blocks.append(alone)
-    cells = np.concatenate(blocks)
+    cells = without_excluded(np.concatenate(blocks), sessions)
     cells = cells[np.argsort(-(cells >= 0).sum(axis=1), kind="stable")]
     status = _session_status(sessions, components)
     registrations = _registrations(sessions, components, alignments, matches)

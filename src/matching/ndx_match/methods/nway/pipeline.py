@@ -17,7 +17,7 @@ from ...errors import MethodError
 from ...footprints import transform_points
 from ...model import MatchResult, Progress, Registration, RoiPairs, Session
 from ...warping import to_8_bit
-from ..presence import presence_codes
+from ..presence import presence_codes, without_excluded
 from . import registration as candidates
 from .groups import group_matches
 from .matching import CandidatePairs, SessionMasks, match_pair
@@ -128,7 +128,7 @@ def match_registered(
     if progress:
         progress("matching", len(registrations), len(registrations))
     roi_pairs = RoiPairs.concatenate(parts)
-    cells = _cells(roi_pairs, [session.n_rois for session in sessions], parameters)
+    cells = without_excluded(_cells(roi_pairs, [session.n_rois for session in sessions], parameters), sessions)
     status = _session_status(len(sessions), registrations)
     return MatchResult(
         method=NAME,
