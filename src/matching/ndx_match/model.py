@@ -57,6 +57,8 @@ class SourceInfo:
         How masks and image were brought to [row, col].
     roi_selection : str
         Which ROIs took part.
+    notes : tuple of str
+        What the user should know of how the session was read, one sentence each; not kept in a match file.
     """
 
     uri: str = ""
@@ -74,6 +76,7 @@ class SourceInfo:
     roi_selection: str = "all ROIs"
     imaging_depth: float | None = None
     sha256: str = ""
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,8 @@ class Session:
         Micrometres per pixel along (rows, columns).
     source : SourceInfo
         Provenance.
+    excluded : ndarray of int, shape (n_excluded,)
+        The `roi_row` of the ROIs that take no part in matching; their footprints are empty.
     """
 
     name: str
@@ -103,6 +108,7 @@ class Session:
     roi_ids: npt.NDArray[np.int64]
     pixel_size: tuple[float, float] | None = None
     source: SourceInfo = field(default_factory=SourceInfo)
+    excluded: npt.NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, np.intp))
 
     def __post_init__(self) -> None:
         where = self.source.uri or f"session {self.name!r}"
@@ -124,11 +130,18 @@ class Session:
                 f"{where}: the ROI table {self.source.roi_table_path} holds duplicate ROI ids "
                 f"(for example {values[counts > 1][0]}); give every ROI its own id."
             )
+        if np.diff(self.footprints.indptr)[self.excluded].any():
+            raise ValueError("an ROI that takes no part has an empty footprint")
 
     @property
     def n_rois(self) -> int:
-        """Number of ROIs."""
+        """Number of ROIs, those that take no part included."""
         return len(self.roi_ids)
+
+    @property
+    def n_taking_part(self) -> int:
+        """Number of ROIs that take part in matching."""
+        return self.n_rois - len(self.excluded)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -137,8 +150,8 @@ class Session:
 
     @property
     def empty_rows(self) -> npt.NDArray[np.intp]:
-        """The `roi_row` of every ROI whose mask has no pixel."""
-        return np.flatnonzero(np.diff(self.footprints.indptr) == 0)
+        """The `roi_row` of every ROI that takes part and whose mask has no pixel."""
+        return np.setdiff1d(np.flatnonzero(np.diff(self.footprints.indptr) == 0), self.excluded)
 
 
 @dataclass(frozen=True)
@@ -266,7 +279,8 @@ class MatchResult:
     software : mapping of str to str
         Versions of the libraries whose numbers the result depends on.
     cells : ndarray of int32, shape (n_cells, n_sessions)
-        `roi_row` of each cell's ROI in each session, -1 where it has none. Every ROI is in exactly one row.
+        `roi_row` of each cell's ROI in each session, -1 where it has none. Every ROI that takes part is in
+        exactly one row.
     presence : ndarray of uint8, shape (n_cells, n_sessions)
         Codes of :class:`Presence`.
     roi_pairs : RoiPairs

@@ -16,6 +16,7 @@ from ..errors import OutputError
 from ..files import check_output
 from ..model import Progress as Report
 from ..sources import SourceOptions
+from ..sources.orientation import TRANSPOSE
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 FILE = click.Path(path_type=Path)
@@ -32,12 +33,35 @@ def with_options(*options: Callable[[Any], Any]) -> Callable[[Command], Command]
     return decorate
 
 
+class _ZPlane(click.ParamType):
+    """A number or `all`."""
+
+    name = "z_plane"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        if value == "all" or isinstance(value, int):
+            return value
+        try:
+            return int(value)
+        except ValueError:
+            self.fail(f"{value!r} is neither a number nor `all`", param, ctx)
+
+
 source_options = with_options(
     click.option("--plane", metavar="NAME", help="Imaging plane to take where files hold several."),
     click.option("--roi-table", metavar="PATH", help="ROI table to take: its path in the file, or the path's end."),
     click.option("--image", metavar="PATH", help="Projection image to take: its path in the file, or the path's end."),
+    click.option("--transpose", type=click.Choice(TRANSPOSE),
+                 help="Which of masks and image are stored [column, row].  [default: by the writer and by evidence]"),
+    click.option("--z-plane", metavar="N", type=_ZPlane(),
+                 help="Plane (z) to take where voxel masks lie in several; `all` projects them onto one."),
     click.option("--allow-different-subjects", is_flag=True, help="Do not refuse files of different subjects."),
-)
+)  # fmt: skip
+selection_options = with_options(
+    click.option("--all-rois", is_flag=True, help="Match every ROI, not only those that the file's writer accepts."),
+    click.option("--where", metavar="CONDITION", multiple=True,
+                 help="Match the ROIs that meet a condition on a column, 'iscell>0.5'; can be given several times."),
+)  # fmt: skip
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace an existing output.")
 
 
@@ -46,9 +70,13 @@ def output_option(what: str = "File to write.") -> Callable[[Command], Command]:
     return click.option("-o", "--output", type=FILE, required=True, metavar="PATH", help=what)
 
 
-def take_source_options(values: dict[str, Any], checksum: bool = True) -> SourceOptions:
-    """Remove the source options from a command's values."""
+def take_source_options(values: dict[str, Any], checksum: bool = True, all_rois: bool = False) -> SourceOptions:
+    """Remove the source options from a command's values; `all_rois` holds for a command that leaves no choice."""
     return SourceOptions(
+        transpose=values.pop("transpose"),
+        z_plane=values.pop("z_plane"),
+        all_rois=values.pop("all_rois", False) or all_rois,
+        where=values.pop("where", ()),
         plane=values.pop("plane"),
         roi_table=values.pop("roi_table"),
         image=values.pop("image"),

@@ -54,7 +54,7 @@ def prepare(inputs: tuple[Path, ...], output: Path, **values: Any) -> None:
     from ..interop import write_nway_input
 
     check_folder(output)
-    sessions = read_sessions(inputs, take_source_options(values, checksum=False))
+    sessions = read_sessions(inputs, take_source_options(values, checksum=False, all_rois=True))
     warn(source_warnings(sessions))
     make_folder(output)
     prepared = write_nway_input(sessions, output)
@@ -79,7 +79,7 @@ def import_(origin: str, result: Path, inputs: tuple[Path, ...], output: Path, o
     from ..interop import read_nway_output
 
     parameters = take_nway_parameters(values)
-    options = take_source_options(values)
+    options = take_source_options(values, all_rois=True)
     metadata, dandi_name = take_metadata(values)
     if not dandi_name:
         check_output(output, overwrite, inputs)

@@ -10,14 +10,25 @@ import click
 from ..errors import InputError
 from ..sources import SourceOptions, list_contents, open_nwb
 from ..sources.candidates import imaging_depth, pixel_size
-from ..sources.choose import choose_image, choose_table
-from .common import FILE, check_folder, output_option, progress_bar, source_options, take_source_options, warn
+from ..sources.layouts import recognise
+from ..sources.read import Chosen, choose
+from .common import (
+    FILE,
+    check_folder,
+    output_option,
+    progress_bar,
+    selection_options,
+    source_options,
+    take_source_options,
+    warn,
+)
 from .summary import summary
 
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, type=FILE, metavar="FILE...")
 @source_options
+@selection_options
 def inspect(inputs: tuple[Path, ...], **values: Any) -> None:
     """Print what each file holds and what would be used: planes, ROI tables, images, depth, subject, session."""
     options = take_source_options(values)
@@ -63,32 +74,41 @@ def plot(matches: Path, output: Path, all_pairs: bool) -> None:
 def _inspect(path: Path, options: SourceOptions) -> None:
     with open_nwb(path) as nwbfile:
         contents = list_contents(nwbfile)
-        chosen_table = chosen_image = None
+        recognised = recognise(contents)
+        chosen: Chosen | None = None
         problem = ""
         try:
-            chosen_table = choose_table(contents, options, str(path))
-            chosen_image = choose_image(contents, chosen_table, options, str(path))
+            chosen = choose(nwbfile, options, str(path))
+            recognised = chosen.recognised
         except InputError as error:
             problem = str(error)
+        used = [] if chosen is None else [chosen.table.path, chosen.image.path if chosen.image is not None else ""]
         subject = nwbfile.subject
         click.echo(f"{path}")
         click.echo(f"  session      {nwbfile.session_id or '(no id)'}, {nwbfile.session_start_time.isoformat()}")
         click.echo(f"  subject      {subject.subject_id if subject is not None else '(none)'}")
-        for name in contents.planes:
-            plane = nwbfile.imaging_planes[name]
+        click.echo(f"  layout       {recognised.writer}: {recognised.reason}")
+        planes = {name: nwbfile.imaging_planes[name] for name in contents.planes}
+        planes.update({table.plane: table.imaging_plane for table in contents.tables})
+        for name, plane in planes.items():
             depth, size = imaging_depth(nwbfile, plane), pixel_size(plane)
             details = [f"location {plane.location}"]
             details += [f"depth {depth:g} um"] if depth is not None else []
             details += [f"pixel {size[0]:g} x {size[1]:g} um"] if size is not None else []
-            used = chosen_table is not None and chosen_table.plane == name
-            click.echo(f"{_mark(used)} plane        {name}: {', '.join(details)}")
+            is_used = chosen is not None and chosen.table.plane == name
+            click.echo(f"{_mark(is_used)} plane        {name}: {', '.join(details)}")
         for table in contents.tables:
             shape = "" if table.mask_shape is None else f" {table.mask_shape[0]} x {table.mask_shape[1]}"
             kind = table.mask_kind or "no masks"
-            click.echo(f"{_mark(table is chosen_table)} ROI table    {table.path}: {table.n_rois} ROIs, {kind}{shape}")
+            click.echo(f"{_mark(table.path in used)} ROI table    {table.path}: {table.n_rois} ROIs, {kind}{shape}")
         for image in contents.images:
             size_text = f"{image.shape[0]} x {image.shape[1]}"
-            click.echo(f"{_mark(image is chosen_image)} image        {image.path}: {size_text}")
+            click.echo(f"{_mark(image.path in used)} image        {image.path}: {size_text}")
+        if chosen is not None:
+            click.echo(f"  orientation  {chosen.decision.text}")
+            click.echo(f"  ROIs         {chosen.selection.text}")
+            for note in chosen.notes:
+                click.echo(f"  note         {note}")
         if problem:
             click.echo(f"  not clear    {problem.removeprefix(f'{path}: ')}")
         else:

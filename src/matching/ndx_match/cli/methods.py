@@ -15,6 +15,7 @@ from .common import with_options
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 METHODS = ("consensus", "nway", "allen")
+TAKES_ALL_ROIS = ("nway", "allen")  #: as the published pipeline does
 
 
 def _options_of(defaults: Any) -> Callable[[str, Any, str], Callable[[Command], Command]]:

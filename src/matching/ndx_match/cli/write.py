@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from ..errors import OutputError
+from ..errors import MethodError, OutputError
 from ..files import check_output
 from ..matchfile import FileMetadata, WrittenFile, output_path, write_match_file
 from ..model import MatchResult, Session
@@ -19,12 +19,13 @@ from .common import (
     output_option,
     overwrite_option,
     progress_bar,
+    selection_options,
     source_options,
     take_source_options,
     warn,
     with_options,
 )
-from .methods import method_options, take_method
+from .methods import TAKES_ALL_ROIS, method_options, take_method
 from .summary import summary
 
 metadata_options = with_options(
@@ -50,6 +51,7 @@ metadata_options = with_options(
 @overwrite_option
 @click.option("--plots", type=FILE, metavar="DIR", help="Write pictures of the result into this folder.")
 @source_options
+@selection_options
 @method_options
 @metadata_options
 @click.option("--checksum/--no-checksum", default=True, help="Record the SHA-256 of each input.  [default: record]")
@@ -58,8 +60,11 @@ def write(inputs: tuple[Path, ...], output: Path, overwrite: bool, plots: Path |
 
     The order of the files is the order of the sessions in tables and pictures. The inputs are never changed.
     """
+    takes_all = values["method"] in TAKES_ALL_ROIS
+    if takes_all and values["where"]:
+        raise MethodError(f"--where does not belong to --method {values['method']}, which takes all ROIs.")
     match = take_method(values)
-    options = take_source_options(values, checksum=values.pop("checksum"))
+    options = take_source_options(values, checksum=values.pop("checksum"), all_rois=takes_all)
     metadata, dandi_name = take_metadata(values)
     if not dandi_name:
         check_output(output, overwrite, inputs)

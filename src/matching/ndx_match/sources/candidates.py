@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from pynwb import NWBFile
 from pynwb.base import Image
-from pynwb.ophys import ImagingPlane, PlaneSegmentation
+from pynwb.device import Device
+from pynwb.ophys import ImagingPlane, OpticalChannel, PlaneSegmentation
 
+#: Neurodata types of ndx-microscopy, whose classes come with the file where the extension is not installed.
+PLANAR_SEGMENTATION, SUMMARY_IMAGE = "PlanarSegmentation", "SummaryImage"
 MASK_KINDS = ("image_mask", "pixel_mask", "voxel_mask")
 
 
@@ -27,8 +31,13 @@ class TableCandidate:
     mask_kind : str
         `image_mask`, `pixel_mask` or `voxel_mask`; empty where the table has none.
     mask_shape : tuple of int or None
-        (n_rows, n_cols) of an image_mask.
+        Of an image_mask as stored: (n_rows, n_cols) by most writers.
     table : PlaneSegmentation
+        Or a PlanarSegmentation of ndx-microscopy, which has the same columns.
+    imaging_plane : ImagingPlane
+        The table's; of a PlanarSegmentation, one that says what its imaging space says.
+    plane_path : str
+        In the file.
     """
 
     path: str
@@ -37,6 +46,8 @@ class TableCandidate:
     mask_kind: str
     mask_shape: tuple[int, int] | None
     table: PlaneSegmentation
+    imaging_plane: ImagingPlane
+    plane_path: str
 
     def belongs_to(self, plane: str) -> bool:
         """Whether the table is of the named plane, by its imaging plane or by a folder of its path."""
@@ -45,7 +56,7 @@ class TableCandidate:
 
 @dataclass(frozen=True)
 class ImageCandidate:
-    """A two-dimensional image in a file, stored [row, col]."""
+    """A two-dimensional image in a file; its shape as stored."""
 
     path: str
     shape: tuple[int, int]
@@ -54,20 +65,21 @@ class ImageCandidate:
 
 @dataclass(frozen=True)
 class FileContents:
-    """All candidates of one file, sorted by path."""
+    """All candidates of one file, sorted by path, and what the file says of the script that made it."""
 
     tables: tuple[TableCandidate, ...]
     images: tuple[ImageCandidate, ...]
     planes: tuple[str, ...]
+    script: str = ""
 
 
 def list_contents(nwbfile: NWBFile) -> FileContents:
     """List the ROI tables, images and imaging planes of an open file."""
     tables, images, planes = [], [], []
     for item in nwbfile.objects.values():
-        if isinstance(item, PlaneSegmentation):
+        if isinstance(item, PlaneSegmentation) or type(item).__name__ == PLANAR_SEGMENTATION:
             tables.append(_table(item))
-        elif isinstance(item, Image) and len(np.shape(item.data)) == 2:
+        elif (isinstance(item, Image) or type(item).__name__ == SUMMARY_IMAGE) and len(np.shape(item.data)) == 2:
             images.append(ImageCandidate(path_of(item), _shape(item.data), item))
         elif isinstance(item, ImagingPlane):
             planes.append(item.name)
@@ -75,6 +87,7 @@ def list_contents(nwbfile: NWBFile) -> FileContents:
         tuple(sorted(tables, key=lambda table: table.path)),
         tuple(sorted(images, key=lambda image: image.path)),
         tuple(sorted(planes)),
+        nwbfile.source_script or "",
     )
 
 
@@ -124,8 +137,29 @@ def _table(table: PlaneSegmentation) -> TableCandidate:
     if kind == "image_mask":
         whole = np.shape(table["image_mask"].data)
         shape = (whole[1], whole[2]) if len(whole) == 3 else None
-    plane = table.imaging_plane.name if table.imaging_plane is not None else ""
-    return TableCandidate(path_of(table), plane, len(table.id), kind, shape, table)
+    if type(table).__name__ == PLANAR_SEGMENTATION:
+        space = table.planar_imaging_space
+        return TableCandidate(
+            path_of(table), space.name, len(table.id), kind, shape, table, _as_imaging_plane(space), path_of(space)
+        )
+    plane = table.imaging_plane
+    return TableCandidate(path_of(table), plane.name, len(table.id), kind, shape, table, plane, path_of(plane))
+
+
+def _as_imaging_plane(space: Any) -> ImagingPlane:
+    """What a PlanarImagingSpace of ndx-microscopy says, as an ImagingPlane that belongs to no file."""
+    channel = OpticalChannel(name="channel", description="Not linked to the segmentation.", emission_lambda=np.nan)
+    return ImagingPlane(
+        name=space.name,
+        optical_channel=channel,
+        description=space.description or "",
+        device=Device(name="microscope"),
+        excitation_lambda=np.nan,
+        indicator="unknown",
+        location=space.anatomical_target,
+        grid_spacing=None if space.pixel_size_in_um is None else list(space.pixel_size_in_um),
+        grid_spacing_unit="micrometers",
+    )
 
 
 def _shape(data: object) -> tuple[int, int]:

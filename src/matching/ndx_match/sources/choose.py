@@ -8,6 +8,9 @@ from typing import TypeVar
 
 from ..errors import AmbiguousInputError, InputError
 from .candidates import FileContents, ImageCandidate, TableCandidate
+from .layouts import Layout
+from .masks import z_planes
+from .orientation import TRANSPOSE
 
 #: Names of images of the mean over time, most trusted first; then of other projections.
 IMAGE_NAMES = (
@@ -28,6 +31,15 @@ class SourceOptions:
         Name of the imaging plane.
     roi_table, image : str or None
         Path in the file, or its last parts.
+    transpose : str or None
+        `masks`, `image`, `both` or `none`: which of them are stored [col, row]; None decides by the writer's convention
+        and by evidence.
+    all_rois : bool
+        Take every ROI, not only those that the file's writer accepts.
+    where : tuple of str
+        Conditions that the ROIs must meet instead, for example `iscell>0.5`.
+    z_plane : int, "all" or None
+        The plane (z) to take of voxel masks that lie in several; `all` projects them onto one.
     allow_different_subjects : bool
         Do not refuse files of different animals.
     checksum : bool
@@ -37,12 +49,24 @@ class SourceOptions:
     plane: str | None = None
     roi_table: str | None = None
     image: str | None = None
+    transpose: str | None = None
+    all_rois: bool = False
+    where: tuple[str, ...] = ()
+    z_plane: int | str | None = None
     allow_different_subjects: bool = False
     checksum: bool = True
 
+    def __post_init__(self) -> None:
+        if self.transpose is not None and self.transpose not in TRANSPOSE:
+            raise InputError(f"--transpose {self.transpose} is not one of {', '.join(TRANSPOSE)}.")
+        if self.all_rois and self.where:
+            raise InputError("--all-rois and --where exclude each other; give one of them.")
 
-def choose_table(contents: FileContents, options: SourceOptions, where: str) -> TableCandidate:
-    """The ROI table to match.
+
+def choose_table(
+    contents: FileContents, options: SourceOptions, where: str, layout: Layout | None = None
+) -> TableCandidate:
+    """The ROI table to match: where its writer puts it, or the only one.
 
     Raises
     ------
@@ -64,6 +88,8 @@ def choose_table(contents: FileContents, options: SourceOptions, where: str) -> 
                 f"{where}: no ROI table belongs to a plane {options.plane!r}; give --plane one of: {planes}."
             )
         tables = of_plane
+    if layout is not None and options.roi_table is None:
+        tables = [table for table in tables if layout.holds(table)] or tables
     if len(tables) > 1:
         names = sorted({table.plane for table in tables})
         paths = ", ".join(table.path for table in tables)
@@ -82,40 +108,84 @@ def choose_table(contents: FileContents, options: SourceOptions, where: str) -> 
     return table
 
 
-def choose_image(contents: FileContents, table: TableCandidate, options: SourceOptions, where: str) -> ImageCandidate:
-    """The projection image of the table's plane: of the masks' size, the mean over time where there is a choice.
+def choose_image(
+    contents: FileContents, table: TableCandidate, options: SourceOptions, where: str, layout: Layout | None = None
+) -> ImageCandidate | None:
+    """The projection image of the table's plane: of the masks' size, the most trusted where there is a choice.
+
+    None where the file holds no image and none was asked for.
 
     Raises
     ------
     InputError
-        There is none, or none of the masks' size, or none of the given name.
+        There is none of the masks' size, or none of the given name.
     AmbiguousInputError
         Several are left.
     """
     images: Sequence[ImageCandidate] = contents.images
-    if not images:
-        raise InputError(f"{where}: there is no projection image (Image, GrayscaleImage) in this file.")
+    if not images and options.image is None:
+        return None
     if options.image is not None:
         images = _by_path(images, options.image, "image", "--image", where)
     images = _nearest(images, table)
     if table.mask_shape is not None:
-        fitting = [image for image in images if image.shape == table.mask_shape]
-        if not fitting:
-            found = ", ".join(f"{image.path} {_size(image.shape)}" for image in images)
-            raise InputError(
-                f"{where}: image and masks differ in size: the masks of {table.path} have {_size(table.mask_shape)}, "
-                f"but there is only {found}; choose another image with --image or another table with --roi-table."
-            )
-        images = fitting
+        images = _of_size(images, table, where)
     if len(images) > 1 and options.image is None:
-        names = [image.path.rsplit("/", 1)[-1].lower() for image in images]
-        best = min((IMAGE_NAMES.index(name) for name in names if name in IMAGE_NAMES), default=None)
-        if best is not None:
-            images = [image for image, name in zip(images, names, strict=True) if name == IMAGE_NAMES[best]]
+        names = layout.images_of_plane(options.z_plane) if layout is not None else ()
+        images = _most_trusted(images, (*names, *IMAGE_NAMES))
     if len(images) > 1:
         paths = ", ".join(image.path for image in images)
         raise AmbiguousInputError(f"{where}: there are {len(images)} images; choose one with --image: {paths}.")
     return images[0]
+
+
+def choose_z_plane(table: TableCandidate, options: SourceOptions, where: str) -> int | None:
+    """The plane (z) of voxel masks to take; None where they lie in one or are to be projected.
+
+    Raises
+    ------
+    InputError
+        They do not lie in the plane asked for.
+    AmbiguousInputError
+        They lie in several, and none was chosen.
+    """
+    if table.mask_kind != "voxel_mask" or options.z_plane == "all":
+        return None
+    planes = z_planes(table.table)
+    listed = ", ".join(map(str, planes))
+    if options.z_plane is not None and options.z_plane not in planes:
+        raise InputError(
+            f"{where}: no voxel mask of {table.path} lies in z plane {options.z_plane}, only in: {listed}."
+        )
+    if options.z_plane is None and len(planes) > 1:
+        raise AmbiguousInputError(
+            f"{where}: the voxel masks of {table.path} lie in several planes (z); choose one with --z-plane: {listed}, "
+            "or project them with --z-plane all."
+        )
+    return None if options.z_plane is None else int(options.z_plane)
+
+
+def _of_size(images: Sequence[ImageCandidate], table: TableCandidate, where: str) -> Sequence[ImageCandidate]:
+    """Those of the masks' size, or else those of that size when one of the two is transposed."""
+    assert table.mask_shape is not None
+    for shape in (table.mask_shape, table.mask_shape[::-1]):
+        fitting = [image for image in images if image.shape == shape]
+        if fitting:
+            return fitting
+    found = ", ".join(f"{image.path} {_size(image.shape)}" for image in images)
+    raise InputError(
+        f"{where}: image and masks differ in size: the masks of {table.path} have {_size(table.mask_shape)}, "
+        f"but there is only {found}; choose another image with --image or another table with --roi-table."
+    )
+
+
+def _most_trusted(images: Sequence[ImageCandidate], names: Sequence[str]) -> Sequence[ImageCandidate]:
+    for name in names:
+        parts = name.lower().split("/")
+        found = [image for image in images if image.path.lower().split("/")[-len(parts) :] == parts]
+        if found:
+            return found
+    return images
 
 
 def _by_path(candidates: Sequence[Candidate], wanted: str, what: str, option: str, where: str) -> Sequence[Candidate]:

@@ -6,11 +6,13 @@ import os
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
+import scipy.sparse
 from pynwb import NWBFile
 
 from ndx_cell_matching import MatchedCellsTable
@@ -18,9 +20,12 @@ from ndx_cell_matching import MatchedCellsTable
 from ..errors import InputError
 from ..model import Progress, Session, SourceInfo
 from .candidates import ImageCandidate, TableCandidate, imaging_depth, list_contents, pixel_size
-from .choose import SourceOptions, choose_image, choose_table
-from .masks import read_footprints
+from .choose import SourceOptions, choose_image, choose_table, choose_z_plane
+from .layouts import Recognised, recognise
+from .masks import StoredMasks, read_masks
 from .opening import open_nwb, sha256_of
+from .orientation import Decision, decide, orient
+from .selection import Selection, select_rois
 
 
 def read_session(path: str | os.PathLike[str], options: SourceOptions | None = None) -> Session:
@@ -36,19 +41,101 @@ def read_session(path: str | os.PathLike[str], options: SourceOptions | None = N
     options = options or SourceOptions()
     where = str(path)
     with open_nwb(path) as nwbfile:
-        contents = list_contents(nwbfile)
-        table = choose_table(contents, options, where)
-        image = choose_image(contents, table, options, where)
-        data = np.asarray(image.image.data[:], np.float32)
-        footprints = read_footprints(table.table, table.mask_kind, image.shape, f"{where}, {table.path}")
+        chosen = choose(nwbfile, options, where)
+        table = chosen.table
+        footprints, image = orient(
+            chosen.masks, chosen.stored_image, chosen.decision.convention, f"{where}, {table.path}"
+        )
+        excluded = np.flatnonzero(~chosen.selection.takes_part)
         return Session(
             name=_name(nwbfile.session_id or Path(path).stem),
-            image=data,
-            footprints=footprints,
+            image=image,
+            footprints=without_rows(footprints, excluded),
             roi_ids=np.asarray(table.table.id.data[:], np.int64),
-            pixel_size=pixel_size(table.table.imaging_plane),
-            source=_source(nwbfile, path, table, image, options),
+            pixel_size=pixel_size(table.imaging_plane),
+            source=_source(nwbfile, path, chosen, options),
+            excluded=excluded,
         )
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What is used of a file, and why.
+
+    Attributes
+    ----------
+    recognised : Recognised
+        The layout.
+    table : TableCandidate
+    image : ImageCandidate or None
+        None where the file holds none.
+    stored_image : ndarray of float32 or None
+    masks : StoredMasks
+    decision : Decision
+        The orientation of masks and image.
+    selection : Selection
+        The ROIs that take part.
+    notes : tuple of str
+        What the user should know, one sentence each.
+    """
+
+    recognised: Recognised
+    table: TableCandidate
+    image: ImageCandidate | None
+    stored_image: npt.NDArray[np.float32] | None
+    masks: StoredMasks
+    decision: Decision
+    selection: Selection
+    notes: tuple[str, ...]
+
+
+def choose(nwbfile: NWBFile, options: SourceOptions, where: str) -> Chosen:
+    """Recognise a file's layout and choose table, image, orientation and ROIs.
+
+    Raises
+    ------
+    InputError
+        The file lacks what is needed.
+    AmbiguousInputError
+        It holds several planes, tables or images and `options` does not settle which.
+    """
+    contents = list_contents(nwbfile)
+    recognised = recognise(contents)
+    layout = recognised.layout
+    table = choose_table(contents, options, where, layout)
+    if layout is not None and not layout.holds(table):
+        recognised, layout = Recognised(None, f"the table chosen is not where {layout.writer} puts it"), None
+    z_plane = choose_z_plane(table, options, where)
+    image = choose_image(contents, table, options, where, layout)
+    place = f"{where}, {table.path}"
+    masks = read_masks(table.table, table.mask_kind, place, z_plane)
+    stored_image = None if image is None else np.asarray(image.image.data[:], np.float32)
+    convention = None if layout is None else layout.convention
+    decision = decide(masks, stored_image, convention, recognised.writer, options.transpose)
+    selection = select_rois(
+        table.table, () if layout is None else layout.accepted, options.where, options.all_rois, place
+    )
+    if z_plane is not None:
+        decision = replace(decision, convention=replace(decision.convention, z_plane=z_plane))
+        in_plane = np.diff(masks.footprints.indptr) > 0
+        selection = Selection(selection.takes_part & in_plane, f"{selection.text}, in z plane {z_plane}")
+    notes = [decision.warning] if decision.warning else []
+    if image is None:
+        notes.append("The file holds no projection image, so the session is registered by its ROIs alone.")
+    if options.z_plane == "all" and table.mask_kind == "voxel_mask":
+        notes.append("The voxel masks of all z planes are projected onto one plane.")
+    return Chosen(recognised, table, image, stored_image, masks, decision, selection, tuple(notes))
+
+
+def without_rows(footprints: scipy.sparse.csr_array, rows: npt.NDArray[np.intp]) -> scipy.sparse.csr_array:
+    """The footprints with those of some ROIs emptied."""
+    if len(rows) == 0:
+        return footprints
+    kept = np.ones(footprints.shape[0], np.float32)
+    kept[rows] = 0
+    emptied = scipy.sparse.csr_array(scipy.sparse.diags_array(kept) @ footprints)
+    emptied.eliminate_zeros()
+    return emptied.astype(np.float32)
 
 
 def read_sessions(
@@ -97,6 +184,7 @@ def source_warnings(sessions: Sequence[Session]) -> list[str]:
         listed = ", ".join(f"{name} {size[0]:g} x {size[1]:g} um" for name, size in sizes.items())
         found.append(f"The pixel sizes (row x column) differ: {listed}.")
     for session in sessions:
+        found += [f"{session.name}: {note}" for note in session.source.notes]
         if len(session.empty_rows):
             ids = ", ".join(str(roi_id) for roi_id in session.roi_ids[session.empty_rows][:5])
             more = ", ..." if len(session.empty_rows) > 5 else ""
@@ -107,14 +195,8 @@ def source_warnings(sessions: Sequence[Session]) -> list[str]:
     return found
 
 
-def _source(
-    nwbfile: NWBFile,
-    path: str | os.PathLike[str],
-    table: TableCandidate,
-    image: ImageCandidate,
-    options: SourceOptions,
-) -> SourceInfo:
-    subject = nwbfile.subject
+def _source(nwbfile: NWBFile, path: str | os.PathLike[str], chosen: Chosen, options: SourceOptions) -> SourceInfo:
+    subject, table = nwbfile.subject, chosen.table
     return SourceInfo(
         uri=str(path),
         nwb_identifier=nwbfile.identifier,
@@ -122,14 +204,16 @@ def _source(
         session_id=nwbfile.session_id or "",
         session_start=nwbfile.session_start_time.isoformat(),
         subject_id=(subject.subject_id or "") if subject is not None else "",
-        plane_path=f"general/optophysiology/{table.plane}",
+        plane_path=table.plane_path,
         roi_table_path=table.path,
         roi_table_object_id=table.table.object_id,
-        image_path=image.path,
+        image_path="" if chosen.image is None else chosen.image.path,
         mask_kind=table.mask_kind,
-        orientation="as stored: [roi, row, col]" if table.mask_kind == "image_mask" else "x = column, y = row",
-        imaging_depth=imaging_depth(nwbfile, table.table.imaging_plane),
+        orientation=chosen.decision.text,
+        roi_selection=chosen.selection.text,
+        imaging_depth=imaging_depth(nwbfile, table.imaging_plane),
         sha256=sha256_of(path) if options.checksum else "",
+        notes=chosen.notes,
     )
 
 

@@ -1,0 +1,261 @@
+"""Bring masks and image of a session to one [row, col] frame: by the writer's convention, checked by evidence."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse
+from scipy.ndimage import distance_transform_edt
+
+from ..errors import InputError
+from .masks import StoredMasks
+
+TRANSPOSE = ("masks", "image", "both", "none")  #: the choices that a user has
+CLEAR = 3.0  #: z of a sign test over the ROIs from which it decides
+COMPACT = 0.2  #: of their neighbours that pixels of masks must gain before stored masks are called scrambled
+MOST_ROIS = 300  #: looked at in a test
+GAP, LEAST_RING = 1.0, 2.0  #: pixels between a mask and its surround, and the surround's least width
+
+
+@dataclass(frozen=True)
+class Convention:
+    """How masks and image are stored, as against [row, col].
+
+    Attributes
+    ----------
+    masks_transposed, image_transposed : bool
+        Stored [col, row]; of pixel and voxel masks, x holds the row.
+    masks_scrambled : bool
+        Image masks whose pixels, flattened by columns, were shaped again by rows: transposed where the field is
+        square, torn to stripes where it is not.
+    z_plane : int or None
+        The plane (z) of voxel masks that was taken; None for all.
+    """
+
+    masks_transposed: bool = False
+    image_transposed: bool = False
+    masks_scrambled: bool = False
+    z_plane: int | None = None
+
+    @property
+    def text(self) -> str:
+        """In words, from which :meth:`parse` makes it again."""
+        masks = "transposed" if self.masks_transposed else "as stored"
+        parts = [f"masks {'unscrambled' if self.masks_scrambled else masks}"]
+        parts += [f"image {'transposed' if self.image_transposed else 'as stored'}"]
+        parts += [f"z plane {self.z_plane}"] if self.z_plane is not None else []
+        return ", ".join(parts)
+
+    @staticmethod
+    def parse(text: str) -> Convention:
+        """What a text says that begins as :attr:`text`; as stored where it begins otherwise."""
+        found = re.match(r"masks (as stored|transposed|unscrambled), image (as stored|transposed)"
+                         r"(?:, z plane (\d+))?(?:;|$)", text)  # fmt: skip
+        if not found:
+            return AS_STORED
+        masks, image, z_plane = found.groups()
+        return Convention(
+            masks == "transposed", image == "transposed", masks == "unscrambled", int(z_plane) if z_plane else None
+        )
+
+
+AS_STORED = Convention()  #: masks and image [row, col]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """How masks and image were brought to [row, col], why, and what the user should be warned of (or nothing)."""
+
+    convention: Convention
+    evidence: str
+    warning: str = ""
+
+    @property
+    def text(self) -> str:
+        """What is recorded in the match file."""
+        return f"{self.convention.text}; {self.evidence}"
+
+
+def decide(
+    masks: StoredMasks,
+    image: npt.NDArray[Any] | None,
+    convention: Convention | None,
+    writer: str,
+    transpose: str | None = None,
+) -> Decision:
+    """Decide how masks and image are stored.
+
+    The writer's convention holds unless the data speak against it: masks that do not fit the image in that
+    orientation, masks that are torn to stripes, or ROIs that stand out of their surround clearly more often where
+    the masks are transposed. Without an image the convention holds.
+
+    Parameters
+    ----------
+    masks : StoredMasks
+    image : ndarray, shape (n, m), or None
+        As stored.
+    convention : Convention or None
+        The writer's; None where the writer is not known, which assumes both stored [row, col].
+    writer : str
+        For the text.
+    transpose : str or None
+        One of `TRANSPOSE`: the user's word, which no evidence overrides.
+    """
+    known = f"{writer}'s convention" if convention else "the assumption that an unknown writer stores [row, col]"
+    expected, remarks = _unscrambled(masks, convention or AS_STORED, known)
+    if transpose is not None:
+        wanted = replace(
+            expected, masks_transposed=transpose in ("masks", "both"), image_transposed=transpose in ("image", "both")
+        )
+        return Decision(wanted, "set by --transpose")
+    other = replace(expected, masks_transposed=not expected.masks_transposed)
+    if image is None:
+        return Decision(expected, f"{known}; no image to test it on", " ".join(remarks))
+    fits, fits_other = (_fit(masks, image, candidate) for candidate in (expected, other))
+    if fits != fits_other:
+        evidence = "the masks fit the image in no other orientation"
+        if fits:
+            return Decision(expected, f"{known}; {evidence}", " ".join(remarks))
+        there = _contrast(masks, image, other)
+        # One stray pixel is no reason to transpose all masks: the ROIs must be seen where that brings them.
+        if masks.whole or _sign_test(int((there > 0).sum()), int(np.isfinite(there).sum())) >= CLEAR:
+            return _overridden(other, known, evidence, remarks)
+        return Decision(expected, known)
+    if not fits:
+        return Decision(expected, known)
+    here, there = (_contrast(masks, image, candidate) for candidate in (expected, other))
+    known_values = np.isfinite(here) & np.isfinite(there) & (here != there)
+    here, there = here[known_values], there[known_values]
+    n, n_here = len(here), int((here > there).sum())
+    evidence = f"{n_here} of {n} ROIs stand out more of the image so than transposed"
+    if _sign_test(n_here, n) >= CLEAR:
+        return Decision(expected, f"{known}; {evidence}", " ".join(remarks))
+    if _sign_test(n - n_here, n) >= CLEAR and _sign_test(int((there > 0).sum()), n) >= CLEAR:
+        evidence = f"{n - n_here} of {n} ROIs stand out more of the image so than by it"
+        return _overridden(other, known, evidence, remarks)
+    return Decision(expected, f"{known}; {evidence}, which decides nothing", " ".join(remarks))
+
+
+def orient(
+    masks: StoredMasks, image: npt.NDArray[np.float32] | None, convention: Convention, where: str
+) -> tuple[scipy.sparse.csr_array, npt.NDArray[np.float32]]:
+    """Footprints and image in one [row, col] frame.
+
+    Parameters
+    ----------
+    masks : StoredMasks
+    image : ndarray of float32 or None
+        As stored; None gives an image of zeros of the masks' size.
+    convention : Convention
+    where : str
+        File and table, for messages.
+
+    Returns
+    -------
+    footprints : csr_array of float32, shape (n_rois, n_rows * n_cols)
+    image : ndarray of float32, shape (n_rows, n_cols)
+
+    Raises
+    ------
+    InputError
+        Masks and image differ in size.
+    """
+    masks = _oriented(masks, convention)
+    if image is None:
+        return masks.footprints, np.zeros(masks.shape, np.float32)
+    image = np.ascontiguousarray(image.T) if convention.image_transposed else image
+    n_rows, n_cols = image.shape
+    if masks.whole and masks.shape != image.shape:
+        raise InputError(
+            f"{where}: image and masks differ in size: the masks have {masks.shape[0]} rows x {masks.shape[1]} "
+            f"columns, the image {n_rows} rows x {n_cols} columns; choose another image with --image."
+        )
+    if masks.shape[0] > n_rows or masks.shape[1] > n_cols:
+        raise InputError(
+            f"{where}: image and masks differ in size: mask pixels reach x = {masks.shape[1] - 1}, "
+            f"y = {masks.shape[0] - 1}, but the image has {n_rows} rows and {n_cols} columns; choose another image "
+            "with --image."
+        )
+    return masks.within((n_rows, n_cols)).footprints, image
+
+
+def _oriented(masks: StoredMasks, convention: Convention) -> StoredMasks:
+    if convention.masks_scrambled:
+        masks = masks.unscrambled()
+    return masks.transposed() if convention.masks_transposed else masks
+
+
+def _overridden(convention: Convention, known: str, evidence: str, remarks: list[str]) -> Decision:
+    transposed = "transposed" if convention.masks_transposed else "as stored"
+    warning = f"The masks are taken {transposed}, against {known}: {evidence} (--transpose settles it)."
+    return Decision(convention, f"against {known}; {evidence}", " ".join([*remarks, warning]))
+
+
+def _unscrambled(masks: StoredMasks, convention: Convention, known: str) -> tuple[Convention, list[str]]:
+    """The convention with what the masks' own shapes say of scrambling, and a remark where they speak against it."""
+    if not masks.whole or masks.shape[0] == masks.shape[1]:
+        if not convention.masks_scrambled:
+            return convention, []
+        return replace(convention, masks_scrambled=False, masks_transposed=masks.whole), []
+    gain = _compactness(masks.unscrambled()) - _compactness(masks)
+    scrambled = gain > COMPACT if not convention.masks_scrambled else gain > -COMPACT
+    if scrambled == convention.masks_scrambled:
+        return convention, []
+    state = "torn to stripes as stored" if scrambled else "whole as stored"
+    return replace(convention, masks_scrambled=scrambled), [f"The masks are {state}, against {known}."]
+
+
+def _compactness(masks: StoredMasks) -> float:
+    """Which part of the right and lower neighbours of the masks' pixels belong to the same mask."""
+    sample = masks.sample(MOST_ROIS).footprints
+    n_rows, n_cols = masks.shape
+    roi = np.repeat(np.arange(sample.shape[0], dtype=np.int64), np.diff(sample.indptr))
+    row, col = np.divmod(sample.indices.astype(np.int64), n_cols)
+    places = (roi * (n_rows + 1) + row) * (n_cols + 1) + col
+    if len(places) == 0:
+        return 0.0
+    return float(np.mean([np.isin(places + step, places).mean() for step in (1, n_cols + 1)]))
+
+
+def _fit(masks: StoredMasks, image: npt.NDArray[Any], convention: Convention) -> bool:
+    rows, cols = masks.shape[::-1] if convention.masks_transposed else masks.shape
+    n_rows, n_cols = image.shape[::-1] if convention.image_transposed else image.shape
+    return (rows, cols) == (n_rows, n_cols) if masks.whole else rows <= n_rows and cols <= n_cols
+
+
+def _contrast(masks: StoredMasks, image: npt.NDArray[Any], convention: Convention) -> npt.NDArray[np.float64]:
+    """Mean of the image in each mask less that around it, where no other mask lies; NaN where there is nothing."""
+    image = np.asarray(image.T if convention.image_transposed else image, float)
+    masks = _oriented(masks, convention).within((image.shape[0], image.shape[1]))
+    covered = np.zeros(image.size, bool)
+    covered[masks.footprints.indices] = True
+    free = ~covered.reshape(image.shape)
+    sample = masks.sample(MOST_ROIS).footprints
+    found = np.full(sample.shape[0], np.nan)
+    for roi in range(sample.shape[0]):
+        pixels = sample.indices[sample.indptr[roi] : sample.indptr[roi + 1]]
+        if len(pixels) == 0:
+            continue
+        row, col = np.divmod(pixels, image.shape[1])
+        width = GAP + max(LEAST_RING, np.sqrt(len(pixels) / np.pi))
+        margin = int(np.ceil(width)) + 1
+        box = tuple(
+            slice(max(0, int(low) - margin), int(high) + margin + 1)
+            for low, high in ((row.min(), row.max()), (col.min(), col.max()))
+        )
+        outside = np.ones(image[box].shape, bool)
+        outside[row - box[0].start, col - box[1].start] = False
+        distance = distance_transform_edt(outside)
+        around = (distance > GAP) & (distance <= width) & free[box]
+        if around.any():
+            found[roi] = image[row, col].mean() - image[box][around].mean()
+    return found
+
+
+def _sign_test(count: int, n: int) -> float:
+    """z of so many successes of n where half are expected."""
+    return (2 * count - n) / np.sqrt(n) if n else 0.0

@@ -1,0 +1,128 @@
+"""Which ROIs of a table take part in matching: those that its writer accepts, all, or those of a condition."""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pynwb.ophys import PlaneSegmentation
+
+from ..errors import InputError
+
+_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    ">=": operator.ge, "<=": operator.le, "==": operator.eq, "!=": operator.ne, ">": operator.gt, "<": operator.lt,
+}  # fmt: skip
+_CONDITION = re.compile(r"\s*([^<>=!]+?)\s*(>=|<=|==|!=|>|<)\s*(.+?)\s*")
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A comparison of a table's column with a number or a word, for example `iscell > 0.5`."""
+
+    column: str
+    comparison: str
+    value: str
+
+    @staticmethod
+    def parse(text: str) -> Condition:
+        """Make a condition of its text.
+
+        Raises
+        ------
+        InputError
+            It is none.
+        """
+        found = _CONDITION.fullmatch(text)
+        if not found:
+            raise InputError(f"--where {text!r} is no condition; write it as --where 'column>0.5'.")
+        return Condition(*found.groups())
+
+    def __str__(self) -> str:
+        return f"{self.column} {self.comparison} {self.value}"
+
+    def holds(self, values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+        """For which values the condition holds; of a column of several numbers a row, the first counts.
+
+        Raises
+        ------
+        InputError
+            The column holds words and the comparison needs numbers, or the other way round.
+        """
+        if values.ndim > 1:
+            values = values.reshape(len(values), -1)[:, 0]
+        if values.dtype.kind in "biuf":
+            try:
+                return np.asarray(_OPERATORS[self.comparison](values, float(self.value)), bool)
+            except ValueError:
+                raise InputError(f"--where {self}: the column holds numbers, and {self.value!r} is none.") from None
+        if self.comparison not in ("==", "!="):
+            raise InputError(f"--where {self}: the column holds words, which are compared with == or != only.")
+        words = [value.decode() if isinstance(value, bytes) else str(value) for value in values]
+        return np.asarray([_OPERATORS[self.comparison](word, self.value) for word in words], bool)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The ROIs that take part, shape (n_rois,), and how they were chosen, in words."""
+
+    takes_part: npt.NDArray[np.bool_]
+    text: str
+
+
+def select_rois(
+    table: PlaneSegmentation, accepted: Sequence[str], where: Sequence[str], all_rois: bool, place: str
+) -> Selection:
+    """Choose the ROIs that take part.
+
+    Parameters
+    ----------
+    table : PlaneSegmentation
+    accepted : sequence of str
+        The writer's conditions; the first whose column the table has is used, where the user says nothing.
+    where : sequence of str
+        The user's conditions, all of which must hold.
+    all_rois : bool
+        Every ROI takes part.
+    place : str
+        File and table, for messages.
+
+    Raises
+    ------
+    InputError
+        A condition names no column of the table or cannot be compared with it, or no ROI is left.
+    """
+    n_rois = len(table.id)
+    conditions = [Condition.parse(text) for text in where]
+    if not conditions and not all_rois:
+        known = [Condition.parse(text) for text in accepted]
+        conditions = [condition for condition in known if condition.column in table.colnames][:1]
+    takes_part = np.ones(n_rois, bool)
+    for condition in conditions:
+        takes_part &= _holds(condition, table, place)
+    if not conditions:
+        return Selection(takes_part, "all ROIs")
+    text = " and ".join(map(str, conditions))
+    if not takes_part.any():
+        raise InputError(f"{place}: none of the {n_rois} ROIs has {text}; give --all-rois or another --where.")
+    return Selection(takes_part, f"{text} ({takes_part.sum()} of {n_rois} ROIs)")
+
+
+def _holds(condition: Condition, table: PlaneSegmentation, place: str) -> npt.NDArray[np.bool_]:
+    if condition.column not in table.colnames:
+        names = ", ".join(table.colnames)
+        raise InputError(f"{place}: there is no column {condition.column!r}; give --where one of: {names}.")
+    column = table[condition.column]
+    if hasattr(column, "target"):
+        raise InputError(f"{place}: the column {condition.column!r} holds lists; choose ROIs by another with --where.")
+    values = np.asarray(column.data[:])
+    if values.dtype.names or len(values) != len(table.id):
+        raise InputError(f"{place}: the column {condition.column!r} cannot be compared; choose another with --where.")
+    try:
+        return condition.holds(values)
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from None
