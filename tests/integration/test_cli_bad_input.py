@@ -57,8 +57,13 @@ def test_no_roi_table(tmp_path: Path, refuse):
     refuse(spoilt(tmp_path / "bad.nwb", remove), "there is no ROI table")
 
 
-def test_no_image(tmp_path: Path, refuse):
-    refuse(write_nwb(tmp_path / "bad.nwb", make_nwbfile(images=())), "there is no projection image")
+def test_a_condition_on_a_column_that_is_not_there(tmp_path: Path, good: Path):
+    other = write_nwb(tmp_path / "other.nwb", make_nwbfile())
+    arguments = ("write", good, other, "-o", tmp_path / "m.nwb", "--where", "iscell>0.5")
+    run(*arguments).refused(str(good), "no column 'iscell'")
+    run(*arguments, *METHOD).refused("--where does not belong to --method nway")
+    run(*arguments, "--all-rois").refused("exclude each other")
+    assert listing(tmp_path) == {"good.nwb", "other.nwb"}
 
 
 def test_image_and_masks_of_different_size(tmp_path: Path, refuse):

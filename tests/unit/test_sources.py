@@ -179,7 +179,6 @@ def _pixels_outside(nwbfile):
     ("options", "spoil", "message"),
     [
         ({}, _no_table, "there is no ROI table"),
-        ({"images": ()}, None, "there is no projection image"),
         ({}, _empty_table, "none is empty; leave this session out"),
         ({}, _other_image_size, "image and masks differ in size: .* 160 rows x 150 columns, .* 30 rows x 40 columns"),
         ({"mask_kind": "pixel_mask"}, _pixels_outside, "image and masks differ in size: mask pixels reach x = 150"),
