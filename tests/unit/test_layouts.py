@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pynwb
 import pytest
 from helpers import run
 
 from ndx_match.errors import AmbiguousInputError, InputError
+from ndx_match.matchfile import read_match_file
 from ndx_match.model import Session
 from ndx_match.sources import SourceOptions, list_contents, open_nwb, read_session
 from ndx_match.sources.layouts import LAYOUTS, recognise
@@ -246,3 +248,17 @@ def matrix(unpack) -> str:
         )
     lines = [f"| {' | '.join(row)} |" for row in rows]
     return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]]) + "\n"
+
+
+def test_sessions_of_any_layout_go_into_one_match_file(unpack, tmp_path: Path):
+    """The same recording by four writers: every cell is itself, and the file reads as the sessions did."""
+    paths = [unpack(name) for name in ("ndx_microscopy", "neuroconv_extract", "neuroconv_caiman", "suite2p")]
+    run("write", *paths, "-o", tmp_path / "m.nwb").succeeded()
+    file = read_match_file(tmp_path / "m.nwb")
+    for path, session in zip(paths, file.sessions, strict=True):
+        np.testing.assert_array_equal(dense(session), dense(read_session(path)))
+        np.testing.assert_array_equal(session.image, read_session(path).image)
+    in_all = file.result.cells[(file.result.cells >= 0).all(axis=1)]
+    assert len(in_all) >= ACCEPTED.sum() - 2
+    assert (in_all == in_all[:, :1]).all()
+    assert pynwb.validate(path=tmp_path / "m.nwb") == []
