@@ -195,6 +195,7 @@ def test_a_plane_of_voxel_masks_comes_with_its_image(unpack, z_plane: int):
     np.testing.assert_allclose(dense(session)[own], recording.masks() * ACCEPTED[:, None, None])
     np.testing.assert_allclose(session.image, recording.image() + 1000 * z_plane)
     assert session.source.image_path.endswith(f"Backgrounds_{z_plane}/meanImg")
+    assert session.source.roi_selection == f"iscell > 0.5 (30 of 36 ROIs), of which 15 in z plane {z_plane}"
 
 
 def test_voxel_masks_are_projected_with_a_note(unpack):

@@ -118,7 +118,8 @@ def choose(nwbfile: NWBFile, options: SourceOptions, where: str) -> Chosen:
     if z_plane is not None:
         decision = replace(decision, convention=replace(decision.convention, z_plane=z_plane))
         in_plane = np.diff(masks.footprints.indptr) > 0
-        selection = Selection(selection.takes_part & in_plane, f"{selection.text}, in z plane {z_plane}")
+        takes_part = selection.takes_part & in_plane
+        selection = Selection(takes_part, f"{selection.text}, of which {takes_part.sum()} in z plane {z_plane}")
     notes = [decision.warning] if decision.warning else []
     if image is None:
         notes.append("The file holds no projection image, so the session is registered by its ROIs alone.")
