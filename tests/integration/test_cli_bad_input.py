@@ -66,6 +66,10 @@ def test_a_condition_on_a_column_that_is_not_there(tmp_path: Path, good: Path):
     assert listing(tmp_path) == {"good.nwb", "other.nwb"}
 
 
+def test_no_image(tmp_path: Path, refuse):
+    refuse(write_nwb(tmp_path / "bad.nwb", make_nwbfile(images=())), "there is no projection image", "--image none")
+
+
 def test_image_and_masks_of_different_size(tmp_path: Path, refuse):
     def shrink(file: h5py.File) -> None:
         for name in ("average_image", "max_projection"):

@@ -50,7 +50,8 @@ class _ZPlane(click.ParamType):
 source_options = with_options(
     click.option("--plane", metavar="NAME", help="Imaging plane to take where files hold several."),
     click.option("--roi-table", metavar="PATH", help="ROI table to take: its path in the file, or the path's end."),
-    click.option("--image", metavar="PATH", help="Projection image to take: its path in the file, or the path's end."),
+    click.option("--image", metavar="PATH", help="Projection image to take: its path in the file, or the path's end; "
+                 "none: register by the ROIs alone."),
     click.option("--transpose", type=click.Choice(TRANSPOSE),
                  help="Which of masks and image are stored [column, row].  [default: by the writer and by evidence]"),
     click.option("--z-plane", metavar="N", type=_ZPlane(),

@@ -12,6 +12,7 @@ from .layouts import Layout
 from .masks import z_planes
 from .orientation import TRANSPOSE
 
+NO_IMAGE = "none"  #: in place of an image: register by the ROIs alone
 #: Names of images of the mean over time, most trusted first; then of other projections.
 IMAGE_NAMES = (
     "average_image", "average_projection", "avg_projection", "mean_image", "meanimg", "mean", "average",
@@ -113,18 +114,23 @@ def choose_image(
 ) -> ImageCandidate | None:
     """The projection image of the table's plane: of the masks' size, the most trusted where there is a choice.
 
-    None where the file holds no image and none was asked for.
+    None where the session is to be registered without one.
 
     Raises
     ------
     InputError
-        There is none of the masks' size, or none of the given name.
+        There is none, none of the masks' size, or none of the given name.
     AmbiguousInputError
         Several are left.
     """
     images: Sequence[ImageCandidate] = contents.images
-    if not images and options.image is None:
+    if options.image == NO_IMAGE:
         return None
+    if not images:
+        raise InputError(
+            f"{where}: there is no projection image (Image, GrayscaleImage) in this file; give --image {NO_IMAGE} to "
+            "register the sessions by their ROIs alone."
+        )
     if options.image is not None:
         images = _by_path(images, options.image, "image", "--image", where)
     images = _nearest(images, table)

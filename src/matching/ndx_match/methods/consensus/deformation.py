@@ -19,6 +19,7 @@ Weights = npt.NDArray[np.float64]
 
 STIFFNESS = (0.03, 0.3, 3.0)  #: ridge penalties that are tried, relative to the mean weight
 LEAST_GAIN = 0.02  #: share of the held-out error that bending must save to be used
+HELD_OUT = 2.0  #: side of the squares that are held out, in control steps: blocks that overlap err alike
 ROUNDS = 4  #: of reweighting
 
 
@@ -60,7 +61,7 @@ class Deformation:
     def design(self, points: Points) -> npt.NDArray[np.float64]:
         """Weight of every coefficient at points (x, y), shape (n, n_rows * n_cols)."""
         cols, rows = self._weights(points[:, 0], 0), self._weights(points[:, 1], 1)
-        return (rows[:, :, None] * cols[:, None, :]).reshape(len(points), -1)
+        return (rows[:, :, None] * cols[:, None, :]).reshape(len(points), self.coefficients[0].size)
 
     def _weights(self, positions: npt.NDArray[np.float64], axis: int) -> npt.NDArray[np.float64]:
         """Cubic B-splines centred on the control points of one axis, shape (n, n_controls)."""
@@ -74,7 +75,8 @@ class Deformation:
 def choose_stiffness(frame: Deformation, points: Points, shifts: Points, weights: Weights) -> float:
     """The ridge penalty that predicts held-out shifts best; infinite where bending predicts no better than not.
 
-    Every second point is held out from the fit of the others, and the other way round.
+    The points in every second square of a chequerboard are held out from the fit of the others, and the other way
+    round. Single points would not do: neighbouring blocks share most of their pixels, and so their errors.
 
     Parameters
     ----------
@@ -86,7 +88,7 @@ def choose_stiffness(frame: Deformation, points: Points, shifts: Points, weights
     """
     if len(points) < 20:
         return float("inf")
-    half = (np.arange(len(points)) % 2).astype(bool)
+    half = np.floor(points / (HELD_OUT * frame.step)).sum(axis=1) % 2 == 1
     limit = 3 * weighted_median(np.linalg.norm(shifts, axis=1), weights) + 1
     errors = {}
     for stiffness in (*STIFFNESS, np.inf):

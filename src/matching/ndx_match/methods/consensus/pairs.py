@@ -30,6 +30,7 @@ Channels = npt.NDArray[np.float32]
 SEARCH_RADIUS = 2.0  #: typical ROI radius in pixels of the reduced channels that are searched
 COARSE_RADIUS = 4.0  #: and of those on which the first rounds of block matching work
 PLAIN_STEP, SCALED_STEP, SCALE_STEP = 2.5, 5.0, 0.1
+BEYOND_DOUBT = 15.0  #: z at which a search stops; unrelated fields reach 12
 ABOVE_CHANCE = 2.5  #: least ratio of an alignment's score to the best at shifts that must be wrong
 FEWEST_ROIS = 20  #: of a session whose ROIs have a say: of fewer, some fall together by chance in too many places
 LEAST_DENSITY_Z = 3.0  #: an alignment that the ROIs contradict may be one of a pattern fixed to the detector
@@ -101,7 +102,7 @@ def register(
     Rotations are searched first; if none is beyond doubt, unequal scales of the axes as well.
     """
     search = Search(fixed.small, moving.small, parameters.largest_shift)
-    sufficient = parameters.significance
+    sufficient = max(BEYOND_DOUBT, parameters.significance)
     found = search.best(poses_without_scale(parameters.largest_rotation, PLAIN_STEP), sufficient)
     best = found[0]
     if best.z < sufficient and parameters.smallest_scale < parameters.largest_scale:

@@ -22,8 +22,9 @@ class ConsensusParameters:
     non_rigid : bool
         Let smooth deformations correct what affine maps leave, where the data support it.
     significance : float
-        Least z score of an alignment, by its correlation against those of shifts that must be wrong. Unrelated fields
-        reach up to 12 by the search's choice among millions of alignments; related ones have 20 and more.
+        Least z score of an alignment, by its correlation against those of shifts that must be wrong. It must also be
+        2.5 times the best z of these shifts: unrelated fields, of which the search takes the best among millions of
+        alignments, reach less than twice that, related ones mostly five times and more.
     reach : float
         Distance between centroids, in typical ROI radii, up to which two ROIs are compared.
     least_probability : float
@@ -35,7 +36,7 @@ class ConsensusParameters:
     smallest_scale: float = 0.7
     largest_scale: float = 1.3
     non_rigid: bool = True
-    significance: float = 15.0
+    significance: float = 9.0
     reach: float = 1.6
     least_probability: float = 0.5
 
