@@ -18,7 +18,7 @@ Points = npt.NDArray[np.float64]
 Weights = npt.NDArray[np.float64]
 
 STIFFNESS = (0.03, 0.3, 3.0)  #: ridge penalties that are tried, relative to the mean weight
-LEAST_GAIN = 0.02  #: share of the held-out error that bending must save to be used
+LEAST_GAIN = 0.05  #: share of the held-out error that bending must save to be used
 HELD_OUT = 2.0  #: side of the squares that are held out, in control steps: blocks that overlap err alike
 ROUNDS = 4  #: of reweighting
 
