@@ -21,7 +21,6 @@ ALL_PAIRS_UP_TO = 5  #: sessions of which every pair is aligned; of more, only n
 NEIGHBOURS = (1, 2, 4)  #: distances in the order of sessions at which more sessions are aligned
 ATTEMPTS = 6  #: sessions with which one that fits none is tried, at most
 LARGEST_DISAGREEMENT = 1.0  #: of a pair with the loops it is in, in typical ROI radii
-SWEEPS = 50
 
 
 @dataclass(frozen=True)
@@ -49,8 +48,8 @@ def align_all(
 ) -> tuple[list[Component], dict[Pair, PairAlignment]]:
     """Align sessions in pairs and make the transforms of those that belong together consistent.
 
-    A pair whose sessions are already connected through others starts from the composed transform and needs no search,
-    so that the searches grow with the number of sessions and not with that of pairs.
+    A pair whose sessions are already connected through others starts from the composed transform and is searched only
+    if that does not fit, so that the searches grow with the number of sessions and not with that of pairs.
 
     Returns
     -------
@@ -77,13 +76,15 @@ def align_all(
         search(chain)
         # A session left over is tried with others until one fits.
         for distance in range(2, n):
-            alone = {k for group in _groups(n, tried) if len(group) <= n // 2 for k in group}
+            groups = _groups(n, tried)
+            group_of = {k: number for number, group in enumerate(groups) for k in group}
+            alone = {k for group in groups if len(group) <= n // 2 for k in group}
             attempts = {k: sum(k in pair for pair in tried) for k in alone}
             search(
                 [
                     (k, k + distance)
                     for k in range(n - distance)
-                    if not _connected(k, k + distance, n, tried)
+                    if group_of[k] != group_of[k + distance]
                     and (k in alone or k + distance in alone)
                     and min(attempts.get(k, ATTEMPTS), attempts.get(k + distance, ATTEMPTS)) < ATTEMPTS
                 ]
@@ -101,6 +102,8 @@ def align_all(
             tried[pair] = alignment
             if progress:
                 progress(len(tried), max(len(wanted), len(tried)))
+        # Where the others do not lead to an alignment, one of them may be wrong: only a search can contradict it.
+        search([pair for pair in left if not tried[pair].registered])
     return [_solve(group, tried, sessions, radius) for group in _groups(n, tried)], tried
 
 
@@ -119,17 +122,13 @@ def _groups(n: int, tried: Mapping[Pair, PairAlignment]) -> list[list[int]]:
     return [[k for k in range(n) if label[k] == value] for value in sorted(set(label))]
 
 
-def _connected(first: int, second: int, n: int, tried: Mapping[Pair, PairAlignment]) -> bool:
-    return any(first in group and second in group for group in _groups(n, tried))
-
-
 def _solve(
     group: Sequence[int], tried: dict[Pair, PairAlignment], sessions: Sequence[PreparedSession], radius: float
 ) -> Component:
     """Transforms of a group that fit its pairs best; pairs that contradict the others are marked as failed."""
     while True:
         edges = {p: a for p, a in tried.items() if a.registered and p[0] in group and p[1] in group}
-        matrices = _least_squares(group, edges, sessions)
+        matrices = _least_squares(group, edges)
         away = {
             pair: _disagreement(alignment.matrix, matrices, pair, sessions[pair[0]].shape)
             for pair, alignment in edges.items()
@@ -150,39 +149,24 @@ def _groups_of(group: Sequence[int], edges: Mapping[Pair, PairAlignment]) -> lis
     return _groups(len(group), {(position[i], position[j]): a for (i, j), a in edges.items()})
 
 
-def _least_squares(
-    group: Sequence[int], edges: Mapping[Pair, PairAlignment], sessions: Sequence[PreparedSession]
-) -> dict[int, Matrix]:
-    """From the group's first session to each: spanning tree of the best pairs, then averaging over all pairs."""
-    matrices = {group[0]: np.eye(3)}
-    ranked = sorted(edges, key=lambda pair: -edges[pair].score)
-    while len(matrices) < len(group):
-        for i, j in ranked:
-            if (i in matrices) != (j in matrices):
-                if i in matrices:
-                    matrices[j] = edges[i, j].matrix @ matrices[i]
-                else:
-                    matrices[i] = np.linalg.inv(edges[i, j].matrix) @ matrices[j]
-                break
-    points = grid_points(sessions[group[0]].shape, 64)
-    design = np.column_stack([points, np.ones(len(points))])
-    for _ in range(SWEEPS):
-        largest = 0.0
-        for k in group[1:]:
-            goals, weights = [], []
-            for (i, j), alignment in edges.items():
-                if k in (i, j):
-                    known, step = (i, alignment.matrix) if k == j else (j, np.linalg.inv(alignment.matrix))
-                    goals.append(transform_points(step @ matrices[known], points))
-                    weights.append(alignment.score)
-            goal = np.average(goals, axis=0, weights=weights)
-            updated = np.eye(3)
-            updated[:2] = np.linalg.lstsq(design, goal, rcond=None)[0].T
-            largest = max(largest, float(np.abs(updated - matrices[k]).max()))
-            matrices[k] = updated
-        if largest < 1e-3:
-            break
-    return matrices
+def _least_squares(group: Sequence[int], edges: Mapping[Pair, PairAlignment]) -> dict[int, Matrix]:
+    """From the group's first session to each: the affine maps that fit those of all pairs best, weighted by their z.
+
+    Where M_k leads to session k and A is the alignment of sessions i and j, A M_i - M_j is to vanish: a linear system
+    for the entries of all M_k.
+    """
+    unknown = {k: slice(2 * number, 2 * number + 2) for number, k in enumerate(group[1:])}
+    system, goal = np.zeros((2 * len(edges), 2 * len(unknown))), np.zeros((2 * len(edges), 3))
+    for number, ((i, j), alignment) in enumerate(edges.items()):
+        rows, weight = slice(2 * number, 2 * number + 2), np.sqrt(alignment.score)
+        goal[rows, 2] -= weight * alignment.matrix[:2, 2]
+        for k, factor in ((i, alignment.matrix[:2, :2]), (j, -np.eye(2))):
+            if k in unknown:
+                system[rows, unknown[k]] = weight * factor
+            else:
+                goal[rows] -= weight * factor @ np.eye(2, 3)
+    solution = np.linalg.lstsq(system, goal, rcond=None)[0]
+    return {k: np.vstack([solution[unknown[k]] if k in unknown else np.eye(2, 3), [0, 0, 1]]) for k in group}
 
 
 def _disagreement(measured: Matrix, matrices: Mapping[int, Matrix], pair: Pair, shape: tuple[int, int]) -> float:
