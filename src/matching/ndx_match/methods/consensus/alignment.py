@@ -46,7 +46,7 @@ def refine(
     for half, largest in rounds:
         warped = warp_channels(moving, matrix, fixed.shape[1:])
         found = local_shifts(fixed, warped, points, round(half * radius), max(2, round(largest * radius)))
-        if len(found.points) < FEWEST_BLOCKS:
+        if np.count_nonzero(found.correlation) < FEWEST_BLOCKS:
             break
         target = transform_points(matrix, found.points + found.shifts)
         matrix = robust_affine(found.points, target, found.correlation**2)
