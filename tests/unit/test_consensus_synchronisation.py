@@ -134,6 +134,21 @@ def test_averaging_over_loops_is_better_than_a_chain(solve):
     )
 
 
+def test_magnification_gives_a_session_no_weight(solve):
+    """Errors of equal size in the tissue are shared alike, though one session has four times as many pixels for it."""
+    registrar = Registrar(3)
+    for session, scale in zip(registrar.sessions, (1.0, 1.0, 4.0), strict=True):
+        session.matrix = np.diag([scale, scale, 1.0])
+    three_pixels = np.array([[1, 0, 3.0], [0, 1, 0], [0, 0, 1]])
+    registrar.measured = lambda i, j: registrar.truth(i, j) @ (three_pixels if i == 1 else np.eye(3))
+    (component,), _ = solve(registrar)
+    in_first = [
+        np.linalg.inv(matrix) @ session.matrix
+        for matrix, session in zip(component.matrices, registrar.sessions, strict=True)
+    ]
+    np.testing.assert_allclose([abs(matrix[0, 2]) for matrix in in_first], [0, 1, 1], atol=0.02)
+
+
 @pytest.mark.parametrize("n", [6, 20, 100])
 def test_searches_grow_with_the_number_of_sessions(solve, n):
     registrar = Registrar(n)

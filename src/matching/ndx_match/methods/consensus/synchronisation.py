@@ -153,20 +153,26 @@ def _least_squares(group: Sequence[int], edges: Mapping[Pair, PairAlignment]) ->
     """From the group's first session to each: the affine maps that fit those of all pairs best, weighted by their z.
 
     Where M_k leads to session k and A is the alignment of sessions i and j, A M_i - M_j is to vanish: a linear system
-    for the entries of all M_k.
+    for the entries of all M_k. It is solved twice: the second time what remains is measured in pixels of the first
+    session, so that the other sessions' magnification has no say.
     """
     unknown = {k: slice(2 * number, 2 * number + 2) for number, k in enumerate(group[1:])}
-    system, goal = np.zeros((2 * len(edges), 2 * len(unknown))), np.zeros((2 * len(edges), 3))
-    for number, ((i, j), alignment) in enumerate(edges.items()):
-        rows, weight = slice(2 * number, 2 * number + 2), np.sqrt(alignment.score)
-        goal[rows, 2] -= weight * alignment.matrix[:2, 2]
-        for k, factor in ((i, alignment.matrix[:2, :2]), (j, -np.eye(2))):
-            if k in unknown:
-                system[rows, unknown[k]] = weight * factor
-            else:
-                goal[rows] -= weight * factor @ np.eye(2, 3)
-    solution = np.linalg.lstsq(system, goal, rcond=None)[0]
-    return {k: np.vstack([solution[unknown[k]] if k in unknown else np.eye(2, 3), [0, 0, 1]]) for k in group}
+    matrices = {k: np.eye(3) for k in group}
+    for _ in range(2):
+        system, goal = np.zeros((2 * len(edges), 2 * len(unknown))), np.zeros((2 * len(edges), 3))
+        for number, ((i, j), alignment) in enumerate(edges.items()):
+            rows = slice(2 * number, 2 * number + 2)
+            weight = np.sqrt(alignment.score) * np.linalg.inv(matrices[j][:2, :2])
+            goal[rows, 2] -= weight @ alignment.matrix[:2, 2]
+            for k, factor in ((i, alignment.matrix[:2, :2]), (j, -np.eye(2))):
+                if k in unknown:
+                    system[rows, unknown[k]] = weight @ factor
+                else:
+                    goal[rows] -= weight @ factor @ np.eye(2, 3)
+        solution = np.linalg.lstsq(system, goal, rcond=None)[0]
+        for k, place in unknown.items():
+            matrices[k] = np.vstack([solution[place], [0, 0, 1]])
+    return matrices
 
 
 def _disagreement(measured: Matrix, matrices: Mapping[int, Matrix], pair: Pair, shape: tuple[int, int]) -> float:
