@@ -173,6 +173,34 @@ def test_it_says_when_there_is_nothing_to_align_by():
     assert "neither contrast in the images nor 20 ROIs" in found.reason
 
 
+@pytest.mark.parametrize("zoom", [0.6, 2.0])
+def test_known_sizes_of_pixels_lead_to_magnifications_beyond_the_search(zoom):
+    simulated = simulation(4, stretched_session=1, stretch=(zoom, zoom))
+    fixed, moving = simulated.sessions
+    unknown = align(replace(fixed, pixel_size=None), replace(moving, pixel_size=None))
+    assert not unknown.registered
+    found = align(fixed, replace(moving, pixel_size=(0.78 / zoom, 0.78 / zoom)))
+    assert found.registered, found.reason
+    assert error(simulated, found.matrix) < 3
+
+
+def test_sizes_of_rows_and_columns_are_not_mixed_up():
+    simulated = simulation(4, stretched_session=1, stretch=(0.6, 1.1))
+    fixed, moving = simulated.sessions
+    limits = ConsensusParameters(smallest_scale=1.0, largest_scale=1.0)
+    found = align(fixed, replace(moving, pixel_size=(0.78 / 1.1, 0.78 / 0.6)), limits)
+    assert found.registered, found.reason
+    assert not align(fixed, replace(moving, pixel_size=(0.78 / 0.6, 0.78 / 1.1)), limits).registered
+
+
+def test_wrong_sizes_of_pixels_do_not_mislead():
+    simulated = simulation(1)
+    fixed, moving = simulated.sessions
+    found = align(fixed, replace(moving, pixel_size=(0.4, 1.5)))
+    assert found.registered, found.reason
+    assert error(simulated, found.matrix) < 2.5
+
+
 def test_narrower_limits_are_kept():
     sessions = simulation(3, shift=70.0, rotation=12.0).sessions
     assert not align(*sessions, ConsensusParameters(largest_shift=0.1)).registered

@@ -16,6 +16,7 @@ from .channels import reduced, session_channels
 from .parameters import ConsensusParameters
 from .search import (
     Pose,
+    RoughAlignment,
     Search,
     neighbours,
     poses_with_scale,
@@ -30,6 +31,7 @@ Channels = npt.NDArray[np.float32]
 SEARCH_RADIUS = 2.0  #: typical ROI radius in pixels of the reduced channels that are searched
 COARSE_RADIUS = 4.0  #: and of those on which the first rounds of block matching work
 PLAIN_STEP, SCALED_STEP, SCALE_STEP = 2.5, 5.0, 0.1
+LEAST_MAGNIFICATION = 0.03  #: relative difference of pixel sizes from which they are tried
 BEYOND_DOUBT = 15.0  #: z at which a search stops; unrelated fields reach 12
 ABOVE_CHANCE = 2.5  #: least ratio of an alignment's score to the best at shifts that must be wrong
 FEWEST_ROIS = 20  #: of a session whose ROIs have a say: of fewer, some fall together by chance in too many places
@@ -45,12 +47,15 @@ class PreparedSession:
     regions : csr_array of ones, shape (n_rois, n_rows * n_cols)
     shape : tuple of int
         (n_rows, n_cols).
+    pixel_size : tuple of float or None
+        Micrometres per pixel along (rows, columns).
     channels, coarse, small : ndarray of float32, shape (n_channels, n_rows, n_cols)
         At full resolution, at that of the first rounds of block matching, and at the search's.
     """
 
     regions: scipy.sparse.csr_array
     shape: tuple[int, int]
+    pixel_size: tuple[float, float] | None
     channels: Channels
     coarse: Channels
     small: Channels
@@ -90,7 +95,7 @@ def prepare(sessions: Sequence[Session]) -> tuple[list[PreparedSession], float]:
         if np.count_nonzero(np.diff(region.indptr)) < FEWEST_ROIS:
             channels[1] = 0  # the density
         coarse, small = (reduced(channels, radius / target) for target in (COARSE_RADIUS, SEARCH_RADIUS))
-        prepared.append(PreparedSession(region, session.shape, channels, coarse, small))
+        prepared.append(PreparedSession(region, session.shape, session.pixel_size, channels, coarse, small))
     return prepared, radius
 
 
@@ -99,13 +104,21 @@ def register(
 ) -> PairAlignment:
     """Search for the alignment of two sessions, refine and test it.
 
-    Rotations are searched first; if none is beyond doubt, unequal scales of the axes as well.
+    Rotations are searched first, from the magnification that the sizes of pixels tell, where these are known and
+    differ, and from none; if no alignment is beyond doubt, unequal scales of the axes as well.
     """
-    search = Search(fixed.small, moving.small, parameters.largest_shift)
     sufficient = max(BEYOND_DOUBT, parameters.significance)
-    found = search.best(poses_without_scale(parameters.largest_rotation, PLAIN_STEP), sufficient)
-    best = found[0]
-    if best.z < sufficient and parameters.smallest_scale < parameters.largest_scale:
+    search = Search(fixed.small, moving.small, parameters.largest_shift)
+    guess = _by_pixel_sizes(fixed, moving)
+    searches = (
+        [search] if guess is None else [Search(fixed.small, moving.small, parameters.largest_shift, guess), search]
+    )
+    found: list[RoughAlignment] = []
+    for each in searches:
+        found += each.best(poses_without_scale(parameters.largest_rotation, PLAIN_STEP), sufficient)[:1]
+        if found[-1].z >= sufficient:
+            break
+    if found[-1].z < sufficient and parameters.smallest_scale < parameters.largest_scale:
         every = poses_with_scale(
             parameters.largest_rotation,
             parameters.smallest_scale,
@@ -115,11 +128,25 @@ def register(
         )
         scaled = search.best(every, sufficient)[0]
         close = [pose for pose in neighbours(scaled.pose, SCALED_STEP, SCALE_STEP) if _within(pose, parameters)]
-        best = max([best, scaled, *search.best(close)[:1]], key=lambda alignment: alignment.z)
+        found += [scaled, *search.best(close)[:1]]
+    best = max(found, key=lambda alignment: alignment.z)
     rough = to_full_resolution(
         best.matrix, (fixed.shape, fixed.small.shape[1:]), (moving.shape, moving.small.shape[1:])
     )
     return confirm(fixed, moving, refine(fixed, moving, rough, radius), parameters)
+
+
+def _by_pixel_sizes(fixed: PreparedSession, moving: PreparedSession) -> Matrix | None:
+    """The middles together, magnified as the sizes of pixels tell, in reduced pixels; None where they tell nothing."""
+    if fixed.pixel_size is None or moving.pixel_size is None:
+        return None
+    y, x = (f / m for f, m in zip(fixed.pixel_size, moving.pixel_size, strict=True))
+    if max(abs(x - 1), abs(y - 1)) < LEAST_MAGNIFICATION:
+        return None
+    middles = [np.array([(small.shape[2] - 1) / 2, (small.shape[1] - 1) / 2]) for small in (fixed.small, moving.small)]
+    guess = np.diag([x, y, 1.0])
+    guess[:2, 2] = middles[1] - guess[:2, :2] @ middles[0]
+    return guess
 
 
 def refine(fixed: PreparedSession, moving: PreparedSession, rough: Matrix, radius: float) -> Matrix:
