@@ -254,6 +254,16 @@ def test_sharpening_leaves_alone_what_it_cannot_judge():
             np.testing.assert_array_equal(move, np.eye(3))
 
 
+def test_sharpening_does_not_make_neighbours_overlap():
+    """The same ROIs twice, many of which touch others: any move would bring some of these to overlap more."""
+    rng = np.random.default_rng(3)
+    centres = scattered(60)
+    neighbours = centres + 7.0 * np.column_stack([np.cos(rng.uniform(0, 1.5, 60)), np.sin(rng.uniform(0, 1.5, 60))])
+    regions = discs([*centres, *neighbours], 6.0, (200, 220))
+    _, move = sharpen([regions, regions], (200, 220), 6.0)
+    np.testing.assert_allclose(move, np.eye(3), atol=0.02)
+
+
 def test_sharpening_hardly_moves_a_single_roi():
     """One ROI that could overlap better is no reason to bend a field."""
     for move in sharpen([discs([(20, 20)]), discs([(23, 20)])], (ROWS, COLS), 4.0):

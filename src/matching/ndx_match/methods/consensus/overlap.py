@@ -54,7 +54,7 @@ def sharpen(
         For each session: frame (x, y, 1) before to after the move. The first does not move.
     """
     n_sessions = len(regions)
-    pairs = candidate_pairs(regions, shape[1], REACH * radius)
+    pairs = _mutually_best(candidate_pairs(regions, shape[1], REACH * radius))
     if len(pairs) == 0:
         return [np.eye(3)] * n_sessions
     if len(pairs) > PAIRS_A_SESSION * n_sessions:
@@ -90,6 +90,21 @@ def sharpen(
         matrix[:2] += move.T @ unit
         result.append(matrix)
     return result
+
+
+def _mutually_best(pairs: ComparedPairs) -> ComparedPairs:
+    """Pairs whose ROIs overlap no other of each other's session more: no move shall make neighbours overlap."""
+    ranked = np.lexsort((pairs.distance, -pairs.iou))
+    kept = np.ones(len(pairs), bool)
+    for own_session, own_row, other_session in (
+        (pairs.first_session, pairs.first_row, pairs.second_session),
+        (pairs.second_session, pairs.second_row, pairs.first_session),
+    ):
+        key = np.stack([own_session, own_row, other_session])[:, ranked]
+        best = np.zeros(len(pairs), bool)
+        best[ranked[np.unique(key, axis=1, return_index=True)[1]]] = True
+        kept &= best
+    return pairs.take(np.flatnonzero(kept))
 
 
 def _overlap_tables(
