@@ -181,7 +181,7 @@ def test_another_channel_can_be_chosen(unpack):
 
 def test_voxel_masks_of_several_planes_ask_for_one(unpack):
     path = unpack("suite2p_two_planes")
-    with pytest.raises(AmbiguousInputError, match="--z-plane: 0, 1, or project them with --z-plane all"):
+    with pytest.raises(AmbiguousInputError, match="--z-plane: 0, 1, project them with --z-plane all, or match each"):
         read_session(path)
     with pytest.raises(InputError, match="lies in z plane 2, only in: 0, 1"):
         read_session(path, SourceOptions(z_plane=2))

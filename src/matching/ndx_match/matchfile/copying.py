@@ -25,24 +25,46 @@ BUFFER_BYTES = 16_000_000  #: of it held in memory at a time
 PIXELS_OF_CHUNK = 65536  #: of a column of mask pixels
 
 
-def copy_imaging_plane(plane: ImagingPlane, nwbfile: NWBFile, prefix: str, location: str | None = None) -> ImagingPlane:
-    """Add a copy of an imaging plane and its device to a file, their names prefixed; `location` overrides its own."""
-    source = plane.device
-    device = nwbfile.add_device(
+class ImagingPlaneCopies:
+    """Copies of the imaging planes of sessions, and of their devices, in a file to be written: each once."""
+
+    def __init__(self, nwbfile: NWBFile, location: str | None = None) -> None:
+        """Of all planes, `location` overrides their own."""
+        self._nwbfile = nwbfile
+        self._location = location
+        self._planes: dict[tuple[str, int], ImagingPlane] = {}
+        self._devices: dict[tuple[str, int], Device] = {}
+
+    def add(self, plane: ImagingPlane, prefix: str) -> ImagingPlane:
+        """The copy of a plane, its name and its device's prefixed; plane and device must stay in memory."""
+        device, key = plane.device, (prefix, id(plane))
+        if (prefix, id(device)) not in self._devices:
+            self._devices[prefix, id(device)] = _copy_device(device, self._nwbfile, prefix)
+        if key not in self._planes:
+            copy = _copy_imaging_plane(plane, self._devices[prefix, id(device)], prefix, self._location)
+            self._planes[key] = self._nwbfile.add_imaging_plane(copy)
+        return self._planes[key]
+
+
+def _copy_device(device: Device, nwbfile: NWBFile, prefix: str) -> Device:
+    return nwbfile.add_device(
         Device(
-            name=f"{prefix}_{source.name}",
-            description=_description(source, prefix),
-            manufacturer=_manufacturer(source),
-            serial_number=source.serial_number or None,
+            name=f"{prefix}_{device.name}",
+            description=_description(device, prefix),
+            manufacturer=_manufacturer(device),
+            serial_number=device.serial_number or None,
         )
     )
+
+
+def _copy_imaging_plane(plane: ImagingPlane, device: Device, prefix: str, location: str | None) -> ImagingPlane:
     channels = [
         OpticalChannel(
             name=channel.name, description=_description(channel, prefix), emission_lambda=channel.emission_lambda
         )
         for channel in plane.optical_channel
     ]
-    copy = ImagingPlane(
+    return ImagingPlane(
         name=f"{prefix}_{plane.name}",
         optical_channel=channels,
         device=device,
@@ -57,8 +79,6 @@ def copy_imaging_plane(plane: ImagingPlane, nwbfile: NWBFile, prefix: str, locat
         grid_spacing=_in_memory(plane.grid_spacing),
         grid_spacing_unit=plane.grid_spacing_unit or "meters",
     )
-    nwbfile.add_imaging_plane(copy)
-    return copy
 
 
 @dataclass(frozen=True)
