@@ -350,7 +350,6 @@ def test_voxel_masks_in_several_planes_are_matched_z_by_z(tmp_path: Path):
         path.write_bytes(gzip.decompress(TWO_PLANES.read_bytes()))
     with h5py.File(paths[1], "r+") as file:
         file.attrs["object_id"] = "0" * 36
-        file["general/session_id"][()] = "second"
     outcome = run("write", *paths, "--all-planes", "-o", tmp_path / "m.nwb").succeeded()
     assert "plane ImagingPlane_z0" in outcome.out
     planes = read_planes_of_match_file(tmp_path / "m.nwb")

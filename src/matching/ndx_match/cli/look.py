@@ -10,8 +10,7 @@ import click
 
 from ..errors import InputError
 from ..sources import SourceOptions, list_contents, open_nwb
-from ..sources.candidates import imaging_depth, pixel_size
-from ..sources.layouts import recognise
+from ..sources.layouts import depth_of_plane, pixel_size_of_plane, recognise
 from ..sources.pairing import RecordedPlane, pair_planes
 from ..sources.planes import PlaneOfFile, check_all_planes, list_planes
 from ..sources.read import Chosen, choose
@@ -125,7 +124,8 @@ def _inspect(path: Path, options: SourceOptions, all_planes: bool) -> list[Recor
         planes = {name: nwbfile.imaging_planes[name] for name in contents.planes}
         planes.update({table.plane: table.imaging_plane for table in contents.tables})
         for name, imaging_plane in planes.items():
-            depth, size = imaging_depth(nwbfile, imaging_plane), pixel_size(imaging_plane)
+            depth = depth_of_plane(nwbfile, imaging_plane, recognised.layout)
+            size = pixel_size_of_plane(imaging_plane, recognised.layout)
             details = [f"location {imaging_plane.location}"]
             details += [f"depth {depth:g} um"] if depth is not None else []
             details += [f"pixel {size[0]:g} x {size[1]:g} um"] if size is not None else []

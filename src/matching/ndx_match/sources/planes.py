@@ -10,9 +10,9 @@ from pynwb import NWBFile
 
 from ..errors import AmbiguousInputError, InputError
 from ..model import Progress, Session
-from .candidates import imaging_depth, list_contents
+from .candidates import list_contents
 from .choose import SourceOptions
-from .layouts import recognise
+from .layouts import depth_of_plane, recognise
 from .masks import z_planes
 from .opening import open_nwb, sha256_of
 from .pairing import DEPTH_TOLERANCE, RecordedPlane, check_tolerance, pair_planes
@@ -65,7 +65,7 @@ def list_planes(nwbfile: NWBFile, options: SourceOptions) -> list[PlaneOfFile]:
         if len(in_z) > 1:  # the depth is that of one of them at most
             found += [PlaneOfFile(f"{name}_z{z}", None, replace(chosen, z_plane=z)) for z in in_z]
         else:
-            found.append(PlaneOfFile(name, imaging_depth(nwbfile, table.imaging_plane), chosen))
+            found.append(PlaneOfFile(name, depth_of_plane(nwbfile, table.imaging_plane, layout), chosen))
     return found
 
 

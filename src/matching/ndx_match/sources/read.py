@@ -19,9 +19,9 @@ from ndx_cell_matching import MatchedCellsTable
 
 from ..errors import InputError
 from ..model import Progress, Session, SourceInfo
-from .candidates import ImageCandidate, TableCandidate, imaging_depth, list_contents, pixel_size
+from .candidates import ImageCandidate, TableCandidate, list_contents
 from .choose import SourceOptions, choose_image, choose_table, choose_z_plane
-from .layouts import Recognised, recognise
+from .layouts import Recognised, depth_of_plane, pixel_size_of_plane, recognise
 from .masks import StoredMasks, read_masks
 from .opening import open_nwb, sha256_of
 from .orientation import Decision, decide, orient
@@ -54,7 +54,7 @@ def session_in(nwbfile: NWBFile, path: str | os.PathLike[str], options: SourceOp
         image=image,
         footprints=without_rows(footprints, excluded),
         roi_ids=np.asarray(table.table.id.data[:], np.int64),
-        pixel_size=pixel_size(table.imaging_plane),
+        pixel_size=pixel_size_of_plane(table.imaging_plane, chosen.recognised.layout),
         source=_source(nwbfile, path, chosen, options),
         excluded=excluded,
     )
@@ -236,7 +236,7 @@ def _source(nwbfile: NWBFile, path: str | os.PathLike[str], chosen: Chosen, opti
         mask_kind=table.mask_kind,
         orientation=chosen.decision.text,
         roi_selection=chosen.selection.text,
-        imaging_depth=imaging_depth(nwbfile, table.imaging_plane),
+        imaging_depth=depth_of_plane(nwbfile, table.imaging_plane, chosen.recognised.layout),
         sha256=sha256_of(path) if options.checksum else "",
         notes=chosen.notes,
     )
