@@ -13,7 +13,7 @@ from ..sources import SourceOptions, list_contents, open_nwb
 from ..sources.layouts import depth_of_plane, pixel_size_of_plane, recognise
 from ..sources.pairing import RecordedPlane, pair_planes
 from ..sources.planes import PlaneOfFile, check_all_planes, list_planes
-from ..sources.read import Chosen, choose
+from ..sources.read import Chosen, as_session, choose
 from .common import (
     FILE,
     all_planes_options,
@@ -41,7 +41,7 @@ def inspect(inputs: tuple[Path, ...], all_planes: bool, depth_tolerance: float |
     With --all-planes, of every imaging plane, and which planes of the files would be matched with each other.
     """
     tolerance = take_depth_tolerance(all_planes, depth_tolerance)
-    options = take_source_options(values)
+    options = take_source_options(values, checksum=False)
     if all_planes:
         check_all_planes(options, tolerance)
     recorded: list[RecordedPlane] = []
@@ -108,9 +108,11 @@ def _inspect(path: Path, options: SourceOptions, all_planes: bool) -> list[Recor
         problems: dict[str, str] = {}
         for plane in planes_to_use:
             try:
-                choices[plane.name] = choose(nwbfile, plane.options, str(path))
+                chosen = choose(nwbfile, plane.options, str(path))
+                as_session(nwbfile, path, chosen, plane.options)  # refuses what cannot be matched
+                choices[plane.name] = chosen
             except InputError as error:
-                problems[plane.name] = str(error).removeprefix(f"{path}: ")
+                problems[plane.name] = str(error).removeprefix(f"{path}: ").removeprefix(f"{path}, ")
         used = {chosen.table.path for chosen in choices.values()}
         used |= {chosen.image.path for chosen in choices.values() if chosen.image is not None}
         used_planes = {chosen.table.plane for chosen in choices.values()}
@@ -129,6 +131,8 @@ def _inspect(path: Path, options: SourceOptions, all_planes: bool) -> list[Recor
             details = [f"location {imaging_plane.location}"]
             details += [f"depth {depth:g} um"] if depth is not None else []
             details += [f"pixel {size[0]:g} x {size[1]:g} um"] if size is not None else []
+            channels = [channel.name for channel in imaging_plane.optical_channel]
+            details += [f"channels {', '.join(channels)}"] if len(channels) > 1 else []
             click.echo(f"{_mark(name in used_planes)} plane        {name}: {', '.join(details)}")
         for table in contents.tables:
             shape = "" if table.mask_shape is None else f" {table.mask_shape[0]} x {table.mask_shape[1]}"

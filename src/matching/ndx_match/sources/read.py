@@ -44,10 +44,20 @@ def read_session(path: str | os.PathLike[str], options: SourceOptions | None = N
 
 def session_in(nwbfile: NWBFile, path: str | os.PathLike[str], options: SourceOptions) -> Session:
     """The session of an open file; raises as :func:`read_session`."""
-    where = str(path)
-    chosen = choose(nwbfile, options, where)
+    return as_session(nwbfile, path, choose(nwbfile, options, str(path)), options)
+
+
+def as_session(nwbfile: NWBFile, path: str | os.PathLike[str], chosen: Chosen, options: SourceOptions) -> Session:
+    """The session of what was chosen in an open file.
+
+    Raises
+    ------
+    InputError
+        Masks, image and ids do not fit each other, or the image holds NaN.
+    """
     table = chosen.table
-    footprints, image = orient(chosen.masks, chosen.stored_image, chosen.decision.convention, f"{where}, {table.path}")
+    where = f"{path}, {table.path}"
+    footprints, image = orient(chosen.masks, chosen.stored_image, chosen.decision.convention, where)
     excluded = np.flatnonzero(~chosen.selection.takes_part)
     return Session(
         name=_name(nwbfile.session_id or Path(path).stem),
