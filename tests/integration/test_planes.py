@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ import pynwb
 import pytest
 from builders import START, Field, field_of_view, make_nwbfile, write_nwb
 from helpers import listing, run
+from nwbinspector import inspect_nwbfile, load_config
 
 from ndx_match.annotate import COLUMN
 from ndx_match.errors import AmbiguousInputError, InputError
@@ -27,6 +29,7 @@ METHOD = ("--method", "nway")
 SHIFTS = ((0, 0), (3, 2), (-4, 5))
 DEPTHS = {"deep": 300.0, "upper": 100.0}
 SEEDS = {"deep": 0, "upper": 5}
+DOCUMENT = Path(__file__).parents[2] / "docs" / "planes.md"
 TWO_PLANES = Path(__file__).parent.parent / "back_compat" / "files" / "suite2p_two_planes.nwb.gz"
 
 
@@ -96,6 +99,16 @@ def test_the_file_is_valid_and_read_with_pynwb_alone(matches: Path):
             assert table.imaging_plane.name == f"102_{plane}"
         assert "in the imaging planes deep, upper," in nwbfile.session_description
         assert len(nwbfile.devices) == 3  # a microscope a session, not one a plane
+
+
+def test_the_inspector_finds_nothing_in_a_complete_file(inputs: list[Path], tmp_path: Path):
+    metadata = (
+        "--subject-description", "A mouse.", "--location", "VISp", "--experimenter", "Doe, Jane",
+        "--experiment-description", "Seeing.", "--institution", "An institute", "--keywords", "cortex",
+    )  # fmt: skip
+    run("write", *inputs, "--all-planes", "-o", tmp_path / "m.nwb", *METHOD, *metadata).succeeded()
+    messages = inspect_nwbfile(nwbfile_path=tmp_path / "m.nwb", config=load_config("dandi"))
+    assert [message.check_function_name for message in messages] == []
 
 
 def test_a_file_of_one_plane_says_nothing_of_planes(tmp_path: Path):
@@ -375,6 +388,20 @@ def test_the_same_from_python(inputs: list[Path], matches: Path, tmp_path: Path)
     assert all(session.source.sha256 == "" for plane in read.planes for session in plane.sessions)
     recorded = read_match_file(matches, plane="deep").sessions
     assert len({session.source.sha256 for session in recorded}) == 3
+
+
+def test_the_code_in_the_documents_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
+    depths = {"VISp_0": 100.0, "VISp_1": 300.0}
+    like = {"VISp_0": "upper", "VISp_1": "deep"}
+    for k, name in enumerate("AB"):
+        write_session(tmp_path, k, depths, like).rename(tmp_path / f"{name}.nwb")
+    monkeypatch.chdir(tmp_path)
+    reading, writing = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    exec(writing, {})
+    exec(reading, {})
+    printed = capsys.readouterr().out
+    assert "VISp_0 2 (" in printed
+    assert "CellMatching_VISp_1 VISp_1" in printed
 
 
 @pytest.mark.allen_data
