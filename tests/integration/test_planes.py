@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -30,7 +31,7 @@ SHIFTS = ((0, 0), (3, 2), (-4, 5))
 DEPTHS = {"deep": 300.0, "upper": 100.0}
 SEEDS = {"deep": 0, "upper": 5}
 DOCUMENT = Path(__file__).parents[2] / "docs" / "planes.md"
-TWO_PLANES = Path(__file__).parent.parent / "back_compat" / "files" / "suite2p_two_planes.nwb.gz"
+FILES = Path(__file__).parent.parent / "back_compat" / "files"
 
 
 def field(plane: str, session: int) -> Field:
@@ -360,7 +361,7 @@ def test_voxel_masks_in_several_planes_are_matched_z_by_z(tmp_path: Path):
     """One ROI table holds them all: each plane has its ROIs, image and numbers."""
     paths = [tmp_path / f"{day}.nwb" for day in ("a", "b")]
     for path in paths:
-        path.write_bytes(gzip.decompress(TWO_PLANES.read_bytes()))
+        path.write_bytes(gzip.decompress((FILES / "suite2p_two_planes.nwb.gz").read_bytes()))
     with h5py.File(paths[1], "r+") as file:
         file.attrs["object_id"] = "0" * 36
     outcome = run("write", *paths, "--all-planes", "-o", tmp_path / "m.nwb").succeeded()
@@ -378,6 +379,37 @@ def test_voxel_masks_in_several_planes_are_matched_z_by_z(tmp_path: Path):
         ids = file["processing/ophys/ImageSegmentation/PlaneSegmentation"][COLUMN][:]
     assert (np.sort(ids[ids >= 0]) == np.unique(ids[ids >= 0])).all()
     assert (ids >= 0).sum() == 30  # those that are cells
+
+
+def test_planes_of_one_name_are_told_apart_by_their_tables(tmp_path: Path):
+    """As ndx-microscopy can leave them: each ROI table has a plane of its own within it, all of one name."""
+    paths = [tmp_path / f"{day}.nwb" for day in ("a", "b")]
+    for path in paths:
+        path.write_bytes(gzip.decompress((FILES / "ndx_microscopy.nwb.gz").read_bytes()))
+        with h5py.File(path, "r+") as file:
+            tables = file["processing/ophys/segmentations"]
+            tables.copy("rois", "more_rois")
+            tables["more_rois/plane"].attrs["description"] = "VISp, depth 300 um"
+            tables["more_rois/mean/data"][...] += 7
+            tables.visititems(lambda _, item: item.attrs.modify("object_id", str(uuid.uuid4())))
+            file.attrs["object_id"] = str(uuid.uuid4())
+    run("write", *paths, "--all-planes", "-o", tmp_path / "m.nwb").succeeded()
+    more, rois = read_planes_of_match_file(tmp_path / "m.nwb")
+    assert (more.plane, rois.plane) == ("more_rois", "rois")
+    assert [plane.sessions[0].source.imaging_depth for plane in (more, rois)] == [300, 210]
+    np.testing.assert_array_equal(more.sessions[1].image, rois.sessions[1].image + 7)
+    with pynwb.NWBHDF5IO(tmp_path / "m.nwb", "r") as io:
+        tables = io.read().processing["ophys"]["roi_tables"]
+        depths = {name: table.imaging_plane.description for name, table in tables.plane_segmentations.items()}
+    assert depths["a_rois_rois"] == "VISp, depth 210 um"
+    assert depths["a_more_rois_more_rois"] == "VISp, depth 300 um"
+
+
+def test_an_roi_table_can_be_chosen_in_all_planes(inputs: list[Path], tmp_path: Path):
+    run("write", *inputs[:2], "--all-planes", "--roi-table", "roi_table", "-o", tmp_path / "m.nwb", *METHOD).succeeded()
+    assert len(read_planes_of_match_file(tmp_path / "m.nwb")) == 2
+    outcome = run("write", *inputs[:2], "--all-planes", "--roi-table", "x", "-o", tmp_path / "n.nwb", *METHOD)
+    outcome.refused(str(inputs[0]), "there is no ROI table 'x'")
 
 
 def test_the_same_from_python(inputs: list[Path], matches: Path, tmp_path: Path):

@@ -151,7 +151,9 @@ def _inspect(path: Path, options: SourceOptions, all_planes: bool) -> list[Recor
             click.echo(f"  not clear    {f'{name}: ' if name else ''}{problem}")
         if choices:
             click.echo("  * is what would be used")
-        return [RecordedPlane(path.name, plane.name, plane.depth) for plane in planes_to_use if plane.name in choices]
+        return [
+            RecordedPlane(Path(path).name, plane.name, plane.depth) for plane in planes_to_use if plane.name in choices
+        ]
 
 
 def _print_pairing(recorded: Sequence[RecordedPlane], tolerance: float) -> None:

@@ -32,18 +32,20 @@ class ImagingPlaneCopies:
         """Of all planes, `location` overrides their own."""
         self._nwbfile = nwbfile
         self._location = location
-        self._planes: dict[tuple[str, int], ImagingPlane] = {}
-        self._devices: dict[tuple[str, int], Device] = {}
+        self._planes: dict[tuple[str, str], ImagingPlane] = {}
+        self._devices: dict[tuple[str, str], Device] = {}
 
-    def add(self, plane: ImagingPlane, prefix: str) -> ImagingPlane:
-        """The copy of a plane, its name and its device's prefixed; plane and device must stay in memory."""
-        device, key = plane.device, (prefix, id(plane))
-        if (prefix, id(device)) not in self._devices:
-            self._devices[prefix, id(device)] = _copy_device(device, self._nwbfile, prefix)
-        if key not in self._planes:
-            copy = _copy_imaging_plane(plane, self._devices[prefix, id(device)], prefix, self._location)
-            self._planes[key] = self._nwbfile.add_imaging_plane(copy)
-        return self._planes[key]
+    def add(self, plane: ImagingPlane, path: str, session: str, suffix: str = "") -> ImagingPlane:
+        """The copy of a plane of a session, whose name precedes its own; a suffix tells planes of one name apart."""
+        device = self._devices.get((session, plane.device.name))
+        if device is None:
+            device = _copy_device(plane.device, self._nwbfile, session)
+            self._devices[session, plane.device.name] = device
+        if (session, path) not in self._planes:
+            taken = f"{session}_{plane.name}" in self._nwbfile.imaging_planes
+            copy = _copy_imaging_plane(plane, device, f"{session}{suffix}" if taken else session, self._location)
+            self._planes[session, path] = self._nwbfile.add_imaging_plane(copy)
+        return self._planes[session, path]
 
 
 def _copy_device(device: Device, nwbfile: NWBFile, prefix: str) -> Device:

@@ -204,15 +204,16 @@ def _add_data(
     )
     module.add(segmentation)
     module.add(images)
+    listed = {uri: list_contents(source) for uri, source in sources.items()}
     copied_planes = ImagingPlaneCopies(nwbfile, location)
     copies: list[TableCopy] = []
     for plane in planes:
         suffix = f"_{plane.plane}" if len(planes) > 1 else ""
         copied: list[tuple[TableCopy, GrayscaleImage]] = []
         for session in plane.sessions:
-            contents = list_contents(sources[session.source.uri])
+            contents = listed[session.source.uri]
             candidate = _by_path(contents.tables, session.source.roi_table_path, session)
-            imaging_plane = copied_planes.add(candidate.imaging_plane, session.name)
+            imaging_plane = copied_planes.add(candidate.imaging_plane, candidate.plane_path, session.name, suffix)
             table = copy_roi_table(candidate.table, imaging_plane, f"{session.name}{suffix}")
             copied.append((table, _image(contents.images, session, f"{session.name}{suffix}")))
             segmentation.add_plane_segmentation(table.table)

@@ -10,7 +10,7 @@ from pynwb import NWBFile
 
 from ..errors import AmbiguousInputError, InputError
 from ..model import Progress, Session
-from .candidates import list_contents
+from .candidates import TableCandidate, list_contents
 from .choose import SourceOptions
 from .layouts import depth_of_plane, recognise
 from .masks import z_planes
@@ -56,17 +56,31 @@ def list_planes(nwbfile: NWBFile, options: SourceOptions) -> list[PlaneOfFile]:
     """The imaging planes of an open file that have ROIs; voxel masks in several planes (z) make a plane of each."""
     contents = list_contents(nwbfile)
     layout = recognise(contents).layout
-    tables = [table for table in contents.tables if layout is not None and layout.holds(table)] or contents.tables
+    tables: Sequence[TableCandidate] = contents.tables
+    if options.roi_table is not None:
+        tables = [table for table in tables if f"/{table.path}".endswith(f"/{options.roi_table.strip('/')}")]
+    tables = [table for table in tables if layout is not None and layout.holds(table)] or tables
+    first_of_plane = {table.plane_path: table for table in reversed(tables)}
     found = []
-    for name in dict.fromkeys(table.plane for table in tables):
-        table = next(table for table in tables if table.plane == name)
-        chosen = replace(options, plane=name)
+    for table in sorted(first_of_plane.values(), key=tables.index):
+        namesakes = [other for other in first_of_plane.values() if other.plane == table.plane]
+        if len(namesakes) > 1:
+            name, chosen = _distinct_part(table, namesakes), replace(options, roi_table=table.path)
+        else:
+            name, chosen = table.plane, replace(options, plane=table.plane)
         in_z = z_planes(table.table) if table.mask_kind == "voxel_mask" and options.z_plane is None else []
         if len(in_z) > 1:  # the depth is that of one of them at most
             found += [PlaneOfFile(f"{name}_z{z}", None, replace(chosen, z_plane=z)) for z in in_z]
         else:
             found.append(PlaneOfFile(name, depth_of_plane(nwbfile, table.imaging_plane, layout), chosen))
     return found
+
+
+def _distinct_part(table: TableCandidate, namesakes: Sequence[TableCandidate]) -> str:
+    """What tells an ROI table's path from those of others whose planes have the same name."""
+    paths = [other.path.split("/") for other in namesakes]
+    parts = table.path.split("/")
+    return "-".join(part for k, part in enumerate(parts) if any(part not in path[k : k + 1] for path in paths))
 
 
 def check_all_planes(options: SourceOptions, depth_tolerance: float) -> None:
@@ -129,15 +143,16 @@ def read_planes(
                 else:
                     failed[plane.name] = session
         if not sessions:
-            raise next(iter(failed.values()), InputError(f"{path}: there is no ROI table (PlaneSegmentation) in it."))
+            named = "" if options.roi_table is None else f" {options.roi_table!r}"
+            raise next(iter(failed.values()), InputError(f"{path}: there is no ROI table{named} in this file."))
         problems += [(done, name, str(error)) for name, error in failed.items()]
         files.append(sessions)
         depths.append({plane.name: plane.depth for plane in listed})
     if progress:
         progress("reading", len(paths), len(paths))
-    named = with_distinct_names([next(iter(file.values())) for file in files])
-    check_together(named, options)
-    names = [session.name for session in named]
+    representatives = with_distinct_names([next(iter(file.values())) for file in files])
+    check_together(representatives, options)
+    names = [session.name for session in representatives]
     recorded = [
         RecordedPlane(name, plane, depth[plane])
         for name, file, depth in zip(names, files, depths, strict=True)
