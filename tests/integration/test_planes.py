@@ -7,6 +7,7 @@ import json
 import re
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from nwbinspector import inspect_nwbfile, load_config
 
 from ndx_match.annotate import COLUMN
 from ndx_match.errors import AmbiguousInputError, InputError
+from ndx_match.interop import planes_dataframe
 from ndx_match.matchfile import read_match_file, read_planes_of_match_file, write_planes
 from ndx_match.methods import nway
 from ndx_match.planes import match_planes
@@ -282,6 +284,13 @@ def test_plot_draws_each_plane_into_a_folder_of_its_own(matches: Path, tmp_path:
 def test_write_with_pictures_of_all_planes(inputs: list[Path], tmp_path: Path):
     run("write", *inputs[:2], "--all-planes", "-o", tmp_path / "m.nwb", "--plots", tmp_path / "p", *METHOD).succeeded()
     assert {"deep/cells.png", "upper/cells.png"} <= listing(tmp_path / "p")
+
+
+def test_a_session_named_as_the_column_of_planes_is_refused(matches: Path):
+    plane = read_match_file(matches, footprints=False, plane="deep")
+    renamed = replace(plane, sessions=(replace(plane.sessions[0], name="plane"), *plane.sessions[1:]))
+    with pytest.raises(InputError, match="give it another name"):
+        planes_dataframe([renamed])
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
