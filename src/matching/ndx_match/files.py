@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
+import secrets
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import OutputError
@@ -55,22 +55,23 @@ def whole_or_absent(path: str | os.PathLike[str]) -> Iterator[Path]:
         The disk is full or the folder cannot be written into.
     """
     path = Path(path)
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-        os.close(handle)
-    except OSError as error:
-        raise OutputError(f"{path}: the folder cannot be written into ({_reason(error)}).") from error
-    temporary = Path(name)
-    try:
+    temporary = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
+    try:  # from before the file is there, so that a signal at any time leaves none behind
+        try:
+            # Only its owner can read it before it is whole.
+            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        except OSError as error:
+            raise OutputError(f"{path}: the folder cannot be written into ({_reason(error)}).") from error
         yield temporary
-        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes files that only their owner can read
+        os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except OSError as error:
         raise OutputError(
             f"{path}: the file cannot be written ({_reason(error)}); free some space or choose another folder."
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _umask() -> int:
