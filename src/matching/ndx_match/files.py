@@ -1,15 +1,31 @@
-"""Write files whole or not at all."""
+"""Write files, and folders of Zarr stores, whole or not at all."""
 
 from __future__ import annotations
 
 import errno
+import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from .errors import OutputError
+
+
+def has_zarr_name(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is named as a Zarr store: `.zarr` or `.nwb.zarr`."""
+    return Path(path).suffix == ".zarr"
+
+
+def is_zarr_nwb(path: str | os.PathLike[str]) -> bool:
+    """Whether a folder is the Zarr store of an NWB file; told without Zarr's library."""
+    folder = Path(path)
+    try:
+        return (folder / ".zgroup").is_file() and "nwb_version" in json.loads((folder / ".zattrs").read_bytes())
+    except (OSError, ValueError):
+        return False
 
 
 def check_output(
@@ -20,9 +36,9 @@ def check_output(
     Parameters
     ----------
     output : path
-        The file to write.
+        The file to write, or the folder of the Zarr store where it is named so.
     overwrite : bool
-        An existing file may be replaced.
+        An existing file may be replaced, as may a Zarr store of an NWB file by another, but no other folder.
     inputs : iterable of path
         Files that may not be replaced even so.
 
@@ -33,44 +49,92 @@ def check_output(
         exists and may not be overwritten.
     """
     path = Path(output)
-    if path.is_dir():
+    zarr = has_zarr_name(path)
+    if path.is_dir() and not zarr:
         raise OutputError(f"{path}: this is a folder; give the name of a file, for example {path / 'matches.nwb'}.")
     if not path.parent.is_dir():
         raise OutputError(f"{path}: the folder {path.parent} does not exist; make it first or choose another.")
-    if path.exists() and any(os.path.exists(source) and os.path.samefile(path, source) for source in inputs):
-        raise OutputError(f"{path}: the output is one of the inputs; give another name with -o.")
+    for source in filter(os.path.exists, inputs):
+        if path.exists() and os.path.samefile(path, source):
+            raise OutputError(f"{path}: the output is one of the inputs; give another name with -o.")
+        if _holds(source, path) or _holds(path, source):
+            raise OutputError(f"{path}: the output and the input {source} lie one within the other; choose another -o.")
     if path.exists() and not overwrite:
-        raise OutputError(f"{path}: this file exists already; give another name or --overwrite.")
+        kind = "folder" if path.is_dir() else "file"
+        raise OutputError(f"{path}: this {kind} exists already; give another name or --overwrite.")
+    if zarr and path.exists() and not is_zarr_nwb(path):
+        kind = "folder" if path.is_dir() else "file"
+        raise OutputError(f"{path}: this {kind} is no Zarr store of an NWB file and is not replaced; remove it first.")
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise OutputError(f"{path}: the folder {path.parent} cannot be written into; choose another.")
 
 
 @contextmanager
-def whole_or_absent(path: str | os.PathLike[str]) -> Iterator[Path]:
+def whole_or_absent(path: str | os.PathLike[str], folder: bool = False) -> Iterator[Path]:
     """A temporary file beside `path` that takes its place when the block ends well, and vanishes otherwise.
+
+    Parameters
+    ----------
+    path : path
+    folder : bool
+        A folder instead, as of a Zarr store.
 
     Raises
     ------
     OutputError
         The disk is full or the folder cannot be written into.
     """
-    path = Path(path)
+    path = Path(os.path.realpath(path)) if folder else Path(path)  # a link to a folder stays one
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-        os.close(handle)
+        temporary = _make_beside(path, folder)
     except OSError as error:
         raise OutputError(f"{path}: the folder cannot be written into ({_reason(error)}).") from error
-    temporary = Path(name)
     try:
         yield temporary
-        os.chmod(temporary, 0o666 & ~_umask())  # mkstemp makes files that only their owner can read
-        os.replace(temporary, path)
+        os.chmod(temporary, (0o777 if folder else 0o666) & ~_umask())  # as made, only its owner can read it
+        if folder:
+            _replace_folder(temporary, path)
+        else:
+            os.replace(temporary, path)
     except OSError as error:
         raise OutputError(
             f"{path}: the file cannot be written ({_reason(error)}); free some space or choose another folder."
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        if folder:
+            shutil.rmtree(temporary, ignore_errors=True)
+        else:
+            temporary.unlink(missing_ok=True)
+
+
+def _make_beside(path: Path, folder: bool) -> Path:
+    stem = path.name.split(".")[0] if folder else path.stem
+    prefix, suffix = f".{stem}-", path.name.removeprefix(stem) if folder else path.suffix
+    if folder:
+        return Path(tempfile.mkdtemp(prefix=prefix, suffix=suffix, dir=path.parent))
+    handle, name = tempfile.mkstemp(prefix=prefix, suffix=suffix, dir=path.parent)
+    os.close(handle)
+    return Path(name)
+
+
+def _replace_folder(new: Path, path: Path) -> None:
+    """Give a folder the name of another, which is removed; where that fails, the other keeps its name."""
+    if not path.exists():
+        os.rename(new, path)
+        return
+    aside = _make_beside(path, folder=True)
+    try:
+        os.replace(path, aside)  # an empty folder may be replaced
+        os.rename(new, path)
+    finally:
+        if not path.exists():
+            os.replace(aside, path)
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _holds(folder: str | os.PathLike[str], path: str | os.PathLike[str]) -> bool:
+    real_folder, real_path = Path(os.path.realpath(folder)), Path(os.path.realpath(path))
+    return os.path.isdir(real_folder) and real_folder != real_path and real_path.is_relative_to(real_folder)
 
 
 def _umask() -> int:

@@ -11,10 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from hdmf.backends.hdf5 import H5DataIO
-from pynwb import NWBHDF5IO, NWBFile
+from pynwb import NWBFile
 from pynwb.base import Images
 from pynwb.image import GrayscaleImage, RGBImage
 from pynwb.ophys import ImageSegmentation, PlaneSegmentation
@@ -28,7 +28,7 @@ from ..model import MatchResult, Session
 from ..sources import ImageCandidate, list_contents, open_nwb
 from ..warping import to_8_bit, warp_image
 from .copying import TableCopy, copy_image, copy_imaging_plane, copy_roi_table, fill_pixels
-from .hdf5 import new_hdf5_file
+from .formats import FileFormat, format_of
 from .metadata import FileMetadata, MissingField, build_nwbfile, default_session_id, missing_fields
 from .registrations import registrations_table
 
@@ -61,7 +61,8 @@ def write_match_file(
         tables, imaging planes, images and metadata.
     result : MatchResult
     output : path
-        The file to write; with `dandi_name` the folder in which to write it.
+        The file to write, a Zarr store where its name ends in `.zarr`, else HDF5; with `dandi_name` the folder in
+        which to write it.
     metadata : FileMetadata, optional
         Overrides of the sources' metadata.
     overwrite : bool
@@ -72,12 +73,13 @@ def write_match_file(
     Raises
     ------
     OutputError
-        The file exists, its folder does not, or it cannot be written.
+        The file exists, its folder does not, it cannot be written, or what writes its format is not installed.
     InputError
         A source cannot be read any more.
     """
     metadata = metadata or FileMetadata()
     path = output_path(sessions, output, metadata, overwrite, dandi_name)
+    file_format = format_of(path)
     with ExitStack() as stack:
         sources = [stack.enter_context(open_nwb(session.source.uri)) for session in sessions]
         nwbfile = build_nwbfile(
@@ -88,13 +90,14 @@ def write_match_file(
             __version__,
             metadata,
         )
-        copies = _add_data(nwbfile, sessions, sources, result, metadata.location)
+        copies = _add_data(nwbfile, sessions, sources, result, metadata.location, file_format)
         missing = tuple(missing_fields(nwbfile, path))
         if dandi_name:
             _make_folder(path.parent)
         # In a thread of its own, because signals interrupt only the main one: within HDF5 they would lose data.
-        with whole_or_absent(path) as temporary, ThreadPoolExecutor(max_workers=1) as writer:
-            writer.submit(_write, temporary, nwbfile, copies).result()
+        whole = whole_or_absent(path, file_format.is_folder)
+        with whole as temporary, ThreadPoolExecutor(max_workers=1) as writer:
+            writer.submit(file_format.write, temporary, nwbfile, lambda root: _fill(root, copies)).result()
     left_out = [
         f"{session.name}: the copy of the ROI table lacks columns that point elsewhere in its source: "
         f"{', '.join(copy.left_out)}."
@@ -123,6 +126,7 @@ def output_path(
     inputs = [session.source.uri for session in sessions]
     if not dandi_name:
         check_output(path, overwrite, inputs)
+        format_of(path)
         return path
     if not path.is_dir():
         raise OutputError(f"{path}: there is no such folder; with --dandi-name, -o names the dandiset's folder.")
@@ -144,11 +148,9 @@ def dandi_path(folder: Path, subject_id: str, session_id: str) -> Path:
     return folder / f"sub-{subject}" / f"sub-{subject}_ses-{session}_desc-cellmatches_ophys.nwb"
 
 
-def _write(path: Path, nwbfile: NWBFile, copies: Sequence[TableCopy]) -> None:
-    with new_hdf5_file(path) as file, NWBHDF5IO(file=file, mode="w") as io:
-        io.write(nwbfile, link_data=False, cache_spec=True)
-        for copy in copies:
-            fill_pixels(file, ROI_TABLES, copy)
+def _fill(root: Any, copies: Sequence[TableCopy]) -> None:
+    for copy in copies:
+        fill_pixels(root[ROI_TABLES], copy)
 
 
 def _make_folder(folder: Path) -> None:
@@ -159,7 +161,12 @@ def _make_folder(folder: Path) -> None:
 
 
 def _add_data(
-    nwbfile: NWBFile, sessions: Sequence[Session], sources: Sequence[NWBFile], result: MatchResult, location: str | None
+    nwbfile: NWBFile,
+    sessions: Sequence[Session],
+    sources: Sequence[NWBFile],
+    result: MatchResult,
+    location: str | None,
+    file_format: FileFormat,
 ) -> list[TableCopy]:
     """Fill the file; returns the copies of the ROI tables, whose mask pixels are still to be written."""
     module = nwbfile.create_processing_module("ophys", "Cells matched across imaging sessions.")
@@ -177,11 +184,11 @@ def _add_data(
         contents = list_contents(source)
         candidate = _by_path(contents.tables, session.source.roi_table_path, session)
         plane = copy_imaging_plane(candidate.imaging_plane, nwbfile, session.name, location)
-        copies.append(copy_roi_table(candidate.table, plane, session.name))
-        copied_images.append(_image(contents.images, session))
+        copies.append(copy_roi_table(candidate.table, plane, session.name, file_format))
+        copied_images.append(_image(contents.images, session, file_format))
         segmentation.add_plane_segmentation(copies[-1].table)
         images.add_image(copied_images[-1])
-    images.add_image(_overlay(sessions, result))
+    images.add_image(_overlay(sessions, result, file_format))
     pairs = result.roi_pairs
     with warnings.catch_warnings():
         # hdmf warns of columns that reference a table before both are in one file; here they are.
@@ -243,7 +250,7 @@ def _sessions_table(
     )
 
 
-def _overlay(sessions: Sequence[Session], result: MatchResult) -> RGBImage:
+def _overlay(sessions: Sequence[Session], result: MatchResult, file_format: FileFormat) -> RGBImage:
     """The first session in magenta, the mean of the others registered to it in green."""
     first = to_8_bit(sessions[0].image)
     others = [
@@ -254,17 +261,17 @@ def _overlay(sessions: Sequence[Session], result: MatchResult) -> RGBImage:
     mean = np.mean(others, axis=0).astype(np.uint8) if others else np.zeros_like(first)
     return RGBImage(
         name="overlay",
-        data=H5DataIO(np.dstack([first, mean, first]), compression="gzip"),
+        data=file_format.compressed(np.dstack([first, mean, first])),
         description=f"{sessions[0].name} in magenta, the mean of the {len(others)} other sessions that were registered "
         "to it in green.",
     )
 
 
-def _image(candidates: Sequence[ImageCandidate], session: Session) -> GrayscaleImage:
+def _image(candidates: Sequence[ImageCandidate], session: Session, file_format: FileFormat) -> GrayscaleImage:
     """A copy of the session's projection image; black where its file holds none, in the frame of the masks."""
     if session.source.image_path:
         return copy_image(_by_path(candidates, session.source.image_path, session).image, session.name)
-    data = H5DataIO(session.image, compression="gzip")
+    data = file_format.compressed(session.image)
     return GrayscaleImage(name=session.name, data=data, description="Black: the source holds no projection image.")
 
 

@@ -1,0 +1,94 @@
+"""NWB files in Zarr stores (folders): open them read-only and refuse what is missing in them.
+
+Zarr reads a chunk that is not there as the fill value, so a mask of an incomplete copy would silently be empty. The
+writer of NWB files in Zarr, hdmf-zarr, writes every chunk, also those that hold nothing but the fill value; so a chunk
+that is read and not there is damage. What is not read is not looked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import zarr
+from hdmf_zarr import NWBZarrIO
+from pynwb import NWBFile
+from zarr.storage import DirectoryStore
+
+from ..errors import InputError
+
+
+@contextmanager
+def open_zarr(path: Path) -> Iterator[Callable[[], NWBFile]]:
+    """Gives a function that reads the Zarr store of an NWB file, whose data can be read while the block runs.
+
+    Raises
+    ------
+    InputError
+        The store is no NWB file, or holds what may not be read.
+    OSError
+        A part of the store is missing, damaged or cannot be read.
+    """
+
+    def read() -> NWBFile:
+        with _explained(path):
+            store = _CompleteStore(str(path))
+            group = zarr.open(store, mode="r")
+            if not isinstance(group, zarr.Group) or "nwb_version" not in group.attrs:
+                raise InputError(f"{path}: this Zarr store is not an NWB file (it has no attribute nwb_version).")
+            return NWBZarrIO(store, mode="r", load_namespaces=True).read()
+
+    with _explained(path):
+        yield read
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Says what is the matter where chunks cannot be decoded, for which every codec has errors of its own."""
+    try:
+        yield
+    except (OSError, InputError):
+        raise
+    except Exception as error:
+        for cause in _chain(error):
+            if type(cause).__name__ == "UnsafeDecodeError":  # of newer versions of numcodecs
+                raise InputError(
+                    f"{path}: references in this file are pickled, which is refused because to read them can execute "
+                    "any code; if you trust the file, set the environment variable "
+                    "NUMCODECS_ALLOW_UNSAFE_PICKLE_DECODE=1."
+                ) from error
+            if isinstance(cause, OSError):
+                raise cause from error
+            if _arose_in_decoding(cause.__traceback__):
+                raise OSError(f"a chunk cannot be decoded: {cause}") from error
+        raise
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+class _CompleteStore(DirectoryStore):
+    """A folder in which a chunk that is asked for and not there is an error, not the fill value."""
+
+    def getitems(self, keys: Sequence[str], *, contexts: Mapping[str, Any]) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = super().getitems(keys, contexts=contexts)
+        for key in keys:
+            if key not in found:
+                array, _, chunk = key.rpartition("/")
+                raise OSError(f"chunk {chunk} of {array} is missing")
+        return found
+
+
+def _arose_in_decoding(traceback: TracebackType | None) -> bool:
+    while traceback is not None:
+        frame = traceback.tb_frame
+        if frame.f_code.co_name == "_decode_chunk" and frame.f_globals.get("__name__") == zarr.core.__name__:
+            return True
+        traceback = traceback.tb_next
+    return False
