@@ -26,7 +26,7 @@ class RecognisedTable:
     session : int
         Position in the match file's sessions.
     path : str
-        Absolute path of the table's group in the HDF5 file.
+        Absolute path of the table's group in the file.
     by_object_id : bool
         Recognised by the object ids of file and table; otherwise by the file's identifier and the ROI ids.
     """
@@ -56,7 +56,7 @@ def recognise(
             raise InputError(
                 f"{path}: no session of {matches} was read from this file; give only files that were matched."
             )
-        return tuple(RecognisedTable(k, _group_path(table, path), by_object_id) for k, table in found)
+        return tuple(RecognisedTable(k, _path_in(path, table), by_object_id) for k, table in found)
 
 
 def global_roi_ids(result: MatchResult, session: int, n_rois: int) -> npt.NDArray[np.int32]:
@@ -66,6 +66,11 @@ def global_roi_ids(result: MatchResult, session: int, n_rois: int) -> npt.NDArra
     ids = np.full(n_rois, -1, np.int32)
     ids[rows[cells]] = cells
     return ids
+
+
+def group_path(table: TableCandidate) -> str:
+    """Absolute path of a table's group in its file."""
+    return str(table.table.id.data.name).rpartition("/")[0]
 
 
 Found = list[tuple[int, TableCandidate]]
@@ -118,11 +123,12 @@ def _same_rois(table: TableCandidate, session: Session) -> bool:
     return np.array_equal(table.table.id.data[:], session.roi_ids)
 
 
-def _group_path(table: TableCandidate, path: str | os.PathLike[str]) -> str:
-    ids: h5py.Dataset = table.table.id.data
-    if not os.path.samefile(ids.file.filename, path):
+def _path_in(path: str | os.PathLike[str], table: TableCandidate) -> str:
+    ids = table.table.id.data
+    holder = ids.file.filename if isinstance(ids, h5py.Dataset) else ids.chunk_store.path
+    if not os.path.samefile(holder, path):
         raise InputError(
-            f"{path}: its ROI table {table.path} is a link to {Path(ids.file.filename).name}; annotate a file that "
+            f"{path}: its ROI table {table.path} is a link to {Path(holder).name}; annotate a file that "
             "holds the table itself."
         )
-    return str(ids.parent.name)
+    return group_path(table)

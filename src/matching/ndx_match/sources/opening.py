@@ -15,6 +15,7 @@ import h5py
 from pynwb import NWBHDF5IO, NWBFile
 
 from ..errors import InputError
+from ..files import files_in
 
 
 @contextmanager
@@ -56,11 +57,8 @@ def sha256_of(path: str | os.PathLike[str]) -> str:
     """
     digest = hashlib.sha256()
     if os.path.isdir(path):
-        folder = Path(path)
-        names = [Path(top, name) for top, _, names in os.walk(folder, followlinks=True) for name in names]
-        relative = sorted((f"./{name.relative_to(folder).as_posix()}", name) for name in names)
-        for text, name in relative:
-            digest.update(f"{sha256_of(name)}  {text}\n".encode())
+        for name, file_path in files_in(path).items():
+            digest.update(f"{sha256_of(file_path)}  ./{name}\n".encode())
         return digest.hexdigest()
     with open(path, "rb") as file:
         while block := file.read(1 << 22):

@@ -88,7 +88,10 @@ class _CompleteStore(DirectoryStore):
 def _arose_in_decoding(traceback: TracebackType | None) -> bool:
     while traceback is not None:
         frame = traceback.tb_frame
-        if frame.f_code.co_name == "_decode_chunk" and frame.f_globals.get("__name__") == zarr.core.__name__:
+        if (
+            frame.f_code.co_name in ("_decode_chunk", "_process_chunk")
+            and frame.f_globals.get("__name__") == zarr.core.__name__
+        ):
             return True
         traceback = traceback.tb_next
     return False
