@@ -6,9 +6,9 @@ import errno
 import json
 import os
 import shutil
-import tempfile
+import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import OutputError
@@ -92,13 +92,13 @@ def whole_or_absent(path: str | os.PathLike[str], folder: bool = False) -> Itera
         The disk is full or the folder cannot be written into.
     """
     path = Path(os.path.realpath(path)) if folder else Path(path)  # a link to a folder stays one
+    temporary = _name_beside(path)
     try:
-        temporary = _make_beside(path, folder)
-    except OSError as error:
-        raise OutputError(f"{path}: the folder cannot be written into ({_reason(error)}).") from error
-    try:
+        try:
+            temporary.mkdir() if folder else temporary.touch(exist_ok=False)
+        except OSError as error:
+            raise OutputError(f"{path}: the folder cannot be written into ({_reason(error)}).") from error
         yield temporary
-        os.chmod(temporary, (0o777 if folder else 0o666) & ~_umask())  # as made, only its owner can read it
         if folder:
             _replace_folder(temporary, path)
         else:
@@ -111,43 +111,32 @@ def whole_or_absent(path: str | os.PathLike[str], folder: bool = False) -> Itera
         if folder:
             shutil.rmtree(temporary, ignore_errors=True)
         else:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):  # it was never made, or has its name
+                temporary.unlink()
 
 
-def _make_beside(path: Path, folder: bool) -> Path:
-    stem = path.name.split(".")[0] if folder else path.stem
-    prefix, suffix = f".{stem}-", path.name.removeprefix(stem) if folder else path.suffix
-    if folder:
-        return Path(tempfile.mkdtemp(prefix=prefix, suffix=suffix, dir=path.parent))
-    handle, name = tempfile.mkstemp(prefix=prefix, suffix=suffix, dir=path.parent)
-    os.close(handle)
-    return Path(name)
+def _name_beside(path: Path) -> Path:
+    """A hidden name with the same suffixes that no other file has."""
+    stem = path.name.split(".")[0]
+    return path.with_name(f".{stem}-{uuid.uuid4().hex[:12]}{path.name.removeprefix(stem)}")
 
 
 def _replace_folder(new: Path, path: Path) -> None:
     """Give a folder the name of another, which is removed; where that fails, the other keeps its name."""
-    if not path.exists():
-        os.rename(new, path)
-        return
-    aside = _make_beside(path, folder=True)
+    aside = _name_beside(path)
     try:
-        os.replace(path, aside)  # an empty folder may be replaced
+        if path.exists():
+            os.rename(path, aside)
         os.rename(new, path)
     finally:
-        if not path.exists():
-            os.replace(aside, path)
+        if aside.exists() and not path.exists():
+            os.rename(aside, path)
         shutil.rmtree(aside, ignore_errors=True)
 
 
 def _holds(folder: str | os.PathLike[str], path: str | os.PathLike[str]) -> bool:
     real_folder, real_path = Path(os.path.realpath(folder)), Path(os.path.realpath(path))
     return os.path.isdir(real_folder) and real_folder != real_path and real_path.is_relative_to(real_folder)
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
 
 
 def _reason(error: OSError) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from io import RawIOBase
 from pathlib import Path
@@ -42,9 +43,15 @@ class Hdf5Format:
         OSError
             The disk was full, or failed otherwise.
         """
-        with new_hdf5_file(path) as file, NWBHDF5IO(file=file, mode="w") as io:
-            io.write(nwbfile, link_data=False, cache_spec=True)
-            fill(file)
+        # In a thread of its own, because signals interrupt only the main one: within HDF5 they would lose data.
+        with ThreadPoolExecutor(max_workers=1) as writer:
+            writer.submit(_write, path, nwbfile, fill).result()
+
+
+def _write(path: Path, nwbfile: NWBFile, fill: Callable[[Any], None]) -> None:
+    with new_hdf5_file(path) as file, NWBHDF5IO(file=file, mode="w") as io:
+        io.write(nwbfile, link_data=False, cache_spec=True)
+        fill(file)
 
 
 @contextmanager

@@ -7,7 +7,6 @@ import re
 import uuid
 import warnings
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,10 +93,8 @@ def write_match_file(
         missing = tuple(missing_fields(nwbfile, path))
         if dandi_name:
             _make_folder(path.parent)
-        # In a thread of its own, because signals interrupt only the main one: within HDF5 they would lose data.
-        whole = whole_or_absent(path, file_format.is_folder)
-        with whole as temporary, ThreadPoolExecutor(max_workers=1) as writer:
-            writer.submit(file_format.write, temporary, nwbfile, lambda root: _fill(root, copies)).result()
+        with whole_or_absent(path, file_format.is_folder) as temporary:
+            file_format.write(temporary, nwbfile, lambda root: _fill(root, copies))
     left_out = [
         f"{session.name}: the copy of the ROI table lacks columns that point elsewhere in its source: "
         f"{', '.join(copy.left_out)}."

@@ -67,13 +67,15 @@ def sha256_of(path: str | os.PathLike[str]) -> str:
 
 
 def _refuse_other_folder(path: Path) -> None:
-    if not os.access(path, os.R_OK | os.X_OK):
-        raise InputError(f"{path}: the folder cannot be read (permission denied).")
-    if (path / "zarr.json").is_file():
+    try:
+        names = os.listdir(path)
+    except OSError as error:
+        raise InputError(f"{path}: the folder cannot be read ({error.strerror}).") from error
+    if "zarr.json" in names:
         raise InputError(
             f"{path}: this Zarr store has format 3, in which NWB files cannot be read yet; write it in format 2."
         )
-    if not (path / ".zgroup").is_file():
+    if ".zgroup" not in names:
         if path.suffix == ".zarr":
             raise InputError(f"{path}: this Zarr store is damaged or incomplete (it has no .zgroup); copy it again.")
         raise InputError(f"{path}: this is a folder; give an NWB file (HDF5, or the folder of a Zarr store).")

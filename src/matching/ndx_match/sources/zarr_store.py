@@ -7,6 +7,7 @@ that is read and not there is damage. What is not read is not looked for.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,15 +75,33 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 class _CompleteStore(DirectoryStore):
-    """A folder in which a chunk that is asked for and not there is an error, not the fill value."""
+    """A folder in which a chunk that is asked for and not there, or cut off, is an error."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self._blosc: dict[str, bool] = {}
 
     def getitems(self, keys: Sequence[str], *, contexts: Mapping[str, Any]) -> Mapping[str, Any]:
         found: Mapping[str, Any] = super().getitems(keys, contexts=contexts)
         for key in keys:
+            array, _, chunk = key.rpartition("/")
             if key not in found:
-                array, _, chunk = key.rpartition("/")
                 raise OSError(f"chunk {chunk} of {array} is missing")
+            if self._is_blosc(array) and _blosc_length(found[key]) != len(found[key]):
+                raise OSError(f"chunk {chunk} of {array} is cut off or damaged")
         return found
+
+    def _is_blosc(self, array: str) -> bool:
+        """Whether the array's chunks are compressed with Blosc, which reads on behind the end of a chunk cut off."""
+        if array not in self._blosc:
+            compressor = json.loads(self.get(f"{array}/.zarray", "{}")).get("compressor") or {}
+            self._blosc[array] = compressor.get("id") == "blosc"
+        return self._blosc[array]
+
+
+def _blosc_length(chunk: bytes) -> int:
+    """How long a chunk is by its own header; 0 where it has none."""
+    return int.from_bytes(chunk[12:16], "little") if len(chunk) >= 16 else 0
 
 
 def _arose_in_decoding(traceback: TracebackType | None) -> bool:
