@@ -21,6 +21,7 @@ from hdmf.common import DynamicTable
 from hdmf.data_utils import GenericDataChunkIterator
 from helpers import listing
 from pynwb import NWBFile, TimeSeries
+from pynwb.image import GrayscaleImage
 
 from ndx_cell_matching import CellMatching
 from ndx_match.annotate import COLUMN, annotate_files
@@ -558,23 +559,33 @@ def edit(path: Path, **values: object) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
 
 
-def test_links_to_stores_beside_the_source(tmp_path: Path, hdf5: list[Path]):
-    """A copy in another folder would not find them."""
-    folder = tmp_path / "sources"
+@pytest.fixture
+def linked(tmp_path: Path, made: Path) -> Path:
+    """A store whose image is a link to that of another beside it."""
+    folder = tmp_path / "linked"
     folder.mkdir()
-    big = make_nwbfile(field_of_view((5, 5)), session_id="other")
-    big.add_acquisition(TimeSeries(name="movie", data=np.arange(10.0), unit="n.a.", rate=1.0))
-    store = as_zarr(write_nwb(folder / "other.nwb", big))
-    with hdmf_zarr.NWBZarrIO(str(store), "r") as source:
-        movie = source.read().acquisition["movie"]
-        nwbfile = make_nwbfile(session_id="linked")
-        nwbfile.add_acquisition(TimeSeries(name="link", data=movie.data, unit="n.a.", rate=1.0))
-        with hdmf_zarr.NWBZarrIO(str(folder / "linked.zarr"), "w") as io:
-            io.write(nwbfile)
-    sessions = read_sessions([folder / "linked.zarr", hdf5[1]])
+    other = shutil.copytree(made / "session_0.nwb.zarr", folder / "other.nwb.zarr")
+    nwbfile = make_nwbfile(images=("max_projection",))
+    with hdmf_zarr.NWBZarrIO(str(other), "r") as source, hdmf_zarr.NWBZarrIO(str(folder / "a.zarr"), "w") as io:
+        data = source.read().processing["ophys"]["images"]["average_image"].data
+        image = GrayscaleImage(name="average_image", data=data, description="A link.")
+        nwbfile.processing["ophys"]["images"].add_image(image)
+        io.write(nwbfile)
+    return folder / "a.zarr"
+
+
+def test_links_to_other_stores_are_followed_and_nothing_may_be_missing_there(linked: Path):
+    np.testing.assert_array_equal(read_session(linked).image, field_of_view().image)
+    (linked.parent / "other.nwb.zarr" / IMAGE / "0.0").unlink()
+    with pytest.raises(InputError, match=f"chunk 0.0 of {IMAGE} is missing"):
+        read_session(linked)
+
+
+def test_copies_that_would_not_find_a_linked_store_are_refused(tmp_path: Path, linked: Path, hdf5: list[Path]):
+    sessions = read_sessions([linked, hdf5[1]])
     write_match_file(sessions, match(sessions), tmp_path / "m.nwb")
     with pytest.raises(InputError, match=r"takes data from .*other\.nwb\.zarr beside it"):
-        annotate_files(tmp_path / "m.nwb", [folder / "linked.zarr"], tmp_path / "out")
+        annotate_files(tmp_path / "m.nwb", [linked], tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

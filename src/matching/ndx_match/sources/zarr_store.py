@@ -40,7 +40,7 @@ def open_zarr(path: Path) -> Iterator[Callable[[], NWBFile]]:
             group = zarr.open(store, mode="r")
             if not isinstance(group, zarr.Group) or "nwb_version" not in group.attrs:
                 raise InputError(f"{path}: this Zarr store is not an NWB file (it has no attribute nwb_version).")
-            return NWBZarrIO(store, mode="r", load_namespaces=True).read()
+            return _CompleteIO(store, mode="r", load_namespaces=True).read()
 
     with _explained(path):
         yield read
@@ -72,6 +72,15 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
+
+
+class _CompleteIO(NWBZarrIO):
+    """Opens the stores to which links lead in the same way as the store that is read."""
+
+    def _ZarrIO__open_file_consolidated(self, store: Any, **options: Any) -> zarr.Group:
+        if isinstance(store, str):
+            store = _CompleteStore(store)
+        return super()._ZarrIO__open_file_consolidated(store=store, **options)
 
 
 class _CompleteStore(DirectoryStore):
