@@ -173,6 +173,16 @@ def test_it_is_valid(written: Path):
         assert pynwb.validate(io=io) == []
 
 
+def test_the_inspector_finds_nothing_amiss(tmp_path: Path):
+    inspector = pytest.importorskip("nwbinspector")
+    general = {"experimenter": ["Last, First"], "institution": "Here", "experiment_description": "A test."}
+    sessions = read_sessions(write_sessions(tmp_path, SHIFTS, keywords=["mouse"], **general))
+    path = write_match_file(sessions, match(sessions), tmp_path / "m.nwb.zarr").path
+    with open_nwb(path) as nwbfile:
+        found = inspector.inspect_nwbfile_object(nwbfile, config=inspector.load_config("dandi"))
+        assert [(message.check_function_name, message.message) for message in found] == []
+
+
 def test_every_table_equals_that_of_hdf5(match_files: Path):
     stored, expected_file = match_files / "m.nwb.zarr", match_files / "m.nwb"
     with matching_of(stored) as (one, zarr_matching), matching_of(expected_file) as (two, hdf5_matching):
@@ -326,6 +336,8 @@ def test_a_missing_chunk_of_zeros_is_damage_too(store: Path, hdf5: list[Path]):
     (store / TABLE / "image_mask" / ".".join(map(str, empty))).unlink()
     with pytest.raises(InputError, match="image_mask is missing"):
         read_session(store)
+    array[...] = array[...]  # as the documentation advises where chunks were left out on purpose
+    assert_same(read_session(store), read_session(hdf5[0]), FILE_ONLY)
 
 
 def test_what_is_not_read_may_be_missing(store: Path):
