@@ -340,6 +340,23 @@ def test_a_missing_chunk_of_zeros_is_damage_too(store: Path, hdf5: list[Path]):
     assert_same(read_session(store), read_session(hdf5[0]), FILE_ONLY)
 
 
+def test_chunks_may_lie_in_folders(store: Path, hdf5: list[Path]):
+    root = zarr.open_group(str(store), mode="r+")
+    masks, attributes = root[f"{TABLE}/image_mask"][:], root[f"{TABLE}/image_mask"].attrs.asdict()
+    del root[f"{TABLE}/image_mask"]
+    array = root.create_dataset(f"{TABLE}/image_mask", data=masks, chunks=(5, 80, 75), dimension_separator="/")
+    array.attrs.update(attributes)
+    zarr.consolidate_metadata(str(store))
+    assert_same(read_session(store), read_session(hdf5[0]), FILE_ONLY)
+    chunk = store / TABLE / "image_mask" / "1" / "0" / "1"
+    chunk.write_bytes(chunk.read_bytes()[:-1])
+    with pytest.raises(InputError, match=f"chunk 1/0/1 of {TABLE}/image_mask is cut off or damaged"):
+        read_session(store)
+    chunk.unlink()
+    with pytest.raises(InputError, match=f"chunk 1/0/1 of {TABLE}/image_mask is missing"):
+        read_session(store)
+
+
 def test_what_is_not_read_may_be_missing(store: Path):
     for chunk in chunks_of(store, "processing/ophys/images/max_projection"):
         chunk.unlink()
@@ -532,10 +549,12 @@ def unvalidated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ndx_match.annotate.zarr_storage.validate", lambda io: [])
 
 
-def test_a_store_is_not_annotated_in_place(match_files: Path, store: Path):
+def test_a_store_is_not_annotated_in_place_or_into_itself(match_files: Path, store: Path):
     before = contents(store)
     with pytest.raises(OutputError, match="not annotated in place; annotate a copy of it with -o DIR"):
         annotate_files(match_files / "m.nwb", [store], in_place=True)
+    with pytest.raises(OutputError, match="is the Zarr store of an NWB file; choose another"):
+        annotate_files(match_files / "m.nwb", [store], store)
     assert contents(store) == before
 
 

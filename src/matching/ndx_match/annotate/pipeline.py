@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError, NdxMatchError, OutputError
-from ..files import check_output, whole_or_absent
+from ..files import check_output, is_zarr_nwb, whole_or_absent
 from ..matchfile import MatchFile, read_match_file
 from ..model import Progress, Session
 from ..sources import list_contents, open_nwb
@@ -213,6 +213,8 @@ def _target(source: Path, folder: str | os.PathLike[str] | None, overwrite: bool
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder}: this is a file; give the name of a folder.")
+    if is_zarr_nwb(folder):
+        raise OutputError(f"{folder}: this folder is the Zarr store of an NWB file; choose another.")
     if not folder.is_dir():
         check_output(folder, inputs=inputs)
         return folder / source.name

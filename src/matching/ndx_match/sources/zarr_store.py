@@ -88,24 +88,39 @@ class _CompleteStore(DirectoryStore):
 
     def __init__(self, path: str) -> None:
         super().__init__(path)
-        self._blosc: dict[str, bool] = {}
+        self._arrays: dict[str, tuple[str, bool]] = {}
 
     def getitems(self, keys: Sequence[str], *, contexts: Mapping[str, Any]) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = super().getitems(keys, contexts=contexts)
-        for key in keys:
-            array, _, chunk = key.rpartition("/")
-            if key not in found:
-                raise OSError(f"chunk {chunk} of {array} is missing")
-            if self._is_blosc(array) and _blosc_length(found[key]) != len(found[key]):
-                raise OSError(f"chunk {chunk} of {array} is cut off or damaged")
-        return found
+        return {key: self[key] for key in keys}
 
-    def _is_blosc(self, array: str) -> bool:
-        """Whether the array's chunks are compressed with Blosc, which reads on behind the end of a chunk cut off."""
-        if array not in self._blosc:
-            compressor = json.loads(self.get(f"{array}/.zarray", "{}")).get("compressor") or {}
-            self._blosc[array] = compressor.get("id") == "blosc"
-        return self._blosc[array]
+    def __getitem__(self, key: str) -> bytes:
+        folder, _, name = key.rpartition("/")
+        if name.startswith(".z"):
+            metadata: bytes = super().__getitem__(key)
+            return metadata
+        array, is_blosc = self._array_of(folder)
+        where = f"chunk {key.removeprefix(f'{array}/')} of {array}"
+        try:
+            chunk: bytes = super().__getitem__(key)
+        except KeyError:
+            raise OSError(f"{where} is missing") from None
+        if is_blosc and _blosc_length(chunk) != len(chunk):
+            raise OSError(f"{where} is cut off or damaged")
+        return chunk
+
+    def _array_of(self, folder: str) -> tuple[str, bool]:
+        """The array whose chunks lie in a folder, or in folders within it, and whether Blosc compresses them.
+
+        Blosc reads on behind the end of a chunk that is cut off.
+        """
+        if folder not in self._arrays:
+            metadata = self.get(f"{folder}/.zarray")
+            if metadata is None and "/" in folder:
+                self._arrays[folder] = self._array_of(folder.rpartition("/")[0])
+            else:
+                compressor = json.loads(metadata or "{}").get("compressor") or {}
+                self._arrays[folder] = folder, compressor.get("id") == "blosc"
+        return self._arrays[folder]
 
 
 def _blosc_length(chunk: bytes) -> int:
