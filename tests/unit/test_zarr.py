@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import json
 import os
 import shutil
@@ -35,6 +36,7 @@ from ndx_match.sources import SourceOptions, open_nwb, read_session, read_sessio
 zarr = pytest.importorskip("zarr", reason="Zarr is not installed; install the extra [zarr]")
 hdmf_zarr = pytest.importorskip("hdmf_zarr", reason="hdmf-zarr is not installed; install the extra [zarr]")
 
+FILES = Path(__file__).resolve().parent.parent / "back_compat" / "files"
 TABLE = "processing/ophys/image_segmentation/roi_table"
 IMAGE = "processing/ophys/images/average_image"
 SHIFTS = ((0, 0), (3, 2), (-4, 5))
@@ -112,6 +114,13 @@ def test_a_session_is_read_as_from_hdf5(tmp_path: Path, mask_kind: str):
     from_store = read_session(as_zarr(path))
     assert_same(from_store, read_session(path), FILE_ONLY)
     assert from_store.name == "a"
+
+
+@pytest.mark.parametrize("writer", ["allensdk", "neuroconv_suite2p", "ndx_microscopy"])
+def test_files_of_other_writers_are_read_as_from_hdf5(tmp_path: Path, writer: str):
+    path = tmp_path / f"{writer}.nwb"
+    path.write_bytes(gzip.decompress((FILES / f"{writer}.nwb.gz").read_bytes()))
+    assert_same(read_session(as_zarr(path)), read_session(path), FILE_ONLY)
 
 
 def test_metadata_need_not_be_consolidated(store: Path, hdf5: list[Path]):
