@@ -151,6 +151,16 @@ def write_nwb(path: Path, nwbfile: NWBFile) -> Path:
     return path
 
 
+def as_zarr(path: Path) -> Path:
+    """The same NWB file as a Zarr store beside it, `a.nwb.zarr` of `a.nwb`, as hdmf-zarr converts it."""
+    from hdmf_zarr import NWBZarrIO
+
+    store = path.with_name(f"{path.name}.zarr")
+    with NWBHDF5IO(path, "r") as source, NWBZarrIO(str(store), "w") as io:
+        io.export(source, write_args={"link_data": False})
+    return store
+
+
 def write_sessions(folder: Path, shifts: Sequence[tuple[int, int]] = ((0, 0), (3, 2)), **options: Any) -> list[Path]:
     """A file a session, some days apart, each a window on the same tissue moved by a few pixels."""
     return [

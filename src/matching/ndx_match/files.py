@@ -1,15 +1,38 @@
-"""Write files whole or not at all."""
+"""Write files, and folders of Zarr stores, whole or not at all."""
 
 from __future__ import annotations
 
 import errno
+import json
 import os
-import secrets
+import shutil
+import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from .errors import OutputError
+
+
+def has_zarr_name(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is named as a Zarr store: `.zarr` or `.nwb.zarr`."""
+    return Path(path).suffix == ".zarr"
+
+
+def is_zarr_nwb(path: str | os.PathLike[str]) -> bool:
+    """Whether a folder is the Zarr store of an NWB file; told without Zarr's library."""
+    folder = Path(path)
+    try:
+        return (folder / ".zgroup").is_file() and "nwb_version" in json.loads((folder / ".zattrs").read_bytes())
+    except (OSError, ValueError):
+        return False
+
+
+def files_in(folder: str | os.PathLike[str]) -> dict[str, Path]:
+    """Every file below a folder, by its path in it, sorted; links are followed."""
+    folder = Path(folder)
+    paths = [Path(top, name) for top, _, names in os.walk(folder, followlinks=True) for name in names]
+    return dict(sorted((path.relative_to(folder).as_posix(), path) for path in paths))
 
 
 def check_output(
@@ -20,9 +43,9 @@ def check_output(
     Parameters
     ----------
     output : path
-        The file to write.
+        The file to write, or the folder of the Zarr store where it is named so.
     overwrite : bool
-        An existing file may be replaced.
+        An existing file may be replaced, as may a Zarr store of an NWB file by another, but no other folder.
     inputs : iterable of path
         Files that may not be replaced even so.
 
@@ -33,51 +56,87 @@ def check_output(
         exists and may not be overwritten.
     """
     path = Path(output)
-    if path.is_dir():
+    zarr = has_zarr_name(path)
+    if path.is_dir() and not zarr:
         raise OutputError(f"{path}: this is a folder; give the name of a file, for example {path / 'matches.nwb'}.")
     if not path.parent.is_dir():
         raise OutputError(f"{path}: the folder {path.parent} does not exist; make it first or choose another.")
-    if path.exists() and any(os.path.exists(source) and os.path.samefile(path, source) for source in inputs):
-        raise OutputError(f"{path}: the output is one of the inputs; give another name with -o.")
+    for source in filter(os.path.exists, inputs):
+        if path.exists() and os.path.samefile(path, source):
+            raise OutputError(f"{path}: the output is one of the inputs; give another name with -o.")
+        if _holds(source, path) or _holds(path, source):
+            raise OutputError(f"{path}: the output and the input {source} lie one within the other; choose another -o.")
     if path.exists() and not overwrite:
-        raise OutputError(f"{path}: this file exists already; give another name or --overwrite.")
+        kind = "folder" if path.is_dir() else "file"
+        raise OutputError(f"{path}: this {kind} exists already; give another name or --overwrite.")
+    if zarr and path.exists() and not is_zarr_nwb(path):
+        kind = "folder" if path.is_dir() else "file"
+        raise OutputError(f"{path}: this {kind} is no Zarr store of an NWB file and is not replaced; remove it first.")
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise OutputError(f"{path}: the folder {path.parent} cannot be written into; choose another.")
 
 
 @contextmanager
-def whole_or_absent(path: str | os.PathLike[str]) -> Iterator[Path]:
+def whole_or_absent(path: str | os.PathLike[str], folder: bool = False) -> Iterator[Path]:
     """A temporary file beside `path` that takes its place when the block ends well, and vanishes otherwise.
+
+    Parameters
+    ----------
+    path : path
+    folder : bool
+        A folder instead, as of a Zarr store.
 
     Raises
     ------
     OutputError
         The disk is full or the folder cannot be written into.
     """
-    path = Path(path)
-    temporary = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
+    path = Path(os.path.realpath(path)) if folder else Path(path)  # a link to a folder stays one
+    temporary = _name_beside(path)
     try:  # from before the file is there, so that a signal at any time leaves none behind
         try:
-            # Only its owner can read it before it is whole.
-            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+            temporary.mkdir() if folder else temporary.touch(exist_ok=False)
         except OSError as error:
             raise OutputError(f"{path}: the folder cannot be written into ({_reason(error)}).") from error
         yield temporary
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
+        if folder:
+            _replace_folder(temporary, path)
+        else:
+            os.replace(temporary, path)
     except OSError as error:
         raise OutputError(
             f"{path}: the file cannot be written ({_reason(error)}); free some space or choose another folder."
         ) from error
     finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        if folder:
+            shutil.rmtree(temporary, ignore_errors=True)
+        else:
+            with suppress(OSError):  # it was never made, or has its name
+                temporary.unlink()
 
 
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
+def _name_beside(path: Path) -> Path:
+    """A hidden name with the same suffixes that no other file has."""
+    stem = path.name.split(".")[0]
+    return path.with_name(f".{stem}-{uuid.uuid4().hex[:12]}{path.name.removeprefix(stem)}")
+
+
+def _replace_folder(new: Path, path: Path) -> None:
+    """Give a folder the name of another, which is removed; where that fails, the other keeps its name."""
+    aside = _name_beside(path)
+    try:
+        if path.exists():
+            os.rename(path, aside)
+        os.rename(new, path)
+    finally:
+        if aside.exists() and not path.exists():
+            os.rename(aside, path)
+        shutil.rmtree(aside, ignore_errors=True)
+
+
+def _holds(folder: str | os.PathLike[str], path: str | os.PathLike[str]) -> bool:
+    real_folder, real_path = Path(os.path.realpath(folder)), Path(os.path.realpath(path))
+    return os.path.isdir(real_folder) and real_folder != real_path and real_path.is_relative_to(real_folder)
 
 
 def _reason(error: OSError) -> str:

@@ -65,7 +65,7 @@ def _add_column(table: h5py.Group, values: npt.NDArray[np.int32], description: s
     if COLUMN in table:
         del table[COLUMN]
     column = table.create_dataset(COLUMN, data=values)
-    for name, value in {**_common_attributes(table), "description": description}.items():
+    for name, value in {**common_attributes(table), "description": description}.items():
         column.attrs[name] = value
     stored = table.attrs.get_id("colnames").dtype
     fits = h5py.check_string_dtype(stored)
@@ -76,7 +76,7 @@ def _add_column(table: h5py.Group, values: npt.NDArray[np.int32], description: s
         table.attrs.create("colnames", names, dtype=stored)
 
 
-def _common_attributes(table: h5py.Group) -> dict[str, str]:
+def common_attributes(table: h5py.Group) -> dict[str, str]:
     """What makes a dataset a column: as the file's schema version wants it, which other columns show.
 
     Files older than NWB 2.2 have columns in the namespace `core`, the oldest also with an attribute `help` and

@@ -26,7 +26,7 @@ class RecognisedTable:
     plane, session : int
         Position among the match file's imaging planes, and among the sessions of the plane.
     path : str
-        Absolute path of the table's group in the HDF5 file.
+        Absolute path of the table's group in the file.
     by_object_id : bool
         Recognised by the object ids of file and table; otherwise by the file's identifier and the ROI ids.
     """
@@ -55,7 +55,7 @@ def recognise(
             found = _by_object_id(nwbfile, tables, sessions, path)
             by_object_id = bool(found)
             found = found or _by_identifier(nwbfile, tables, sessions, path)
-            recognised += [RecognisedTable(plane, k, _group_path(table, path), by_object_id) for k, table in found]
+            recognised += [RecognisedTable(plane, k, _path_in(path, table), by_object_id) for k, table in found]
         if not recognised:
             raise InputError(
                 f"{path}: no session of {matches} was read from this file; give only files that were matched."
@@ -73,6 +73,11 @@ def global_roi_ids(result: MatchResult, session: int, n_rois: int, first_cell: i
     ids = np.full(n_rois, -1, np.int32)
     ids[rows[cells]] = cells + first_cell
     return ids
+
+
+def group_path(table: TableCandidate) -> str:
+    """Absolute path of a table's group in its file."""
+    return str(table.table.id.data.name).rpartition("/")[0]
 
 
 Found = list[tuple[int, TableCandidate]]
@@ -125,11 +130,12 @@ def _same_rois(table: TableCandidate, session: Session) -> bool:
     return np.array_equal(table.table.id.data[:], session.roi_ids)
 
 
-def _group_path(table: TableCandidate, path: str | os.PathLike[str]) -> str:
-    ids: h5py.Dataset = table.table.id.data
-    if not os.path.samefile(ids.file.filename, path):
+def _path_in(path: str | os.PathLike[str], table: TableCandidate) -> str:
+    ids = table.table.id.data
+    holder = ids.file.filename if isinstance(ids, h5py.Dataset) else ids.chunk_store.path
+    if not os.path.samefile(holder, path):
         raise InputError(
-            f"{path}: its ROI table {table.path} is a link to {Path(ids.file.filename).name}; annotate a file that "
+            f"{path}: its ROI table {table.path} is a link to {Path(holder).name}; annotate a file that "
             "holds the table itself."
         )
-    return str(ids.parent.name)
+    return group_path(table)

@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import warnings
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
-import numpy.typing as npt
-from pynwb import validate
 
 from ..errors import InputError, NdxMatchError, OutputError
-from ..files import check_output, whole_or_absent
+from ..files import check_output, is_zarr_nwb, whole_or_absent
 from ..matchfile import MatchFile, read_planes_of_match_file
 from ..model import Progress, Session
 from ..sources import list_contents, open_nwb
-from .column import COLUMN, add_columns, column_names, column_names_with, has_column
-from .compare import differences
-from .identity import RecognisedTable, global_roi_ids, recognise
-from .outside import lost_files
-
-Columns = dict[str, npt.NDArray[np.int32]]
+from .column import COLUMN, has_column
+from .identity import RecognisedTable, global_roi_ids, group_path, recognise
+from .storage import Columns, storage_of
 
 
 @dataclass(frozen=True)
@@ -98,12 +90,13 @@ def annotate_files(
         raise OutputError("Give either a folder for the annotated copies (-o DIR) or --in-place.")
     sources = [Path(path) for path in inputs]
     planes = read_planes_of_match_file(matches, footprints=False, plane=plane)
-    with h5py.File(matches, "r") as file:
-        description = _description(planes, file["identifier"].asstr()[()])
+    with open_nwb(matches) as nwbfile:
+        description = _description(planes, nwbfile.identifier)
     _refuse_repeated(sources)
     targets = [_target(source, folder, overwrite, [*sources, Path(matches)]) for source in sources]
     _refuse_same_name(sources, targets)
     tables = [recognise(source, [plane.sessions for plane in planes], matches) for source in sources]
+    _refuse_stores(sources, in_place)
     for source, target, found in zip(sources, targets, tables, strict=True):
         _refuse_annotated(source, found, overwrite)
         if not in_place:
@@ -138,7 +131,7 @@ def _annotate(
     in_place: bool,
 ) -> AnnotatedFile:
     sessions = [planes[table.plane].sessions[table.session] for table in tables]
-    columns: Columns = {}
+    columns: dict[str, npt.NDArray[np.int32]] = {}
     n_shared = 0
     for table, session in zip(tables, sessions, strict=True):
         plane = planes[table.plane]
@@ -147,9 +140,10 @@ def _annotate(
         # Planes of voxel masks share a table, of which each has some ROIs.
         columns[table.path] = np.maximum(ids, columns.get(table.path, ids))
     before = os.stat(source)
-    with whole_or_absent(target) as temporary:
-        checksum = _copy(source, temporary)
-        add_columns(temporary, columns, description)
+    storage = storage_of(source)
+    with whole_or_absent(target, storage.is_folder) as temporary:
+        checksum = storage.copy(source, temporary)
+        storage.add_columns(temporary, columns, description)
         _check(source, temporary, target, columns)
         if in_place:
             _to_disk(temporary)
@@ -200,16 +194,6 @@ def _warnings(source: Path, tables: Sequence[RecognisedTable], sessions: Sequenc
     return found
 
 
-def _copy(source: Path, target: Path) -> str:
-    """Copy a file byte by byte; returns the SHA-256."""
-    digest = hashlib.sha256()
-    with open(source, "rb") as original, open(target, "wb") as copy:
-        while block := original.read(1 << 22):
-            digest.update(block)
-            copy.write(block)
-    return digest.hexdigest()
-
-
 def _check(source: Path, copy: Path, target: Path, columns: Columns) -> None:
     """Refuse a copy that differs in more than the columns, that pynwb cannot read, or that is less valid."""
     try:
@@ -222,31 +206,19 @@ def _check(source: Path, copy: Path, target: Path, columns: Columns) -> None:
 
 
 def _first_problem(source: Path, copy: Path, columns: Columns) -> str | None:
-    with h5py.File(source, "r") as original, h5py.File(copy, "r") as annotated:
-        ignored = {f"{table}/{COLUMN}" for table in columns}
-        for difference in differences(original, annotated, ignored, {(table, "colnames") for table in columns}):
-            return difference
-        for table in columns:
-            if column_names(annotated[table]) != column_names_with(original[table]):
-                return f"the names of the columns of {table} are wrong"
+    storage = storage_of(source)
+    difference = storage.difference(source, copy, columns)
+    if difference:
+        return difference
     with open_nwb(copy) as nwbfile:
-        by_path = {found.table.id.data.parent.name: found.table for found in list_contents(nwbfile).tables}
+        by_path = {group_path(found): found.table for found in list_contents(nwbfile).tables}
         for table, values in columns.items():
             if not np.array_equal(by_path[table][COLUMN].data[:], values):
                 return f"pynwb reads other values of {table}/{COLUMN}"
-    errors = _validation_errors(copy)
-    for error in errors - _validation_errors(source) if errors else ():
+    errors = storage.validation_errors(copy)
+    for error in errors - storage.validation_errors(source) if errors else ():
         return f"it is less valid: {error}"
     return None
-
-
-def _validation_errors(path: Path) -> Counter[str]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return Counter(str(error) for error in validate(path=str(path)))
-        except Exception as error:  # as for schemas that the validator does not know: the same for source and copy
-            return Counter([f"{type(error).__name__}: {error}".replace(str(path), "")])
 
 
 def _target(source: Path, folder: str | os.PathLike[str] | None, overwrite: bool, inputs: Sequence[Path]) -> Path:
@@ -261,15 +233,17 @@ def _target(source: Path, folder: str | os.PathLike[str] | None, overwrite: bool
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder}: this is a file; give the name of a folder.")
+    if is_zarr_nwb(folder):
+        raise OutputError(f"{folder}: this folder is the Zarr store of an NWB file; choose another.")
     if not folder.is_dir():
-        check_output(folder)
+        check_output(folder, inputs=inputs)
         return folder / source.name
     target = folder / source.name
     if target.exists() and any(path.exists() and os.path.samefile(target, path) for path in inputs):
         raise OutputError(
             f"{target}: the copy would replace one of the inputs; give another folder, or --in-place to change them."
         )
-    check_output(target, overwrite)
+    check_output(target, overwrite, inputs)
     return target
 
 
@@ -302,9 +276,8 @@ def _refuse_same_name(sources: Sequence[Path], targets: Sequence[Path]) -> None:
 
 
 def _refuse_annotated(source: Path, tables: Sequence[RecognisedTable], overwrite: bool) -> None:
-    with h5py.File(source, "r") as file:
-        for table in tables:
-            group = file[table.path]
+    for table in tables:
+        with storage_of(source).table(source, table.path) as group:
             if f"{COLUMN}_index" in group:
                 raise InputError(
                     f"{source}: the ROI table {table.path} has a column {COLUMN} with several values a row, which is "
@@ -316,8 +289,14 @@ def _refuse_annotated(source: Path, tables: Sequence[RecognisedTable], overwrite
                 )
 
 
+def _refuse_stores(sources: Sequence[Path], in_place: bool) -> None:
+    for source in sources:
+        if in_place and storage_of(source).is_folder:
+            raise OutputError(f"{source}: a Zarr store is not annotated in place; annotate a copy of it with -o DIR.")
+
+
 def _refuse_lost_files(source: Path, target: Path) -> None:
-    lost = lost_files(source, target)
+    lost = storage_of(source).lost_files(source, target)
     if lost:
         raise InputError(
             f"{source}: this file takes data from {lost[0]} beside it, which a copy in {target.parent} would not find; "

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ..errors import InputError, OutputError
-from ..files import check_output
+from ..files import check_output, is_zarr_nwb
 from ..matchfile import MatchFile
 from ..model import Progress as Report
 from ..sources import DEPTH_TOLERANCE, SourceOptions
@@ -111,6 +111,8 @@ def check_folder(folder: Path) -> None:
     """Refuse an output folder that is a file or cannot be made, before any work is done."""
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder}: this is a file; give the name of a folder.")
+    if is_zarr_nwb(folder):
+        raise OutputError(f"{folder}: this folder is the Zarr store of an NWB file; choose another.")
     check_output(folder / "x" if folder.is_dir() else folder, overwrite=True)
 
 

@@ -84,7 +84,7 @@ def prepare(inputs: tuple[Path, ...], output: Path, **values: Any) -> None:
 @click.option("--from", "origin", type=click.Choice(["nway"]), required=True, help="The tool.")
 @click.argument("result", type=FILE, metavar="RESULT")
 @click.argument("inputs", nargs=-1, required=True, type=FILE, metavar="FILE...")
-@output_option("Match file to write.")
+@output_option("Match file to write; a Zarr store if it ends in .zarr.")
 @overwrite_option
 @source_options
 @nway_options

@@ -52,7 +52,7 @@ metadata_options = with_options(
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, type=FILE, metavar="FILE...")
-@output_option("Match file to write.")
+@output_option("Match file to write; a Zarr store if it ends in .zarr.")
 @overwrite_option
 @click.option("--plots", type=FILE, metavar="DIR", help="Write pictures of the result into this folder.")
 @source_options

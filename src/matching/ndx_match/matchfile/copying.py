@@ -8,9 +8,9 @@ from typing import Any
 
 import h5py
 import numpy as np
-from hdmf.backends.hdf5 import H5DataIO
 from hdmf.common import DynamicTableRegion, ElementIdentifiers, VectorData, VectorIndex
 from hdmf.data_utils import GenericDataChunkIterator
+from hdmf.query import ReferenceResolver
 from pynwb import NWBFile
 from pynwb.device import Device
 from pynwb.image import GrayscaleImage
@@ -18,6 +18,7 @@ from pynwb.ophys import ImagingPlane, OpticalChannel, PlaneSegmentation
 
 from ..sources.candidates import MASK_KINDS
 from ..sources.opening import stored
+from .formats import FileFormat
 from .metadata import is_placeholder
 
 LARGE_BYTES = 1_000_000  #: of an uncompressed column from which it is compressed on the way
@@ -93,16 +94,16 @@ class TableCopy:
         The copy, whose columns of mask pixels have no rows yet: hdmf would hold every pixel as a Python object.
     left_out : tuple of str
         Names of the columns that were not copied.
-    pixels : mapping of str to h5py.Dataset
+    pixels : mapping of str to dataset
         The rows to come of the columns of mask pixels, in the source file; see :func:`fill_pixels`.
     """
 
     table: PlaneSegmentation
     left_out: tuple[str, ...]
-    pixels: Mapping[str, h5py.Dataset]
+    pixels: Mapping[str, Any]
 
 
-def copy_roi_table(table: PlaneSegmentation, plane: ImagingPlane, prefix: str) -> TableCopy:
+def copy_roi_table(table: PlaneSegmentation, plane: ImagingPlane, prefix: str, file_format: FileFormat) -> TableCopy:
     """A copy of an ROI table: its ids and all its columns but those that point elsewhere in the source.
 
     Large columns stay in the source file until the copy is written, so it has to stay open until then.
@@ -115,12 +116,14 @@ def copy_roi_table(table: PlaneSegmentation, plane: ImagingPlane, prefix: str) -
         In the file to be written.
     prefix : str
         Of the copy's name.
+    file_format : FileFormat
+        Of the file to be written.
     """
     columns: list[Any] = []
     names: list[str] = []
-    pixels: dict[str, h5py.Dataset] = {}
+    pixels: dict[str, Any] = {}
     for name in table.colnames:
-        copied = _copy_column(table[name], prefix)
+        copied = _copy_column(table[name], prefix, file_format)
         columns += copied
         if copied:
             names.append(name)
@@ -138,10 +141,10 @@ def copy_roi_table(table: PlaneSegmentation, plane: ImagingPlane, prefix: str) -
     return TableCopy(copy, tuple(name for name in table.colnames if name not in names), pixels)
 
 
-def fill_pixels(file: h5py.File, folder: str, copy: TableCopy) -> None:
-    """Write the rows of the columns of mask pixels into the copy, which lies in a folder of the file by now."""
+def fill_pixels(folder: Any, copy: TableCopy) -> None:
+    """Write the rows of the columns of mask pixels into the copy, which lies in a group of the open file by now."""
     for name, source in copy.pixels.items():
-        target = file[folder][copy.table.name][name]
+        target = folder[copy.table.name][name]
         target.resize(source.shape)
         rows = max(1, BUFFER_BYTES // source.dtype.itemsize)
         for start in range(0, len(source), rows):
@@ -165,23 +168,22 @@ def _description(item: Any, session_name: str) -> str:
     return str(item.description)
 
 
-def _copy_column(column: Any, session_name: str) -> list[Any]:
+def _copy_column(column: Any, session_name: str, file_format: FileFormat) -> list[Any]:
     """The column and, of a ragged one, its indices; nothing where it points elsewhere in the source."""
     if isinstance(column, VectorIndex):
-        target = _copy_column(column.target, session_name)
+        target = _copy_column(column.target, session_name, file_format)
         if not target:
             return []
-        # H5DataIO keeps hdmf from narrowing the type to fit the rows that the target has now.
-        index = VectorIndex(name=column.name, data=H5DataIO(np.asarray(column.data[:])), target=target[0])
+        # hdmf would narrow the type to fit the rows that the target has now.
+        index = VectorIndex(name=column.name, data=file_format.typed(np.asarray(column.data[:])), target=target[0])
         return [index, *target]
     data = stored(column.data)
-    if isinstance(column, DynamicTableRegion) or type(column).__name__ == "EnumData" or _holds_references(data):
+    if isinstance(column, DynamicTableRegion) or type(column).__name__ == "EnumData" or _holds_references(column.data):
         return []
     if not _is_compound(data):
-        data = _streamed(data)
+        data = _streamed(data, file_format)
     elif column.name in MASK_KINDS:
-        chunks = (min(len(data), PIXELS_OF_CHUNK),)
-        data = H5DataIO(data[:0], maxshape=(None,), chunks=chunks, compression="gzip", compression_opts=4)
+        data = file_format.growing(data[:0], min(len(data), PIXELS_OF_CHUNK))
     else:
         return []  # hdmf writes no other compound columns
     return [VectorData(name=column.name, description=_description(column, session_name), data=data)]
@@ -190,7 +192,7 @@ def _copy_column(column: Any, session_name: str) -> list[Any]:
 class _DatasetIterator(GenericDataChunkIterator):
     """Reads a dataset of another file piece by piece."""
 
-    def __init__(self, dataset: h5py.Dataset, **shapes: Any) -> None:
+    def __init__(self, dataset: Any, **shapes: Any) -> None:
         self.dataset = dataset
         super().__init__(**shapes)
 
@@ -205,22 +207,30 @@ class _DatasetIterator(GenericDataChunkIterator):
 
 
 def _holds_references(data: Any) -> bool:
-    if not isinstance(data, h5py.Dataset):
-        return False
-    fields = [field[0] for field in (data.dtype.fields or {}).values()]
-    return any(h5py.check_ref_dtype(dtype) is not None for dtype in (data.dtype, *fields))
+    dataset = stored(data)
+    if not isinstance(dataset, h5py.Dataset):
+        return isinstance(data, ReferenceResolver)
+    fields = [field[0] for field in (dataset.dtype.fields or {}).values()]
+    return any(h5py.check_ref_dtype(dtype) is not None for dtype in (dataset.dtype, *fields))
+
+
+def _is_in_file(data: Any) -> bool:
+    """Whether these are data of an open file (h5py.Dataset, zarr.Array), not yet read."""
+    return hasattr(data, "dtype") and hasattr(data, "chunks")
 
 
 def _is_compound(data: Any) -> bool:
-    return isinstance(data, h5py.Dataset) and data.dtype.names is not None
+    return _is_in_file(data) and data.dtype.names is not None
 
 
-def _streamed(data: Any) -> Any:
+def _streamed(data: Any, file_format: FileFormat) -> Any:
     """Small data in memory; large data as they are in the file, or through a compressing iterator."""
-    if not isinstance(data, h5py.Dataset) or data.nbytes < LARGE_BYTES:
+    if not _is_in_file(data) or data.nbytes < LARGE_BYTES:
         return _in_memory(data)
-    if data.compression is not None or data.dtype.kind == "O":
+    if file_format.takes(data):
         return data
+    if data.dtype.kind == "O":
+        return _in_memory(data)
     row_bytes = max(1, data.nbytes // data.shape[0])
     chunk_rows = max(1, min(data.shape[0], 1_000_000 // row_bytes))
     buffer_rows = max(chunk_rows, BUFFER_BYTES // row_bytes // chunk_rows * chunk_rows)
@@ -229,11 +239,11 @@ def _streamed(data: Any) -> Any:
         chunk_shape=(chunk_rows, *data.shape[1:]),
         buffer_shape=(min(buffer_rows, data.shape[0]), *data.shape[1:]),
     )
-    return H5DataIO(iterator, compression="gzip", compression_opts=4)
+    return file_format.compressed(iterator)
 
 
 def _in_memory(data: Any) -> Any:
-    return data[:] if isinstance(data, h5py.Dataset) else data
+    return data[:] if _is_in_file(data) else data
 
 
 def _manufacturer(device: Device) -> str | None:

@@ -131,7 +131,7 @@ def missing_fields(nwbfile: NWBFile, path: Path) -> list[MissingField]:
 
 def _of_file(nwbfile: NWBFile, path: Path) -> Iterator[MissingField]:
     name_form, doi = r"[\w\s\-.']+,\s+[\w\s\-.']+", r"(doi:|http://dx\.doi\.org/|https://doi\.org/).*"
-    if path.suffix != ".nwb":
+    if not path.name.endswith((".nwb", ".nwb.zarr")):
         yield MissingField("the file's name", f"{path.name!r} does not end in .nwb", "give -o NAME.nwb", True)
     start = nwbfile.session_start_time
     if start.year < 1980 or start > datetime.now(timezone.utc):

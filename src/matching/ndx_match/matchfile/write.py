@@ -7,14 +7,13 @@ import re
 import uuid
 import warnings
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from hdmf.backends.hdf5 import H5DataIO
-from pynwb import NWBHDF5IO, NWBFile, ProcessingModule
+from pynwb import NWBFile, ProcessingModule
 from pynwb.base import Images
 from pynwb.image import GrayscaleImage, RGBImage
 from pynwb.ophys import ImageSegmentation, PlaneSegmentation
@@ -28,7 +27,7 @@ from ..model import MatchResult, Session
 from ..sources import ImageCandidate, list_contents, open_nwb
 from ..warping import to_8_bit, warp_image
 from .copying import ImagingPlaneCopies, TableCopy, copy_image, copy_roi_table, fill_pixels
-from .hdf5 import new_hdf5_file
+from .formats import FileFormat, format_of
 from .metadata import FileMetadata, MissingField, build_nwbfile, default_session_id, missing_fields
 from .read import MatchFile
 from .registrations import registrations_table
@@ -62,7 +61,8 @@ def write_match_file(
         tables, imaging planes, images and metadata.
     result : MatchResult
     output : path
-        The file to write; with `dandi_name` the folder in which to write it.
+        The file to write, a Zarr store where its name ends in `.zarr`, else HDF5; with `dandi_name` the folder in
+        which to write it.
     metadata : FileMetadata, optional
         Overrides of the sources' metadata.
     overwrite : bool
@@ -73,7 +73,7 @@ def write_match_file(
     Raises
     ------
     OutputError
-        The file exists, its folder does not, or it cannot be written.
+        The file exists, its folder does not, it cannot be written, or what writes its format is not installed.
     InputError
         A source cannot be read any more.
     """
@@ -104,6 +104,7 @@ def write_planes(
     metadata = metadata or FileMetadata()
     sessions = sessions_of(planes)
     path = output_path(sessions, output, metadata, overwrite, dandi_name)
+    file_format = format_of(path)
     with ExitStack() as stack:
         uris = dict.fromkeys(session.source.uri for session in sessions)
         sources = {uri: stack.enter_context(open_nwb(uri)) for uri in uris}
@@ -116,13 +117,12 @@ def write_planes(
             metadata,
             [plane.plane for plane in planes] if len(planes) > 1 else (),
         )
-        copies = _add_data(nwbfile, planes, sources, metadata.location)
+        copies = _add_data(nwbfile, planes, sources, metadata.location, file_format)
         missing = tuple(missing_fields(nwbfile, path))
         if dandi_name:
             _make_folder(path.parent)
-        # In a thread of its own, because signals interrupt only the main one: within HDF5 they would lose data.
-        with whole_or_absent(path) as temporary, ThreadPoolExecutor(max_workers=1) as writer:
-            writer.submit(_write, temporary, nwbfile, copies).result()
+        with whole_or_absent(path, file_format.is_folder) as temporary:
+            file_format.write(temporary, nwbfile, lambda root: _fill(root, copies))
     left_out = [
         f"{session.name}: the copy of the ROI table lacks columns that point elsewhere in its source: "
         f"{', '.join(copy.left_out)}."
@@ -156,6 +156,7 @@ def output_path(
     inputs = [session.source.uri for session in sessions]
     if not dandi_name:
         check_output(path, overwrite, inputs)
+        format_of(path)
         return path
     if not path.is_dir():
         raise OutputError(f"{path}: there is no such folder; with --dandi-name, -o names the dandiset's folder.")
@@ -177,11 +178,9 @@ def dandi_path(folder: Path, subject_id: str, session_id: str) -> Path:
     return folder / f"sub-{subject}" / f"sub-{subject}_ses-{session}_desc-cellmatches_ophys.nwb"
 
 
-def _write(path: Path, nwbfile: NWBFile, copies: Sequence[TableCopy]) -> None:
-    with new_hdf5_file(path) as file, NWBHDF5IO(file=file, mode="w") as io:
-        io.write(nwbfile, link_data=False, cache_spec=True)
-        for copy in copies:
-            fill_pixels(file, ROI_TABLES, copy)
+def _fill(root: Any, copies: Sequence[TableCopy]) -> None:
+    for copy in copies:
+        fill_pixels(root[ROI_TABLES], copy)
 
 
 def _make_folder(folder: Path) -> None:
@@ -192,7 +191,11 @@ def _make_folder(folder: Path) -> None:
 
 
 def _add_data(
-    nwbfile: NWBFile, planes: Sequence[MatchFile], sources: Mapping[str, NWBFile], location: str | None
+    nwbfile: NWBFile,
+    planes: Sequence[MatchFile],
+    sources: Mapping[str, NWBFile],
+    location: str | None,
+    file_format: FileFormat,
 ) -> list[TableCopy]:
     """Fill the file; returns the copies of the ROI tables, whose mask pixels are still to be written."""
     module = nwbfile.create_processing_module("ophys", "Cells matched across imaging sessions.")
@@ -211,14 +214,15 @@ def _add_data(
         suffix = f"_{plane.plane}" if len(planes) > 1 else ""
         copied: list[tuple[TableCopy, GrayscaleImage]] = []
         for session in plane.sessions:
+            name = f"{session.name}{suffix}"
             contents = listed[session.source.uri]
             candidate = _by_path(contents.tables, session.source.roi_table_path, session)
             imaging_plane = copied_planes.add(candidate.imaging_plane, candidate.plane_path, session.name, suffix)
-            table = copy_roi_table(candidate.table, imaging_plane, f"{session.name}{suffix}")
-            copied.append((table, _image(contents.images, session, f"{session.name}{suffix}")))
+            table = copy_roi_table(candidate.table, imaging_plane, name, file_format)
+            copied.append((table, _image(contents.images, session, name, file_format)))
             segmentation.add_plane_segmentation(table.table)
             images.add_image(copied[-1][1])
-        images.add_image(_overlay(plane.sessions, plane.result, f"overlay{suffix}"))
+        images.add_image(_overlay(plane.sessions, plane.result, f"overlay{suffix}", file_format))
         _add_result(module, plane, suffix, copied)
         copies += [table for table, _ in copied]
     return copies
@@ -291,7 +295,7 @@ def _sessions_table(
     )
 
 
-def _overlay(sessions: Sequence[Session], result: MatchResult, name: str) -> RGBImage:
+def _overlay(sessions: Sequence[Session], result: MatchResult, name: str, file_format: FileFormat) -> RGBImage:
     """The first session in magenta, the mean of the others registered to it in green."""
     first = to_8_bit(sessions[0].image)
     others = [
@@ -302,17 +306,19 @@ def _overlay(sessions: Sequence[Session], result: MatchResult, name: str) -> RGB
     mean = np.mean(others, axis=0).astype(np.uint8) if others else np.zeros_like(first)
     return RGBImage(
         name=name,
-        data=H5DataIO(np.dstack([first, mean, first]), compression="gzip"),
+        data=file_format.compressed(np.dstack([first, mean, first])),
         description=f"{sessions[0].name} in magenta, the mean of the {len(others)} other sessions that were registered "
         "to it in green.",
     )
 
 
-def _image(candidates: Sequence[ImageCandidate], session: Session, name: str) -> GrayscaleImage:
+def _image(
+    candidates: Sequence[ImageCandidate], session: Session, name: str, file_format: FileFormat
+) -> GrayscaleImage:
     """A copy of the session's projection image; black where its file holds none, in the frame of the masks."""
     if session.source.image_path:
         return copy_image(_by_path(candidates, session.source.image_path, session).image, name)
-    data = H5DataIO(session.image, compression="gzip")
+    data = file_format.compressed(session.image)
     return GrayscaleImage(name=name, data=data, description="Black: the source holds no projection image.")
 
 

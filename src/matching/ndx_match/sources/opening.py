@@ -1,4 +1,4 @@
-"""Open NWB files read-only and turn what can go wrong into one sentence."""
+"""Open NWB files, HDF5 or Zarr, read-only and turn what can go wrong into one sentence."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import hashlib
 import os
 import textwrap
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,26 +16,33 @@ from hdmf.build import BuildManager, TypeMap
 from pynwb import NWBHDF5IO, NWBFile, get_type_map
 
 from ..errors import InputError
+from ..files import files_in
 
 
 @contextmanager
 def open_nwb(path: str | os.PathLike[str]) -> Iterator[NWBFile]:
-    """Open a local NWB file (HDF5) for reading.
+    """Open a local NWB file (HDF5), or the Zarr store of one, for reading.
 
     Errors while the block runs that come from damaged data are reported as errors of this file.
 
     Raises
     ------
     InputError
-        The file is missing, may not be read, is truncated, no HDF5 file or no NWB file.
+        The file is missing, may not be read, is truncated, neither HDF5 nor Zarr, or no NWB file; or it is a Zarr
+        store and what reads it is not installed.
     """
     path = Path(path)
-    _refuse_unreadable(path)
+    zarr = os.path.isdir(path)
+    if zarr:
+        _refuse_other_folder(path)
+    else:
+        _refuse_unreadable(path)
     try:
-        with h5py.File(path, "r") as file:
-            yield _read(file, path)
+        with _zarr(path) if zarr else _hdf5(path) as read:
+            yield _read(read, path)
     except OSError as error:
-        raise InputError(f"{path}: the file is damaged or incomplete ({_first_line(error)}).") from error
+        kind = "Zarr store" if zarr else "file"
+        raise InputError(f"{path}: the {kind} is damaged or incomplete ({_first_line(error)}).") from error
 
 
 def stored(data: Any) -> Any:
@@ -44,12 +51,51 @@ def stored(data: Any) -> Any:
 
 
 def sha256_of(path: str | os.PathLike[str]) -> str:
-    """Checksum of a whole file, in hexadecimal."""
+    """Checksum of a whole file, in hexadecimal.
+
+    Of a Zarr store, that of the list of its files with their checksums, as `find -L . -type f -print0 | LC_ALL=C sort
+    -z | xargs -0 sha256sum` prints it in the store's folder.
+    """
     digest = hashlib.sha256()
+    if os.path.isdir(path):
+        for name, file_path in files_in(path).items():
+            digest.update(f"{sha256_of(file_path)}  ./{name}\n".encode())
+        return digest.hexdigest()
     with open(path, "rb") as file:
         while block := file.read(1 << 22):
             digest.update(block)
     return digest.hexdigest()
+
+
+def _refuse_other_folder(path: Path) -> None:
+    try:
+        names = os.listdir(path)
+    except OSError as error:
+        raise InputError(f"{path}: the folder cannot be read ({error.strerror}).") from error
+    if "zarr.json" in names:
+        raise InputError(
+            f"{path}: this Zarr store has format 3, in which NWB files cannot be read yet; write it in format 2."
+        )
+    if ".zgroup" not in names:
+        if path.suffix == ".zarr":
+            raise InputError(f"{path}: this Zarr store is damaged or incomplete (it has no .zgroup); copy it again.")
+        raise InputError(f"{path}: this is a folder; give an NWB file (HDF5, or the folder of a Zarr store).")
+
+
+def _zarr(path: Path) -> AbstractContextManager[Callable[[], NWBFile]]:
+    try:
+        from .zarr_store import open_zarr
+    except ImportError as error:
+        raise InputError(f'{path}: reading Zarr needs hdmf-zarr; run pip install "ndx-cell-matching[zarr]".') from error
+    return open_zarr(path)
+
+
+@contextmanager
+def _hdf5(path: Path) -> Iterator[Callable[[], NWBFile]]:
+    with h5py.File(path, "r") as file:
+        if "nwb_version" not in file.attrs:
+            raise InputError(f"{path}: this HDF5 file is not an NWB file (it has no attribute nwb_version).")
+        yield lambda: NWBHDF5IO(file=file, mode="r", manager=BuildManager(_type_map(file))).read()
 
 
 def _refuse_unreadable(path: Path) -> None:
@@ -58,8 +104,6 @@ def _refuse_unreadable(path: Path) -> None:
             empty = not file.read(1)
     except FileNotFoundError as error:
         raise InputError(f"{path}: there is no such file.") from error
-    except IsADirectoryError as error:
-        raise InputError(f"{path}: this is a folder; give an NWB file (HDF5).") from error
     except OSError as error:
         raise InputError(f"{path}: the file cannot be read ({error.strerror}).") from error
     if empty:
@@ -68,13 +112,11 @@ def _refuse_unreadable(path: Path) -> None:
         raise InputError(f"{path}: this is not an HDF5 file, so it cannot be an NWB file (HDF5) as needed here.")
 
 
-def _read(file: h5py.File, path: Path) -> NWBFile:
+def _read(read: Callable[[], NWBFile], path: Path) -> NWBFile:
     try:
-        if "nwb_version" not in file.attrs:
-            raise InputError(f"{path}: this HDF5 file is not an NWB file (it has no attribute nwb_version).")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of cached namespaces and old schema versions: not ours to mend
-            return NWBHDF5IO(file=file, mode="r", manager=BuildManager(_type_map(file))).read()
+            return read()
     except (OSError, InputError):
         raise
     except Exception as error:  # h5py, hdmf and pynwb raise many kinds for a damaged file or one against its schema

@@ -60,7 +60,7 @@ def as_session(nwbfile: NWBFile, path: str | os.PathLike[str], chosen: Chosen, o
     footprints, image = orient(chosen.masks, chosen.stored_image, chosen.decision.convention, where)
     excluded = np.flatnonzero(~chosen.selection.takes_part)
     return Session(
-        name=_name(nwbfile.session_id or Path(path).stem),
+        name=_name(nwbfile.session_id or _stem(path)),
         image=image,
         footprints=without_rows(footprints, excluded),
         roi_ids=np.asarray(table.table.id.data[:], np.int64),
@@ -262,10 +262,15 @@ def _name(text: str) -> str:
     return name
 
 
+def _stem(path: str | os.PathLike[str]) -> str:
+    """The name of a file without its suffix, be it `.nwb` or `.nwb.zarr`."""
+    return Path(Path(path).name.removesuffix(".zarr")).stem
+
+
 def with_distinct_names(sessions: list[Session]) -> list[Session]:
     """The sessions, those of the same name named after their files, or after their positions where these agree too."""
     names = [session.name for session in sessions]
-    by_file = [_name(Path(session.source.uri).stem) for session in sessions]
+    by_file = [_name(_stem(session.source.uri)) for session in sessions]
     by_position = [f"session-{position + 1}" for position in range(len(sessions))]
     for fallbacks in (by_file, by_position):
         counts = Counter(names)
