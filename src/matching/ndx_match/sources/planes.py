@@ -14,7 +14,7 @@ from .candidates import TableCandidate, list_contents
 from .choose import SourceOptions
 from .layouts import depth_of_plane, recognise
 from .masks import z_planes
-from .opening import open_nwb, sha256_of
+from .opening import open_nwb
 from .pairing import DEPTH_TOLERANCE, RecordedPlane, check_tolerance, pair_planes
 from .read import check_paths, check_together, session_in, source_warnings, with_distinct_names
 
@@ -183,15 +183,16 @@ def plane_warnings(planes: Sequence[Plane]) -> list[str]:
 def _read(
     nwbfile: NWBFile, path: str | os.PathLike[str], planes: Sequence[PlaneOfFile], options: SourceOptions
 ) -> Iterator[tuple[PlaneOfFile, Session | InputError]]:
-    """Each plane with its session, or with why it cannot be read."""
-    sha256 = sha256_of(path) if options.checksum else ""
+    """Each plane with its session, or with why it cannot be read; the file's checksum is computed once."""
+    sha256 = None if options.checksum else ""
     for plane in planes:
         try:
-            session = session_in(nwbfile, path, replace(plane.options, checksum=False))
+            session = session_in(nwbfile, path, replace(plane.options, checksum=sha256 is None))
         except AmbiguousInputError:
             raise
         except InputError as error:
             yield plane, error
         else:
+            sha256 = session.source.sha256 if sha256 is None else sha256
             source = replace(session.source, sha256=sha256, imaging_depth=plane.depth)
             yield plane, replace(session, source=source)
