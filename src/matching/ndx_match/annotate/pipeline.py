@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from ..errors import InputError, NdxMatchError, OutputError
 from ..files import check_output, is_zarr_nwb, whole_or_absent
