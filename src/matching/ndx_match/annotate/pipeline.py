@@ -21,6 +21,7 @@ from ..files import check_output, whole_or_absent
 from ..matchfile import MatchFile, read_match_file
 from ..model import Progress, Session
 from ..sources import list_contents, open_nwb
+from ..sources.remote import is_url, public_name
 from .column import COLUMN, add_columns, column_names, column_names_with, has_column
 from .compare import differences
 from .identity import RecognisedTable, global_roi_ids, recognise
@@ -91,6 +92,11 @@ def annotate_files(
     """
     if (folder is None) != in_place:
         raise OutputError("Give either a folder for the annotated copies (-o DIR) or --in-place.")
+    for location in (matches, *inputs):
+        if is_url(location):
+            raise InputError(
+                f"{public_name(location)}: files are annotated on the local disk; download this one and give the copy."
+            )
     sources = [Path(path) for path in inputs]
     match_file = read_match_file(matches, footprints=False)
     with h5py.File(matches, "r") as file:

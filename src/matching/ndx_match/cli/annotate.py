@@ -6,16 +6,16 @@ from pathlib import Path
 
 import click
 
-from .common import FILE, overwrite_option, progress_bar, warn
+from .common import FILE, LOCATION, overwrite_option, progress_bar, warn
 
 
 @click.command()
-@click.argument("matches", type=FILE, metavar="MATCHES.NWB")
-@click.argument("inputs", nargs=-1, required=True, type=FILE, metavar="FILE...")
+@click.argument("matches", type=LOCATION, metavar="MATCHES.NWB")
+@click.argument("inputs", nargs=-1, required=True, type=LOCATION, metavar="FILE...")
 @click.option("-o", "--output", type=FILE, metavar="DIR", help="Folder for the copies; made if it does not exist.")
 @click.option("--in-place", is_flag=True, help="Change the files themselves instead, each through a checked copy.")
 @overwrite_option
-def annotate(matches: Path, inputs: tuple[Path, ...], output: Path | None, in_place: bool, overwrite: bool) -> None:
+def annotate(matches: str, inputs: tuple[str, ...], output: Path | None, in_place: bool, overwrite: bool) -> None:
     """Write copies of the matched files with a column global_roi_id in their ROI tables.
 
     The same number in two files is the same cell: its row in the match file's table of cells. -1: the ROI is in no

@@ -15,6 +15,7 @@ from ..model import MatchResult, Session
 from ..sources import read_sessions, source_warnings
 from .common import (
     FILE,
+    LOCATION,
     check_folder,
     output_option,
     overwrite_option,
@@ -46,7 +47,7 @@ metadata_options = with_options(
 
 
 @click.command()
-@click.argument("inputs", nargs=-1, required=True, type=FILE, metavar="FILE...")
+@click.argument("inputs", nargs=-1, required=True, type=LOCATION, metavar="FILE...")
 @output_option("Match file to write.")
 @overwrite_option
 @click.option("--plots", type=FILE, metavar="DIR", help="Write pictures of the result into this folder.")
@@ -55,10 +56,11 @@ metadata_options = with_options(
 @method_options
 @metadata_options
 @click.option("--checksum/--no-checksum", default=True, help="Record the SHA-256 of each input.  [default: record]")
-def write(inputs: tuple[Path, ...], output: Path, overwrite: bool, plots: Path | None, **values: Any) -> None:
+def write(inputs: tuple[str, ...], output: Path, overwrite: bool, plots: Path | None, **values: Any) -> None:
     """Match the cells of two or more sessions of one animal and write a new NWB file.
 
-    The order of the files is the order of the sessions in tables and pictures. The inputs are never changed.
+    The order of the files is the order of the sessions in tables and pictures. The inputs are never changed. Each is a
+    path or a URL: https://..., s3://..., dandi://dandi/DANDISET/PATH; a folder of DANDI stands for its ophys files.
     """
     takes_all = values["method"] in TAKES_ALL_ROIS
     if takes_all and values["where"]:

@@ -20,6 +20,7 @@ from ..sources.candidates import MASK_KINDS
 from ..sources.masks import read_masks
 from ..sources.orientation import Convention, orient
 from ..sources.read import without_rows
+from ..sources.remote import public_name
 from .registrations import read_registrations
 
 
@@ -49,12 +50,13 @@ def read_match_file(path: str | os.PathLike[str], footprints: bool = True) -> Ma
         found = [item for item in nwbfile.objects.values() if isinstance(item, CellMatching)]
         if not found:
             raise InputError(
-                f"{path}: this NWB file holds no matched cells (CellMatching); make one with `ndx-match write`."
+                f"{public_name(path)}: this NWB file holds no matched cells (CellMatching); make one with "
+                "`ndx-match write`."
             )
         matching = found[0]
         result = _result(matching)
         sessions = tuple(
-            _session(matching, k, str(path), footprints, result.cells[:, k]) for k in range(matching.n_sessions)
+            _session(matching, k, public_name(path), footprints, result.cells[:, k]) for k in range(matching.n_sessions)
         )
         return MatchFile(sessions, result)
 
@@ -99,6 +101,8 @@ def _session(matching: CellMatching, position: int, path: str, footprints: bool,
             roi_selection=selection,
             imaging_depth=None if depth is None or np.isnan(depth) else float(depth),
             sha256=_text(columns.get("sha256", "")),
+            dandiset_id=_text(columns.get("dandiset_id", "")),
+            dandi_asset_id=_text(columns.get("dandi_asset_id", "")),
         ),
         excluded=excluded,
     )

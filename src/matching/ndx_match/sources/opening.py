@@ -15,11 +15,12 @@ import h5py
 from pynwb import NWBHDF5IO, NWBFile
 
 from ..errors import InputError
+from .remote import current_access, is_url, public_name
 
 
 @contextmanager
 def open_nwb(path: str | os.PathLike[str]) -> Iterator[NWBFile]:
-    """Open a local NWB file (HDF5) for reading.
+    """Open an NWB file (HDF5) for reading: a path, or the URL of a file on the network.
 
     Errors while the block runs that come from damaged data are reported as errors of this file.
 
@@ -28,6 +29,10 @@ def open_nwb(path: str | os.PathLike[str]) -> Iterator[NWBFile]:
     InputError
         The file is missing, may not be read, is truncated, no HDF5 file or no NWB file.
     """
+    if is_url(path):
+        with _open_remote(str(path)) as nwbfile:
+            yield nwbfile
+        return
     path = Path(path)
     _refuse_unreadable(path)
     try:
@@ -35,6 +40,19 @@ def open_nwb(path: str | os.PathLike[str]) -> Iterator[NWBFile]:
             yield _read(file, path)
     except OSError as error:
         raise InputError(f"{path}: the file is damaged or incomplete ({_first_line(error)}).") from error
+
+
+@contextmanager
+def _open_remote(url: str) -> Iterator[NWBFile]:
+    name = public_name(url)
+    with current_access().stream(url) as stream:
+        try:
+            with h5py.File(stream, "r") as file:
+                yield _read(file, name)
+        except OSError as error:
+            if "signature not found" in str(error):
+                raise InputError(f"{name}: this is not an HDF5 file, so it cannot be an NWB file (HDF5).") from error
+            raise InputError(f"{name}: the file is damaged or incomplete ({_first_line(error)}).") from error
 
 
 def stored(data: Any) -> Any:
@@ -67,7 +85,7 @@ def _refuse_unreadable(path: Path) -> None:
         raise InputError(f"{path}: this is not an HDF5 file, so it cannot be an NWB file (HDF5) as needed here.")
 
 
-def _read(file: h5py.File, path: Path) -> NWBFile:
+def _read(file: h5py.File, path: str | Path) -> NWBFile:
     try:
         if "nwb_version" not in file.attrs:
             raise InputError(f"{path}: this HDF5 file is not an NWB file (it has no attribute nwb_version).")

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -25,11 +24,12 @@ from .layouts import Recognised, recognise
 from .masks import StoredMasks, read_masks
 from .opening import open_nwb, sha256_of
 from .orientation import Decision, decide, orient
+from .remote import current_access, file_stem, is_url, public_name, same_place
 from .selection import Selection, select_rois
 
 
 def read_session(path: str | os.PathLike[str], options: SourceOptions | None = None) -> Session:
-    """Read one session from a local NWB file.
+    """Read one session from an NWB file: a path or a URL.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def read_session(path: str | os.PathLike[str], options: SourceOptions | None = N
         It holds several planes, tables or images and `options` does not settle which.
     """
     options = options or SourceOptions()
-    where = str(path)
+    where = public_name(path)
     with open_nwb(path) as nwbfile:
         chosen = choose(nwbfile, options, where)
         table = chosen.table
@@ -48,7 +48,7 @@ def read_session(path: str | os.PathLike[str], options: SourceOptions | None = N
         )
         excluded = np.flatnonzero(~chosen.selection.takes_part)
         return Session(
-            name=_name(nwbfile.session_id or Path(path).stem),
+            name=_name(nwbfile.session_id or file_stem(path)),
             image=image,
             footprints=without_rows(footprints, excluded),
             roi_ids=np.asarray(table.table.id.data[:], np.int64),
@@ -146,15 +146,18 @@ def read_sessions(
 ) -> list[Session]:
     """Read the sessions to be matched, in the order given, with distinct names.
 
+    Paths, URLs of files, and URLs of folders on DANDI, which stand for all optical physiology files in them.
+
     Raises
     ------
     InputError
         As :func:`read_session`; also fewer than two files, the same session twice, or different subjects.
     """
     options = options or SourceOptions()
+    paths = current_access().expand(paths, options.sessions)
     if len(paths) < 2:
         raise InputError("Matching needs at least two sessions; give two or more NWB files.")
-    for real, n in Counter(os.path.realpath(path) for path in paths).items():
+    for real, n in Counter(same_place(path) for path in paths).items():
         if n > 1:
             raise InputError(f"{real}: this file is given {n} times; give each session once.")
     sessions = []
@@ -198,8 +201,11 @@ def source_warnings(sessions: Sequence[Session]) -> list[str]:
 
 def _source(nwbfile: NWBFile, path: str | os.PathLike[str], chosen: Chosen, options: SourceOptions) -> SourceInfo:
     subject, table = nwbfile.subject, chosen.table
+    access = current_access()
+    origin = access.origin(path, options.checksum)
+    checksum = origin.sha256 if is_url(path) or not options.checksum else sha256_of(path)
     return SourceInfo(
-        uri=str(path),
+        uri=public_name(path),
         nwb_identifier=nwbfile.identifier,
         nwb_object_id=nwbfile.object_id,
         session_id=nwbfile.session_id or "",
@@ -213,8 +219,10 @@ def _source(nwbfile: NWBFile, path: str | os.PathLike[str], chosen: Chosen, opti
         orientation=chosen.decision.text,
         roi_selection=chosen.selection.text,
         imaging_depth=imaging_depth(nwbfile, table.imaging_plane),
-        sha256=sha256_of(path) if options.checksum else "",
-        notes=chosen.notes,
+        sha256=checksum,
+        dandiset_id=origin.dandiset_id,
+        dandi_asset_id=origin.dandi_asset_id,
+        notes=(*chosen.notes, *access.notes(path)),
     )
 
 
@@ -231,7 +239,7 @@ def _name(text: str) -> str:
 def _with_distinct_names(sessions: list[Session]) -> list[Session]:
     """The sessions, those of the same name named after their files, or after their positions where these agree too."""
     names = [session.name for session in sessions]
-    by_file = [_name(Path(session.source.uri).stem) for session in sessions]
+    by_file = [_name(file_stem(session.source.uri)) for session in sessions]
     by_position = [f"session-{position + 1}" for position in range(len(sessions))]
     for fallbacks in (by_file, by_position):
         counts = Counter(names)
