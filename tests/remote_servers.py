@@ -53,14 +53,14 @@ class LoopbackServer:
     ----------
     files : dict of str to Path
     requests : list of Request
-    sent : int
-        Bytes of bodies.
+    sent, n_connections : int
+        Bytes of bodies, and connections that were made.
     latency : float
         Seconds before each answer.
     ranges : bool
         Whether parts are given.
-    dies_at : int or None
-        Byte of a file at which the connection breaks, and after which it is refused.
+    left : int or None
+        How many bytes of files it still sends before it breaks every connection.
     cuts : list of int
         Numbers of bytes after which the next answers break off.
     answer : callable
@@ -73,9 +73,10 @@ class LoopbackServer:
         self.files: dict[str, Path] = {}
         self.requests: list[Request] = []
         self.sent = 0
+        self.n_connections = 0
         self.latency = 0.0
         self.ranges = True
-        self.dies_at: int | None = None
+        self.left: int | None = None
         self.cuts: list[int] = []
         self.tags = True
         self.answer = answer
@@ -85,8 +86,7 @@ class LoopbackServer:
         class Handler(_Handler):
             server_of = owner
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 
@@ -117,9 +117,21 @@ class LoopbackServer:
             self.sent += n_bytes
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Clients may go away."""
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     server_of: LoopbackServer
+
+    def setup(self) -> None:
+        super().setup()
+        self.server_of.n_connections += 1
 
     def do_GET(self) -> None:
         owner = self.server_of
@@ -156,7 +168,7 @@ class _Handler(BaseHTTPRequestHandler):
             if start >= size:
                 self._send(Answer(416))
                 return
-        if owner.dies_at is not None and start >= owner.dies_at:
+        if owner.left == 0:
             self.close_connection = True
             return
         self.send_response(status)
@@ -167,8 +179,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("ETag", f'"{path.stat().st_mtime_ns:x}-{size:x}"')
         self.end_headers()
         end = stop
-        if owner.dies_at is not None:
-            end = min(end, owner.dies_at)
+        if owner.left is not None:
+            end = min(end, start + owner.left)
+            owner.left -= end - start
         if owner.cuts:
             end = min(end, start + owner.cuts.pop(0))
         with contextlib.suppress(OSError), open(path, "rb") as file:
@@ -228,7 +241,9 @@ class StandInDandi:
 
     def sent_keys(self) -> list[str]:
         """Keys that the store of files was sent, which it should not be."""
-        return [request.headers["authorization"] for request in self.store.requests if "authorization" in request.headers]
+        return [
+            request.headers["authorization"] for request in self.store.requests if "authorization" in request.headers
+        ]
 
     def _store_answer(self, request: Request) -> Answer | None:
         signature = parse_qs(request.query).get("X-Amz-Signature", [""])[0]

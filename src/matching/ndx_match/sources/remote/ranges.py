@@ -167,8 +167,8 @@ class RangeReader:
             if piece:
                 yield piece[:left]
                 left -= len(piece)
-            if left <= 0:
-                return
+            if left <= 0 and reply.status == 200:
+                return  # a part is read to its end, so that the connection can be used again
 
 
 def _size(reply: Reply, name: str) -> int:
