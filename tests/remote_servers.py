@@ -217,7 +217,7 @@ class StandInDandi:
     files: Mapping[str, Path]
     embargoed: bool = False
     digests: bool = True
-    published: bool = True
+    published: bool = True  #: whether it has a version besides the draft
 
     def __post_init__(self) -> None:
         self.api = LoopbackServer(self._answer)

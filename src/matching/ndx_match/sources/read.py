@@ -205,7 +205,7 @@ def _source(nwbfile: NWBFile, path: str | os.PathLike[str], chosen: Chosen, opti
     origin = access.origin(path, options.checksum)
     checksum = origin.sha256 if is_url(path) or not options.checksum else sha256_of(path)
     return SourceInfo(
-        uri=public_name(path),
+        uri=origin.uri,
         nwb_identifier=nwbfile.identifier,
         nwb_object_id=nwbfile.object_id,
         session_id=nwbfile.session_id or "",

@@ -25,8 +25,16 @@ SHOWN_SESSIONS = 8
 
 @dataclass(frozen=True)
 class Origin:
-    """What an archive says of a file; empty where it says nothing."""
+    """Where a file is from, and what its archive says of it; empty where it says nothing.
 
+    Attributes
+    ----------
+    uri : str
+        To be recorded: without passwords, and with the version of a dandiset.
+    sha256, dandiset_id, dandi_asset_id : str
+    """
+
+    uri: str
     sha256: str = ""
     dandiset_id: str = ""
     dandi_asset_id: str = ""
@@ -82,11 +90,11 @@ class RemoteAccess:
         return found
 
     def origin(self, location: str | os.PathLike[str], checksum: bool = True) -> Origin:
-        """What its archive says of a file, without reading it; `checksum` asks for the recorded one."""
+        """Where a file is from, without reading it; `checksum` asks for the one that its archive recorded."""
         if not is_url(location) or not is_of_dandi(str(location)):
-            return Origin()
+            return Origin(public_name(location))
         asset = self._asset(str(location))
-        return Origin(asset.sha256() if checksum else "", asset.dandiset_id, asset.asset_id)
+        return Origin(asset.uri, asset.sha256() if checksum else "", asset.dandiset_id, asset.asset_id)
 
     def notes(self, location: str | os.PathLike[str]) -> tuple[str, ...]:
         """What the user should know of how an opened file was read, one sentence each."""
