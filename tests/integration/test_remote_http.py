@@ -9,15 +9,18 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 import pytest
 from builders import field_of_view, make_nwbfile, write_nwb, write_sessions
+from hdmf.backends.hdf5 import H5DataIO
 from helpers import COMMAND, listing, run
 from remote_servers import Answer, LoopbackServer, Request
 
 from ndx_match.matchfile import read_match_file
+from ndx_match.matchfile import write as writing
 from ndx_match.sources import open_nwb, read_session
 from ndx_match.sources.remote import remote_access
 
@@ -175,29 +178,27 @@ def test_a_server_that_dies_half_way_and_one_that_comes_back(
     assert server.sent < 1.5 * size + 3 * 65536
 
 
+@pytest.mark.parametrize("compression", ["gzip", None])
 def test_a_server_that_dies_while_the_match_file_is_written(
-    tmp_path: Path, server: LoopbackServer, urls: list[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, server: LoopbackServer, urls: list[str], monkeypatch: pytest.MonkeyPatch, compression: str | None
 ):
-    """The columns that are not read for matching are fetched then."""
-    from ndx_match.matchfile import write as writing
+    """A column that is not read for matching is fetched then."""
+    nwbfile = make_nwbfile(field_of_view((1, 1)), session_id="wide")
+    values = H5DataIO(np.random.default_rng(0).normal(size=(20, 20_000)), compression=compression)
+    table = nwbfile.processing["ophys"]["image_segmentation"]["roi_table"]
+    table.add_column("embedding", "Not read for matching.", data=values)
+    server.files["/wide.nwb"] = write_nwb(tmp_path / "wide.nwb", nwbfile)
+    write = writing._write
 
-    before = writing.copy_roi_table
+    def die_and_write(*arguments: Any) -> None:
+        server.left = 500_000
+        write(*arguments)
 
-    def copy(*arguments, **options):
-        server.left = 0
-        for file in access_of(arguments[0])._files.values():
-            file._store._checked[:] = False
-            file._store._entries[:] = 0
-        return before(*arguments, **options)
-
-    def access_of(_: object):
-        from ndx_match.sources.remote import current_access
-
-        return current_access()
-
-    monkeypatch.setattr(writing, "copy_roi_table", copy)
-    run("write", *urls, "-o", tmp_path / "m.nwb", *METHOD).refused(urls[0], "could be read to byte")
-    assert listing(tmp_path) == set()
+    monkeypatch.setattr(writing, "_write", die_and_write)
+    run("write", f"{server.url}/wide.nwb", urls[0], "-o", tmp_path / "m.nwb", *METHOD).refused(
+        f"{server.url}/wide.nwb", "could be read to byte"
+    )
+    assert listing(tmp_path) == {"wide.nwb"}
 
 
 def test_patience_with_a_busy_server_and_lost_connections(

@@ -19,7 +19,7 @@ from ..files import check_output
 from ..model import Progress as Report
 from ..sources import SourceOptions
 from ..sources.orientation import TRANSPOSE
-from ..sources.remote import current_access, file_stem, remote_access
+from ..sources.remote import file_stem, remote_access, shared_access
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 FILE = click.Path(path_type=Path)
@@ -133,12 +133,12 @@ def progress_bar() -> Iterator[Report]:
                 tasks[name] = bar.add_task(f"fetching {file_stem(name)}", total=None, fetched=0, size=size)
             bar.update(tasks[name], fetched=fetched)
 
-        access = current_access()
-        before, access.report = access.report, report_bytes
-        try:
-            yield report
-        finally:
-            access.report = before
+        with shared_access() as access:
+            before, access.report = access.report, report_bytes
+            try:
+                yield report
+            finally:
+                access.report = before
 
 
 class _Amount(MofNCompleteColumn):

@@ -13,7 +13,7 @@ from ..sources import SourceOptions, list_contents, open_nwb
 from ..sources.candidates import imaging_depth, pixel_size
 from ..sources.layouts import recognise
 from ..sources.read import Chosen, choose
-from ..sources.remote import current_access, public_name
+from ..sources.remote import public_name, shared_access
 from .common import (
     LOCATION,
     check_folder,
@@ -34,7 +34,9 @@ from .summary import summary
 def inspect(inputs: tuple[str, ...], **values: Any) -> None:
     """Print what each file holds and what would be used: planes, ROI tables, images, depth, subject, session."""
     options = take_source_options(values)
-    for number, path in enumerate(current_access().expand(inputs, options.sessions)):
+    with shared_access() as access:
+        paths = access.expand(inputs, options.sessions)
+    for number, path in enumerate(paths):
         if number:
             click.echo()
         with progress_bar():

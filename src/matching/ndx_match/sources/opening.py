@@ -15,7 +15,7 @@ import h5py
 from pynwb import NWBHDF5IO, NWBFile
 
 from ..errors import InputError
-from .remote import current_access, is_url, public_name
+from .remote import is_url, public_name, shared_access
 
 
 @contextmanager
@@ -45,7 +45,7 @@ def open_nwb(path: str | os.PathLike[str]) -> Iterator[NWBFile]:
 @contextmanager
 def _open_remote(url: str) -> Iterator[NWBFile]:
     name = public_name(url)
-    with current_access().stream(url) as stream:
+    with shared_access() as access, access.stream(url) as stream:
         try:
             with h5py.File(stream, "r") as file:
                 yield _read(file, name)

@@ -24,7 +24,7 @@ from .layouts import Recognised, recognise
 from .masks import StoredMasks, read_masks
 from .opening import open_nwb, sha256_of
 from .orientation import Decision, decide, orient
-from .remote import current_access, file_stem, is_url, public_name, same_place
+from .remote import RemoteAccess, file_stem, is_url, public_name, same_place, shared_access
 from .selection import Selection, select_rois
 
 
@@ -40,7 +40,7 @@ def read_session(path: str | os.PathLike[str], options: SourceOptions | None = N
     """
     options = options or SourceOptions()
     where = public_name(path)
-    with open_nwb(path) as nwbfile:
+    with shared_access() as access, open_nwb(path) as nwbfile:
         chosen = choose(nwbfile, options, where)
         table = chosen.table
         footprints, image = orient(
@@ -53,7 +53,7 @@ def read_session(path: str | os.PathLike[str], options: SourceOptions | None = N
             footprints=without_rows(footprints, excluded),
             roi_ids=np.asarray(table.table.id.data[:], np.int64),
             pixel_size=pixel_size(table.imaging_plane),
-            source=_source(nwbfile, path, chosen, options),
+            source=_source(nwbfile, path, chosen, options, access),
             excluded=excluded,
         )
 
@@ -154,17 +154,18 @@ def read_sessions(
         As :func:`read_session`; also fewer than two files, the same session twice, or different subjects.
     """
     options = options or SourceOptions()
-    paths = current_access().expand(paths, options.sessions)
-    if len(paths) < 2:
-        raise InputError("Matching needs at least two sessions; give two or more NWB files.")
-    for real, n in Counter(same_place(path) for path in paths).items():
-        if n > 1:
-            raise InputError(f"{real}: this file is given {n} times; give each session once.")
-    sessions = []
-    for done, path in enumerate(paths):
-        if progress:
-            progress("reading", done, len(paths))
-        sessions.append(read_session(path, options))
+    with shared_access() as access:
+        paths = access.expand(paths, options.sessions)
+        if len(paths) < 2:
+            raise InputError("Matching needs at least two sessions; give two or more NWB files.")
+        for real, n in Counter(same_place(path) for path in paths).items():
+            if n > 1:
+                raise InputError(f"{real}: this file is given {n} times; give each session once.")
+        sessions = []
+        for done, path in enumerate(paths):
+            if progress:
+                progress("reading", done, len(paths))
+            sessions.append(read_session(path, options))
     if progress:
         progress("reading", len(paths), len(paths))
     _refuse_same_session(sessions)
@@ -199,9 +200,10 @@ def source_warnings(sessions: Sequence[Session]) -> list[str]:
     return found
 
 
-def _source(nwbfile: NWBFile, path: str | os.PathLike[str], chosen: Chosen, options: SourceOptions) -> SourceInfo:
+def _source(
+    nwbfile: NWBFile, path: str | os.PathLike[str], chosen: Chosen, options: SourceOptions, access: RemoteAccess
+) -> SourceInfo:
     subject, table = nwbfile.subject, chosen.table
-    access = current_access()
     origin = access.origin(path, options.checksum)
     checksum = origin.sha256 if is_url(path) or not options.checksum else sha256_of(path)
     return SourceInfo(

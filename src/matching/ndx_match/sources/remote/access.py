@@ -205,9 +205,15 @@ def remote_access(
         access.close()
 
 
-def current_access() -> RemoteAccess:
-    """The access of the innermost :func:`remote_access` block; outside of any a new one, with a cache."""
-    return _current.get() or RemoteAccess(_cache_folder())
+@contextmanager
+def shared_access() -> Iterator[RemoteAccess]:
+    """The access of the innermost :func:`remote_access` block; outside of any a new one with a cache."""
+    access = _current.get()
+    if access is not None:
+        yield access
+        return
+    with remote_access() as access:
+        yield access
 
 
 _current: ContextVar[RemoteAccess | None] = ContextVar("remote_access", default=None)

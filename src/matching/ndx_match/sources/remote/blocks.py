@@ -45,11 +45,10 @@ class BlockStore:
         self._size = size
         try:
             self._data, self._index = (_open(folder, name) for name in ("data", "index"))
-            stored = np.frombuffer(_read(self._index, 0, self.n_blocks * ENTRY_BYTES)[: self.n_blocks * ENTRY_BYTES])
+            entries = _read(self._index, 0, self.n_blocks * ENTRY_BYTES).ljust(self.n_blocks * ENTRY_BYTES, b"\0")
         except OSError as error:
             raise self._error(error) from None
-        self._entries = np.zeros(self.n_blocks, "<u8")
-        self._entries[: len(stored)] = stored.view("<u8")
+        self._entries = np.frombuffer(bytearray(entries), "<u8")
         self._checked = np.zeros(self.n_blocks, bool)
 
     def has(self, block: int) -> bool:
