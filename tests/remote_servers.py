@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import hashlib
 import json
 import re
@@ -92,11 +93,20 @@ class LoopbackServer:
 
     @contextlib.contextmanager
     def running(self) -> Iterator[LoopbackServer]:
+        """Answer requests of this process.
+
+        Meanwhile garbage is not collected: a thread of the server that collects objects of h5py waits for h5py's lock,
+        which is held while HDF5 waits for the server.
+        """
+        collects = gc.isenabled()
+        gc.disable()
         self._thread.start()
         try:
             yield self
         finally:
             self.stop()
+            if collects:
+                gc.enable()
 
     def stop(self) -> None:
         """Refuse connections from now on."""

@@ -128,10 +128,14 @@ def progress_bar() -> Iterator[Report]:
                 tasks[stage] = bar.add_task(stage, total=total)
             bar.update(tasks[stage], completed=done, total=total)
 
+        fetching_id = bar.add_task("fetching", total=None, visible=False, amount="")
+        (fetching,) = (task for task in bar.tasks if task.id == fetching_id)
+
         def report_bytes(name: str, fetched: int, size: int) -> None:
-            if name not in tasks:
-                tasks[name] = bar.add_task(f"fetching {file_stem(name)}", total=None, fetched=0, size=size)
-            bar.update(tasks[name], fetched=fetched)
+            # Called within HDF5, so with h5py's lock: taking that of the bar, whose thread may wait for h5py's to
+            # collect garbage, would be a deadlock.
+            fetching.fields["amount"] = f"{decimal(fetched)} (of {decimal(size)}) {file_stem(name)}"
+            fetching.visible = True
 
         with shared_access() as access:
             before, access.report = access.report, report_bytes
@@ -145,9 +149,9 @@ class _Amount(MofNCompleteColumn):
     """How much is done: steps of a known number, or bytes fetched, of which it is not known how many will be needed."""
 
     def render(self, task: Task) -> Text:
-        if "fetched" not in task.fields:
+        if "amount" not in task.fields:
             return super().render(task)
-        return Text(f"{decimal(task.fields['fetched'])} (file: {decimal(task.fields['size'])})")
+        return Text(task.fields["amount"], no_wrap=True, overflow="ellipsis")
 
 
 def warn(sentences: Any) -> None:
