@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-from pynwb import NWBHDF5IO, NWBFile
+from hdmf.build import BuildManager, TypeMap
+from pynwb import NWBHDF5IO, NWBFile, get_type_map
 
 from ..errors import InputError
 from .remote import is_url, public_name, shared_access
@@ -91,11 +92,35 @@ def _read(file: h5py.File, path: str | Path) -> NWBFile:
             raise InputError(f"{path}: this HDF5 file is not an NWB file (it has no attribute nwb_version).")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of cached namespaces and old schema versions: not ours to mend
-            return NWBHDF5IO(file=file, mode="r", load_namespaces=True).read()
+            return NWBHDF5IO(file=file, mode="r", manager=BuildManager(_type_map(file))).read()
     except (OSError, InputError):
         raise
     except Exception as error:  # h5py, hdmf and pynwb raise many kinds for a damaged file or one against its schema
         raise InputError(f"{path}: pynwb cannot read this NWB file ({_first_line(error)}).") from error
+
+
+#: By the digest of a schema. Files of one writer hold the same, and loading it takes longer than reading a file.
+_type_maps: dict[bytes, TypeMap] = {}
+
+
+def _type_map(file: h5py.File) -> TypeMap:
+    """What reads the types of the schema that is kept in a file."""
+    digest = hashlib.sha256()
+
+    def add(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        digest.update(name.encode())
+        if isinstance(item, h5py.Dataset):
+            digest.update(item[()])
+
+    location = file.attrs.get(".specloc")
+    if location is None:
+        return get_type_map()
+    file[location].visititems(add)
+    if digest.digest() not in _type_maps:
+        type_map = get_type_map()
+        NWBHDF5IO.load_namespaces(type_map, file=file)
+        _type_maps[digest.digest()] = type_map
+    return _type_maps[digest.digest()]
 
 
 def _first_line(error: Exception) -> str:
