@@ -40,7 +40,8 @@ def dandi(paths: list[Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[StandI
     stand_in = StandInDandi({**dict(zip(NAMES, paths, strict=True)), **others})
     instance = consts.DandiInstance("dandi", "https://dandiarchive.org", stand_in.url)
     monkeypatch.setitem(consts.known_instances, "dandi", instance)
-    monkeypatch.setitem(consts.known_instances_rev, stand_in.url, "dandi")
+    for url in (stand_in.url, stand_in.api.url):  # of API and website
+        monkeypatch.setitem(consts.known_instances_rev, url, "dandi")
     monkeypatch.setattr(dandiapi, "REQUEST_RETRIES", 1)
     with stand_in.running():
         yield stand_in
@@ -85,6 +86,10 @@ def test_a_folder_stands_for_its_ophys_files(dandi: StandInDandi):
         all_files = [f"{ROOT}@{PUBLISHED}/{name.replace('+', '%2B')}" for name in NAMES]
         assert access.expand([f"{ROOT}/{FOLDER}/"]) == all_files
         assert access.expand([f"{ROOT}/{FOLDER}/*_ophys.nwb"]) == all_files[:1]
+        site = f"{dandi.api.url}/#/dandiset/{DANDISET}/{PUBLISHED}/files?location={FOLDER}"
+        instance = f"{dandi.url}/dandisets/{DANDISET}/versions/{PUBLISHED}/assets"
+        assert access.expand([site]) == access.expand([f"{ROOT}@{PUBLISHED}/{FOLDER}/"])
+        assert len(access.expand([f"{instance}/?path={FOLDER}/"])) == 2
         for session, names in {
             "1193555033-acq-1193675753": all_files[:1],
             "1194555033": all_files[1:],
@@ -92,7 +97,9 @@ def test_a_folder_stands_for_its_ophys_files(dandi: StandInDandi):
         }.items():
             assert access.expand([f"{ROOT}/{FOLDER}/"], [session]) == names
         assert access.expand([f"{ROOT}/{FOLDER}/"], ["1194555033", "1193555033"]) == all_files
-        assert access.expand([f"{ROOT}/{NAMES[0]}", "here.nwb"], ["1194555033"]) == [all_files[0], "here.nwb"]
+        assert access.expand([f"{ROOT}/{NAMES[0]}", "here.nwb"]) == [all_files[0], "here.nwb"]
+        mixed = access.expand(["here.nwb", f"{ROOT}/{FOLDER}/"], ["1194555033"])
+        assert mixed == ["here.nwb", all_files[1]]
 
 
 def test_sessions_of_a_folder_on_the_command_line(tmp_path: Path, dandi: StandInDandi):
@@ -101,9 +108,10 @@ def test_sessions_of_a_folder_on_the_command_line(tmp_path: Path, dandi: StandIn
     run("write", folder, "-o", tmp_path / "m.nwb", "--session", "119*", *METHOD).succeeded()
     assert len(sources(tmp_path / "m.nwb")) == 2
     run("write", folder, "-o", tmp_path / "n.nwb", "--session", "77", *METHOD).refused(
-        folder, "no session 77", "--session one of: 1193555033-acq-1193675753, 1194555033-acq-1194675753"
+        "no session 77", "--session one of: 1193555033-acq-1193675753, 1194555033-acq-1194675753"
     )
     run("write", folder, "-o", tmp_path / "n.nwb", "--session", "1194555033").refused("at least two sessions")
+    run("inspect", f"{ROOT}/{NAMES[0]}", "--session", "1").refused("--session 1", "none of the inputs is one")
 
 
 @pytest.mark.parametrize("version", ["draft", PUBLISHED])
@@ -152,10 +160,19 @@ def test_an_embargoed_dandiset(tmp_path: Path, cache: Path, dandi: StandInDandi,
 def test_the_key_is_sent_to_its_own_instance_only(dandi: StandInDandi, monkeypatch: pytest.MonkeyPatch):
     from dandi import consts
 
-    monkeypatch.delitem(consts.known_instances_rev, dandi.url)
+    for url in (dandi.url, dandi.api.url):
+        monkeypatch.delitem(consts.known_instances_rev, url)
     monkeypatch.setenv("DANDI_API_KEY", KEY)
     read_session(f"{dandi.url}/assets/{dandi.asset_ids[NAMES[0]]}/")
     assert not any("authorization" in request.headers for request in dandi.api.requests)
+
+
+def test_the_cache_knows_an_asset_by_whatever_url(dandi: StandInDandi):
+    read_session(f"{ROOT}/{NAMES[0]}")
+    dandi.store.reset()
+    read_session(f"{ROOT}@draft/{NAMES[0]}")
+    read_session(f"{dandi.url}/assets/{dandi.asset_ids[NAMES[0]]}/")
+    assert len(dandi.store.requests) == 2
 
 
 def test_addresses_of_the_store_expire(dandi: StandInDandi):

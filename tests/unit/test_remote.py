@@ -93,6 +93,9 @@ class Source:
         headers = {"content-range": f"bytes {start}-{last}/{len(self.content)}", "etag": '"1"'}
         yield Reply(206, headers, iter([part[:7], part[7:]]))
 
+    def close(self) -> None:
+        pass
+
     def refusal(self, status: int) -> str:
         return str(status)
 

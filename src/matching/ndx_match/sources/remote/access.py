@@ -85,8 +85,22 @@ class RemoteAccess:
             A folder holds no such file, or DANDI cannot be asked.
         """
         found: list[str | os.PathLike[str]] = []
+        in_folders: list[str] = []
         for location in locations:
-            found += self._expand(str(location), sessions) if is_url(location) else [location]
+            if not is_url(location):
+                found.append(location)
+                continue
+            name = public_name(location)
+            self._addresses[name] = str(location)
+            if not is_of_dandi(str(location)):
+                found.append(name)
+                continue
+            assets, is_folder = self._find(str(location))
+            if is_folder:
+                in_folders += [asset.path for asset in assets]
+                assets = [asset for asset in assets if _is_wanted(asset.path, sessions)]
+            found += [asset.uri for asset in assets]
+        _refuse_missing(sessions, in_folders)
         return found
 
     def origin(self, location: str | os.PathLike[str], checksum: bool = True) -> Origin:
@@ -115,7 +129,8 @@ class RemoteAccess:
         if name not in self._files:
             reader = RangeReader(name, self._transport(location), self._patience, FIRST_BYTES)
             assert reader.version is not None
-            self._files[name] = RemoteFile(reader, store_in(self._cache, name, reader.version))
+            key = self._asset(location).address if is_of_dandi(location) else name
+            self._files[name] = RemoteFile(reader, store_in(self._cache, key, reader.version))
         self._files[name].report = self.report
         return self._files[name]
 
@@ -144,20 +159,24 @@ class RemoteAccess:
             file.close()
         self._files.clear()
 
-    def _expand(self, url: str, sessions: Sequence[str]) -> list[str | os.PathLike[str]]:
-        name = public_name(url)
-        self._addresses[name] = url
-        if not is_of_dandi(name):
-            return [name]
+    def _find(self, url: str) -> tuple[list[dandi_assets.Asset], bool]:
+        """The assets of a URL of DANDI, and whether it is a folder, of which only ophys files are taken."""
+        if url in self._assets:
+            return [self._assets[url]], False
         assets, is_folder = dandi_assets.find_assets(url)
         if is_folder:
-            assets = _select(assets, sessions, name)
+            n_files = len(assets)
+            assets = [asset for asset in assets if is_ophys(asset.path)]
+            if not assets:
+                raise InputError(
+                    f"{url}: none of the {n_files} files here is an optical physiology file (*_ophys.nwb)."
+                )
         self._assets.update({asset.uri: asset for asset in assets})
-        return [asset.uri for asset in assets]
+        return assets, is_folder
 
     def _asset(self, url: str) -> dandi_assets.Asset:
         if url not in self._assets:
-            found, _ = dandi_assets.find_assets(url)
+            found, _ = self._find(url)
             if len(found) != 1:
                 raise InputError(f"{url}: this stands for {len(found)} files; give one.")
             self._assets[url] = found[0]
@@ -230,16 +249,17 @@ def _cache_folder() -> Path | None:
         return None
 
 
-def _select(assets: Sequence[dandi_assets.Asset], sessions: Sequence[str], name: str) -> list[dandi_assets.Asset]:
-    found = [asset for asset in assets if is_ophys(asset.path)]
-    if not found:
-        raise InputError(f"{name}: none of the {len(assets)} files here is an optical physiology file (*_ophys.nwb).")
+def _is_wanted(path: str, sessions: Sequence[str]) -> bool:
+    return not sessions or any(is_of_session(path, session) for session in sessions)
+
+
+def _refuse_missing(sessions: Sequence[str], paths: Sequence[str]) -> None:
+    """Refuse sessions that are in none of the folders."""
     for session in sessions:
-        if not any(is_of_session(asset.path, session) for asset in found):
-            labels = list(dict.fromkeys(session_label(asset.path) for asset in found))
+        if not paths:
+            raise InputError(f"--session {session} chooses from folders on DANDI, and none of the inputs is one.")
+        if not any(is_of_session(path, session) for path in paths):
+            labels = list(dict.fromkeys(session_label(path) for path in paths))
             more = ", ..." if len(labels) > SHOWN_SESSIONS else ""
             shown = ", ".join(labels[:SHOWN_SESSIONS])
-            raise InputError(f"{name}: there is no session {session}; give --session one of: {shown}{more}.")
-    if sessions:
-        found = [asset for asset in found if any(is_of_session(asset.path, session) for session in sessions)]
-    return found
+            raise InputError(f"There is no session {session} on DANDI here; give --session one of: {shown}{more}.")

@@ -27,6 +27,8 @@ class Asset:
     asset_id, dandiset_id : str
         The latter is empty where the URL named the asset by its id only.
     is_zarr : bool
+    address : str
+        From which it is fetched, the same whichever URL named it.
     transport : callable
         Makes the transport that fetches it.
     sha256 : callable
@@ -38,6 +40,7 @@ class Asset:
     asset_id: str
     dandiset_id: str
     is_zarr: bool
+    address: str
     transport: Callable[[], Transport]
     sha256: Callable[[], str]
 
@@ -106,6 +109,7 @@ def _asset(asset: Any, parsed: Any, client: Any, key: str, state: _State) -> Ass
         asset_id=asset.identifier,
         dandiset_id=dandiset_id,
         is_zarr=asset.asset_type.name == "ZARR",
+        address=url,
         transport=lambda: HttpTransport(url, headers, state.refusal),
         sha256=sha256,
     )

@@ -108,6 +108,10 @@ class RangeReader:
                 failures = 1 if position > before else failures + 1
                 self._wait(failures, asked_for, reason, position)
 
+    def close(self) -> None:
+        """End the connection."""
+        self._transport.close()
+
     def _beginning(self, n_bytes: int) -> Iterator[bytes]:
         failures = 0
         while True:

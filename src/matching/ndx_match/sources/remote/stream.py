@@ -71,7 +71,8 @@ class RemoteFile:
         return self._store.read(start, stop)
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Let go of server and store."""
+        self._reader.close()
         self._store.close()
 
     def _fetch(self, first: int, needed: int, follows: bool) -> int:

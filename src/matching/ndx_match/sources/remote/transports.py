@@ -44,6 +44,9 @@ class Transport(Protocol):
     def get(self, start: int, stop: int) -> AbstractContextManager[Reply]:
         """Ask for bytes `start` to before `stop`."""
 
+    def close(self) -> None:
+        """End the connection."""
+
     def refusal(self, status: int) -> str:
         """What a refusal of this status means and what to do, as the rest of a sentence after the file's name."""
 
@@ -80,6 +83,10 @@ class HttpTransport:
         with self._answer(start, stop) as response:
             headers = {name.lower(): value for name, value in response.headers.items()}
             yield Reply(response.status_code, headers, self._pieces(response))
+
+    def close(self) -> None:
+        """End the connection."""
+        self._session.close()
 
     def refusal(self, status: int) -> str:
         """As :class:`Transport`."""
@@ -159,6 +166,10 @@ class S3Transport:
         finally:
             if body is not None:
                 body.close()
+
+    def close(self) -> None:
+        """End the connection."""
+        self._client.close()
 
     def refusal(self, status: int) -> str:
         """As :class:`Transport`."""
