@@ -116,6 +116,7 @@ def test_every_command_that_reads_files_takes_urls(tmp_path: Path, server: Loopb
     run("import", "--from", "nway", tmp_path / "out.json", *urls, "-o", tmp_path / "n.nwb").succeeded()
     server.files["/m.nwb"] = matches
     assert run("show", f"{server.url}/m.nwb").succeeded().out.startswith(f"{server.url}/m.nwb: matched with nway")
+    run("export", f"{server.url}/m.nwb", "-o", tmp_path / "cells.csv").succeeded()
     run("annotate", matches, *urls, "-o", tmp_path / "copies").refused(urls[0], "download this one")
 
 
@@ -313,6 +314,7 @@ def test_an_interrupted_run_leaves_nothing_behind(
     assert listing(tmp_path) == listing(temporaries) == set()
 
 
+@pytest.mark.slow
 def test_two_processes_at_the_same_time(paths: list[Path], server: LoopbackServer, urls: list[str], cache: Path):
     server.latency = 0.02
     running = [process("inspect", urls[0]) for _ in range(2)]

@@ -171,6 +171,18 @@ def test_blocks_outlive_their_store_and_damaged_ones_do_not(tmp_path: Path):
         assert not store_in(tmp_path, "name", other).has(0)
 
 
+def test_two_stores_of_the_same_version_at_the_same_time(tmp_path: Path):
+    version = Version(3 * BLOCK_BYTES, '"1"')
+    one, other = (store_in(tmp_path, "name", version) for _ in range(2))
+    one.put(0, b"a" * BLOCK_BYTES)
+    other.put(0, b"a" * BLOCK_BYTES)
+    other.put(2, b"c" * BLOCK_BYTES)
+    one.put(1, b"b" * BLOCK_BYTES)
+    third = store_in(tmp_path, "name", version)
+    assert all(third.has(block) for block in range(3))
+    assert third.read(0, 3 * BLOCK_BYTES) == b"".join(letter * BLOCK_BYTES for letter in (b"a", b"b", b"c"))
+
+
 def test_an_index_that_was_cut_short(tmp_path: Path):
     version = Version(3 * BLOCK_BYTES, '"1"')
     store = store_in(tmp_path, "name", version)
