@@ -40,6 +40,7 @@ def test_paths_and_urls():
         ("https://me:word@a.org/b.nwb", "https://a.org/b.nwb"),
         ("https://a.org/b.nwb?X-Amz-Signature=1&X-Amz-Date=2", "https://a.org/b.nwb"),
         ("https://a.org/b.nwb?access_token=1", "https://a.org/b.nwb"),
+        ("https://a.org/get?key=1&file=b.nwb&sig=3", "https://a.org/get?file=b.nwb"),
         ("https://a.org/b.nwb?versionId=7", "https://a.org/b.nwb?versionId=7"),
         ("https://a.org/b.nwb#part", "https://a.org/b.nwb"),
         ("dir/b.nwb?token=1", "dir/b.nwb?token=1"),
@@ -119,6 +120,18 @@ def test_a_stream_gives_what_a_file_gives_and_fetches_nothing_twice(reads: list[
         assert stream.tell() == file.tell()
     asked = [byte for start, stop in source.asked for byte in range(start // BLOCK_BYTES, -(-stop // BLOCK_BYTES))]
     assert len(asked) == len(set(asked))
+
+
+def test_a_server_that_gives_more_than_asked_for():
+    class Generous(Source):
+        @contextmanager
+        def get(self, start: int, stop: int) -> Iterator[Reply]:
+            with super().get(start, stop + 1000) as reply:
+                yield reply
+
+    reader = RangeReader("name", Generous(CONTENT), Patience(), 100)
+    assert reader.first == CONTENT[:100]
+    assert b"".join(reader.pieces(50_000, 60_000)) == CONTENT[50_000:60_000]
 
 
 def test_scattered_reads_fetch_single_blocks_and_sequential_ones_few_large_parts():

@@ -6,12 +6,13 @@ import os
 import re
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
-from urllib.parse import parse_qsl, unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 SCHEMES = ("http://", "https://", "s3://", "dandi://")
 OPHYS = "ophys"  #: part of the last word of the names of DANDI's optical physiology files
 
-_SECRET = re.compile(r"signature|credential|token|secret|passw|api-?_?key|^key$|^sig$|^auth", re.I)
+#: Names of parameters of URLs; all of those with which S3 and Google sign, as those of each signature differ.
+_SECRET = re.compile(r"^x-(amz|goog)-|signature|credential|token|secret|passw|api-?_?key|^key$|^sig$|^auth", re.I)
 _UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _OF_DANDI = re.compile(
     r"dandi://.*"
@@ -39,9 +40,7 @@ def public_name(location: str | os.PathLike[str]) -> str:
     if not is_url(location):
         return text
     parts = urlsplit(text)
-    query = parts.query
-    if any(_SECRET.search(name) for name, _ in parse_qsl(query, keep_blank_values=True)):
-        query = ""
+    query = "&".join(part for part in parts.query.split("&") if not _SECRET.search(unquote(part.split("=")[0])))
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, query, ""))
 
 

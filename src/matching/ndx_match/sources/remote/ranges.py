@@ -168,7 +168,7 @@ class RangeReader:
         for received in reply.pieces:
             piece = received[skipped:]
             skipped -= len(received) - len(piece)
-            if piece:
+            if piece and left > 0:
                 yield piece[:left]
                 left -= len(piece)
             if left <= 0 and reply.status == 200:
