@@ -166,8 +166,8 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in {**answer.headers, "Content-Length": str(len(answer.body))}.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(answer.body)
         self.server_of.add_sent(len(answer.body))
+        self.wfile.write(answer.body)
 
     def _send_file(self, request: Request, path: Path) -> None:
         owner, size = self.server_of, path.stat().st_size
@@ -198,8 +198,8 @@ class _Handler(BaseHTTPRequestHandler):
             file.seek(start)
             while start < end:
                 piece = file.read(min(PIECE, end - start))
+                owner.add_sent(len(piece))  # before it is sent, as who gets it may ask at once
                 self.wfile.write(piece)
-                owner.add_sent(len(piece))
                 start += len(piece)
         if end < stop:
             self.close_connection = True
