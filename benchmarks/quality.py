@@ -1,4 +1,4 @@
-"""How good the methods are, and how fast; writes quality.md.
+"""How good the methods are, and how fast; writes quality.md and quality_time.md.
 
 python benchmarks/quality.py [--seeds 100:110] [--tiers typical hard] [--workers 2]
 """
@@ -30,18 +30,17 @@ def main() -> None:
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="[all]")
     parser.add_argument("--many", nargs="*", choices=quality_time.METHODS, default=["consensus"],
                         help="methods timed on 20 sessions; nway takes about ten minutes  [consensus]")  # fmt: skip
-    parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".md"))
+    parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".md"), help="times: OUTPUT_time.md")
     options = parser.parse_args()
-    parts = [
-        "# How good the methods are",
-        "Written by `python benchmarks/quality.py`; `docs/benchmarks.md` explains it.",
-        machine(),
-    ]
+    written_by = "Written by `python benchmarks/quality.py`; `docs/benchmarks.md` explains it."
+    parts = ["# How good the methods are", written_by, machine()]
     if not real_sessions.present():
         say(real_sessions.MISSING)
         parts.append("The real sessions were not there when this was made; what needs them is left out.")
     # Times first: while nothing else of this runs.
-    timed = _timed(options) if "time" in options.parts else []
+    if "time" in options.parts:
+        times = options.output.with_name(f"{options.output.stem}_time.md")
+        write(times, ["# How long the methods take", written_by, machine(), *_timed(options)])
     if "simulated" in options.parts:
         say(f"Simulated sessions: {len(options.tiers)} tiers, {len(options.seeds)} seeds")
         parts.append(_about_seeds(options.seeds))
@@ -50,12 +49,13 @@ def main() -> None:
     if "real" in options.parts and real_sessions.present():
         say("Real sessions")
         parts += quality_real.report()
-    write(options.output, [*parts, *timed])
+    if set(options.parts) != {"time"}:
+        write(options.output, parts)
 
 
 def _timed(options: argparse.Namespace) -> list[str]:
     say("Times; keep the machine idle")
-    real = quality_time.report_real(options.runs) if real_sessions.present() else ["## Time"]
+    real = quality_time.report_real(options.runs) if real_sessions.present() else []
     return [*real, *(quality_time.report_many(options.seeds[0], tuple(options.many)) if options.many else [])]
 
 

@@ -31,8 +31,7 @@ def report_real(runs: int) -> list[str]:
         rows.append(_row(_command(method), measured[_command(method)], base))
     header = ("what", "time", "of the first row", "processor time", "peak memory")
     return [
-        "## Time",
-        f"### Three real sessions\n\nMedians of {runs} runs after a warm-up, taken in turn.",
+        f"## Three real sessions\n\nMedians of {runs} runs after a warm-up, taken in turn.",
         table(header, rows),
     ]
 
@@ -65,7 +64,7 @@ def report_many(seed: int, methods: tuple[str, ...] = ("consensus",)) -> list[st
         say(f"  simulating {N_SESSIONS} sessions")
         simulated = measure(python("many_sessions.py", "simulate", path, N_SESSIONS, seed))
         if simulated.exit_code:
-            return ["### Many sessions", f"They could not be simulated: {simulated.errors.strip().splitlines()[-1]}"]
+            return ["## Many sessions", f"They could not be simulated: {simulated.errors.strip().splitlines()[-1]}"]
         for method in methods:
             say(f"  matching {N_SESSIONS} sessions, {method}")
             found = Repeated((measure(python("many_sessions.py", "match", path, method)),))
@@ -86,7 +85,7 @@ def report_many(seed: int, methods: tuple[str, ...] = ("consensus",)) -> list[st
         "F1 of links",
     )
     return [
-        f"### {N_SESSIONS} simulated sessions\n\nOne run, seed {seed}, at the density of the tier `typical`. Memory is "
+        f"## {N_SESSIONS} simulated sessions\n\nOne run, seed {seed}, at the density of the tier `typical`. Memory is "
         "that of the whole process.",
         table(header, rows),
     ]

@@ -10,14 +10,14 @@ import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import check_grad, minimize
-from scipy.special import expit, logit
+from scipy.special import expit
 
 from ndx_match.evaluate import calibration
 from ndx_match.footprints import pairwise_iou
 from ndx_match.methods.consensus import probability
 from ndx_match.methods.consensus.candidates import ComparedPairs, candidate_pairs, impossible_pairs
 from ndx_match.methods.consensus.overlap import sharpen
-from ndx_match.methods.consensus.probability import PRIOR, fit_log_odds, log_odds, margins, with_context
+from ndx_match.methods.consensus.probability import PRIOR, coherent, margins, match_log_odds
 
 RADIUS = 6.0
 ROWS, COLS = 40, 50
@@ -97,88 +97,119 @@ def pairs_of(entries: Sequence[tuple[int, int, int, int]], iou=0.5, distance=2.0
     return ComparedPairs(i, j, a, b, *columns)
 
 
-def simulated_pairs(rng: np.random.Generator, n_true: int, n_wrong: int) -> tuple[ComparedPairs, np.ndarray]:
-    """Candidates of two sessions: true ones that overlap well, wrong ones that do not; and which are true."""
-    truth = np.repeat([True, False], [n_true, n_wrong])
-    iou = np.where(truth, rng.beta(6, 4, len(truth)), rng.beta(1, 6, len(truth)))
-    distance = RADIUS * np.where(truth, 0.25 * rng.rayleigh(1, len(truth)), np.sqrt(rng.uniform(0.05, 2.5, len(truth))))
-    rows = np.arange(len(truth))
-    entries = np.column_stack([0 * rows, rows, 0 * rows + 1, rows])
-    return pairs_of(entries, iou, distance, rng.uniform(0.6, 1, len(truth))), truth
+def joined(*parts: ComparedPairs) -> ComparedPairs:
+    return ComparedPairs.concatenate(parts)
 
 
-def impossible_of(rng: np.random.Generator, n: int) -> ComparedPairs:
-    """Neighbours within two sessions: as many as wrong candidates, in both orders and in each of two sessions."""
-    return ComparedPairs.concatenate([simulated_pairs(rng, 0, n)[0] for _ in range(2)])
+def simulated_field(
+    rng: np.random.Generator, n_cells: int, detection: float = 0.75, n_sessions: int = 2, spacing: float = 2.2
+) -> tuple[ComparedPairs, ComparedPairs, np.ndarray]:
+    """Candidates and impossible pairs of sessions that each find some of the cells, and which candidates are true.
+
+    Each ROI is its cell's place with an error; how much two ROIs overlap follows from their distance, with an error.
+    `spacing` is the side, in ROI radii, of the square that each cell has to itself.
+    """
+    side = np.sqrt(n_cells) * spacing * RADIUS
+    places = rng.uniform(0, side, (n_cells, 2))
+    found = [np.flatnonzero(rng.random(n_cells) < detection) for _ in range(n_sessions)]
+    seen = [places[cells] + rng.normal(0, 0.15 * RADIUS, (len(cells), 2)) for cells in found]
+    area = [rng.lognormal(0, 0.2, len(cells)) for cells in found]
+
+    def compare(i: int, j: int) -> tuple[ComparedPairs, np.ndarray]:
+        away = np.linalg.norm(seen[i][:, None] - seen[j], axis=-1)
+        a, b = np.nonzero((away < 1.6 * RADIUS) & ((i != j) | (away > 0)))
+        overlap = np.clip(1 - away[a, b] / (1.5 * RADIUS) + rng.normal(0, 0.1, len(a)), 0, 1)
+        ratio = np.minimum(area[i][a], area[j][b]) / np.maximum(area[i][a], area[j][b])
+        entries = np.column_stack([0 * a + i, a, 0 * b + j, b])
+        return pairs_of(entries, overlap, away[a, b], ratio), found[i][a] == found[j][b]
+
+    across = [compare(i, j) for i in range(n_sessions) for j in range(i + 1, n_sessions)]
+    within = [compare(i, i)[0] for i in range(n_sessions)]
+    return joined(*(pairs for pairs, _ in across)), joined(*within), np.concatenate([truth for _, truth in across])
+
+
+def probability_of(candidates: ComparedPairs, impossible: ComparedPairs, n_sessions: int = 2) -> np.ndarray:
+    """Probability that each candidate is a match."""
+    return expit(match_log_odds(candidates, impossible, n_sessions, RADIUS))
 
 
 def test_the_loss_has_the_gradient_it_says(monkeypatch: pytest.MonkeyPatch):
     losses = []
 
     def remember(loss, start, **options):
-        losses.append(loss)
+        losses.append((loss, len(start)))
         return minimize(loss, start, **options)
 
     monkeypatch.setattr(probability, "minimize", remember)
     rng = np.random.default_rng(0)
     for n_sessions in (2, 5):
-        fit_log_odds(simulated_pairs(rng, 50, 30)[0], impossible_of(rng, 30), n_sessions, RADIUS)
-    for loss in losses:
+        candidates, impossible, _ = simulated_field(rng, 40, n_sessions=n_sessions)
+        match_log_odds(candidates, impossible, n_sessions, RADIUS)
+    assert len(losses) == 4
+    for loss, n in losses:
         for _ in range(5):
-            place = PRIOR + rng.normal(size=5)
+            place = PRIOR[:n] + rng.normal(size=n)
             size = np.linalg.norm(loss(place)[1])
             away = check_grad(lambda c, f=loss: f(c)[0], lambda c, f=loss: f(c)[1], place)
             assert away < 1e-4 * max(size, 1)
 
 
-@pytest.mark.parametrize(("n_true", "n_wrong"), [(400, 400), (150, 600), (500, 100), (0, 400)])
-def test_probabilities_are_calibrated_where_wrong_pairs_look_like_neighbours(n_true, n_wrong):
-    rng = np.random.default_rng(n_true)
-    candidates, truth = simulated_pairs(rng, n_true, n_wrong)
-    coefficients = fit_log_odds(candidates, impossible_of(rng, n_wrong), 2, RADIUS)
-    found = calibration(expit(log_odds(candidates, coefficients, RADIUS)), truth)
-    assert found.expected_calibration_error < 0.04
+@pytest.mark.parametrize("spacing", [1.8, 3.0])
+@pytest.mark.parametrize(("detection", "n_sessions"), [(0.75, 2), (0.2, 2), (0.75, 4), (0.4, 4)])
+def test_probabilities_are_calibrated(detection, n_sessions, spacing):
+    rng = np.random.default_rng(7)
+    candidates, impossible, truth = simulated_field(rng, int(600 / detection), detection, n_sessions, spacing)
+    found = calibration(probability_of(candidates, impossible, n_sessions), truth)
+    assert found.expected_calibration_error < 0.05
 
 
 def test_without_data_the_prior_speaks():
     nothing = pairs_of([])
-    np.testing.assert_allclose(fit_log_odds(nothing, nothing, 2, RADIUS), PRIOR, atol=1e-6)
-    one = pairs_of([(0, 0, 1, 0)], iou=0.7, distance=1.0)
-    assert np.abs(fit_log_odds(one, nothing, 2, RADIUS) - PRIOR).max() < 0.5
-    alike, unlike = pairs_of([(0, 0, 1, 0)], 0.7, 1.0), pairs_of([(0, 0, 1, 0)], 0.05, 8.0)
-    assert expit(log_odds(alike, PRIOR, RADIUS))[0] > 0.9
-    assert expit(log_odds(unlike, PRIOR, RADIUS))[0] < 0.05
+    assert len(probability_of(nothing, nothing)) == 0
+    assert probability_of(pairs_of([(0, 0, 1, 0)], 0.7, 1.0), nothing)[0] > 0.9
+    assert probability_of(pairs_of([(0, 0, 1, 0)], 0.05, 8.0), nothing)[0] < 0.05
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_more_overlap_is_more_probable(seed):
-    rng = np.random.default_rng(seed)
-    coefficients = fit_log_odds(simulated_pairs(rng, 200, 300)[0], impossible_of(rng, 300), 2, RADIUS)
-    overlap = np.linspace(0, 1, 21)
-    pairs = pairs_of([(0, k, 1, k) for k in range(21)], overlap, 0.3 * RADIUS)
-    assert (np.diff(log_odds(pairs, coefficients, RADIUS)) > 0).all()
+@pytest.fixture(scope="module")
+def field() -> tuple[ComparedPairs, ComparedPairs]:
+    """Candidates and impossible pairs that other pairs are judged by; their rows end below 900."""
+    return simulated_field(np.random.default_rng(5), 400)[:2]
 
 
-def test_a_rival_lowers_a_pair_s_probability():
-    alone = with_context(pairs_of([(0, 0, 1, 0)]), np.array([2.0]), 2)[0]
-    for rival in ((0, 0, 1, 1), (0, 1, 1, 0)):
-        pairs = pairs_of([(0, 0, 1, 0), rival])
-        weak, strong = (with_context(pairs, np.array([2.0, value]), 2)[0] for value in (-3.0, 2.0))
-        assert strong < weak < alone
-    stranger = pairs_of([(0, 0, 1, 0), (0, 1, 1, 1)])
-    assert with_context(stranger, np.array([2.0, 2.0]), 2)[0] == pytest.approx(alone)
+def test_more_overlap_is_more_probable(field):
+    graded = pairs_of([(0, 1000 + k, 1, 1000 + k) for k in range(21)], np.linspace(0, 1, 21), 0.3 * RADIUS)
+    found = match_log_odds(joined(graded, field[0]), field[1], 2, RADIUS)
+    assert (np.diff(found[:21]) > 0).all()
 
 
-def test_a_third_session_that_agrees_raises_a_pair_s_probability():
-    pair = (0, 0, 1, 0)
-    triangle = pairs_of([pair, (0, 0, 2, 0), (1, 0, 2, 0)])
-    for value in (-2.0, 0.0, 2.0):
-        supported = with_context(triangle, np.array([value, 3.0, 3.0]), 3)[0]
-        hardly = with_context(triangle, np.array([value, 3.0, -3.0]), 3)[0]
-        by_itself = with_context(pairs_of([pair]), np.array([value]), 3)[0]
-        assert supported > hardly >= by_itself - 1e-9
-    # A third ROI that matches only one of the two says nothing.
-    assert with_context(pairs_of([pair, (0, 0, 2, 0)]), np.array([1.0, 3.0]), 3)[0] == pytest.approx(expit(1.0))
+@pytest.mark.parametrize("rival", [(0, 900, 1, 901), (0, 901, 1, 900)])
+def test_a_rival_lowers_a_pair_s_probability(field, rival):
+    candidates, impossible = field
+    pair = pairs_of([(0, 900, 1, 900)], 0.6, 2.0)
+
+    def with_other(*others: ComparedPairs) -> float:
+        return probability_of(joined(pair, *others, candidates), impossible)[0]
+
+    alone = with_other()
+    weak, strong = (with_other(pairs_of([rival], iou, distance)) for iou, distance in ((0, 9), (0.6, 2)))
+    assert strong < weak - 0.05
+    assert weak <= alone + 1e-3
+    assert with_other(pairs_of([(0, 901, 1, 901)], 0.6, 2.0)) == pytest.approx(alone, abs=0.005)
+
+
+def test_rois_with_good_partners_are_hardly_each_other_s(field):
+    candidates, impossible = field
+    pair, partners = pairs_of([(0, 900, 1, 900)], 0.4, 5.0), pairs_of([(0, 900, 1, 901), (0, 901, 1, 900)], 0.9, 1.0)
+    lonely, taken = (probability_of(joined(*parts, candidates), impossible)[0] for parts in ((pair,), (pair, partners)))
+    assert taken < 0.2 * lonely
+
+
+def test_pairs_within_cells_do_not_contradict_each_other():
+    triangle = pairs_of([(0, 0, 1, 0), (1, 0, 2, 0), (0, 0, 2, 0), (0, 1, 2, 0)])
+    found = coherent(triangle, np.array([0.9, 0.95, 0.3, 0.4]), np.array([[0, 0, 0], [1, -1, -1]], np.int32))
+    np.testing.assert_allclose(found, [0.9, 0.95, 0.85, 0.4])  # the last pair is of two cells
+    found = coherent(triangle, np.array([0.3, 0.2, 0.1, 0.4]), np.array([[0, 0, 0], [1, -1, -1]], np.int32))
+    np.testing.assert_allclose(found, [0.3, 0.2, 0.1, 0.4])  # doubt proves nothing
 
 
 graphs = st.lists(
@@ -188,14 +219,17 @@ graphs = st.lists(
 )
 
 
-@given(graphs, st.integers(0, 1000), st.sampled_from([1.0, 8.0, 1000.0]))
+@given(graphs, st.integers(0, 1000))
 @settings(max_examples=60, deadline=None)
-def test_probabilities_are_probabilities(entries, seed, size):
-    values = size * np.random.default_rng(seed).normal(size=len(entries))
-    found = with_context(pairs_of(entries), values, 3)
+def test_probabilities_are_finite_and_do_not_depend_on_the_order_of_pairs(entries, seed):
+    rng = np.random.default_rng(seed)
+    overlap, distance, ratio = rng.random((3, len(entries)))
+    pairs = pairs_of(entries, overlap, 10 * distance, 0.2 + 0.8 * ratio)
+    order, (_, wrong, _) = rng.permutation(len(entries)), simulated_field(rng, 20, n_sessions=3)
+    found = match_log_odds(pairs, wrong, 3, RADIUS)
     assert found.shape == (len(entries),)
     assert np.isfinite(found).all()
-    assert ((found >= 0) & (found <= 1)).all()
+    np.testing.assert_allclose(match_log_odds(pairs.take(order), wrong, 3, RADIUS), found[order], atol=0.01)
 
 
 @given(graphs, st.integers(0, 1000))
@@ -208,20 +242,6 @@ def test_a_margin_is_the_lead_over_the_best_alternative(entries, seed):
             value[m] for m, (p, c, q, d) in enumerate(entries) if m != k and (p, q) == (i, j) and (c == a) != (d == b)
         ]
         assert found[k] == pytest.approx(value[k] - max(others, default=0.0))
-
-
-@given(graphs, st.integers(0, 1000))
-@settings(max_examples=30, deadline=None)
-def test_the_order_of_pairs_does_not_matter(entries, seed):
-    rng = np.random.default_rng(seed)
-    values, order = rng.normal(size=len(entries)), rng.permutation(len(entries))
-    found = with_context(pairs_of(entries), values, 3)
-    shuffled = with_context(pairs_of([entries[k] for k in order]), values[order], 3)
-    np.testing.assert_allclose(shuffled, found[order], atol=1e-12)
-
-
-def test_what_is_certain_stays_so_in_its_context():
-    assert with_context(pairs_of([(0, 0, 1, 0)]), np.array([logit(0.999)]), 2)[0] == pytest.approx(0.999)
 
 
 def scattered(n: int, shape=(200, 220)) -> np.ndarray:

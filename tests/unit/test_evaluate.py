@@ -14,6 +14,7 @@ from ndx_match.evaluate import (
     assign,
     calibration,
     complete_tracks_score,
+    known_bodies,
     oracle,
     registration_error,
     score_links,
@@ -210,6 +211,13 @@ def test_oracle_finds_nearly_all_where_masks_hardly_differ(rigid: Simulation) ->
     best = oracle(rigid)
     assert best.score.f1 > 0.97
     assert oracle(rigid, threshold=0.999).score.recall < best.score.recall
+
+
+def test_who_knows_all_bodies_knows_more_than_the_oracle(rigid: Simulation) -> None:
+    noisy = simulate(replace(rigid.parameters, mask_noise=1.5, false_rois=0.3), seed=3)
+    assert oracle(noisy).score.f1 < known_bodies(noisy).f1 < 1
+    unrelated = simulate(replace(rigid.parameters, n_sessions=2, fields=(0, 1)), seed=2)
+    assert known_bodies(unrelated).found == 0
 
 
 def test_oracle_links_nothing_between_unrelated_fields(rigid: Simulation) -> None:

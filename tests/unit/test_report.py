@@ -25,7 +25,7 @@ from ndx_match.report.figures import pairs_to_draw, write_figures
 from ndx_match.report.fraction_matrix import fraction_matrix_figure
 from ndx_match.report.fractions import matched_fractions, shared_cell_fractions
 from ndx_match.report.group_sizes import group_sizes_figure
-from ndx_match.report.images import even_out, overlay, ssim, stretch, to_8bit, warp_to_fixed
+from ndx_match.report.images import even_out, overlay, ssim, stretch
 from ndx_match.report.labels import (
     registration_file_names,
     short_names,
@@ -34,6 +34,7 @@ from ndx_match.report.labels import (
 from ndx_match.report.masks import cell_image, cell_of_roi, roi_centroids, roi_image
 from ndx_match.report.overlay_matrix import overlay_matrix_figure
 from ndx_match.report.registration import registration_figure
+from ndx_match.warping import to_8_bit, warp_image
 
 SHAPE = (72, 64)
 SHIFT = np.array([3.0, 2.0])  # (x, y) by which each session is displaced against the one before
@@ -179,9 +180,9 @@ class TestFractions:
 
 class TestImages:
     def test_8bit_runs_from_minimum_to_maximum_and_truncates(self):
-        npt.assert_array_equal(to_8bit(np.array([[5.0, 6.0, 7.0]])), [[0, 127, 255]])
+        npt.assert_array_equal(to_8_bit(np.array([[5.0, 6.0, 7.0]])), [[0, 127, 255]])
 
-    @pytest.mark.parametrize("scale", [to_8bit, stretch, even_out])
+    @pytest.mark.parametrize("scale", [to_8_bit, stretch, even_out])
     def test_a_constant_image_has_no_nan(self, scale):
         assert np.isfinite(scale(np.full((20, 20), 3, np.float32))).all()
 
@@ -192,11 +193,21 @@ class TestImages:
         npt.assert_allclose(stretch(image)[5:], inside[5:], atol=0.05)
 
     def test_ssim(self):
-        image = to_8bit(np.random.default_rng(0).normal(size=(40, 30)))
+        image = to_8_bit(np.random.default_rng(0).normal(size=(40, 30)))
         assert ssim(image, image) == pytest.approx(1)
         assert ssim(image, image[::-1]) < 0.2
         assert ssim(image, image[:, 1:]) is None
         assert ssim(image[:10], image[:10]) is None
+
+    def test_ssim_counts_only_what_both_sessions_see(self):
+        image = to_8_bit(np.random.default_rng(0).normal(size=(60, 50)))
+        half = image.copy()
+        half[:, 25:] = 0
+        seen = np.zeros(image.shape, bool)
+        seen[:, :20] = True
+        assert ssim(image, half) < 0.8
+        assert ssim(image, half, seen) == pytest.approx(1)
+        assert ssim(image, half, np.zeros_like(seen)) is None
 
     @settings(max_examples=30, deadline=None)
     @given(
@@ -209,7 +220,7 @@ class TestImages:
         moving = np.random.default_rng(0).random((30, 25)).astype(np.float32)
         # A matrix is defined up to a factor.
         matrix = scale * np.array([[1, 0, x], [0, 1, y], [0, 0, 1.0]])
-        warped = warp_to_fixed(moving, matrix, shape)
+        warped = warp_image(moving, matrix, shape)
         expected = np.zeros(shape)
         for row, col in np.ndindex(*shape):
             if 0 <= row + y < 30 and 0 <= col + x < 25:
@@ -219,7 +230,7 @@ class TestImages:
     def test_projective_matrices_are_not_cut_to_affine_ones(self):
         moving = np.random.default_rng(0).random((60, 60)).astype(np.float32)
         matrix = np.array([[1, 0, 0], [0, 1, 0], [0.01, 0, 1.0]])
-        warped = warp_to_fixed(moving, matrix, (60, 60))
+        warped = warp_image(moving, matrix, (60, 60))
         # (x, y) = (50, 30) lies at (50 / 1.5, 30 / 1.5) of the moving image.
         assert warped[30, 50] == pytest.approx(moving[20, 33] * 2 / 3 + moving[20, 34] / 3, abs=0.02)
 

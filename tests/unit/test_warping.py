@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ndx_match.warping import to_8_bit, warp_image
+from ndx_match.model import Registration
+from ndx_match.warping import to_8_bit, warp_image, warp_registered
 
 
 def test_an_image_is_scaled_from_its_minimum_to_its_maximum_and_truncated():
@@ -47,3 +48,16 @@ def test_a_projective_matrix_is_recognised():
     assert not np.array_equal(
         warp_image(moving, matrix, (20, 20)), warp_image(moving, matrix, (20, 20), perspective=False)
     )
+
+
+def test_a_deformation_moves_what_the_matrix_does_not():
+    rng = np.random.default_rng(0)
+    moving = rng.random((40, 50)).astype(np.float32)
+    matrix = np.array([[1.0, 0, 2], [0, 1, -3], [0, 0, 1]])
+    bent = np.zeros((3, 3, 2), np.float32)
+    bent[..., 0], bent[..., 1] = 4, 1
+    together = np.array([[1.0, 0, 6], [0, 1, -2], [0, 0, 1]])
+    found = warp_registered(moving, Registration(0, 1, matrix, "known", displacement=bent), (40, 50))
+    np.testing.assert_allclose(found, warp_image(moving, together, (40, 50)), atol=1e-5)
+    plain = warp_registered(moving, Registration(0, 1, matrix, "known"), (40, 50))
+    np.testing.assert_array_equal(plain, warp_image(moving, matrix, (40, 50)))

@@ -1,4 +1,4 @@
-"""Warp images with a registration matrix."""
+"""Warp images with a registration."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
+
+from .displacement import displacement_at
+from .footprints import transform_points
+from .model import Registration
 
 
 def to_8_bit(image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
@@ -47,7 +51,32 @@ def warp_image(
     """
     flags, size = cv2.INTER_LINEAR + cv2.WARP_INVERSE_MAP, (shape[1], shape[0])
     if perspective is None:
-        perspective = not np.array_equal(matrix[2], [0, 0, 1])
+        perspective = not is_affine(matrix)
     if perspective:
         return np.asarray(cv2.warpPerspective(image, matrix, size, flags=flags))
-    return np.asarray(cv2.warpAffine(image, matrix[:2], size, flags=flags))
+    return np.asarray(cv2.warpAffine(image, matrix[:2] / matrix[2, 2], size, flags=flags))
+
+
+def is_affine(matrix: npt.NDArray[np.float64]) -> bool:
+    """Whether the last row is (0, 0, w), so that the matrix has no perspective."""
+    return bool(np.allclose(matrix[2, :2], 0, atol=1e-12) and matrix[2, 2] != 0)
+
+
+def warp_registered(image: npt.NDArray[Any], registration: Registration, shape: tuple[int, int]) -> npt.NDArray[Any]:
+    """The moving image as the fixed session sees it, with the registration's deformation where it has one.
+
+    Parameters
+    ----------
+    image : ndarray, shape (n_rows, n_cols)
+        The moving image.
+    registration : Registration
+    shape : tuple of int
+        (n_rows, n_cols) of the fixed image.
+    """
+    if registration.displacement is None:
+        return warp_image(image, registration.matrix, shape)
+    columns, rows = np.meshgrid(np.arange(shape[1]), np.arange(shape[0]))
+    points = np.column_stack([columns.ravel(), rows.ravel()]).astype(np.float64)
+    moving = transform_points(registration.matrix, points) + displacement_at(registration.displacement, shape, points)
+    places = moving.reshape(*shape, 2).astype(np.float32)
+    return np.asarray(cv2.remap(image, places[..., 0], places[..., 1], cv2.INTER_LINEAR))

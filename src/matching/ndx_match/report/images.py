@@ -14,6 +14,7 @@ import numpy.typing as npt
 from skimage.metrics import structural_similarity
 
 from ..model import Registration
+from ..warping import to_8_bit, warp_registered
 
 # Below this many pixels a side the gaussian window of the default sigma (1.5) does not fit.
 SMALLEST_SIDE_FOR_SSIM = 11
@@ -21,13 +22,6 @@ SMALLEST_SIDE_FOR_SSIM = 11
 FIELD_OVER_LOCAL = 10
 # The grey that half the pixels of an evened image are below, so that the background of an overlay has no tint.
 MEDIAN_GREY = 0.25
-
-
-def to_8bit(image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
-    """Scale an image from its minimum and maximum to 0..255, truncated; a constant image becomes 0."""
-    scaled = image.astype(np.float32) - np.float32(image.min())
-    highest = scaled.max()
-    return (scaled / highest * 255).astype(np.uint8) if highest > 0 else np.zeros(image.shape, np.uint8)
 
 
 def stretch(image: npt.NDArray[Any], lowest: float = 0.5, highest: float = 99.7) -> npt.NDArray[np.float32]:
@@ -64,46 +58,18 @@ def even_out(image: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     return even ** np.float32(np.log(MEDIAN_GREY) / np.log(median)) if 0 < median < 1 else even
 
 
-def warp_to_fixed(
-    moving: npt.NDArray[Any], matrix: npt.NDArray[np.float64], shape: tuple[int, int]
-) -> npt.NDArray[Any]:
-    """Warp a moving image bilinearly into the fixed frame.
-
-    Parameters
-    ----------
-    moving : ndarray, shape (n_rows, n_cols)
-        Of a type that OpenCV interpolates (uint8, float32, ...); kept.
-    matrix : ndarray of float64, shape (3, 3)
-        Maps fixed (x, y, 1) to moving (x, y).
-    shape : tuple of int
-        (n_rows, n_cols) of the fixed image.
-
-    Returns
-    -------
-    ndarray of the given shape
-        0 outside the moving field of view.
-    """
-    size = (shape[1], shape[0])
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    if is_affine(matrix):
-        return cv2.warpAffine(moving, matrix[:2] / matrix[2, 2], size, flags=flags)
-    return cv2.warpPerspective(moving, matrix, size, flags=flags)
-
-
-def is_affine(matrix: npt.NDArray[np.float64]) -> bool:
-    """Whether the last row is (0, 0, w), so that the matrix has no perspective."""
-    return bool(np.allclose(matrix[2, :2], 0, atol=1e-12) and matrix[2, 2] != 0)
-
-
 def overlay(fixed: npt.NDArray[np.float32], moving: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """RGB of two images of 0..1: the first in magenta, the second in green, so that agreement is grey to white."""
     return np.dstack([fixed, moving, fixed])
 
 
-def ssim(first: npt.NDArray[np.uint8], second: npt.NDArray[np.uint8]) -> float | None:
+def ssim(
+    first: npt.NDArray[np.uint8], second: npt.NDArray[np.uint8], where: npt.NDArray[np.bool_] | None = None
+) -> float | None:
     """Structural similarity of two 8-bit images under a gaussian window of sigma 1.5; None if it is not defined.
 
-    It is not for images of different shape, nor for those smaller than the window.
+    It is not for images of different shape, nor for those smaller than the window. `where` are the pixels that count;
+    by default all but those so close to the edge that the window does not fit.
 
     References
     ----------
@@ -112,7 +78,10 @@ def ssim(first: npt.NDArray[np.uint8], second: npt.NDArray[np.uint8]) -> float |
     """
     if first.shape != second.shape or min(first.shape) < SMALLEST_SIDE_FOR_SSIM:
         return None
-    return float(structural_similarity(first, second, gaussian_weights=True, data_range=255))
+    mean, local = structural_similarity(first, second, gaussian_weights=True, data_range=255, full=True)
+    if where is None:
+        return float(mean)
+    return float(local[where].mean()) if where.any() else None
 
 
 @dataclass(frozen=True)
@@ -127,20 +96,27 @@ class Projection:
         Local brightness evened out, 0..1, to be shown in overlays.
     eight_bit : ndarray of uint8
         Unadjusted but for its scale, for structural similarity.
+    seen : ndarray of bool
+        The pixels that the session saw.
     """
 
     grey: npt.NDArray[np.float32]
     even: npt.NDArray[np.float32]
     eight_bit: npt.NDArray[np.uint8]
+    seen: npt.NDArray[np.bool_]
 
     @staticmethod
     def of(image: npt.NDArray[np.float32]) -> Projection:
         """Prepare a session's image."""
-        return Projection(stretch(image), even_out(image), to_8bit(image))
+        return Projection(stretch(image), even_out(image), to_8_bit(image), np.ones(image.shape, bool))
 
-    def warped(self, matrix: npt.NDArray[np.float64], shape: tuple[int, int]) -> Projection:
-        """The same in the fixed frame of a registration; see :func:`warp_to_fixed`."""
-        return Projection(*(warp_to_fixed(part, matrix, shape) for part in (self.grey, self.even, self.eight_bit)))
+    def warped(self, registration: Registration, shape: tuple[int, int]) -> Projection:
+        """The same in the fixed frame of a registration, whose image is of (n_rows, n_cols)."""
+        grey, even, eight_bit = (
+            warp_registered(part, registration, shape) for part in (self.grey, self.even, self.eight_bit)
+        )
+        seen = warp_registered(self.seen.astype(np.float32), registration, shape) > 0.999
+        return Projection(grey, even, eight_bit, seen)
 
 
 def register(moving: Projection, registration: Registration | None, shape: tuple[int, int]) -> Projection | None:
@@ -150,4 +126,4 @@ def register(moving: Projection, registration: Registration | None, shape: tuple
     """
     if registration is None or not np.isfinite(registration.matrix).all():
         return None
-    return moving.warped(registration.matrix, shape)
+    return moving.warped(registration, shape)

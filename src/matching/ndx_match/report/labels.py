@@ -10,7 +10,7 @@ import numpy as np
 from skimage.transform import AffineTransform
 
 from ..model import Registration, Session
-from .images import is_affine
+from ..warping import is_affine
 
 ELLIPSIS = "…"
 LONGEST_FILE_NAME_PART = 80

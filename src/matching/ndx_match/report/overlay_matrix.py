@@ -68,7 +68,7 @@ def overlay_matrix_figure(sessions: Sequence[Session], result: MatchResult) -> F
             if registered is None:
                 draw(panels[i, j], None, "not tried" if registration is None else "NOT REGISTERED", FAILURE)
             else:
-                title, colour = ssim_text(ssim(fixed.eight_bit, registered.eight_bit)), "black"
+                title, colour = ssim_text(ssim(fixed.eight_bit, registered.eight_bit, registered.seen)), "black"
                 if failure_text(registration):
                     title, colour = f"NOT REGISTERED, {title}", FAILURE
                 draw(panels[i, j], overlay(fixed.even, registered.even), title, colour)

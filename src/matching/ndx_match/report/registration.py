@@ -20,12 +20,12 @@ NAME_WIDTH = 36
 def registration_figure(sessions: Sequence[Session], result: MatchResult, fixed: int, moving: int) -> Figure:
     """How well two sessions are aligned.
 
-    The moving image is warped bilinearly into the fixed frame with the pair's registration matrix. The overlay
+    The moving image is warped bilinearly into the fixed frame with the pair's registration. The overlay
     shows the fixed image in magenta and the registered one in green, so that what agrees is grey to white; both
     have their local brightness evened out, and the contrast of all images is stretched. The structural similarity
-    is that of the unadjusted images, each scaled from its minimum and maximum to 8 bits, and is given before
-    registration only where their sizes agree. An alignment that the method refused is shown, and said to be
-    refused in red.
+    is that of the unadjusted images, each scaled from its minimum and maximum to 8 bits, over what both sessions see,
+    and is given before registration only where their sizes agree. An alignment that the method refused is shown, and
+    said to be refused in red.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def registration_figure(sessions: Sequence[Session], result: MatchResult, fixed:
     fixed_image, moving_image = (Projection.of(session.image) for session in pair)
     registered = register(moving_image, registration, pair[0].shape)
     before = ssim(fixed_image.eight_bit, moving_image.eight_bit)
-    after = None if registered is None else ssim(fixed_image.eight_bit, registered.eight_bit)
+    after = None if registered is None else ssim(fixed_image.eight_bit, registered.eight_bit, registered.seen)
 
     names = [plain(name) for name in short_names([session.name for session in pair], NAME_WIDTH)]
     n_matches = int(result.roi_pairs.between(fixed, moving).accepted.sum())

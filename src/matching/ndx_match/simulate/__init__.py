@@ -7,20 +7,22 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
+import scipy.sparse
 
 from ..model import Session, SourceInfo
 from .image import grow_tissue, look, record
-from .masks import footprints, segment
+from .masks import footprints, segment, true_outlines
 from .tiers import TIERS, SimulationParameters
 from .truth import Simulation, detection_probability
 from .warp import Canvas, Warp, enclosing_canvas, random_affine, random_warp, still_warp
 
-__all__ = ["TIERS", "Simulation", "SimulationParameters", "simulate"]
+__all__ = ["TIERS", "Simulation", "SimulationParameters", "body_masks", "simulate"]
 
 #: About where the ids of OpenScope's ROIs were in 2021.
 _FIRST_ROI_ID = 1_080_000_000
 #: Cells of the second piece of tissue are numbered from here, and so on: no number is used twice.
-_CELLS_PER_FIELD = 1_000_000
+CELLS_PER_FIELD = 1_000_000
 
 
 def simulate(parameters: SimulationParameters, seed: int) -> Simulation:
@@ -67,7 +69,7 @@ def simulate(parameters: SimulationParameters, seed: int) -> Simulation:
         else:
             roi_ids = np.arange(len(masks))
         cells = np.array([mask.cell for mask in masks], np.int64)
-        identity.append(np.where(cells >= 0, cells + field * _CELLS_PER_FIELD, -1))
+        identity.append(np.where(cells >= 0, cells + field * CELLS_PER_FIELD, -1))
         sessions.append(
             Session(
                 name=f"session_{number}",
@@ -78,7 +80,36 @@ def simulate(parameters: SimulationParameters, seed: int) -> Simulation:
                 source=SourceInfo(uri=f"simulated:{seed}/session_{number}", session_id=f"session_{number}"),
             )
         )
-    return Simulation(tuple(sessions), tuple(identity), transforms, fields, parameters, seed)
+    return Simulation(
+        sessions=tuple(sessions),
+        identity=tuple(identity),
+        transforms=transforms,
+        fields=fields,
+        bodies=tuple(tissue.bodies for tissue in tissues),
+        focal_depths=tuple(depths.tolist()),
+        parameters=parameters,
+        seed=seed,
+    )
+
+
+def body_masks(simulation: Simulation, session: int) -> tuple[npt.NDArray[np.int64], scipy.sparse.csr_array]:
+    """What a session would see of every cell, were segmentation perfect.
+
+    Returns
+    -------
+    cells : ndarray of int64, shape (n,)
+        Their numbers, as in `identity`.
+    masks : csr_array of float32 ones, shape (n, n_pixels)
+        The pixels inside their outlines.
+    """
+    field = simulation.fields[session]
+    cells, masks = true_outlines(
+        simulation.bodies[field],
+        simulation.focal_depths[session],
+        simulation.transforms[session],
+        simulation.parameters,
+    )
+    return cells + field * CELLS_PER_FIELD, masks
 
 
 def _transforms(seed: np.random.SeedSequence, parameters: SimulationParameters) -> tuple[tuple[Warp, ...], Canvas]:

@@ -39,11 +39,8 @@ def segment(
 
     A mask that the edge of the field or noise leaves too small is not segmented.
     """
-    n_rows, n_cols = parameters.shape
     radius = bodies.visible_radius(focal_depth, parameters.pixel_size)
-    position = warp(bodies.centre)
-    reach = 3 * parameters.cell_radius
-    near = ((position > -reach) & (position < np.array([n_cols, n_rows]) + reach)).all(axis=1)
+    near = _in_view(bodies, warp, parameters)
     smallest = 0.3 * np.pi * parameters.cell_radius**2
     masks = []
     for cell in np.flatnonzero(detected & near):
@@ -55,6 +52,35 @@ def segment(
     masks = _split(rng, masks, parameters)
     n_false = rng.binomial(max(len(masks), 1), parameters.false_rois)
     return masks + [_false_mask(rng, parameters) for _ in range(n_false)]
+
+
+def true_outlines(
+    bodies: Bodies, focal_depth: float, warp: Warp, parameters: SimulationParameters
+) -> tuple[npt.NDArray[np.int64], scipy.sparse.csr_array]:
+    """The cells that a session has in view, and the pixels inside their outlines."""
+    radius = bodies.visible_radius(focal_depth, parameters.pixel_size)
+    cells, masks = [], []
+    for cell in np.flatnonzero(_in_view(bodies, warp, parameters)).tolist():
+        length = radius[cell] * bodies.relative_radius(cell, _ANGLES)
+        outline = bodies.centre[cell] + length[:, None] * np.column_stack([np.cos(_ANGLES), np.sin(_ANGLES)])
+        pixels = _fill(warp(outline), parameters.shape)
+        if len(pixels):
+            cells.append(cell)
+            masks.append(pixels)
+    indptr = np.concatenate([[0], np.cumsum([len(pixels) for pixels in masks])]).astype(np.int64)
+    indices = np.concatenate([np.zeros(0, np.int64), *masks])
+    shape = (len(cells), parameters.shape[0] * parameters.shape[1])
+    return np.array(cells, np.int64), scipy.sparse.csr_array(
+        (np.ones(len(indices), np.float32), indices, indptr), shape
+    )
+
+
+def _in_view(bodies: Bodies, warp: Warp, parameters: SimulationParameters) -> npt.NDArray[np.bool_]:
+    """Which cells lie in the image or close to it."""
+    n_rows, n_cols = parameters.shape
+    position = warp(bodies.centre)
+    reach = 3 * parameters.cell_radius
+    return np.asarray(((position > -reach) & (position < np.array([n_cols, n_rows]) + reach)).all(axis=1))
 
 
 def _noisy_outline(

@@ -141,6 +141,10 @@ class Simulation:
         For each session the callable that maps reference (x, y) to session (x, y), in the tissue it looks at.
     fields : tuple of int
         Which piece of tissue each session looks at; only sessions of one field share cells.
+    bodies : tuple of Bodies
+        The cells of each piece of tissue, detected or not.
+    focal_depths : tuple of float
+        Where each session's focal plane lies, in micrometres.
     parameters : SimulationParameters
         What was asked for.
     seed : int
@@ -151,6 +155,8 @@ class Simulation:
     identity: tuple[npt.NDArray[np.int64], ...]
     transforms: tuple[Warp, ...]
     fields: tuple[int, ...]
+    bodies: tuple[Bodies, ...]
+    focal_depths: tuple[float, ...]
     parameters: SimulationParameters
     seed: int
 

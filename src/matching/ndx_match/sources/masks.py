@@ -109,7 +109,7 @@ def _from_images(data: Any) -> StoredMasks:
     counts, indices, weights = [], [], []
     for start in range(0, n_rois, block):
         dense = np.asarray(data[start : start + block]).reshape(-1, n_rows * n_cols)
-        row, pixel = np.nonzero(dense)
+        row, pixel = np.divmod(np.flatnonzero(dense), dense.shape[1])  # faster than np.nonzero of two dimensions
         counts.append(np.bincount(row, minlength=len(dense)))
         indices.append(pixel.astype(np.int32))
         weights.append(dense[row, pixel].astype(np.float32))

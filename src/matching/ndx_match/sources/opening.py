@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import h5py
-from pynwb import NWBHDF5IO, NWBFile
+from hdmf.build import BuildManager, TypeMap
+from pynwb import NWBHDF5IO, NWBFile, get_type_map
 
 from ..errors import InputError
 from ..files import files_in
@@ -40,8 +41,7 @@ def open_nwb(path: str | os.PathLike[str]) -> Iterator[NWBFile]:
         with _zarr(path) if zarr else _hdf5(path) as read:
             yield _read(read, path)
     except OSError as error:
-        kind = "Zarr store" if zarr else "file"
-        raise InputError(f"{path}: the {kind} is damaged or incomplete ({_first_line(error)}).") from error
+        raise InputError(f"{path}: the file is damaged or incomplete ({_first_line(error)}).") from error
 
 
 def stored(data: Any) -> Any:
@@ -92,9 +92,13 @@ def _zarr(path: Path) -> AbstractContextManager[Callable[[], NWBFile]]:
 @contextmanager
 def _hdf5(path: Path) -> Iterator[Callable[[], NWBFile]]:
     with h5py.File(path, "r") as file:
-        if "nwb_version" not in file.attrs:
-            raise InputError(f"{path}: this HDF5 file is not an NWB file (it has no attribute nwb_version).")
-        yield lambda: NWBHDF5IO(file=file, mode="r", load_namespaces=True).read()
+        yield lambda: _read_hdf5(file, path)
+
+
+def _read_hdf5(file: h5py.File, path: Path) -> NWBFile:
+    if "nwb_version" not in file.attrs:
+        raise InputError(f"{path}: this HDF5 file is not an NWB file (it has no attribute nwb_version).")
+    return NWBHDF5IO(file=file, mode="r", manager=BuildManager(_type_map(file))).read()
 
 
 def _refuse_unreadable(path: Path) -> None:
@@ -120,6 +124,30 @@ def _read(read: Callable[[], NWBFile], path: Path) -> NWBFile:
         raise
     except Exception as error:  # h5py, hdmf and pynwb raise many kinds for a damaged file or one against its schema
         raise InputError(f"{path}: pynwb cannot read this NWB file ({_first_line(error)}).") from error
+
+
+#: By the digest of a schema. Files of one writer hold the same, and loading it takes longer than reading a file.
+_type_maps: dict[bytes, TypeMap] = {}
+
+
+def _type_map(file: h5py.File) -> TypeMap:
+    """What reads the types of the schema that is kept in a file."""
+    digest = hashlib.sha256()
+
+    def add(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        digest.update(name.encode())
+        if isinstance(item, h5py.Dataset):
+            digest.update(item[()])
+
+    location = file.attrs.get(".specloc")
+    if location is None:
+        return get_type_map()
+    file[location].visititems(add)
+    if digest.digest() not in _type_maps:
+        type_map = get_type_map()
+        NWBHDF5IO.load_namespaces(type_map, file=file)
+        _type_maps[digest.digest()] = type_map
+    return _type_maps[digest.digest()]
 
 
 def _first_line(error: Exception) -> str:

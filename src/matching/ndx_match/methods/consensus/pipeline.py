@@ -10,7 +10,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import scipy
+import scipy.fft
 import scipy.sparse
+from scipy.special import expit
 from threadpoolctl import threadpool_limits
 
 from ... import __version__
@@ -25,7 +27,7 @@ from .groups import group_rois
 from .overlap import SOFTNESS, sharpen
 from .pairs import PairAlignment, PreparedSession, prepare
 from .parameters import ConsensusParameters
-from .probability import FEW_PAIRS, fit_log_odds, log_odds, margins, with_context
+from .probability import FEW_PAIRS, LARGEST_LOG_ODDS, coherent, margins, match_log_odds
 from .supports import warp_supports
 from .synchronisation import Component, align_all
 
@@ -94,9 +96,10 @@ def match(
         )
         together = [component for component in components if len(component.members) > 1]
         matches = []
-        for done, component in enumerate(together):
-            report("matching", done, len(together))
-            matches.append(_match_component(component, prepared, radius, parameters, warnings))
+        with scipy.fft.set_workers(workers):
+            for done, component in enumerate(together):
+                report("matching", done, len(together))
+                matches.append(_match_component(component, prepared, radius, parameters, warnings))
         report("matching", len(together), max(1, len(together)))
     return _result(sessions, components, alignments, matches, parameters, warnings)
 
@@ -129,11 +132,9 @@ def _match_component(
             f"Only {len(candidates)} pairs of ROIs could be compared; probabilities rest on prior experience more than "
             "on these data."
         )
-    coefficients = fit_log_odds(candidates, impossible, len(members), radius)
-    alone = log_odds(candidates, coefficients, radius)
-    probability = with_context(candidates, alone, len(members))
-    counts = [region.shape[0] for region in regions]
-    cells = _cells(candidates, probability, counts)
+    log_odds = match_log_odds(candidates, impossible, len(members), radius)
+    cells = _cells(candidates, log_odds, [region.shape[0] for region in regions])
+    probability = coherent(candidates, expit(log_odds), cells)
     return ComponentMatch(component, frame, _as_roi_pairs(component, candidates, probability, parameters), cells)
 
 
@@ -151,14 +152,13 @@ def _in_frame(frame: CommonFrame, members: Sequence[PreparedSession]) -> list[sc
     ]
 
 
-def _cells(pairs: ComparedPairs, probability: npt.NDArray[np.float64], counts: Sequence[int]) -> npt.NDArray[np.int32]:
+def _cells(pairs: ComparedPairs, log_odds: npt.NDArray[np.float64], counts: Sequence[int]) -> npt.NDArray[np.int32]:
     first_of = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     session = np.repeat(np.arange(len(counts)), counts)
-    clipped = np.clip(probability, 1e-6, 1 - 1e-6)
     groups = group_rois(
         first_of[pairs.first_session] + pairs.first_row,
         first_of[pairs.second_session] + pairs.second_row,
-        np.log(clipped / (1 - clipped)),
+        np.clip(log_odds, -LARGEST_LOG_ODDS, LARGEST_LOG_ODDS),
         session,
     )
     cells = np.full((len(groups), len(counts)), -1, np.int32)

@@ -18,19 +18,23 @@ from .candidates import ComparedPairs
 
 Values = npt.NDArray[np.float64]
 
-#: Log-odds of a match = these times (1, IoU, distance in ROI radii, log of the area ratio, root of the IoU), before
-#: any data are seen; the spread is how far data may easily move them.
-PRIOR = np.array([-2.5, 8.0, -2.0, 0.0, 3.0])
-PRIOR_SPREAD = np.array([3.0, 3.0, 1.5, 0.7, 2.0])
-SMALLEST_ODDS = 1e-9
+#: Log-odds of a match = these times (1, IoU, distance in ROI radii, log of the area ratio, root of the IoU, minus the
+#: log of 1 + the odds of all rivals), before any data are seen; the spread is how far data may easily move them.
+PRIOR = np.array([-2.5, 8.0, -2.0, 0.0, 3.0, 1.0])
+PRIOR_SPREAD = np.array([3.0, 3.0, 1.5, 0.7, 2.0, 0.5])
+#: Wrong candidates across sessions per pair within: more than one, as a session's own ROIs were kept apart by its
+#: segmentation, while one that covers two cells, or half of one, lies over another session's as nothing does within.
+CROWDING = 1.2
+LARGEST_LOG_ODDS = 14.0  #: of a rival; more would say no more
 FEW_PAIRS = 40  #: candidates below which the prior has the say
+ENOUGH_STAND_INS = 200_000  #: pairs within sessions that are compared with what is near in other sessions
 
 
-def fit_log_odds(candidates: ComparedPairs, impossible: ComparedPairs, n_sessions: int, radius: float) -> Values:
-    """Coefficients of the log-odds that a candidate pair is a match.
+def match_log_odds(candidates: ComparedPairs, impossible: ComparedPairs, n_sessions: int, radius: float) -> Values:
+    """Log-odds that each candidate pair is a match.
 
-    Maximises the likelihood that a pair is a candidate rather than an impossible one. With odds o of being a match, and
-    wrong candidates distributed as impossible pairs, candidates are 1 + o times as dense as impossible pairs.
+    Fitted twice: to what is compared of the two ROIs, and then together with what else either of them could be in the
+    other's session, for an ROI is one cell.
 
     Parameters
     ----------
@@ -44,60 +48,103 @@ def fit_log_odds(candidates: ComparedPairs, impossible: ComparedPairs, n_session
 
     Returns
     -------
-    ndarray of float64, shape (5,)
+    ndarray of float64, shape (n_candidates,)
     """
     unlabelled, wrong = _features(candidates, radius), _features(impossible, radius)
     # Sessions i and j have as many wrong candidates as i and j have neighbours within, on average.
-    weight = (n_sessions - 1) / 2
+    density = CROWDING * (n_sessions - 1) / 2
+    n_alone = unlabelled.shape[1]
+    alone = _density_ratio(unlabelled, wrong, density, PRIOR[:n_alone], PRIOR_SPREAD[:n_alone])
+    odds = np.exp(np.minimum(unlabelled @ alone, LARGEST_LOG_ODDS))
+    width = 1 + max(
+        (int(rows.max(initial=0)) for pairs in (candidates, impossible) for rows in _rows(pairs)), default=0
+    )
+    towards = _odds_towards(candidates, odds, n_sessions, width)
+    first, second = (
+        session.astype(np.int64) * width + row
+        for session, row in zip((candidates.first_session, candidates.second_session), _rows(candidates), strict=True)
+    )
+    rivals = towards[first, candidates.second_session] + towards[second, candidates.first_session] - 2 * odds
+    # A pair within a session stands for a wrong candidate between its first ROI and one of any other session.
+    own = impossible.first_session.astype(np.int64)
+    n_others = min(n_sessions - 1, max(1, ENOUGH_STAND_INS // max(1, len(impossible))))
+    near = []
+    for step in range(1, n_others + 1):
+        other = (own + step) % n_sessions
+        near.append(sum(towards[own * width + row, other] for row in _rows(impossible)))
+    unlabelled = np.column_stack([unlabelled, -np.log1p(np.maximum(rivals, 0))])
+    wrong = np.column_stack([np.tile(wrong, (n_others, 1)), -np.log1p(np.concatenate(near))])
+    return np.asarray(unlabelled @ _density_ratio(unlabelled, wrong, density / n_others, PRIOR, PRIOR_SPREAD))
+
+
+def _density_ratio(unlabelled: Values, wrong: Values, density: float, prior: Values, spread: Values) -> Values:
+    """Coefficients of the log-odds that a row of `unlabelled` is a match.
+
+    Maximises the likelihood that a pair is a candidate rather than an impossible one. With odds o of being a match, and
+    wrong candidates distributed as impossible pairs, of which each counts `density` times, candidates are 1 + o times
+    as dense as impossible pairs.
+    """
 
     def loss(coefficients: Values) -> tuple[float, Values]:
         a, b = unlabelled @ coefficients, wrong @ coefficients
         density_a, density_b = np.logaddexp(0, a), np.logaddexp(0, b)  # log(1 + odds)
-        likelihood = np.sum(density_a - np.logaddexp(density_a, 0)) - weight * np.sum(np.logaddexp(density_b, 0))
-        gradient = unlabelled.T @ (expit(a) * expit(-density_a)) - weight * wrong.T @ (expit(density_b) * expit(b))
-        away = (coefficients - PRIOR) / PRIOR_SPREAD
-        return 0.5 * float(away @ away) - float(likelihood), away / PRIOR_SPREAD - gradient
+        likelihood = np.sum(density_a - np.logaddexp(density_a, 0)) - density * np.sum(np.logaddexp(density_b, 0))
+        gradient = unlabelled.T @ (expit(a) * expit(-density_a)) - density * wrong.T @ (expit(density_b) * expit(b))
+        away = (coefficients - prior) / spread
+        return 0.5 * float(away @ away) - float(likelihood), away / spread - gradient
 
-    return np.asarray(minimize(loss, PRIOR, jac=True, method="L-BFGS-B").x)
-
-
-def log_odds(pairs: ComparedPairs, coefficients: Values, radius: float) -> Values:
-    """Log-odds that each pair is a match, by itself."""
-    return np.asarray(_features(pairs, radius) @ coefficients)
+    return np.asarray(minimize(loss, prior, jac=True, method="L-BFGS-B").x)
 
 
-def with_context(pairs: ComparedPairs, alone: Values, n_sessions: int) -> Values:
-    """Probabilities that take into account what else the two ROIs could be.
+def _rows(pairs: ComparedPairs) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    return pairs.first_row, pairs.second_row
 
-    A third ROI that matches both supports the pair; other candidates of either ROI in the other's session compete with
-    it, as an ROI is one cell. What a third session says rests in part on the same masks, so that it is no independent
-    evidence: the result is half way, in log-odds, between the pair by itself and the pair in its context.
+
+def _odds_towards(pairs: ComparedPairs, odds: Values, n_sessions: int, width: int) -> Values:
+    """Sum of the odds of each ROI's candidates in each session, shape (n_sessions * width, n_sessions)."""
+    towards = np.zeros((n_sessions * width, n_sessions))
+    np.add.at(towards, (pairs.first_session.astype(np.int64) * width + pairs.first_row, pairs.second_session), odds)
+    np.add.at(towards, (pairs.second_session.astype(np.int64) * width + pairs.second_row, pairs.first_session), odds)
+    return towards
+
+
+def coherent(pairs: ComparedPairs, probability: Values, cells: npt.NDArray[np.int32]) -> Values:
+    """Probabilities of the pairs within cells that do not contradict those of the cell's other pairs.
+
+    If a and c are one cell with probability p, and c and b with q, then a and b are with p + q - 1 at least (the bound
+    of Bonferroni and Fréchet), however much the two depend on each other.
 
     Parameters
     ----------
     pairs : ComparedPairs
-    alone : ndarray, shape (n_pairs,)
-        Log-odds of each pair by itself.
-    n_sessions : int
+    probability : ndarray, shape (n_pairs,)
+        Of each pair by itself.
+    cells : ndarray of int32, shape (n_cells, n_sessions)
+        `roi_row` of each cell's ROI in each session, -1 where it has none.
 
     Returns
     -------
     ndarray of float64, shape (n_pairs,)
+        Raised where the bound is higher; pairs of ROIs of different cells as they were.
     """
-    if len(pairs) == 0:
-        return np.zeros(0)
-    width = 1 + int(max(pairs.first_row.max(), pairs.second_row.max()))
-    first = pairs.first_session.astype(np.int64) * width + pairs.first_row
-    second = pairs.second_session.astype(np.int64) * width + pairs.second_row
-    supported = _supported(first, second, expit(alone), width, n_sessions)
-    odds = supported / np.maximum(1 - supported, 1e-6)
-    keys = [first * n_sessions + pairs.second_session, second * n_sessions + pairs.first_session]
-    rivals = np.zeros(len(pairs))
-    for key in keys:
-        _, group = np.unique(key, return_inverse=True)
-        rivals += np.bincount(group, odds)[group] - odds
-    in_context = np.log(np.maximum(odds, SMALLEST_ODDS)) - np.log1p(rivals)
-    return np.asarray(expit(0.5 * (alone + in_context)))
+    cell_of = [np.full(int(column.max(initial=-1)) + 1, -1) for column in cells.T]
+    for of_session, column in zip(cell_of, cells.T, strict=True):
+        present = np.flatnonzero(column >= 0)
+        of_session[column[present]] = present
+    result = probability.copy()
+    entries: dict[int, list[int]] = {}
+    columns = (pairs.first_session, pairs.first_row, pairs.second_session, pairs.second_row)
+    for number, (i, a, j, b) in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
+        if cell_of[i][a] == cell_of[j][b]:
+            entries.setdefault(int(cell_of[i][a]), []).append(number)
+    for cell, own in entries.items():
+        place = np.cumsum(cells[cell] >= 0) - 1
+        first, second = place[pairs.first_session[own]], place[pairs.second_session[own]]
+        between = np.zeros((place[-1] + 1, place[-1] + 1))
+        between[first, second] = between[second, first] = probability[own]
+        through = (between[:, :, None] + between[None, :, :] - 1).max(axis=1)
+        result[own] = np.maximum(result[own], through[first, second])
+    return result
 
 
 def margins(pairs: ComparedPairs, probability: Values) -> Values:
@@ -119,30 +166,6 @@ def margins(pairs: ComparedPairs, probability: Values) -> Values:
         is_top[order[start]] = True
         best_other = np.maximum(best_other, np.where(is_top, second_best[group], top[group]))
     return np.asarray(probability - best_other)
-
-
-def _supported(
-    first: npt.NDArray[np.int64], second: npt.NDArray[np.int64], probability: Values, width: int, n_sessions: int
-) -> Values:
-    """1 - (1 - p) times the product over other sessions of 1 - the best p p' through an ROI of that session."""
-    if n_sessions < 3:
-        return probability
-    partners: dict[int, dict[int, float]] = {}
-    for a, b, p in zip(first.tolist(), second.tolist(), probability.tolist(), strict=True):
-        partners.setdefault(a, {})[b] = p
-        partners.setdefault(b, {})[a] = p
-    result = np.empty(len(probability))
-    for k, (a, b) in enumerate(zip(first.tolist(), second.tolist(), strict=True)):
-        best: dict[int, float] = {}
-        of_a, of_b = partners[a], partners[b]
-        for c in of_a.keys() & of_b.keys():
-            session = c // width
-            best[session] = max(best.get(session, 0.0), of_a[c] * of_b[c])
-        missing = 1 - probability[k]
-        for through in best.values():
-            missing *= 1 - through
-        result[k] = 1 - missing
-    return result
 
 
 def _features(pairs: ComparedPairs, radius: float) -> Values:

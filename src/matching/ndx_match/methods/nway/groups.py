@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 
-import networkx as nx
 import numpy as np
 import numpy.typing as npt
 
@@ -88,6 +87,8 @@ def prune(rows: list[Row], row_costs: list[float], method: str) -> list[int]:
     `keepmin` keeps the row of lowest cost of each connected component of conflicts and drops its neighbours;
     `popmax` drops the row of highest cost; both repeat on what is left.
     """
+    import networkx as nx  # here, as it takes longer to import than all else of the method
+
     graph = nx.Graph()
     graph.add_nodes_from(range(len(rows)))
     rows_by_roi: dict[tuple[int, int], list[int]] = defaultdict(list)
