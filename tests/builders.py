@@ -69,7 +69,8 @@ def make_nwbfile(
     session_id: str | None = "101",
     start: datetime = START,
     subject: Mapping[str, Any] | None = SUBJECT,
-    planes: Sequence[str] = ("plane",),
+    planes: Sequence[str] | Mapping[str, Field] = ("plane",),
+    depths: Mapping[str, float] | None = None,
     roi_ids: Sequence[int] | None = None,
     mask_kind: str = "image_mask",
     images: Sequence[str] = ("average_image", "max_projection"),
@@ -78,7 +79,10 @@ def make_nwbfile(
     table_description: str = "Segmented cells.",
     **general: Any,
 ) -> NWBFile:
-    """One session; with several planes a processing module for each, as newer OpenScope files have it."""
+    """One session; with several planes a processing module for each, as newer OpenScope files have it.
+
+    Every plane shows the same field of view unless `planes` holds one for each.
+    """
     field = field or field_of_view()
     nwbfile = NWBFile(
         session_description="A test session.",
@@ -94,7 +98,7 @@ def make_nwbfile(
             **{
                 "name": name,
                 "optical_channel": OpticalChannel(name="green", description="GCaMP.", emission_lambda=520.0),
-                "description": "Layer 2/3, depth 300 um.",
+                "description": f"Layer 2/3, depth {(depths or {}).get(name, 300):g} um.",
                 "device": device,
                 "excitation_lambda": 920.0,
                 "indicator": "GCaMP6f",
@@ -105,15 +109,16 @@ def make_nwbfile(
             }
         )
         module = nwbfile.create_processing_module("ophys" if len(planes) == 1 else name, "Processed imaging data.")
+        shown = planes[name] if isinstance(planes, Mapping) else field
         segmentation = ImageSegmentation(name="image_segmentation")
         module.add(segmentation)
-        segmentation.add_plane_segmentation(roi_table(field.masks, plane, roi_ids, mask_kind, table_description))
+        segmentation.add_plane_segmentation(roi_table(shown.masks, plane, roi_ids, mask_kind, table_description))
         if images:
             container = Images(name="images", description="Projections.")
             module.add(container)
             for image in images:
                 factor = 1 if image.startswith(("average", "mean")) else 2
-                container.add_image(GrayscaleImage(name=image, data=field.image * factor, description="A projection."))
+                container.add_image(GrayscaleImage(name=image, data=shown.image * factor, description="A projection."))
     return nwbfile
 
 

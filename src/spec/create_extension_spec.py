@@ -76,6 +76,12 @@ def cell_matching() -> NWBGroupSpec:
                 shape=(None,),
                 required=False,
             ),
+            text_attribute(
+                "imaging_plane",
+                "Name of the imaging plane. A file in which the cells of several imaging planes were matched, plane "
+                "by plane, holds a CellMatching for each, in which this differs.",
+                optional=True,
+            ),
         ],
         groups=[
             NWBGroupSpec(

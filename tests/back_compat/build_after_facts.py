@@ -1,4 +1,4 @@
-"""Build files as writers lay them out that cannot be run here: Suite2p's export, CaImAn, Visual Coding, the Allen's.
+"""Build files as writers lay them out that cannot be run here: CaImAn, Visual Coding, the Allen's, older neuroconv.
 
 These files are NOT made by the writers. They follow what is known of their layouts, with plain pynwb.
 """
@@ -9,10 +9,11 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from pynwb import NWBHDF5IO, NWBFile
+from pynwb import NWBHDF5IO, NWBFile, get_class, load_namespaces
 from pynwb.base import Images
 from pynwb.image import GrayscaleImage
 from pynwb.ophys import ImageSegmentation, OpticalChannel, PlaneSegmentation
+from pynwb.spec import NWBAttributeSpec, NWBGroupSpec, NWBNamespaceBuilder, export_spec
 from recording import ACCEPTED, DEPTH, LOCATION, N_CELLS, PIXEL_SIZE, SHAPE, START, image, keep, masks, pixel_lists
 
 
@@ -40,6 +41,23 @@ def add_images(nwbfile: NWBFile, module: str, container: str, **images: np.ndarr
     nwbfile.processing[module].add(Images(name=container, images=stored, description="Projections."))
 
 
+def add_lab_metadata(nwbfile: NWBFile) -> None:
+    """The depth as an attribute of the lab's own metadata."""
+    attribute = NWBAttributeSpec(name="imaging_depth", doc="In micrometres.", dtype="int")
+    metadata = NWBGroupSpec(
+        neurodata_type_def="OphysBehaviorMetadata", neurodata_type_inc="LabMetaData", name="metadata",
+        doc="Of the experiment.", attributes=[attribute],
+    )  # fmt: skip
+    builder = NWBNamespaceBuilder(doc="A part of it.", name="ndx-aibs-behavior-ophys", version="0.1.0", author="-",
+                                  contact="-")  # fmt: skip
+    builder.include_type("LabMetaData", namespace="core")
+    with tempfile.TemporaryDirectory() as folder:
+        export_spec(builder, [metadata], folder)
+        load_namespaces(str(Path(folder) / "ndx-aibs-behavior-ophys.namespace.yaml"))
+    metadata_class = get_class("OphysBehaviorMetadata", "ndx-aibs-behavior-ophys")
+    nwbfile.add_lab_meta_data(metadata_class(imaging_depth=int(DEPTH)))
+
+
 def write(nwbfile: NWBFile) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "session.nwb"
@@ -47,21 +65,6 @@ def write(nwbfile: NWBFile) -> None:
             io.write(nwbfile)
         keep(path, nwbfile.identifier)
 
-
-# Suite2p: x holds the row and y the column; the images are [row, column]; of several planes, z says which.
-for name, n_planes in (("suite2p", 1), ("suite2p_two_planes", 2)):
-    nwbfile, table = session(name, "ImagingPlane", "ophys", "ImageSegmentation", "PlaneSegmentation")
-    for z in range(n_planes):
-        for rows, cols, weights in pixel_lists():
-            if n_planes == 1:
-                table.add_roi(pixel_mask=list(zip(rows, cols, weights, strict=True)))
-            else:
-                table.add_roi(voxel_mask=[(row, col, z, w) for row, col, w in zip(rows, cols, weights, strict=True)])
-        more = {"meanImg_chan2": image()[::-1]} if z == 0 else {}
-        add_images(nwbfile, "ophys", f"Backgrounds_{z}", meanImg=image() + 1000 * z, max_proj=2 * image(), **more)
-    iscell = np.tile(np.column_stack([ACCEPTED, np.where(ACCEPTED, 0.9, 0.1)]), (n_planes, 1))
-    table.add_column(name="iscell", description="Is it a cell, and its probability.", data=iscell)
-    write(nwbfile)
 
 # CaImAn: the flattened masks are Fortran-ordered, but shaped in C order; background components follow the cells.
 nwbfile, table = session("caiman", "ImagingPlane", "ophys", "ImageSegmentation", "PlaneSegmentation")
@@ -85,7 +88,8 @@ write(nwbfile)
 
 # AllenSDK and the newer multiplane files: everything [row, column].
 layouts = (
-    ("allensdk", "imaging_plane_1", "ophys", "cell_specimen_table", "valid_roi", {"description": LOCATION}),
+    ("allensdk", "imaging_plane_1", "ophys", "cell_specimen_table", "valid_roi",
+     {"description": "(72, 48) field of view"}),
     ("aind_multiplane", "VISp_0", "VISp_0", "roi_table", "is_soma",
      {"location": f"Structure: VISp Depth: {DEPTH:g} um"}),
 )  # fmt: skip
@@ -96,4 +100,15 @@ for name, plane, module, table_name, accepted, options in layouts:
     table.add_column(name=accepted, description="Is it a cell.", data=ACCEPTED)
     projections = {"average_image" if name == "allensdk" else "average_projection": image(), "max_projection": image()}
     add_images(nwbfile, module, "images", **projections)
+    if name == "allensdk":
+        add_lab_metadata(nwbfile)
     write(nwbfile)
+
+# neuroconv before it left its mark: image masks and images [column, row], two columns for what is a cell.
+nwbfile, table = session("neuroconv_older", "ImagingPlane", "ophys", "ImageSegmentation", "PlaneSegmentation")
+for mask in masks():
+    table.add_roi(image_mask=mask.T)
+for name, data in (("Accepted", ACCEPTED), ("Rejected", ~ACCEPTED)):
+    table.add_column(name=name, description="1 if it is, 0 if not.", data=data.astype(int))
+add_images(nwbfile, "ophys", "SegmentationImages", mean=image().T, correlation=image().T / 200)
+write(nwbfile)

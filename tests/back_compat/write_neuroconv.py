@@ -1,20 +1,26 @@
-"""Run neuroconv's interfaces on the recording in the formats of Suite2p, CaImAn and EXTRACT.
+"""Run neuroconv's interfaces on the recording in the formats of Suite2p, CaImAn, EXTRACT, minian and Inscopix.
 
-In an environment of its own: `pip install neuroconv roiextractors natsort`.
-Made with neuroconv 0.10.2, roiextractors 0.10.0.
+In an environment of its own: `pip install neuroconv roiextractors natsort "zarr<3"`.
+Made with neuroconv 0.10.2, roiextractors 0.10.0, zarr 2.18.7. Inscopix's files need a library of its own, in whose
+place an object that gives the recording stands.
 """
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import h5py
 import numpy as np
 import scipy.sparse
+import zarr
 from neuroconv.datainterfaces import (
     CaimanSegmentationInterface,
     ExtractSegmentationInterface,
+    InscopixSegmentationInterface,
+    MinianSegmentationInterface,
     Suite2pSegmentationInterface,
 )
 from recording import ACCEPTED, N_CELLS, SHAPE, START, image, keep, masks, traces, write_suite2p_folder
@@ -48,6 +54,41 @@ def write_extract(path: Path) -> Path:
     return path
 
 
+def write_minian(folder: Path) -> Path:
+    """minian's results: everything [roi, row, col]; one background component."""
+    arrays = {"A": masks(), "C": traces(), "S": traces(), "b": image() / image().max(), "f": traces()[0],
+              "max_proj": 2 * image()}  # fmt: skip
+    root = zarr.open_group(str(folder), mode="w")
+    for name, values in arrays.items():
+        root.create_group(f"{name}.zarr").create_dataset(name, data=values)
+    for name, size in zip(("height", "width"), SHAPE, strict=True):
+        root["A.zarr"].create_dataset(name, data=np.arange(size))
+    n_samples = traces().shape[1]
+    root["C.zarr"].create_dataset("frame", data=np.arange(n_samples))
+    times = "".join(f"{frame},{1000 * frame / 30}\n" for frame in range(n_samples))
+    (folder / "timeStamps.csv").write_text(f"Frame Number,Time Stamp (ms)\n{times}")
+    return folder
+
+
+def stand_in_for_inscopix(path: Path) -> Path:
+    """In place of Inscopix's library and a file: the recording, as the library gives what it reads."""
+    cells = SimpleNamespace(
+        num_cells=N_CELLS,
+        timing=SimpleNamespace(period=SimpleNamespace(secs_float=1 / 30), num_samples=traces().shape[1], start=START),
+        spacing=SimpleNamespace(num_pixels=SHAPE),
+        get_cell_name=lambda k: f"C{k:02}",
+        get_cell_status=lambda k: "accepted" if ACCEPTED[k] else "rejected",
+        get_cell_image_data=lambda k: masks()[k],
+        get_cell_trace_data=lambda k: traces()[k],
+        get_acquisition_info=dict,
+    )
+    library = ModuleType("isx")
+    library.CellSet = SimpleNamespace(read=lambda path, read_only: cells)
+    sys.modules["isx"] = library
+    path.touch()
+    return path
+
+
 with tempfile.TemporaryDirectory() as temporary:
     folder = Path(temporary)
     interfaces = {
@@ -56,6 +97,8 @@ with tempfile.TemporaryDirectory() as temporary:
         "extract": ExtractSegmentationInterface(
             file_path=write_extract(folder / "extract.mat"), sampling_frequency=30.0, output_struct_name="output"
         ),
+        "minian": MinianSegmentationInterface(folder_path=write_minian(folder / "minian")),
+        "inscopix": InscopixSegmentationInterface(file_path=stand_in_for_inscopix(folder / "recording.isxd")),
     }
     for name, interface in interfaces.items():
         metadata = interface.get_metadata()

@@ -81,6 +81,60 @@ def test_image_and_masks_of_different_size(tmp_path: Path, refuse):
     refuse(spoilt(tmp_path / "bad.nwb", shrink), "image and masks differ in size", "100 rows x 150 columns")
 
 
+def change_pixels(**places: int) -> Callable[[h5py.File], None]:
+    """Move some mask pixels."""
+
+    def change(file: h5py.File) -> None:
+        column = file[TABLE][next(kind for kind in ("pixel_mask", "voxel_mask") if kind in file[TABLE])]
+        pixels = column[()]
+        for name, place in places.items():
+            pixels[name][5:9] = place
+        column[...] = pixels
+
+    return change
+
+
+@pytest.mark.parametrize("kind", ["pixel_mask", "voxel_mask"])
+@pytest.mark.parametrize(("places", "reach"), [({"x": 400}, "x = 400"), ({"y": 160}, "y = 160")])
+def test_masks_beyond_the_image(tmp_path: Path, refuse, kind: str, places: dict[str, int], reach: str):
+    bad = spoilt(tmp_path / "bad.nwb", change_pixels(**places), mask_kind=kind)
+    refuse(bad, "image and masks differ in size: mask pixels reach", reach, "160 rows and 150 columns")
+    inspected = run("inspect", bad).succeeded().out
+    assert "not clear" in inspected
+    assert reach in inspected
+    assert " * " not in inspected
+
+
+def test_masks_at_negative_places(tmp_path: Path, refuse):
+    def change(file: h5py.File) -> None:
+        column = file[TABLE]["pixel_mask"]
+        attributes, pixels = dict(column.attrs), column[()].astype([("x", "i4"), ("y", "i4"), ("weight", "f4")])
+        pixels["x"][2] = -3
+        del file[TABLE]["pixel_mask"]
+        file[TABLE].create_dataset("pixel_mask", data=pixels).attrs.update(attributes)
+        file[TABLE]["pixel_mask_index"].attrs["target"] = file[TABLE]["pixel_mask"].ref
+
+    refuse(spoilt(tmp_path / "bad.nwb", change, mask_kind="pixel_mask"), "negative places (x = -3")
+
+
+def test_image_masks_without_two_dimensions(tmp_path: Path, refuse):
+    def flatten(file: h5py.File) -> None:
+        column = file[TABLE]["image_mask"]
+        attributes, masks = dict(column.attrs), column[()]
+        del file[TABLE]["image_mask"]
+        file[TABLE].create_dataset("image_mask", data=masks[..., None, None]).attrs.update(attributes)
+
+    refuse(spoilt(tmp_path / "bad.nwb", flatten))
+
+
+def test_voxel_masks_in_several_planes(tmp_path: Path, good: Path):
+    bad = spoilt(tmp_path / "bad.nwb", change_pixels(z=2), mask_kind="voxel_mask")
+    arguments = ("write", good, bad, "-o", tmp_path / "m.nwb", *METHOD)
+    run(*arguments).refused(str(bad), "several planes (z)", "--z-plane: 0, 2")
+    run(*arguments, "--z-plane", "7").refused(str(bad), "lies in z plane 7, only in: 0, 2")
+    assert listing(tmp_path) == {"good.nwb", "bad.nwb"}
+
+
 def test_an_empty_roi_table(tmp_path: Path, refuse):
     def empty(file: h5py.File) -> None:
         for name in ("id", "image_mask"):

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from builders import make_nwbfile, write_nwb, write_sessions
 from helpers import listing, run, run_process
+from pynwb.ophys import OpticalChannel
 
 from ndx_match import __version__
 from ndx_match.cli.main import COMMANDS
@@ -154,6 +155,12 @@ def test_inspect_prints_what_would_be_used(tmp_path: Path):
     assert [words[0] for words in marked] == ["plane", "ROI", "image"]
     assert all("VISp_1" in " ".join(words) for words in marked)
     assert clear.out.splitlines()[-1].strip() == "* is what would be used"
+
+
+def test_inspect_names_the_channels_where_there_are_several(tmp_path: Path):
+    channels = [OpticalChannel(name=name, description="A dye.", emission_lambda=520.0) for name in ("green", "red")]
+    path = write_nwb(tmp_path / "a.nwb", make_nwbfile(plane_options={"optical_channel": channels}))
+    assert "channels green, red" in run("inspect", path).succeeded().out
 
 
 def test_show_prints_what_write_printed(inputs: list[Path], matches: Path, tmp_path: Path):

@@ -6,7 +6,9 @@ import gzip
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import h5py
 import numpy as np
 import pynwb
 import pytest
@@ -30,7 +32,7 @@ ACCEPTED = recording.ACCEPTED
 
 @dataclass(frozen=True)
 class Expected:
-    """What must be found in a file; `factor` is that between its image and the recording's."""
+    """What must be found in a file; `factor` is that between its image and the recording's, 0 where it has none."""
 
     file: str
     made: str
@@ -43,8 +45,13 @@ class Expected:
     factor: float = 1.0
     background: int = 0
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """Options of `SourceOptions` without which the file cannot be read."""
+        return {} if self.factor else {"image": "none"}
 
-BY_WRITER, BY_HAND = "by the writer", "after its layout"
+
+BY_HAND = "after its layout"
 EXPECTED = (
     Expected("pynwb_2.8.3", "by pynwb 2.8.3", "unknown writer", "mean", "masks as stored, image as stored",
              depth=True, pixel_size=True),
@@ -56,9 +63,15 @@ EXPECTED = (
              "is_accepted > 0"),
     Expected("neuroconv_extract", "by neuroconv 0.10.2", "neuroconv", "summary_image",
              "masks transposed, image transposed"),
+    Expected("neuroconv_minian", "by neuroconv 0.10.2", "neuroconv", "maximum_projection",
+             "masks transposed, image transposed", factor=2),
+    Expected("neuroconv_inscopix", "by neuroconv 0.10.2", "neuroconv", "", "masks transposed, image transposed",
+             "cell_status == accepted", factor=0),
+    Expected("neuroconv_older", BY_HAND, "neuroconv (without its mark)", "mean", "masks transposed, image transposed",
+             "Accepted > 0"),
     Expected("ndx_microscopy", "by ndx-microscopy 0.4.0", "ndx-microscopy", "mean", "masks as stored, image as stored",
              depth=True, pixel_size=True),
-    Expected("suite2p", BY_HAND, "Suite2p", "Backgrounds_0/meanImg", "masks transposed, image as stored",
+    Expected("suite2p", "by Suite2p 0.14.6", "Suite2p", "Backgrounds_0/meanImg", "masks transposed, image as stored",
              "iscell > 0.5"),
     Expected("caiman", BY_HAND, "CaImAn", "local_correlations", "masks unscrambled, image as stored", "accepted > 0",
              factor=1 / 200, background=1),
@@ -99,18 +112,18 @@ def test_the_layout_is_recognised(unpack, expected: Expected):
 
 @each_file
 def test_masks_and_image_are_those_of_the_recording(unpack, expected: Expected):
-    session = read_session(unpack(expected.file), SourceOptions(all_rois=True))
+    session = read_session(unpack(expected.file), SourceOptions(all_rois=True, **expected.options))
     assert session.source.image_path.endswith(expected.image)
     assert session.source.orientation.startswith(expected.orientation + ";")
     np.testing.assert_allclose(session.image, expected.factor * recording.image(), rtol=1e-5)
     np.testing.assert_allclose(dense(session)[: recording.N_CELLS], recording.masks())
     assert session.n_rois == session.n_taking_part == recording.N_CELLS + expected.background
-    assert session.source.notes == ()
+    assert len(session.source.notes) == (0 if expected.factor else 1)
 
 
 @each_file
 def test_accepted_cells_take_part_and_rows_stay_the_tables(unpack, expected: Expected):
-    session = read_session(unpack(expected.file))
+    session = read_session(unpack(expected.file), SourceOptions(**expected.options))
     taking_part = np.append(ACCEPTED, np.zeros(expected.background, bool)) if expected.accepted else np.full(18, True)
     assert session.excluded.tolist() == np.flatnonzero(~taking_part).tolist()
     assert session.roi_ids.tolist() == list(range(len(taking_part)))
@@ -121,12 +134,33 @@ def test_accepted_cells_take_part_and_rows_stay_the_tables(unpack, expected: Exp
 
 @each_file
 def test_depth_and_pixel_size_are_found(unpack, expected: Expected):
-    session = read_session(unpack(expected.file))
+    session = read_session(unpack(expected.file), SourceOptions(**expected.options))
     assert session.source.imaging_depth == (recording.DEPTH if expected.depth else None)
     if expected.pixel_size:
         np.testing.assert_allclose(session.pixel_size, recording.PIXEL_SIZE)
     else:
         assert session.pixel_size is None
+
+
+def test_the_depth_of_a_location_needs_no_unit(unpack, tmp_path: Path):
+    """Of the writer that always states micrometres."""
+    path = tmp_path / "a.nwb"
+    path.write_bytes(unpack("aind_multiplane").read_bytes())
+    with h5py.File(path, "r+") as file:
+        file["general/optophysiology/VISp_0/location"][()] = "Structure: VISp Depth: 87.5"
+    assert read_session(path).source.imaging_depth == 87.5
+
+
+def test_a_placeholder_is_no_pixel_size(unpack, tmp_path: Path):
+    """Suite2p states 2 um whatever the pixels are; another size was put there by someone who knew."""
+    path = tmp_path / "a.nwb"
+    path.write_bytes(unpack("suite2p").read_bytes())
+    with h5py.File(path, "r+") as file:
+        spacing = file["general/optophysiology/ImagingPlane/grid_spacing"]
+        assert spacing[:].tolist() == [2, 2]
+        spacing[...] = [1.25, 0.75]
+    assert read_session(path).pixel_size == recording.PIXEL_SIZE
+    assert "pixel" not in next(line for line in run("inspect", unpack("suite2p")).out.splitlines() if " plane " in line)
 
 
 def test_the_matrix_in_the_documents_is_what_the_files_give(unpack):
@@ -137,7 +171,7 @@ def test_the_matrix_in_the_documents_is_what_the_files_give(unpack):
 
 def test_every_layout_has_a_file():
     seen = {expected.writer for expected in EXPECTED}
-    assert {layout.writer for layout in LAYOUTS} - seen == {"neuroconv (without its mark)"}
+    assert {layout.writer for layout in LAYOUTS} <= seen
 
 
 def test_a_condition_replaces_the_writers_choice(unpack):
@@ -181,7 +215,7 @@ def test_another_channel_can_be_chosen(unpack):
 
 def test_voxel_masks_of_several_planes_ask_for_one(unpack):
     path = unpack("suite2p_two_planes")
-    with pytest.raises(AmbiguousInputError, match="--z-plane: 0, 1, or project them with --z-plane all"):
+    with pytest.raises(AmbiguousInputError, match="--z-plane: 0, 1, project them with --z-plane all, or match each"):
         read_session(path)
     with pytest.raises(InputError, match="lies in z plane 2, only in: 0, 1"):
         read_session(path, SourceOptions(z_plane=2))
@@ -228,7 +262,7 @@ def matrix(unpack) -> str:
          "pixel size")
     ]  # fmt: skip
     for expected in EXPECTED:
-        session = read_session(unpack(expected.file))
+        session = read_session(unpack(expected.file), SourceOptions(**expected.options))
         source = session.source
         with open_nwb(unpack(expected.file)) as nwbfile:
             writer = recognise(list_contents(nwbfile)).writer
@@ -240,7 +274,7 @@ def matrix(unpack) -> str:
                 writer,
                 f"`{source.roi_table_path}`",
                 source.mask_kind,
-                f"`{source.image_path}`",
+                f"`{source.image_path}`" if source.image_path else "- (`--image none`)",
                 source.orientation.split(";")[0],
                 source.roi_selection,
                 "-" if source.imaging_depth is None else f"{source.imaging_depth:g} um",

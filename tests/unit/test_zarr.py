@@ -647,8 +647,12 @@ def linked(tmp_path: Path, made: Path) -> Path:
 
 def test_links_to_other_stores_are_followed_and_nothing_may_be_missing_there(linked: Path):
     np.testing.assert_array_equal(read_session(linked).image, field_of_view().image)
-    (linked.parent / "other.nwb.zarr" / IMAGE / "0.0").unlink()
-    with pytest.raises(InputError, match=f"chunk 0.0 of {IMAGE} is missing"):
+    chunk = linked.parent / "other.nwb.zarr" / IMAGE / "0.0"
+    chunk.write_bytes(damaged(chunk))
+    with pytest.raises(InputError, match=rf"other\.nwb\.zarr: .*a chunk of {IMAGE} cannot be decoded"):
+        read_session(linked)
+    chunk.unlink()
+    with pytest.raises(InputError, match=rf"other\.nwb\.zarr: .*chunk 0\.0 of {IMAGE} is missing"):
         read_session(linked)
 
 

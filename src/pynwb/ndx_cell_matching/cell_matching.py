@@ -42,6 +42,8 @@ class CellMatching(_CellMatching):
         Versions of the libraries on which the numbers depend, JSON.
     warnings : array of str or None
         What a user should know.
+    imaging_plane : str or None
+        Name of the imaging plane, in a file that holds the results of several planes.
     sessions : MatchedSessionsTable
     cells : MatchedCellsTable
     roi_pairs : RoiPairsTable or None
@@ -65,6 +67,7 @@ class CellMatching(_CellMatching):
         software: Mapping[str, str] | str | None = None,
         warnings: Sequence[str] = (),
         name: str = "CellMatching",
+        imaging_plane: str | None = None,
     ) -> CellMatching:
         """Build the result and add it to a processing module.
 
@@ -96,6 +99,8 @@ class CellMatching(_CellMatching):
             What a user should know.
         name : str
             Of the group.
+        imaging_plane : str, optional
+            Name of the imaging plane, where the file holds the results of several.
 
         Raises
         ------
@@ -112,6 +117,7 @@ class CellMatching(_CellMatching):
             parameters=_json(parameters),
             software=None if not software else _json(software),
             warnings=texts(warnings) or None,
+            imaging_plane=imaging_plane,
             sessions=sessions,
             cells=table,
             roi_pairs=roi_pairs if roi_pairs is not None and len(roi_pairs) else None,

@@ -23,23 +23,24 @@ class RecognisedTable:
 
     Attributes
     ----------
-    session : int
-        Position in the match file's sessions.
+    plane, session : int
+        Position among the match file's imaging planes, and among the sessions of the plane.
     path : str
         Absolute path of the table's group in the file.
     by_object_id : bool
         Recognised by the object ids of file and table; otherwise by the file's identifier and the ROI ids.
     """
 
+    plane: int
     session: int
     path: str
     by_object_id: bool
 
 
 def recognise(
-    path: str | os.PathLike[str], sessions: Sequence[Session], matches: str | os.PathLike[str]
+    path: str | os.PathLike[str], planes: Sequence[Sequence[Session]], matches: str | os.PathLike[str]
 ) -> tuple[RecognisedTable, ...]:
-    """Find which sessions of a match file were read from a file.
+    """Find which sessions of a match file, given plane by plane, were read from a file.
 
     Raises
     ------
@@ -49,22 +50,28 @@ def recognise(
     """
     with open_nwb(path) as nwbfile:
         tables = list_contents(nwbfile).tables
-        found = _by_object_id(nwbfile, tables, sessions, path)
-        by_object_id = bool(found)
-        found = found or _by_identifier(nwbfile, tables, sessions, path)
-        if not found:
+        recognised = []
+        for plane, sessions in enumerate(planes):
+            found = _by_object_id(nwbfile, tables, sessions, path)
+            by_object_id = bool(found)
+            found = found or _by_identifier(nwbfile, tables, sessions, path)
+            recognised += [RecognisedTable(plane, k, _path_in(path, table), by_object_id) for k, table in found]
+        if not recognised:
             raise InputError(
                 f"{path}: no session of {matches} was read from this file; give only files that were matched."
             )
-        return tuple(RecognisedTable(k, _path_in(path, table), by_object_id) for k, table in found)
+        return tuple(recognised)
 
 
-def global_roi_ids(result: MatchResult, session: int, n_rois: int) -> npt.NDArray[np.int32]:
-    """The cell of each ROI of a session, shape (n_rois,): its row in `result.cells`, -1 where it is in none."""
+def global_roi_ids(result: MatchResult, session: int, n_rois: int, first_cell: int = 0) -> npt.NDArray[np.int32]:
+    """The cell of each ROI of a session, shape (n_rois,): its row in `result.cells`, -1 where it is in none.
+
+    `first_cell`, the number of cells in other planes that come before, is added to the rows.
+    """
     rows = result.cells[:, session]
     cells = np.flatnonzero(rows >= 0)
     ids = np.full(n_rois, -1, np.int32)
-    ids[rows[cells]] = cells
+    ids[rows[cells]] = cells + first_cell
     return ids
 
 

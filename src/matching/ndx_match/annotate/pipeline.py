@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ..errors import InputError, NdxMatchError, OutputError
 from ..files import check_output, is_zarr_nwb, whole_or_absent
-from ..matchfile import MatchFile, read_match_file
+from ..matchfile import MatchFile, read_planes_of_match_file
 from ..model import Progress, Session
 from ..sources import list_contents, open_nwb
 from .column import COLUMN, has_column
@@ -31,7 +31,7 @@ class AnnotatedFile:
     source, path : Path
         The file that was copied and the file that was written; the same file where it was annotated in place.
     sessions : tuple of str
-        The sessions of the match file that it holds.
+        The sessions of the match file that it holds; with their planes where the match file has several.
     n_rois, n_shared : int
         The ROIs of these sessions, and how many of them share their cell with an ROI of another session.
     warnings : tuple of str
@@ -54,11 +54,14 @@ def annotate_files(
     in_place: bool = False,
     overwrite: bool = False,
     progress: Progress | None = None,
+    plane: str | None = None,
 ) -> tuple[AnnotatedFile, ...]:
     """Write copies of source files whose ROI tables say which cell each ROI is, in a column `global_roi_id`.
 
     The number is the cell's row in the match file's table of cells, so the same number in two files of one match
     file is the same cell; cells seen in one session only have numbers too; -1 means that the ROI is in no cell.
+    Where the match file has several imaging planes, the numbers go on from plane to plane, in the order of their
+    names, so that cells of different planes have different numbers.
     Everything is checked before the first file is written, and each file takes its name only when it was compared
     with its source object by object, read by pynwb and validated.
 
@@ -74,6 +77,8 @@ def annotate_files(
         Replace the inputs themselves by their annotated copies; `folder` must not be given.
     overwrite : bool
         Replace existing copies, and a column of this name that an input has already.
+    plane : str, optional
+        Annotate the ROI tables of this imaging plane only.
 
     Raises
     ------
@@ -85,18 +90,13 @@ def annotate_files(
     if (folder is None) != in_place:
         raise OutputError("Give either a folder for the annotated copies (-o DIR) or --in-place.")
     sources = [Path(path) for path in inputs]
-    match_file = read_match_file(matches, footprints=False)
+    planes = read_planes_of_match_file(matches, footprints=False, plane=plane)
     with open_nwb(matches) as nwbfile:
-        identifier = nwbfile.identifier
-    description = (
-        f"The cell to which the ROI belongs: its row, from 0, in the table of cells of the NWB file {identifier}, in "
-        "which the ROIs of several sessions were matched. The same number in another session of that file is the "
-        f"same cell; -1: none. Matched by ndx-match with {match_file.result.method} {match_file.result.method_version}."
-    )
+        description = _description(planes, nwbfile.identifier)
     _refuse_repeated(sources)
     targets = [_target(source, folder, overwrite, [*sources, Path(matches)]) for source in sources]
     _refuse_same_name(sources, targets)
-    tables = [recognise(source, match_file.sessions, matches) for source in sources]
+    tables = [recognise(source, [plane.sessions for plane in planes], matches) for source in sources]
     _refuse_stores(sources, in_place)
     for source, target, found in zip(sources, targets, tables, strict=True):
         _refuse_annotated(source, found, overwrite)
@@ -108,7 +108,7 @@ def annotate_files(
         for source, target, found in zip(sources, targets, tables, strict=True):
             if progress:
                 progress("annotating", len(written), len(sources))
-            written.append(_annotate(source, target, found, match_file, description, in_place))
+            written.append(_annotate(source, target, found, planes, description, in_place))
     except NdxMatchError as error:
         if not written:
             raise
@@ -127,13 +127,19 @@ def _annotate(
     source: Path,
     target: Path,
     tables: Sequence[RecognisedTable],
-    match_file: MatchFile,
+    planes: Sequence[MatchFile],
     description: str,
     in_place: bool,
 ) -> AnnotatedFile:
-    sessions = [match_file.sessions[table.session] for table in tables]
-    columns = {table.path: global_roi_ids(match_file.result, table.session, session.n_rois)
-               for table, session in zip(tables, sessions, strict=True)}  # fmt: skip
+    sessions = [planes[table.plane].sessions[table.session] for table in tables]
+    columns: dict[str, npt.NDArray[np.int32]] = {}
+    n_shared = 0
+    for table, session in zip(tables, sessions, strict=True):
+        plane = planes[table.plane]
+        ids = global_roi_ids(plane.result, table.session, session.n_rois, plane.first_cell)
+        n_shared += int((plane.result.n_sessions_of_cell[ids[ids >= 0] - plane.first_cell] > 1).sum())
+        # Planes of voxel masks share a table, of which each has some ROIs.
+        columns[table.path] = np.maximum(ids, columns.get(table.path, ids))
     before = os.stat(source)
     storage = storage_of(source)
     with whole_or_absent(target, storage.is_folder) as temporary:
@@ -150,15 +156,30 @@ def _annotate(
     return AnnotatedFile(
         source,
         target,
-        tuple(session.name for session in sessions),
+        tuple(
+            f"{session.name} ({planes[table.plane].plane})" if len(planes) > 1 else session.name
+            for table, session in zip(tables, sessions, strict=True)
+        ),
         sum(len(ids) for ids in columns.values()),
-        sum(_n_shared(match_file, ids) for ids in columns.values()),
+        n_shared,
         tuple(_warnings(source, tables, sessions, checksum)),
     )
 
 
-def _n_shared(match_file: MatchFile, ids: npt.NDArray[np.int32]) -> int:
-    return int((match_file.result.n_sessions_of_cell[ids[ids >= 0]] > 1).sum())
+def _description(planes: Sequence[MatchFile], identifier: str) -> str:
+    """Of the column."""
+    result = planes[0].result
+    table = f"in the table of cells of the NWB file {identifier}"
+    if len(planes) > 1 or planes[0].first_cell:
+        table = (
+            f"in the tables of cells of the NWB file {identifier}, counted on from imaging plane to imaging plane in "
+            "the order of their names"
+        )
+    return (
+        f"The cell to which the ROI belongs: its row, from 0, {table}, in which the ROIs of several sessions were "
+        "matched. The same number in another session of that file is the same cell; -1: none. Matched by ndx-match "
+        f"with {result.method} {result.method_version}."
+    )
 
 
 def _warnings(source: Path, tables: Sequence[RecognisedTable], sessions: Sequence[Session], checksum: str) -> list[str]:

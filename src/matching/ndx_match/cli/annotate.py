@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .common import FILE, overwrite_option, progress_bar, warn
+from .common import FILE, overwrite_option, plane_option, progress_bar, warn
 
 
 @click.command()
@@ -14,8 +14,11 @@ from .common import FILE, overwrite_option, progress_bar, warn
 @click.argument("inputs", nargs=-1, required=True, type=FILE, metavar="FILE...")
 @click.option("-o", "--output", type=FILE, metavar="DIR", help="Folder for the copies; made if it does not exist.")
 @click.option("--in-place", is_flag=True, help="Change the files themselves instead, each through a checked copy.")
+@plane_option("Annotate the ROI tables of this imaging plane only, where the match file holds several.")
 @overwrite_option
-def annotate(matches: Path, inputs: tuple[Path, ...], output: Path | None, in_place: bool, overwrite: bool) -> None:
+def annotate(
+    matches: Path, inputs: tuple[Path, ...], output: Path | None, in_place: bool, plane: str | None, overwrite: bool
+) -> None:
     """Write copies of the matched files with a column global_roi_id in their ROI tables.
 
     The same number in two files is the same cell: its row in the match file's table of cells. -1: the ROI is in no
@@ -25,7 +28,9 @@ def annotate(matches: Path, inputs: tuple[Path, ...], output: Path | None, in_pl
     from ..annotate import annotate_files
 
     with progress_bar() as progress:
-        written = annotate_files(matches, inputs, output, in_place=in_place, overwrite=overwrite, progress=progress)
+        written = annotate_files(
+            matches, inputs, output, in_place=in_place, overwrite=overwrite, progress=progress, plane=plane
+        )
     for file in written:
         warn(file.warnings)
         rois = f"{file.n_rois} ROIs, {file.n_shared} of them in cells of several sessions"

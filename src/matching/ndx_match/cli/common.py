@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,10 +12,11 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from ..errors import OutputError
+from ..errors import InputError, OutputError
 from ..files import check_output, is_zarr_nwb
+from ..matchfile import MatchFile
 from ..model import Progress as Report
-from ..sources import SourceOptions
+from ..sources import DEPTH_TOLERANCE, SourceOptions
 from ..sources.orientation import TRANSPOSE
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -58,6 +59,14 @@ source_options = with_options(
                  help="Plane (z) to take where voxel masks lie in several; `all` projects them onto one."),
     click.option("--allow-different-subjects", is_flag=True, help="Do not refuse files of different subjects."),
 )  # fmt: skip
+all_planes_options = with_options(
+    click.option("--all-planes", is_flag=True,
+                 help="Every imaging plane that two or more files have, each on its own; the planes of the files are "
+                 "paired by name, else by depth."),
+    click.option("--depth-tolerance", metavar="UM", type=float,
+                 help="--all-planes: micrometres by which the depths of one plane may differ between files.  "
+                 f"[default: {DEPTH_TOLERANCE:g}]"),
+)  # fmt: skip
 selection_options = with_options(
     click.option("--all-rois", is_flag=True, help="Match every ROI, not only those that the file's writer accepts."),
     click.option("--where", metavar="CONDITION", multiple=True,
@@ -69,6 +78,11 @@ overwrite_option = click.option("--overwrite", is_flag=True, help="Replace an ex
 def output_option(what: str = "File to write.") -> Callable[[Command], Command]:
     """`-o`, required."""
     return click.option("-o", "--output", type=FILE, required=True, metavar="PATH", help=what)
+
+
+def plane_option(what: str) -> Callable[[Command], Command]:
+    """`--plane` of the commands that read match files."""
+    return click.option("--plane", metavar="NAME", help=what)
 
 
 def take_source_options(values: dict[str, Any], checksum: bool = True, all_rois: bool = False) -> SourceOptions:
@@ -84,6 +98,13 @@ def take_source_options(values: dict[str, Any], checksum: bool = True, all_rois:
         allow_different_subjects=values.pop("allow_different_subjects"),
         checksum=checksum,
     )
+
+
+def take_depth_tolerance(all_planes: bool, depth_tolerance: float | None) -> float:
+    """The tolerance of depths, which only `--all-planes` has."""
+    if depth_tolerance is not None and not all_planes:
+        raise InputError("--depth-tolerance belongs to --all-planes; give both or none.")
+    return DEPTH_TOLERANCE if depth_tolerance is None else depth_tolerance
 
 
 def check_folder(folder: Path) -> None:
@@ -123,3 +144,9 @@ def warn(sentences: Any) -> None:
     """Print warnings to standard error."""
     for sentence in sentences:
         click.echo(f"Warning: {sentence}", err=True)
+
+
+def warn_of_plane(plane: MatchFile, several: bool, told: Sequence[str] = ()) -> None:
+    """Print the warnings of a result, but not those that the user was told before; of several planes with the name."""
+    of_plane = f"{plane.plane}: " if several else ""
+    warn(f"{of_plane}{sentence}" for sentence in plane.result.warnings if sentence not in told)

@@ -9,7 +9,14 @@ import click
 
 from ..errors import OutputError
 from ..files import check_output
-from ..matchfile import output_path, read_match_file, write_match_file
+from ..matchfile import (
+    MatchFile,
+    output_path,
+    read_match_file,
+    read_planes_of_match_file,
+    sessions_of,
+    write_match_file,
+)
 from ..sources import read_sessions, source_warnings
 from .common import (
     FILE,
@@ -17,6 +24,7 @@ from .common import (
     make_folder,
     output_option,
     overwrite_option,
+    plane_option,
     progress_bar,
     source_options,
     take_source_options,
@@ -29,20 +37,30 @@ from .write import metadata_options, report, take_metadata
 @click.command()
 @click.argument("matches", type=FILE, metavar="MATCHES.NWB")
 @output_option("File to write: .csv, .parquet or .json.")
+@plane_option("Write the cells of this imaging plane only, where the match file holds several.")
 @overwrite_option
-def export(matches: Path, output: Path, overwrite: bool) -> None:
-    """Write the cells: a row a cell and a column of ROI ids a session, or the output format of nway (.json)."""
-    from ..interop import cells_dataframe, write_cells, write_nway_output
+def export(matches: Path, output: Path, plane: str | None, overwrite: bool) -> None:
+    """Write the cells: a row a cell and a column of ROI ids a session, or the output format of nway (.json).
+
+    Of a match file of several imaging planes, all in one table with a column `plane`, in which cells are numbered on
+    from plane to plane; nway's format takes one.
+    """
+    from ..interop import cells_dataframe, planes_dataframe, write_cells, write_nway_output
 
     if output.suffix not in (".csv", ".parquet", ".json"):
         raise OutputError(f"{output}: the name must end in .csv, .parquet or .json.")
     check_output(output, overwrite, [matches])
-    file = read_match_file(matches, footprints=False)
     if output.suffix == ".json":
-        write_nway_output(file.result, file.sessions, output)
+        planes = [read_match_file(matches, footprints=False, plane=plane)]
+        write_nway_output(planes[0].result, planes[0].sessions, output)
     else:
-        write_cells(cells_dataframe(file.result, file.sessions), output)
-    click.echo(f"Wrote {output}: {len(file.result.cells)} cells of {len(file.sessions)} sessions")
+        planes = list(read_planes_of_match_file(matches, footprints=False, plane=plane))
+        several = len(planes) > 1
+        table = planes_dataframe(planes) if several else cells_dataframe(planes[0].result, planes[0].sessions)
+        write_cells(table, output)
+    n_cells = sum(len(found.result.cells) for found in planes)
+    in_planes = f" in {len(planes)} imaging planes" if len(planes) > 1 else ""
+    click.echo(f"Wrote {output}: {n_cells} cells of {len(sessions_of(planes))} sessions{in_planes}")
 
 
 @click.command()
@@ -89,4 +107,4 @@ def import_(origin: str, result: Path, inputs: tuple[Path, ...], output: Path, o
         output_path(sessions, output, metadata, overwrite, dandi_name)
         matched = read_nway_output(result, sessions, parameters, method=f"import-{origin}")
         written = write_match_file(sessions, matched, output, metadata, overwrite, dandi_name)
-    report(sessions, matched, written)
+    report([MatchFile(tuple(sessions), matched)], written)

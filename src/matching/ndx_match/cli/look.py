@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,80 +10,114 @@ import click
 
 from ..errors import InputError
 from ..sources import SourceOptions, list_contents, open_nwb
-from ..sources.candidates import imaging_depth, pixel_size
-from ..sources.layouts import recognise
-from ..sources.read import Chosen, choose
+from ..sources.layouts import depth_of_plane, pixel_size_of_plane, recognise
+from ..sources.pairing import RecordedPlane, pair_planes
+from ..sources.planes import PlaneOfFile, check_all_planes, list_planes
+from ..sources.read import Chosen, as_session, choose
 from .common import (
     FILE,
+    all_planes_options,
     check_folder,
     output_option,
+    plane_option,
     progress_bar,
     selection_options,
     source_options,
+    take_depth_tolerance,
     take_source_options,
-    warn,
+    warn_of_plane,
 )
-from .summary import summary
+from .summary import summary, table
 
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, type=FILE, metavar="FILE...")
 @source_options
+@all_planes_options
 @selection_options
-def inspect(inputs: tuple[Path, ...], **values: Any) -> None:
-    """Print what each file holds and what would be used: planes, ROI tables, images, depth, subject, session."""
-    options = take_source_options(values)
+def inspect(inputs: tuple[Path, ...], all_planes: bool, depth_tolerance: float | None, **values: Any) -> None:
+    """Print what each file holds and what would be used: planes, ROI tables, images, depth, subject, session.
+
+    With --all-planes, of every imaging plane, and which planes of the files would be matched with each other.
+    """
+    tolerance = take_depth_tolerance(all_planes, depth_tolerance)
+    options = take_source_options(values, checksum=False)
+    if all_planes:
+        check_all_planes(options, tolerance)
+    recorded: list[RecordedPlane] = []
     for number, path in enumerate(inputs):
         if number:
             click.echo()
-        _inspect(path, options)
+        recorded += _inspect(path, options, all_planes)
+    if all_planes and len(inputs) > 1:
+        _print_pairing(recorded, tolerance)
 
 
 @click.command()
 @click.argument("matches", type=FILE, metavar="MATCHES.NWB")
-def show(matches: Path) -> None:
-    """Print the sessions, the pairs with their registrations and matched fractions, and the cells by size."""
-    from ..matchfile import read_match_file
+@plane_option("Show this imaging plane only, where the match file holds several.")
+def show(matches: Path, plane: str | None) -> None:
+    """Print the sessions, the pairs with their registrations and matched fractions, and the cells by size.
 
-    file = read_match_file(matches, footprints=False)
-    result = file.result
-    click.echo(f"{matches}: matched with {result.method} {result.method_version}")
-    changed = ", ".join(f"{name}={value}" for name, value in result.parameters.items())
-    click.echo(f"parameters: {changed}")
-    click.echo(f"software: {', '.join(f'{name} {version}' for name, version in result.software.items())}\n")
-    click.echo(summary(file.sessions, result))
-    warn(result.warnings)
+    Of a match file of several imaging planes, one after the other.
+    """
+    from ..matchfile import read_planes_of_match_file
+
+    planes = read_planes_of_match_file(matches, footprints=False, plane=plane)
+    for number, file in enumerate(planes):
+        result = file.result
+        of_plane = f", plane {file.plane}" if len(planes) > 1 else ""
+        click.echo(
+            f"{chr(10) if number else ''}{matches}{of_plane}: matched with {result.method} {result.method_version}"
+        )
+        changed = ", ".join(f"{name}={value}" for name, value in result.parameters.items())
+        click.echo(f"parameters: {changed}")
+        click.echo(f"software: {', '.join(f'{name} {version}' for name, version in result.software.items())}\n")
+        click.echo(summary(file.sessions, result))
+        warn_of_plane(file, len(planes) > 1)
 
 
 @click.command()
 @click.argument("matches", type=FILE, metavar="MATCHES.NWB")
 @output_option("Folder for the pictures.")
 @click.option("--all-pairs", is_flag=True, help="Draw every pair even of more than six sessions.")
-def plot(matches: Path, output: Path, all_pairs: bool) -> None:
-    """Draw registrations, overlays, matched fractions and coloured cells from the match file alone."""
-    from ..matchfile import read_match_file
-    from ..report.figures import write_figures
+@plane_option("Draw this imaging plane only, where the match file holds several.")
+def plot(matches: Path, output: Path, all_pairs: bool, plane: str | None) -> None:
+    """Draw registrations, overlays, matched fractions and coloured cells from the match file alone.
+
+    Of a match file of several imaging planes, into a sub-folder for each.
+    """
+    from ..matchfile import read_planes_of_match_file
+    from .write import draw_planes
 
     check_folder(output)
-    file = read_match_file(matches)
+    planes = read_planes_of_match_file(matches, plane=plane)
     with progress_bar() as progress:
-        written = write_figures(file.sessions, file.result, output, progress, all_pairs)
+        written = draw_planes(planes, output, progress, all_pairs)
     for path in written:
         click.echo(path)
 
 
-def _inspect(path: Path, options: SourceOptions) -> None:
+def _inspect(path: Path, options: SourceOptions, all_planes: bool) -> list[RecordedPlane]:
+    """Print what a file holds; with `all_planes`, returns the planes of which it is clear what would be used."""
     with open_nwb(path) as nwbfile:
         contents = list_contents(nwbfile)
         recognised = recognise(contents)
-        chosen: Chosen | None = None
-        problem = ""
-        try:
-            chosen = choose(nwbfile, options, str(path))
-            recognised = chosen.recognised
-        except InputError as error:
-            problem = str(error)
-        used = [] if chosen is None else [chosen.table.path, chosen.image.path if chosen.image is not None else ""]
+        planes_to_use = list_planes(nwbfile, options) if all_planes else [PlaneOfFile("", None, options)]
+        choices: dict[str, Chosen] = {}
+        problems: dict[str, str] = {}
+        for plane in planes_to_use:
+            try:
+                chosen = choose(nwbfile, plane.options, str(path))
+                as_session(nwbfile, path, chosen, plane.options)  # refuses what cannot be matched
+                choices[plane.name] = chosen
+            except InputError as error:
+                problems[plane.name] = str(error).removeprefix(f"{path}: ").removeprefix(f"{path}, ")
+        used = {chosen.table.path for chosen in choices.values()}
+        used |= {chosen.image.path for chosen in choices.values() if chosen.image is not None}
+        used_planes = {chosen.table.plane for chosen in choices.values()}
+        if not all_planes and choices:
+            recognised = choices[""].recognised
         subject = nwbfile.subject
         click.echo(f"{path}")
         click.echo(f"  session      {nwbfile.session_id or '(no id)'}, {nwbfile.session_start_time.isoformat()}")
@@ -90,13 +125,15 @@ def _inspect(path: Path, options: SourceOptions) -> None:
         click.echo(f"  layout       {recognised.writer}: {recognised.reason}")
         planes = {name: nwbfile.imaging_planes[name] for name in contents.planes}
         planes.update({table.plane: table.imaging_plane for table in contents.tables})
-        for name, plane in planes.items():
-            depth, size = imaging_depth(nwbfile, plane), pixel_size(plane)
-            details = [f"location {plane.location}"]
+        for name, imaging_plane in planes.items():
+            depth = depth_of_plane(nwbfile, imaging_plane, recognised.layout)
+            size = pixel_size_of_plane(imaging_plane, recognised.layout)
+            details = [f"location {imaging_plane.location}"]
             details += [f"depth {depth:g} um"] if depth is not None else []
             details += [f"pixel {size[0]:g} x {size[1]:g} um"] if size is not None else []
-            is_used = chosen is not None and chosen.table.plane == name
-            click.echo(f"{_mark(is_used)} plane        {name}: {', '.join(details)}")
+            channels = [channel.name for channel in imaging_plane.optical_channel]
+            details += [f"channels {', '.join(channels)}"] if len(channels) > 1 else []
+            click.echo(f"{_mark(name in used_planes)} plane        {name}: {', '.join(details)}")
         for table in contents.tables:
             shape = "" if table.mask_shape is None else f" {table.mask_shape[0]} x {table.mask_shape[1]}"
             kind = table.mask_kind or "no masks"
@@ -104,15 +141,35 @@ def _inspect(path: Path, options: SourceOptions) -> None:
         for image in contents.images:
             size_text = f"{image.shape[0]} x {image.shape[1]}"
             click.echo(f"{_mark(image.path in used)} image        {image.path}: {size_text}")
-        if chosen is not None:
-            click.echo(f"  orientation  {chosen.decision.text}")
-            click.echo(f"  ROIs         {chosen.selection.text}")
+        for name, chosen in choices.items():
+            of_plane = f"{name}: " if name else ""
+            click.echo(f"  orientation  {of_plane}{chosen.decision.text}")
+            click.echo(f"  ROIs         {of_plane}{chosen.selection.text}")
             for note in chosen.notes:
-                click.echo(f"  note         {note}")
-        if problem:
-            click.echo(f"  not clear    {problem.removeprefix(f'{path}: ')}")
-        else:
+                click.echo(f"  note         {of_plane}{note}")
+        for name, problem in problems.items():
+            click.echo(f"  not clear    {f'{name}: ' if name else ''}{problem}")
+        if choices:
             click.echo("  * is what would be used")
+        return [
+            RecordedPlane(Path(path).name, plane.name, plane.depth) for plane in planes_to_use if plane.name in choices
+        ]
+
+
+def _print_pairing(recorded: Sequence[RecordedPlane], tolerance: float) -> None:
+    click.echo()
+    try:
+        pairing = pair_planes(recorded, tolerance)
+    except InputError as error:
+        click.echo(f"not clear  {error}")
+        return
+    rows = [("matched together", *dict.fromkeys(plane.session for plane in recorded))]
+    for plane in pairing.planes:
+        names = {member.session: str(member) for member in plane.members}
+        rows.append((plane.name, *(names.get(session, "-") for session in rows[0][1:])))
+    click.echo(table(rows))
+    for remark in pairing.remarks:
+        click.echo(f"note  {remark}")
 
 
 def _mark(used: bool) -> str:

@@ -10,19 +10,24 @@ import click
 
 from ..errors import MethodError, OutputError
 from ..files import check_output
-from ..matchfile import FileMetadata, WrittenFile, output_path, write_match_file
-from ..model import MatchResult, Session
-from ..sources import read_sessions, source_warnings
+from ..matchfile import FileMetadata, MatchFile, WrittenFile, output_path, write_planes
+from ..model import Progress
+from ..planes import match_planes, progress_of
+from ..sources import plane_warnings, read_planes, read_sessions, source_warnings
 from .common import (
     FILE,
+    all_planes_options,
     check_folder,
+    make_folder,
     output_option,
     overwrite_option,
     progress_bar,
     selection_options,
     source_options,
+    take_depth_tolerance,
     take_source_options,
     warn,
+    warn_of_plane,
     with_options,
 )
 from .methods import TAKES_ALL_ROIS, method_options, take_method
@@ -51,18 +56,29 @@ metadata_options = with_options(
 @overwrite_option
 @click.option("--plots", type=FILE, metavar="DIR", help="Write pictures of the result into this folder.")
 @source_options
+@all_planes_options
 @selection_options
 @method_options
 @metadata_options
 @click.option("--checksum/--no-checksum", default=True, help="Record the SHA-256 of each input.  [default: record]")
-def write(inputs: tuple[Path, ...], output: Path, overwrite: bool, plots: Path | None, **values: Any) -> None:
+def write(
+    inputs: tuple[Path, ...],
+    output: Path,
+    overwrite: bool,
+    plots: Path | None,
+    all_planes: bool,
+    depth_tolerance: float | None,
+    **values: Any,
+) -> None:
     """Match the cells of two or more sessions of one animal and write a new NWB file.
 
-    The order of the files is the order of the sessions in tables and pictures. The inputs are never changed.
+    The order of the files is the order of the sessions in tables and pictures. The inputs are never changed. Of files
+    with several imaging planes, --plane matches one and --all-planes all.
     """
     takes_all = values["method"] in TAKES_ALL_ROIS
     if takes_all and values["where"]:
         raise MethodError(f"--where does not belong to --method {values['method']}, which takes all ROIs.")
+    tolerance = take_depth_tolerance(all_planes, depth_tolerance)
     match = take_method(values)
     options = take_source_options(values, checksum=values.pop("checksum"), all_rois=takes_all)
     metadata, dandi_name = take_metadata(values)
@@ -71,14 +87,26 @@ def write(inputs: tuple[Path, ...], output: Path, overwrite: bool, plots: Path |
     if plots is not None:
         check_folder(plots)
     with progress_bar() as progress:
-        sessions = read_sessions(inputs, options, progress)
-        warn(source_warnings(sessions))
+        told: list[str] = []
+        if all_planes:
+            read = read_planes(inputs, options, tolerance, progress)
+            told = [*plane_warnings(read.planes), *read.remarks]
+            sessions = list({session.name: session for plane in read.planes for session in plane.sessions}.values())
+        else:
+            sessions = read_sessions(inputs, options, progress)
+            told = source_warnings(sessions)
+        warn(told)
         output_path(sessions, output, metadata, overwrite, dandi_name)
-        result = match(sessions, progress)
-        written = write_match_file(sessions, result, output, metadata, overwrite, dandi_name)
-    report(sessions, result, written)
+        if all_planes:
+            found = match_planes(read.planes, match, progress, read.remarks)
+            warn(found.failures)
+            matched, told = found.planes, [*told, *found.failures]
+        else:
+            matched = (MatchFile(tuple(sessions), match(sessions, progress)),)
+        written = write_planes(matched, output, metadata, overwrite, dandi_name)
+    report(matched, written, told)
     if plots is not None:
-        draw(sessions, result, plots, written.path)
+        draw(matched, plots, written.path)
 
 
 def take_metadata(values: dict[str, Any]) -> tuple[FileMetadata, bool]:
@@ -95,26 +123,43 @@ def take_metadata(values: dict[str, Any]) -> tuple[FileMetadata, bool]:
     )
 
 
-def report(sessions: Sequence[Session], result: MatchResult, written: WrittenFile) -> None:
-    """Print what was found and written."""
-    click.echo(summary(sessions, result))
-    warn((*result.warnings, *written.warnings))
+def report(planes: Sequence[MatchFile], written: WrittenFile, told: Sequence[str] = ()) -> None:
+    """Print what was found and written, but not the warnings that the user was told before."""
+    for number, plane in enumerate(planes):
+        if len(planes) > 1:
+            click.echo(f"{chr(10) if number else ''}plane {plane.plane}\n")
+        click.echo(summary(plane.sessions, plane.result))
+        warn_of_plane(plane, len(planes) > 1, told)
+    warn(written.warnings)
     for missing in written.missing:
         need = "DANDI needs it" if missing.required else "recommended"
         click.echo(f"Note: {missing.field}: {missing.problem} ({need}); {missing.remedy}.", err=True)
     click.echo(f"\nWrote {written.path}")
 
 
-def draw(sessions: Sequence[Session], result: MatchResult, folder: Path, matches: Path) -> None:
+def draw(planes: Sequence[MatchFile], folder: Path, matches: Path) -> None:
     """Write the pictures of a match file that is written already, and say that it is if they cannot be drawn."""
     try:
-        from ..report.figures import write_figures
-
         with progress_bar() as progress:
-            written = write_figures(sessions, result, folder, progress)
+            written = draw_planes(planes, folder, progress)
     except Exception as error:
         raise OutputError(
             f"{folder}: the pictures cannot be drawn ({str(error) or type(error).__name__}); the match file {matches} "
             f"is whole, draw it with `ndx-match plot {matches} -o DIR`."
         ) from error
     click.echo(f"Wrote {len(written)} pictures in {folder}")
+
+
+def draw_planes(planes: Sequence[MatchFile], folder: Path, progress: Progress, all_pairs: bool = False) -> list[Path]:
+    """Write the pictures into a folder, where there are several planes into a sub-folder for each."""
+    from ..report.figures import write_figures
+
+    if len(planes) == 1:
+        return write_figures(planes[0].sessions, planes[0].result, folder, progress, all_pairs)
+    make_folder(folder)
+    written = []
+    for plane in planes:
+        written += write_figures(
+            plane.sessions, plane.result, folder / plane.plane, progress_of(progress, plane.plane), all_pairs
+        )
+    return written

@@ -11,6 +11,7 @@ import pandas as pd
 
 from ..errors import InputError, OutputError
 from ..files import whole_or_absent
+from ..matchfile import MatchFile, sessions_of
 from ..model import MatchResult, Session
 
 
@@ -51,6 +52,39 @@ def cells_dataframe(result: MatchResult, sessions: Sequence[Session]) -> pd.Data
         roi_ids[~absent] = session.roi_ids[roi_rows[~absent]]
         columns[session.name] = pd.arrays.IntegerArray(roi_ids, absent)
     return pd.DataFrame(columns)
+
+
+def planes_dataframe(planes: Sequence[MatchFile]) -> pd.DataFrame:
+    """The cells of several imaging planes as one table.
+
+    Parameters
+    ----------
+    planes : sequence of MatchFile
+        As :func:`ndx_match.matchfile.read_planes_of_match_file` gives them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As :func:`cells_dataframe`, with a first column `plane`; `cell` goes on from plane to plane, as the numbers of
+        :func:`ndx_match.annotate.annotate_files` do: the row in the plane's table of cells is `cell` less that of the
+        plane's first cell.
+
+    Raises
+    ------
+    InputError
+        A session's name is that of another column.
+    """
+    tables = []
+    for plane in planes:
+        table = cells_dataframe(plane.result, plane.sessions)
+        if "plane" in table:
+            raise InputError("A session named 'plane' cannot have a column beside the planes'; give it another name.")
+        table["cell"] += plane.first_cell
+        table.insert(0, "plane", plane.plane)
+        tables.append(table)
+    whole = pd.concat(tables, ignore_index=True)
+    leading = [name for name in ("plane", "cell", "n_sessions", "confidence") if name in whole]
+    return whole[leading + [session.name for session in sessions_of(planes)]]
 
 
 def write_cells(dataframe: pd.DataFrame, path: str | os.PathLike[str]) -> None:

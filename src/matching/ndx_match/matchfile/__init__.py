@@ -1,8 +1,8 @@
 """The match file: a match result and what it refers to, as one NWB file."""
 
 from .metadata import FileMetadata, MissingField
-from .read import MatchFile, read_match_file
-from .write import WrittenFile, dandi_path, output_path, write_match_file
+from .read import MatchFile, read_match_file, read_planes_of_match_file
+from .write import WrittenFile, dandi_path, output_path, sessions_of, write_match_file, write_planes
 
 __all__ = [
     "FileMetadata",
@@ -12,5 +12,8 @@ __all__ = [
     "dandi_path",
     "output_path",
     "read_match_file",
+    "read_planes_of_match_file",
+    "sessions_of",
     "write_match_file",
+    "write_planes",
 ]

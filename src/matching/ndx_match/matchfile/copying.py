@@ -26,24 +26,48 @@ BUFFER_BYTES = 16_000_000  #: of it held in memory at a time
 PIXELS_OF_CHUNK = 65536  #: of a column of mask pixels
 
 
-def copy_imaging_plane(plane: ImagingPlane, nwbfile: NWBFile, prefix: str, location: str | None = None) -> ImagingPlane:
-    """Add a copy of an imaging plane and its device to a file, their names prefixed; `location` overrides its own."""
-    source = plane.device
-    device = nwbfile.add_device(
+class ImagingPlaneCopies:
+    """Copies of the imaging planes of sessions, and of their devices, in a file to be written: each once."""
+
+    def __init__(self, nwbfile: NWBFile, location: str | None = None) -> None:
+        """Of all planes, `location` overrides their own."""
+        self._nwbfile = nwbfile
+        self._location = location
+        self._planes: dict[tuple[str, str], ImagingPlane] = {}
+        self._devices: dict[tuple[str, str], Device] = {}
+
+    def add(self, plane: ImagingPlane, path: str, session: str, suffix: str = "") -> ImagingPlane:
+        """The copy of a plane of a session, whose name precedes its own; a suffix tells planes of one name apart."""
+        device = self._devices.get((session, plane.device.name))
+        if device is None:
+            device = _copy_device(plane.device, self._nwbfile, session)
+            self._devices[session, plane.device.name] = device
+        if (session, path) not in self._planes:
+            taken = f"{session}_{plane.name}" in self._nwbfile.imaging_planes
+            copy = _copy_imaging_plane(plane, device, f"{session}{suffix}" if taken else session, self._location)
+            self._planes[session, path] = self._nwbfile.add_imaging_plane(copy)
+        return self._planes[session, path]
+
+
+def _copy_device(device: Device, nwbfile: NWBFile, prefix: str) -> Device:
+    return nwbfile.add_device(
         Device(
-            name=f"{prefix}_{source.name}",
-            description=_description(source, prefix),
-            manufacturer=_manufacturer(source),
-            serial_number=source.serial_number or None,
+            name=f"{prefix}_{device.name}",
+            description=_description(device, prefix),
+            manufacturer=_manufacturer(device),
+            serial_number=device.serial_number or None,
         )
     )
+
+
+def _copy_imaging_plane(plane: ImagingPlane, device: Device, prefix: str, location: str | None) -> ImagingPlane:
     channels = [
         OpticalChannel(
             name=channel.name, description=_description(channel, prefix), emission_lambda=channel.emission_lambda
         )
         for channel in plane.optical_channel
     ]
-    copy = ImagingPlane(
+    return ImagingPlane(
         name=f"{prefix}_{plane.name}",
         optical_channel=channels,
         device=device,
@@ -58,8 +82,6 @@ def copy_imaging_plane(plane: ImagingPlane, nwbfile: NWBFile, prefix: str, locat
         grid_spacing=_in_memory(plane.grid_spacing),
         grid_spacing_unit=plane.grid_spacing_unit or "meters",
     )
-    nwbfile.add_imaging_plane(copy)
-    return copy
 
 
 @dataclass(frozen=True)

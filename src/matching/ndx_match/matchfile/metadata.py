@@ -88,14 +88,16 @@ def build_nwbfile(
     identifier: str,
     version: str,
     metadata: FileMetadata,
+    planes: Sequence[str] = (),
 ) -> NWBFile:
-    """An NWB file with the general metadata and the subject, without data."""
+    """An NWB file with the general metadata and the subject, without data; `planes` where there are several."""
+    in_planes = f", in the imaging planes {', '.join(planes)}," if planes else ""
     subject = _subject([source.subject for source in sources if source.subject is not None], metadata)
     of_subject = f" of subject {subject.subject_id}" if subject and subject.subject_id else ""
     return NWBFile(
         identifier=identifier,
         session_description=f"Cells matched across {len(sources)} imaging sessions{of_subject} "
-        f"({', '.join(session_names)}) with ndx-cell-matching, method {method}.",
+        f"({', '.join(session_names)}){in_planes} with ndx-cell-matching, method {method}.",
         session_start_time=min(source.session_start_time for source in sources),
         session_id=metadata.session_id or default_session_id(session_names),
         experimenter=metadata.experimenter or _union(sources, "experimenter"),

@@ -13,7 +13,7 @@ import scipy.sparse
 
 from ndx_cell_matching import CellMatching
 
-from ..errors import InputError
+from ..errors import AmbiguousInputError, InputError
 from ..model import MatchResult, RoiPairs, Session, SourceInfo
 from ..sources import open_nwb
 from ..sources.candidates import MASK_KINDS
@@ -25,14 +25,27 @@ from .registrations import read_registrations
 
 @dataclass(frozen=True)
 class MatchFile:
-    """What a match file says: the sessions and the result."""
+    """What a match file says of an imaging plane, usually its only one: the sessions and the result.
+
+    Attributes
+    ----------
+    sessions : tuple of Session
+    result : MatchResult
+    plane : str
+        Name of the imaging plane; empty where it does not matter, because there is only one.
+    first_cell : int
+        How many cells the file has in the planes before this one: what is added to a cell's position to number the
+        cells of all planes.
+    """
 
     sessions: tuple[Session, ...]
     result: MatchResult
+    plane: str = ""
+    first_cell: int = 0
 
 
-def read_match_file(path: str | os.PathLike[str], footprints: bool = True) -> MatchFile:
-    """Read a match file.
+def read_match_file(path: str | os.PathLike[str], footprints: bool = True, plane: str | None = None) -> MatchFile:
+    """Read a match file, of one imaging plane.
 
     Parameters
     ----------
@@ -40,23 +53,61 @@ def read_match_file(path: str | os.PathLike[str], footprints: bool = True) -> Ma
     footprints : bool
         Read the masks; without them every footprint is empty and reading is fast.
 
+    plane : str, optional
+        Name of the imaging plane, needed where the file holds several.
+
     Raises
     ------
     InputError
-        The file is damaged or no match file.
+        The file is damaged or no match file, or it holds no such plane.
+    AmbiguousInputError
+        It holds several planes and none was chosen.
+    """
+    planes = read_planes_of_match_file(path, footprints, plane)
+    if len(planes) > 1:
+        names = ", ".join(found.plane for found in planes)
+        raise AmbiguousInputError(f"{path}: this file holds several imaging planes; choose one with --plane: {names}.")
+    return planes[0]
+
+
+def read_planes_of_match_file(
+    path: str | os.PathLike[str], footprints: bool = True, plane: str | None = None
+) -> tuple[MatchFile, ...]:
+    """Read all imaging planes of a match file, in the order of their names, or the one of the given name.
+
+    Raises
+    ------
+    InputError
+        The file is damaged or no match file, or it holds no such plane.
     """
     with open_nwb(path) as nwbfile:
-        found = [item for item in nwbfile.objects.values() if isinstance(item, CellMatching)]
-        if not found:
+        matchings = [item for item in nwbfile.objects.values() if isinstance(item, CellMatching)]
+        if not matchings:
             raise InputError(
                 f"{path}: this NWB file holds no matched cells (CellMatching); make one with `ndx-match write`."
             )
-        matching = found[0]
-        result = _result(matching)
-        sessions = tuple(
-            _session(matching, k, str(path), footprints, result.cells[:, k]) for k in range(matching.n_sessions)
-        )
-        return MatchFile(sessions, result)
+        planes: list[MatchFile] = []
+        n_cells = 0
+        for matching in sorted(matchings, key=lambda matching: matching.name):
+            name = _plane(matching)
+            if plane in (None, name):
+                planes.append(_plane_of_match_file(matching, name, n_cells, str(path), footprints))
+            n_cells += matching.n_cells
+        if not planes:
+            names = ", ".join(sorted(_plane(matching) for matching in matchings))
+            raise InputError(f"{path}: this match file holds no plane {plane!r}; give --plane one of: {names}.")
+        return tuple(planes)
+
+
+def _plane(matching: CellMatching) -> str:
+    """The name of a result's imaging plane: as stated, or that of its first session."""
+    return matching.imaging_plane or _text(matching.sessions["imaging_plane_path"].data[0]).rsplit("/", 1)[-1]
+
+
+def _plane_of_match_file(matching: CellMatching, plane: str, first_cell: int, path: str, footprints: bool) -> MatchFile:
+    result = _result(matching)
+    sessions = tuple(_session(matching, k, path, footprints, result.cells[:, k]) for k in range(matching.n_sessions))
+    return MatchFile(sessions, result, plane, first_cell)
 
 
 def _session(matching: CellMatching, position: int, path: str, footprints: bool, cells: npt.NDArray[Any]) -> Session:

@@ -6,14 +6,14 @@ import os
 import re
 import uuid
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pynwb import NWBFile
+from pynwb import NWBFile, ProcessingModule
 from pynwb.base import Images
 from pynwb.image import GrayscaleImage, RGBImage
 from pynwb.ophys import ImageSegmentation, PlaneSegmentation
@@ -26,9 +26,10 @@ from ..files import check_output, whole_or_absent
 from ..model import MatchResult, Session
 from ..sources import ImageCandidate, list_contents, open_nwb
 from ..warping import to_8_bit, warp_image
-from .copying import TableCopy, copy_image, copy_imaging_plane, copy_roi_table, fill_pixels
+from .copying import ImagingPlaneCopies, TableCopy, copy_image, copy_roi_table, fill_pixels
 from .formats import FileFormat, format_of
 from .metadata import FileMetadata, MissingField, build_nwbfile, default_session_id, missing_fields
+from .read import MatchFile
 from .registrations import registrations_table
 
 ROI_TABLES = "processing/ophys/roi_tables"
@@ -76,20 +77,47 @@ def write_match_file(
     InputError
         A source cannot be read any more.
     """
+    return write_planes([MatchFile(tuple(sessions), result)], output, metadata, overwrite, dandi_name)
+
+
+def write_planes(
+    planes: Sequence[MatchFile],
+    output: str | os.PathLike[str],
+    metadata: FileMetadata | None = None,
+    overwrite: bool = False,
+    dandi_name: bool = False,
+) -> WrittenFile:
+    """Write a match file of one or several imaging planes: whole or not at all.
+
+    Parameters
+    ----------
+    planes : sequence of MatchFile
+        What was matched in each plane; where there are several, the names of the planes must differ.
+    output, metadata, overwrite, dandi_name
+        As of :func:`write_match_file`.
+
+    Raises
+    ------
+    OutputError, InputError
+        As :func:`write_match_file`.
+    """
     metadata = metadata or FileMetadata()
+    sessions = sessions_of(planes)
     path = output_path(sessions, output, metadata, overwrite, dandi_name)
     file_format = format_of(path)
     with ExitStack() as stack:
-        sources = [stack.enter_context(open_nwb(session.source.uri)) for session in sessions]
+        uris = dict.fromkeys(session.source.uri for session in sessions)
+        sources = {uri: stack.enter_context(open_nwb(uri)) for uri in uris}
         nwbfile = build_nwbfile(
-            sources,
+            [sources[session.source.uri] for session in sessions],
             [session.name for session in sessions],
-            result.method,
+            planes[0].result.method,
             str(uuid.uuid4()),
             __version__,
             metadata,
+            [plane.plane for plane in planes] if len(planes) > 1 else (),
         )
-        copies = _add_data(nwbfile, sessions, sources, result, metadata.location, file_format)
+        copies = _add_data(nwbfile, planes, sources, metadata.location, file_format)
         missing = tuple(missing_fields(nwbfile, path))
         if dandi_name:
             _make_folder(path.parent)
@@ -98,10 +126,15 @@ def write_match_file(
     left_out = [
         f"{session.name}: the copy of the ROI table lacks columns that point elsewhere in its source: "
         f"{', '.join(copy.left_out)}."
-        for session, copy in zip(sessions, copies, strict=True)
+        for session, copy in zip((session for plane in planes for session in plane.sessions), copies, strict=True)
         if copy.left_out
     ]
-    return WrittenFile(path, missing, tuple(left_out))
+    return WrittenFile(path, missing, tuple(dict.fromkeys(left_out)))
+
+
+def sessions_of(planes: Sequence[MatchFile]) -> list[Session]:
+    """The sessions of several planes, each once: the first plane in which it is."""
+    return list({session.name: session for plane in planes for session in plane.sessions}.values())
 
 
 def output_path(
@@ -159,9 +192,8 @@ def _make_folder(folder: Path) -> None:
 
 def _add_data(
     nwbfile: NWBFile,
-    sessions: Sequence[Session],
-    sources: Sequence[NWBFile],
-    result: MatchResult,
+    planes: Sequence[MatchFile],
+    sources: Mapping[str, NWBFile],
     location: str | None,
     file_format: FileFormat,
 ) -> list[TableCopy]:
@@ -175,29 +207,46 @@ def _add_data(
     )
     module.add(segmentation)
     module.add(images)
+    listed = {uri: list_contents(source) for uri, source in sources.items()}
+    copied_planes = ImagingPlaneCopies(nwbfile, location)
     copies: list[TableCopy] = []
-    copied_images: list[GrayscaleImage] = []
-    for session, source in zip(sessions, sources, strict=True):
-        contents = list_contents(source)
-        candidate = _by_path(contents.tables, session.source.roi_table_path, session)
-        plane = copy_imaging_plane(candidate.imaging_plane, nwbfile, session.name, location)
-        copies.append(copy_roi_table(candidate.table, plane, session.name, file_format))
-        copied_images.append(_image(contents.images, session, file_format))
-        segmentation.add_plane_segmentation(copies[-1].table)
-        images.add_image(copied_images[-1])
-    images.add_image(_overlay(sessions, result, file_format))
-    pairs = result.roi_pairs
+    for plane in planes:
+        suffix = f"_{plane.plane}" if len(planes) > 1 else ""
+        copied: list[tuple[TableCopy, GrayscaleImage]] = []
+        for session in plane.sessions:
+            name = f"{session.name}{suffix}"
+            contents = listed[session.source.uri]
+            candidate = _by_path(contents.tables, session.source.roi_table_path, session)
+            imaging_plane = copied_planes.add(candidate.imaging_plane, candidate.plane_path, session.name, suffix)
+            table = copy_roi_table(candidate.table, imaging_plane, name, file_format)
+            copied.append((table, _image(contents.images, session, name, file_format)))
+            segmentation.add_plane_segmentation(table.table)
+            images.add_image(copied[-1][1])
+        images.add_image(_overlay(plane.sessions, plane.result, f"overlay{suffix}", file_format))
+        _add_result(module, plane, suffix, copied)
+        copies += [table for table, _ in copied]
+    return copies
+
+
+def _add_result(
+    module: ProcessingModule, plane: MatchFile, suffix: str, copies: Sequence[tuple[TableCopy, GrayscaleImage]]
+) -> None:
+    result, pairs = plane.result, plane.result.roi_pairs
     with warnings.catch_warnings():
         # hdmf warns of columns that reference a table before both are in one file; here they are.
         warnings.simplefilter("ignore")
         CellMatching.from_arrays(
             module,
+            name=f"CellMatching{suffix}",
+            imaging_plane=plane.plane if suffix else None,
             method=result.method,
             method_version=result.method_version,
             parameters=dict(result.parameters),
             software=dict(result.software),
             warnings=result.warnings,
-            sessions=_sessions_table(sessions, result, [copy.table for copy in copies], copied_images),
+            sessions=_sessions_table(
+                plane.sessions, result, [copy.table for copy, _ in copies], [image for _, image in copies]
+            ),
             cells=result.cells,
             presence=result.presence,
             confidence=result.confidence,
@@ -213,9 +262,8 @@ def _add_data(
                 probability=pairs.probability,
                 margin=pairs.margin,
             ),
-            registrations=registrations_table(result.registrations, sessions),
+            registrations=registrations_table(result.registrations, plane.sessions),
         )
-    return copies
 
 
 def _sessions_table(
@@ -247,7 +295,7 @@ def _sessions_table(
     )
 
 
-def _overlay(sessions: Sequence[Session], result: MatchResult, file_format: FileFormat) -> RGBImage:
+def _overlay(sessions: Sequence[Session], result: MatchResult, name: str, file_format: FileFormat) -> RGBImage:
     """The first session in magenta, the mean of the others registered to it in green."""
     first = to_8_bit(sessions[0].image)
     others = [
@@ -257,19 +305,21 @@ def _overlay(sessions: Sequence[Session], result: MatchResult, file_format: File
     ]
     mean = np.mean(others, axis=0).astype(np.uint8) if others else np.zeros_like(first)
     return RGBImage(
-        name="overlay",
+        name=name,
         data=file_format.compressed(np.dstack([first, mean, first])),
         description=f"{sessions[0].name} in magenta, the mean of the {len(others)} other sessions that were registered "
         "to it in green.",
     )
 
 
-def _image(candidates: Sequence[ImageCandidate], session: Session, file_format: FileFormat) -> GrayscaleImage:
+def _image(
+    candidates: Sequence[ImageCandidate], session: Session, name: str, file_format: FileFormat
+) -> GrayscaleImage:
     """A copy of the session's projection image; black where its file holds none, in the frame of the masks."""
     if session.source.image_path:
-        return copy_image(_by_path(candidates, session.source.image_path, session).image, session.name)
+        return copy_image(_by_path(candidates, session.source.image_path, session).image, name)
     data = file_format.compressed(session.image)
-    return GrayscaleImage(name=session.name, data=data, description="Black: the source holds no projection image.")
+    return GrayscaleImage(name=name, data=data, description="Black: the source holds no projection image.")
 
 
 def _by_path(candidates: Sequence, path: str, session: Session):  # type: ignore[no-untyped-def, type-arg]

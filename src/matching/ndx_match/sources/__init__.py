@@ -3,15 +3,22 @@
 from .candidates import FileContents, ImageCandidate, TableCandidate, list_contents
 from .choose import SourceOptions
 from .opening import open_nwb
+from .pairing import DEPTH_TOLERANCE
+from .planes import Plane, PlanesOfSessions, plane_warnings, read_planes
 from .read import read_session, read_sessions, source_warnings
 
 __all__ = [
+    "DEPTH_TOLERANCE",
     "FileContents",
     "ImageCandidate",
+    "Plane",
+    "PlanesOfSessions",
     "SourceOptions",
     "TableCandidate",
     "list_contents",
     "open_nwb",
+    "plane_warnings",
+    "read_planes",
     "read_session",
     "read_sessions",
     "source_warnings",

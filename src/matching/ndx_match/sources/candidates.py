@@ -103,14 +103,14 @@ def path_of(item: object) -> str:
 
 
 def imaging_depth(nwbfile: NWBFile, plane: ImagingPlane) -> float | None:
-    """Depth of the plane in micrometres, from its location or description text or the Allen metadata."""
+    """Depth of the plane in micrometres, from its location or description or, of a file's only plane, lab data."""
     for text in (plane.location, plane.description):
         found = re.search(
             r"depth\W{0,3}\s*([0-9]+(?:\.[0-9]+)?)\s*(?:um|µm|μm|microns?|micrometers?)", text or "", re.I
         )
         if found:
             return float(found.group(1))
-    for metadata in nwbfile.lab_meta_data.values():
+    for metadata in nwbfile.lab_meta_data.values() if len(nwbfile.imaging_planes) == 1 else ():
         depth = getattr(metadata, "imaging_depth", None)
         if depth is not None:
             return float(depth)

@@ -95,7 +95,10 @@ def choose_table(
         names = sorted({table.plane for table in tables})
         paths = ", ".join(table.path for table in tables)
         if len(names) == len(tables):
-            hint = f"choose a plane with --plane: {', '.join(names)} (ROI tables: {paths})"
+            hint = (
+                f"choose a plane with --plane: {', '.join(names)}, or match each with `ndx-match write --all-planes` "
+                f"(ROI tables: {paths})"
+            )
         else:
             hint = f"choose one with --roi-table: {paths}"
         raise AmbiguousInputError(f"{where}: there are {len(tables)} ROI tables; {hint}.")
@@ -166,7 +169,7 @@ def choose_z_plane(table: TableCandidate, options: SourceOptions, where: str) ->
     if options.z_plane is None and len(planes) > 1:
         raise AmbiguousInputError(
             f"{where}: the voxel masks of {table.path} lie in several planes (z); choose one with --z-plane: {listed}, "
-            "or project them with --z-plane all."
+            "project them with --z-plane all, or match each with `ndx-match write --all-planes`."
         )
     return None if options.z_plane is None else int(options.z_plane)
 

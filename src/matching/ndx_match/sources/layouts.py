@@ -5,8 +5,27 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from .candidates import PLANAR_SEGMENTATION, FileContents, TableCandidate
+from pynwb import NWBFile
+from pynwb.ophys import ImagingPlane
+
+from .candidates import PLANAR_SEGMENTATION, FileContents, TableCandidate, imaging_depth, pixel_size
 from .orientation import AS_STORED, Convention
+
+
+@dataclass(frozen=True)
+class DepthPlace:
+    """Where a writer keeps the depth of the imaging plane, if not in words that say so.
+
+    Attributes
+    ----------
+    lab_metadata : str
+        Name of the lab's metadata that have an attribute `imaging_depth`.
+    location : str
+        Pattern found in the plane's location, whose first group is the depth in micrometres.
+    """
+
+    lab_metadata: str = ""
+    location: str = ""
 
 
 @dataclass(frozen=True)
@@ -32,6 +51,10 @@ class Layout:
         Conditions as of `--where`; the first whose column the table has says which ROIs the writer accepts.
     convention : Convention
         How masks and images are stored.
+    depth : DepthPlace
+        Where the depth of the imaging plane is kept.
+    placeholder_pixel_size : tuple of float or None
+        Micrometres along (rows, columns) that the writer states whatever the size of the pixels is.
     """
 
     writer: str
@@ -43,6 +66,8 @@ class Layout:
     images: tuple[str, ...] = ()
     accepted: tuple[str, ...] = ()
     convention: Convention = AS_STORED
+    depth: DepthPlace = DepthPlace()
+    placeholder_pixel_size: tuple[float, float] | None = None
 
     def images_of_plane(self, z_plane: int | str | None) -> tuple[str, ...]:
         """The names of images, for the plane of voxel masks that was chosen."""
@@ -65,6 +90,7 @@ LAYOUTS = (
         columns=("valid_roi",),
         images=("average_image", "max_projection"),
         accepted=("valid_roi>0",),
+        depth=DepthPlace(lab_metadata="metadata"),
     ),
     Layout(
         writer="AIND multiplane",
@@ -72,6 +98,7 @@ LAYOUTS = (
         columns=("is_soma",),
         images=("average_projection", "max_projection"),
         accepted=("is_soma>0",),
+        depth=DepthPlace(location=r"Depth:\s*([0-9]+(?:\.[0-9]+)?)"),
     ),
     Layout(
         writer="neuroconv",
@@ -115,6 +142,7 @@ LAYOUTS = (
         images=("Backgrounds_{z}/meanImg", "Backgrounds_{z}/meanImgE", "Backgrounds_{z}/max_proj"),
         accepted=("iscell>0.5",),
         convention=Convention(masks_transposed=True),
+        placeholder_pixel_size=(2.0, 2.0),
     ),
     Layout(
         writer="CaImAn",
@@ -138,6 +166,25 @@ LAYOUTS = (
         images=("mean", "mean_image", "average"),
     ),
 )
+
+
+def depth_of_plane(nwbfile: NWBFile, plane: ImagingPlane, layout: Layout | None) -> float | None:
+    """Depth of an imaging plane in micrometres: where its writer keeps it, or else from words; None if not stated."""
+    if layout is not None and layout.depth.lab_metadata in nwbfile.lab_meta_data:
+        depth = getattr(nwbfile.lab_meta_data[layout.depth.lab_metadata], "imaging_depth", None)
+        if depth is not None:
+            return float(depth)
+    if layout is not None and layout.depth.location:
+        found = re.search(layout.depth.location, plane.location or "")
+        if found:
+            return float(found.group(1))
+    return imaging_depth(nwbfile, plane)
+
+
+def pixel_size_of_plane(plane: ImagingPlane, layout: Layout | None) -> tuple[float, float] | None:
+    """Micrometres per pixel along (rows, columns); None if not stated, or if its writer always states this."""
+    size = pixel_size(plane)
+    return None if layout is not None and size == layout.placeholder_pixel_size else size
 
 
 @dataclass(frozen=True)

@@ -178,7 +178,7 @@ def orient(
         raise InputError(
             f"{where}: image and masks differ in size: mask pixels reach x = {masks.shape[1] - 1}, "
             f"y = {masks.shape[0] - 1}, but the image has {n_rows} rows and {n_cols} columns; choose another image "
-            "with --image."
+            "with --image, or repair the masks."
         )
     return masks.within((n_rows, n_cols)).footprints, image
 

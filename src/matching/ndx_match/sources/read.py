@@ -19,9 +19,9 @@ from ndx_cell_matching import MatchedCellsTable
 
 from ..errors import InputError
 from ..model import Progress, Session, SourceInfo
-from .candidates import ImageCandidate, TableCandidate, imaging_depth, list_contents, pixel_size
+from .candidates import ImageCandidate, TableCandidate, list_contents
 from .choose import SourceOptions, choose_image, choose_table, choose_z_plane
-from .layouts import Recognised, recognise
+from .layouts import Recognised, depth_of_plane, pixel_size_of_plane, recognise
 from .masks import StoredMasks, read_masks
 from .opening import open_nwb, sha256_of
 from .orientation import Decision, decide, orient
@@ -38,24 +38,36 @@ def read_session(path: str | os.PathLike[str], options: SourceOptions | None = N
     AmbiguousInputError
         It holds several planes, tables or images and `options` does not settle which.
     """
-    options = options or SourceOptions()
-    where = str(path)
     with open_nwb(path) as nwbfile:
-        chosen = choose(nwbfile, options, where)
-        table = chosen.table
-        footprints, image = orient(
-            chosen.masks, chosen.stored_image, chosen.decision.convention, f"{where}, {table.path}"
-        )
-        excluded = np.flatnonzero(~chosen.selection.takes_part)
-        return Session(
-            name=_name(nwbfile.session_id or _stem(path)),
-            image=image,
-            footprints=without_rows(footprints, excluded),
-            roi_ids=np.asarray(table.table.id.data[:], np.int64),
-            pixel_size=pixel_size(table.imaging_plane),
-            source=_source(nwbfile, path, chosen, options),
-            excluded=excluded,
-        )
+        return session_in(nwbfile, path, options or SourceOptions())
+
+
+def session_in(nwbfile: NWBFile, path: str | os.PathLike[str], options: SourceOptions) -> Session:
+    """The session of an open file; raises as :func:`read_session`."""
+    return as_session(nwbfile, path, choose(nwbfile, options, str(path)), options)
+
+
+def as_session(nwbfile: NWBFile, path: str | os.PathLike[str], chosen: Chosen, options: SourceOptions) -> Session:
+    """The session of what was chosen in an open file.
+
+    Raises
+    ------
+    InputError
+        Masks, image and ids do not fit each other, or the image holds NaN.
+    """
+    table = chosen.table
+    where = f"{path}, {table.path}"
+    footprints, image = orient(chosen.masks, chosen.stored_image, chosen.decision.convention, where)
+    excluded = np.flatnonzero(~chosen.selection.takes_part)
+    return Session(
+        name=_name(nwbfile.session_id or _stem(path)),
+        image=image,
+        footprints=without_rows(footprints, excluded),
+        roi_ids=np.asarray(table.table.id.data[:], np.int64),
+        pixel_size=pixel_size_of_plane(table.imaging_plane, chosen.recognised.layout),
+        source=_source(nwbfile, path, chosen, options),
+        excluded=excluded,
+    )
 
 
 @dataclass(frozen=True)
@@ -152,11 +164,7 @@ def read_sessions(
         As :func:`read_session`; also fewer than two files, the same session twice, or different subjects.
     """
     options = options or SourceOptions()
-    if len(paths) < 2:
-        raise InputError("Matching needs at least two sessions; give two or more NWB files.")
-    for real, n in Counter(os.path.realpath(path) for path in paths).items():
-        if n > 1:
-            raise InputError(f"{real}: this file is given {n} times; give each session once.")
+    check_paths(paths)
     sessions = []
     for done, path in enumerate(paths):
         if progress:
@@ -164,10 +172,36 @@ def read_sessions(
         sessions.append(read_session(path, options))
     if progress:
         progress("reading", len(paths), len(paths))
+    check_together(sessions, options)
+    return with_distinct_names(sessions)
+
+
+def check_paths(paths: Sequence[str | os.PathLike[str]]) -> None:
+    """Refuse fewer than two files, or the same file twice.
+
+    Raises
+    ------
+    InputError
+        It is so.
+    """
+    if len(paths) < 2:
+        raise InputError("Matching needs at least two sessions; give two or more NWB files.")
+    for real, n in Counter(os.path.realpath(path) for path in paths).items():
+        if n > 1:
+            raise InputError(f"{real}: this file is given {n} times; give each session once.")
+
+
+def check_together(sessions: Sequence[Session], options: SourceOptions) -> None:
+    """Refuse the same session twice, or sessions of different subjects unless `options` allow them.
+
+    Raises
+    ------
+    InputError
+        It is so.
+    """
     _refuse_same_session(sessions)
     if not options.allow_different_subjects:
         _refuse_different_subjects(sessions)
-    return _with_distinct_names(sessions)
 
 
 def source_warnings(sessions: Sequence[Session]) -> list[str]:
@@ -212,7 +246,7 @@ def _source(nwbfile: NWBFile, path: str | os.PathLike[str], chosen: Chosen, opti
         mask_kind=table.mask_kind,
         orientation=chosen.decision.text,
         roi_selection=chosen.selection.text,
-        imaging_depth=imaging_depth(nwbfile, table.imaging_plane),
+        imaging_depth=depth_of_plane(nwbfile, table.imaging_plane, chosen.recognised.layout),
         sha256=sha256_of(path) if options.checksum else "",
         notes=chosen.notes,
     )
@@ -233,7 +267,7 @@ def _stem(path: str | os.PathLike[str]) -> str:
     return Path(Path(path).name.removesuffix(".zarr")).stem
 
 
-def _with_distinct_names(sessions: list[Session]) -> list[Session]:
+def with_distinct_names(sessions: list[Session]) -> list[Session]:
     """The sessions, those of the same name named after their files, or after their positions where these agree too."""
     names = [session.name for session in sessions]
     by_file = [_name(_stem(session.source.uri)) for session in sessions]

@@ -33,20 +33,20 @@ def open_zarr(path: Path) -> Iterator[Callable[[], NWBFile]]:
     """
 
     def read() -> NWBFile:
-        with _explained(path):
+        with _explained():
             store = _CompleteStore(str(path))
             group = zarr.open(store, mode="r")
             if not isinstance(group, zarr.Group) or "nwb_version" not in group.attrs:
                 raise InputError(f"{path}: this Zarr store is not an NWB file (it has no attribute nwb_version).")
             return _CompleteIO(store, mode="r", load_namespaces=True).read()
 
-    with _explained(path):
+    with _explained():
         yield read
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """Says what is the matter where a chunk of this store cannot be decoded: every codec has errors of its own."""
+def _explained() -> Iterator[None]:
+    """Says what is the matter where a chunk of some store cannot be decoded: every codec has errors of its own."""
     try:
         yield
     except InputError:
@@ -56,19 +56,19 @@ def _explained(path: Path) -> Iterator[None]:
             if isinstance(cause, InputError):  # of a part that is missing, in an error of hdmf
                 raise cause from error
             array = _decoded(cause.__traceback__)
-            if array is None or not _is_of(array, path):
+            if array is None:
                 continue
             if type(cause).__name__ == "UnsafeDecodeError":  # of newer versions of numcodecs
                 raise InputError(
-                    f"{path}: the references in {array.path} are pickled, which is refused because to read them can "
-                    "execute any code; if you trust the file, set the environment variable "
+                    f"{array.chunk_store.path}: the references in {array.path} are pickled, which is refused because "
+                    "to read them can execute any code; if you trust the file, set the environment variable "
                     "NUMCODECS_ALLOW_UNSAFE_PICKLE_DECODE=1."
                 ) from error
-            raise _damage(path, f"a chunk of {array.path} cannot be decoded: {cause}") from error
+            raise _damage(array.chunk_store.path, f"a chunk of {array.path} cannot be decoded: {cause}") from error
         raise
 
 
-def _damage(path: str | Path, what: str) -> InputError:
+def _damage(path: str, what: str) -> InputError:
     return InputError(f"{path}: the Zarr store is damaged or incomplete ({what}).")
 
 
@@ -82,19 +82,15 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _decoded(traceback: TracebackType | None) -> zarr.Array | None:
-    """The array of which a chunk was being decoded when an error arose."""
+    """The array, of a store that was opened here, of which a chunk was being decoded when an error arose."""
     while traceback is not None:
         frame = traceback.tb_frame
         if frame.f_code.co_name in ("_decode_chunk", "_process_chunk"):
             array = frame.f_locals.get("self")
-            if isinstance(array, zarr.Array):
+            if isinstance(array, zarr.Array) and isinstance(array.chunk_store, _CompleteStore):
                 return array
         traceback = traceback.tb_next
     return None
-
-
-def _is_of(array: zarr.Array, path: Path) -> bool:
-    return isinstance(array.chunk_store, _CompleteStore) and Path(array.chunk_store.path) == path
 
 
 class _CompleteIO(NWBZarrIO):

@@ -1,0 +1,82 @@
+"""Match the cells of several imaging planes, plane by plane: a plane that fails leaves the others alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from .errors import MethodError, NdxMatchError
+from .matchfile import MatchFile
+from .model import MatchResult, Progress
+from .sources import Plane
+
+
+@dataclass(frozen=True)
+class MatchedPlanes:
+    """The planes that were matched, and of those that could not be why, one sentence each."""
+
+    planes: tuple[MatchFile, ...]
+    failures: tuple[str, ...]
+
+
+def match_planes(
+    planes: Sequence[Plane],
+    match: Callable[..., MatchResult],
+    progress: Progress | None = None,
+    remarks: Sequence[str] = (),
+) -> MatchedPlanes:
+    """Match every plane on its own.
+
+    Parameters
+    ----------
+    planes : sequence of Plane
+        As read by :func:`ndx_match.sources.read_planes`.
+    match : callable
+        A method's function, for example :func:`ndx_match.methods.consensus.match`; called as
+        `match(sessions, progress=...)`.
+    progress : callable, optional
+    remarks : sequence of str
+        What else a user of the file should know; kept, as the failures are, among the warnings of the first plane.
+
+    Raises
+    ------
+    MethodError
+        No plane could be matched. An error that is not one of this package's is raised as it is.
+    """
+    matched: list[MatchFile] = []
+    failures: dict[str, Exception] = {}
+    n_cells = 0
+    for plane in planes:
+        try:
+            result = match(plane.sessions, progress=progress_of(progress, plane.name))
+        except Exception as error:  # a plane must not lose the others, whatever its data do to a library
+            failures[plane.name] = error
+        else:
+            matched.append(MatchFile(plane.sessions, result, plane.name, n_cells))
+            n_cells += len(result.cells)
+    sentences = tuple(_failure(name, error) for name, error in failures.items())
+    if not matched:
+        for failure in failures.values():
+            if not isinstance(failure, NdxMatchError):
+                raise failure
+        raise MethodError(" ".join(sentences))
+    first = matched[0].result
+    warnings = (*first.warnings, *remarks, *sentences)
+    return MatchedPlanes((replace(matched[0], result=replace(first, warnings=warnings)), *matched[1:]), sentences)
+
+
+def _failure(plane: str, error: Exception) -> str:
+    reason = str(error).strip().rstrip(".")
+    if not isinstance(error, NdxMatchError):
+        reason = f"{type(error).__name__}: {reason}"
+    return f"The plane {plane} could not be matched: {reason}."
+
+
+def progress_of(progress: Progress | None, plane: str) -> Progress:
+    """Progress of one plane among several."""
+
+    def report(stage: str, done: int, total: int) -> None:
+        if progress is not None:
+            progress(f"{plane} {stage}", done, total)
+
+    return report

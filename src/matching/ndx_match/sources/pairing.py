@@ -1,0 +1,168 @@
+"""Which imaging planes of several sessions are the same plane: those of one name, or else of one depth."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import InputError
+
+DEPTH_TOLERANCE = 15.0  #: micrometres: about the size of a cell body
+
+
+@dataclass(frozen=True)
+class RecordedPlane:
+    """An imaging plane of one session: the session's name, the plane's name, its depth in micrometres or None."""
+
+    session: str
+    name: str
+    depth: float | None = None
+
+    def __str__(self) -> str:
+        return self.name if self.depth is None else f"{self.name} ({self.depth:g} um)"
+
+
+@dataclass(frozen=True)
+class PairedPlane:
+    """One imaging plane and those sessions' planes that are it, at least two, in the order of the sessions.
+
+    The name can be part of names in NWB files, and no two have the same.
+    """
+
+    name: str
+    members: tuple[RecordedPlane, ...]
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """The planes that two or more sessions share, sorted by name, and what the user should know of the others."""
+
+    planes: tuple[PairedPlane, ...]
+    remarks: tuple[str, ...]
+
+
+def check_tolerance(tolerance: float) -> None:
+    """Refuse a tolerance of depths that makes no sense.
+
+    Raises
+    ------
+    InputError
+        It is negative or no number.
+    """
+    if not tolerance >= 0:
+        raise InputError(f"--depth-tolerance {tolerance:g} makes no sense; give micrometres, 0 or more.")
+
+
+def pair_planes(recorded: Sequence[RecordedPlane], tolerance: float = DEPTH_TOLERANCE) -> Pairing:
+    """Pair the imaging planes of sessions.
+
+    Planes of the same name are one plane where their depths agree; a depth that is not known agrees with any. Planes
+    that are left over are paired with those of other sessions by their depths, the nearest first.
+
+    Parameters
+    ----------
+    recorded : sequence of RecordedPlane
+        Every plane of every session, in the order of the sessions; no session has two of the same name.
+    tolerance : float
+        Micrometres by which the depths of one plane may differ.
+
+    Raises
+    ------
+    InputError
+        The tolerance makes no sense, or no plane is in two sessions.
+    """
+    check_tolerance(tolerance)
+    groups = _by_name(recorded, tolerance)
+    while nearest := _nearest(groups, tolerance):
+        first, second = nearest
+        merged = tuple(sorted((*groups[first], *groups[second]), key=recorded.index))
+        groups = [merged if k == first else group for k, group in enumerate(groups) if k != second]
+    shared, single = [group for group in groups if len(group) > 1], [group[0] for group in groups if len(group) == 1]
+    if not shared:
+        listed = ", ".join(f"{plane.session} has {plane}" for plane in recorded)
+        raise InputError(
+            f"No imaging plane is in two sessions, by name or by depth (within {tolerance:g} um): {listed}; choose a "
+            "plane with --plane, or raise --depth-tolerance."
+        )
+    planes = [PairedPlane(name, group) for name, group in zip(_names(shared), shared, strict=True)]
+    planes.sort(key=lambda plane: plane.name)
+    sessions = list(dict.fromkeys(plane.session for plane in recorded))
+    remarks = [remark for plane in planes for remark in _remarks(plane, sessions)]
+    remarks += [_alone(plane, recorded, tolerance) for plane in single]
+    return Pairing(tuple(planes), tuple(remarks))
+
+
+Group = tuple[RecordedPlane, ...]
+
+
+def _by_name(recorded: Sequence[RecordedPlane], tolerance: float) -> list[Group]:
+    """Planes of the same name, without those whose depths do not agree with most; these stand alone."""
+    groups: list[Group] = []
+    for name in dict.fromkeys(plane.name for plane in recorded):
+        named = [plane for plane in recorded if plane.name == name]
+        windows = [
+            [p for p in named if p.depth is None or 0 <= p.depth - lowest.depth <= tolerance]
+            for lowest in named
+            if lowest.depth is not None
+        ]
+        most = max(windows, key=lambda window: (len(window), -named.index(window[0])), default=named)
+        groups.append(tuple(most))
+        groups += [(plane,) for plane in named if plane not in most]
+    return groups
+
+
+def _nearest(groups: Sequence[Group], tolerance: float) -> tuple[int, int] | None:
+    """The two groups of different sessions whose depths, known and within tolerance, are nearest; None if none are."""
+    best, found = np.inf, None
+    for second in range(len(groups)):
+        for first in range(second):
+            depths = [[p.depth for p in groups[k] if p.depth is not None] for k in (first, second)]
+            sessions = {plane.session for k in (first, second) for plane in groups[k]}
+            if not all(depths) or len(sessions) < len(groups[first]) + len(groups[second]):
+                continue
+            difference = abs(float(np.mean(depths[0]) - np.mean(depths[1])))
+            if np.ptp([*depths[0], *depths[1]]) <= tolerance and difference < best:
+                best, found = difference, (first, second)
+    return found
+
+
+def _names(groups: Sequence[Group]) -> list[str]:
+    """A name for each plane: that which most sessions give it; with its depth where several planes have the same."""
+    names = [Counter(plane.name for plane in group).most_common(1)[0][0] for group in groups]
+    names = [re.sub(r"[^A-Za-z0-9_+-]+", "-", name).strip("-") or "plane" for name in names]
+    depths = [next((plane.depth for plane in group if plane.depth is not None), None) for group in groups]
+    with_depth = [
+        f"{name}_{depth:g}um" if depth is not None and names.count(name) > 1 else name
+        for name, depth in zip(names, depths, strict=True)
+    ]
+    return [
+        name if with_depth.count(name) == 1 else f"{name}_{with_depth[:k].count(name) + 1}"
+        for k, name in enumerate(with_depth)
+    ]
+
+
+def _remarks(plane: PairedPlane, sessions: Sequence[str]) -> list[str]:
+    found = []
+    if len({member.name for member in plane.members}) > 1:
+        listed = ", ".join(f"{member.session} {member}" for member in plane.members)
+        found.append(f"Planes of different names are matched by their depths, as {plane.name}: {listed}.")
+    missing = [session for session in sessions if session not in {member.session for member in plane.members}]
+    if missing:
+        found.append(f"The plane {plane.name} is matched among the other sessions only, not with {', '.join(missing)}.")
+    return found
+
+
+def _alone(plane: RecordedPlane, recorded: Sequence[RecordedPlane], tolerance: float) -> str:
+    """Why a plane is matched with none."""
+    named = [other for other in recorded if other.name == plane.name and other != plane]
+    if not named:
+        return f"{plane.session}: the plane {plane} is in no other session, so it is not matched."
+    listed = ", ".join(f"{other.session} {other.depth:g} um" for other in named if other.depth is not None)
+    return (
+        f"{plane.session}: the plane {plane} is not matched, because the depths of the planes of this name differ by "
+        f"more than {tolerance:g} um ({listed}); raise --depth-tolerance to match them all the same."
+    )
