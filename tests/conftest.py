@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import ipaddress
 import os
+import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +27,34 @@ def allen_data() -> Path:
 def allen_sessions(allen_data: Path) -> list[Path]:
     """The three real sessions in the older OpenScope layout, in the order of the recordings."""
     return sorted((allen_data / "openscope_old").glob("*.nwb"))
+
+
+@pytest.fixture
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of the test's own; with it short waits for servers, nobody's credentials, and no network."""
+    from ndx_match.sources.remote import access
+
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("NDX_MATCH_CACHE", str(folder))
+    monkeypatch.setattr(access, "Patience", functools.partial(access.Patience, first_wait=0.01))
+    for name in [name for name in os.environ if name.startswith("AWS_") or name.endswith("_API_KEY")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(folder / "none"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(folder / "none"))
+    monkeypatch.setenv("DANDI_NO_ET", "1")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr(socket.socket, "connect", _connect_to_loopback)
+    return folder
+
+
+_connect = socket.socket.connect
+
+
+def _connect_to_loopback(self: socket.socket, address: Any) -> None:
+    if self.family in (socket.AF_INET, socket.AF_INET6) and not ipaddress.ip_address(address[0]).is_loopback:
+        raise ConnectionRefusedError(f"a test may not connect to {address[0]}")
+    _connect(self, address)
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -57,6 +57,10 @@ class SourceInfo:
         How masks and image were brought to [row, col].
     roi_selection : str
         Which ROIs took part.
+    sha256 : str
+        Of the file, computed or as its archive recorded it.
+    dandiset_id, dandi_asset_id : str
+        Of a file that was read from DANDI.
     notes : tuple of str
         What the user should know of how the session was read, one sentence each; not kept in a match file.
     """
@@ -76,6 +80,8 @@ class SourceInfo:
     roi_selection: str = "all ROIs"
     imaging_depth: float | None = None
     sha256: str = ""
+    dandiset_id: str = ""
+    dandi_asset_id: str = ""
     notes: tuple[str, ...] = field(default=(), compare=False)
 
 

@@ -17,6 +17,7 @@ from ..files import check_output, is_zarr_nwb, whole_or_absent
 from ..matchfile import MatchFile, read_planes_of_match_file
 from ..model import Progress, Session
 from ..sources import list_contents, open_nwb
+from ..sources.remote import is_url, public_name
 from .column import COLUMN, has_column
 from .identity import RecognisedTable, global_roi_ids, group_path, recognise
 from .storage import Columns, storage_of
@@ -89,6 +90,11 @@ def annotate_files(
     """
     if (folder is None) != in_place:
         raise OutputError("Give either a folder for the annotated copies (-o DIR) or --in-place.")
+    for location in (matches, *inputs):
+        if is_url(location):
+            raise InputError(
+                f"{public_name(location)}: files are annotated on the local disk; download this one and give the copy."
+            )
     sources = [Path(path) for path in inputs]
     planes = read_planes_of_match_file(matches, footprints=False, plane=plane)
     with open_nwb(matches) as nwbfile:

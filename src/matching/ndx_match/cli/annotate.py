@@ -6,18 +6,18 @@ from pathlib import Path
 
 import click
 
-from .common import FILE, overwrite_option, plane_option, progress_bar, warn
+from .common import FILE, LOCATION, overwrite_option, plane_option, progress_bar, warn
 
 
 @click.command()
-@click.argument("matches", type=FILE, metavar="MATCHES.NWB")
-@click.argument("inputs", nargs=-1, required=True, type=FILE, metavar="FILE...")
+@click.argument("matches", type=LOCATION, metavar="MATCHES.NWB")
+@click.argument("inputs", nargs=-1, required=True, type=LOCATION, metavar="FILE...")
 @click.option("-o", "--output", type=FILE, metavar="DIR", help="Folder for the copies; made if it does not exist.")
 @click.option("--in-place", is_flag=True, help="Change the files themselves instead, each through a checked copy.")
 @plane_option("Annotate the ROI tables of this imaging plane only, where the match file holds several.")
 @overwrite_option
 def annotate(
-    matches: Path, inputs: tuple[Path, ...], output: Path | None, in_place: bool, plane: str | None, overwrite: bool
+    matches: str, inputs: tuple[str, ...], output: Path | None, in_place: bool, plane: str | None, overwrite: bool
 ) -> None:
     """Write copies of the matched files with a column global_roi_id in their ROI tables.
 

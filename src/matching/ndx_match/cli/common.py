@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.filesize import decimal
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from ..errors import InputError, OutputError
 from ..files import check_output, is_zarr_nwb
@@ -18,9 +20,11 @@ from ..matchfile import MatchFile
 from ..model import Progress as Report
 from ..sources import DEPTH_TOLERANCE, SourceOptions
 from ..sources.orientation import TRANSPOSE
+from ..sources.remote import file_stem, remote_access, shared_access
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 FILE = click.Path(path_type=Path)
+LOCATION = click.STRING  #: of a file to read: a path, or a URL, which a Path would change
 
 
 def with_options(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
@@ -48,6 +52,11 @@ class _ZPlane(click.ParamType):
             self.fail(f"{value!r} is neither a number nor `all`", param, ctx)
 
 
+def _enter_access(context: click.Context, parameter: click.Parameter, no_cache: bool) -> None:
+    """Read remote files in one way until the command ends."""
+    context.with_resource(remote_access(cache=not no_cache))
+
+
 source_options = with_options(
     click.option("--plane", metavar="NAME", help="Imaging plane to take where files hold several."),
     click.option("--roi-table", metavar="PATH", help="ROI table to take: its path in the file, or the path's end."),
@@ -58,6 +67,10 @@ source_options = with_options(
     click.option("--z-plane", metavar="N", type=_ZPlane(),
                  help="Plane (z) to take where voxel masks lie in several; `all` projects them onto one."),
     click.option("--allow-different-subjects", is_flag=True, help="Do not refuse files of different subjects."),
+    click.option("--session", "sessions", metavar="LABEL", multiple=True,
+                 help="Session to take of a DANDI folder, by its label or 'day*'; can be given several times."),
+    click.option("--no-cache", is_flag=True, expose_value=False, callback=_enter_access,
+                 help="Do not keep what is fetched from the network for another time."),
 )  # fmt: skip
 all_planes_options = with_options(
     click.option("--all-planes", is_flag=True,
@@ -97,6 +110,7 @@ def take_source_options(values: dict[str, Any], checksum: bool = True, all_rois:
         image=values.pop("image"),
         allow_different_subjects=values.pop("allow_different_subjects"),
         checksum=checksum,
+        sessions=values.pop("sessions"),
     )
 
 
@@ -128,7 +142,7 @@ def make_folder(folder: Path) -> None:
 @contextmanager
 def progress_bar() -> Iterator[Report]:
     """Progress on the terminal; nothing where standard error is no terminal."""
-    columns = (TextColumn("{task.description:<12}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description:<12}"), BarColumn(), _Amount(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         tasks: dict[str, Any] = {}
 
@@ -137,7 +151,30 @@ def progress_bar() -> Iterator[Report]:
                 tasks[stage] = bar.add_task(stage, total=total)
             bar.update(tasks[stage], completed=done, total=total)
 
-        yield report
+        fetching_id = bar.add_task("fetching", total=None, visible=False, amount="")
+        (fetching,) = (task for task in bar.tasks if task.id == fetching_id)
+
+        def report_bytes(name: str, fetched: int, size: int) -> None:
+            # Called within HDF5, so with h5py's lock: taking that of the bar, whose thread may wait for h5py's to
+            # collect garbage, would be a deadlock.
+            fetching.fields["amount"] = f"{decimal(fetched)} (of {decimal(size)}) {file_stem(name)}"
+            fetching.visible = True
+
+        with shared_access() as access:
+            before, access.report = access.report, report_bytes
+            try:
+                yield report
+            finally:
+                access.report = before
+
+
+class _Amount(MofNCompleteColumn):
+    """How much is done: steps of a known number, or bytes fetched, of which it is not known how many will be needed."""
+
+    def render(self, task: Task) -> Text:
+        if "amount" not in task.fields:
+            return super().render(task)
+        return Text(task.fields["amount"], no_wrap=True, overflow="ellipsis")
 
 
 def warn(sentences: Any) -> None:

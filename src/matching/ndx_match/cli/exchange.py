@@ -20,6 +20,7 @@ from ..matchfile import (
 from ..sources import read_sessions, source_warnings
 from .common import (
     FILE,
+    LOCATION,
     check_folder,
     make_folder,
     output_option,
@@ -35,11 +36,11 @@ from .write import metadata_options, report, take_metadata
 
 
 @click.command()
-@click.argument("matches", type=FILE, metavar="MATCHES.NWB")
+@click.argument("matches", type=LOCATION, metavar="MATCHES.NWB")
 @output_option("File to write: .csv, .parquet or .json.")
 @plane_option("Write the cells of this imaging plane only, where the match file holds several.")
 @overwrite_option
-def export(matches: Path, output: Path, plane: str | None, overwrite: bool) -> None:
+def export(matches: str, output: Path, plane: str | None, overwrite: bool) -> None:
     """Write the cells: a row a cell and a column of ROI ids a session, or the output format of nway (.json).
 
     Of a match file of several imaging planes, all in one table with a column `plane`, in which cells are numbered on
@@ -64,15 +65,17 @@ def export(matches: Path, output: Path, plane: str | None, overwrite: bool) -> N
 
 
 @click.command()
-@click.argument("inputs", nargs=-1, required=True, type=FILE, metavar="FILE...")
+@click.argument("inputs", nargs=-1, required=True, type=LOCATION, metavar="FILE...")
 @output_option("Folder to write into; made if it does not exist.")
 @source_options
-def prepare(inputs: tuple[Path, ...], output: Path, **values: Any) -> None:
+def prepare(inputs: tuple[str, ...], output: Path, **values: Any) -> None:
     """Write what the Allen Institute's package reads: input.json and a PNG a session."""
     from ..interop import write_nway_input
 
     check_folder(output)
-    sessions = read_sessions(inputs, take_source_options(values, checksum=False, all_rois=True))
+    options = take_source_options(values, checksum=False, all_rois=True)
+    with progress_bar() as progress:
+        sessions = read_sessions(inputs, options, progress)
     warn(source_warnings(sessions))
     make_folder(output)
     prepared = write_nway_input(sessions, output)
@@ -83,13 +86,13 @@ def prepare(inputs: tuple[Path, ...], output: Path, **values: Any) -> None:
 @click.command("import")
 @click.option("--from", "origin", type=click.Choice(["nway"]), required=True, help="The tool.")
 @click.argument("result", type=FILE, metavar="RESULT")
-@click.argument("inputs", nargs=-1, required=True, type=FILE, metavar="FILE...")
+@click.argument("inputs", nargs=-1, required=True, type=LOCATION, metavar="FILE...")
 @output_option("Match file to write; a Zarr store if it ends in .zarr.")
 @overwrite_option
 @source_options
 @nway_options
 @metadata_options
-def import_(origin: str, result: Path, inputs: tuple[Path, ...], output: Path, overwrite: bool, **values: Any) -> None:
+def import_(origin: str, result: Path, inputs: tuple[str, ...], output: Path, overwrite: bool, **values: Any) -> None:
     """Take a finished result, for example nway's output.json, and the NWB files it came from, in their order.
 
     The options of the pipeline state with which parameters the result was made.

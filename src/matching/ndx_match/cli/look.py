@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,9 @@ from ..sources.layouts import depth_of_plane, pixel_size_of_plane, recognise
 from ..sources.pairing import RecordedPlane, pair_planes
 from ..sources.planes import PlaneOfFile, check_all_planes, list_planes
 from ..sources.read import Chosen, as_session, choose
+from ..sources.remote import file_stem, public_name, shared_access
 from .common import (
-    FILE,
+    LOCATION,
     all_planes_options,
     check_folder,
     output_option,
@@ -31,11 +33,11 @@ from .summary import summary, table
 
 
 @click.command()
-@click.argument("inputs", nargs=-1, required=True, type=FILE, metavar="FILE...")
+@click.argument("inputs", nargs=-1, required=True, type=LOCATION, metavar="FILE...")
 @source_options
 @all_planes_options
 @selection_options
-def inspect(inputs: tuple[Path, ...], all_planes: bool, depth_tolerance: float | None, **values: Any) -> None:
+def inspect(inputs: tuple[str, ...], all_planes: bool, depth_tolerance: float | None, **values: Any) -> None:
     """Print what each file holds and what would be used: planes, ROI tables, images, depth, subject, session.
 
     With --all-planes, of every imaging plane, and which planes of the files would be matched with each other.
@@ -44,19 +46,24 @@ def inspect(inputs: tuple[Path, ...], all_planes: bool, depth_tolerance: float |
     options = take_source_options(values, checksum=False)
     if all_planes:
         check_all_planes(options, tolerance)
+    with shared_access() as access:
+        paths = access.expand(inputs, options.sessions)
     recorded: list[RecordedPlane] = []
-    for number, path in enumerate(inputs):
+    for number, path in enumerate(paths):
         if number:
             click.echo()
-        recorded += _inspect(path, options, all_planes)
-    if all_planes and len(inputs) > 1:
+        with progress_bar():
+            lines, planes = _inspect(path, options, all_planes)
+        recorded += planes
+        click.echo("\n".join(lines))
+    if all_planes and len(paths) > 1:
         _print_pairing(recorded, tolerance)
 
 
 @click.command()
-@click.argument("matches", type=FILE, metavar="MATCHES.NWB")
+@click.argument("matches", type=LOCATION, metavar="MATCHES.NWB")
 @plane_option("Show this imaging plane only, where the match file holds several.")
-def show(matches: Path, plane: str | None) -> None:
+def show(matches: str, plane: str | None) -> None:
     """Print the sessions, the pairs with their registrations and matched fractions, and the cells by size.
 
     Of a match file of several imaging planes, one after the other.
@@ -78,11 +85,11 @@ def show(matches: Path, plane: str | None) -> None:
 
 
 @click.command()
-@click.argument("matches", type=FILE, metavar="MATCHES.NWB")
+@click.argument("matches", type=LOCATION, metavar="MATCHES.NWB")
 @output_option("Folder for the pictures.")
 @click.option("--all-pairs", is_flag=True, help="Draw every pair even of more than six sessions.")
 @plane_option("Draw this imaging plane only, where the match file holds several.")
-def plot(matches: Path, output: Path, all_pairs: bool, plane: str | None) -> None:
+def plot(matches: str, output: Path, all_pairs: bool, plane: str | None) -> None:
     """Draw registrations, overlays, matched fractions and coloured cells from the match file alone.
 
     Of a match file of several imaging planes, into a sub-folder for each.
@@ -98,8 +105,12 @@ def plot(matches: Path, output: Path, all_pairs: bool, plane: str | None) -> Non
         click.echo(path)
 
 
-def _inspect(path: Path, options: SourceOptions, all_planes: bool) -> list[RecordedPlane]:
-    """Print what a file holds; with `all_planes`, returns the planes of which it is clear what would be used."""
+def _inspect(
+    path: str | os.PathLike[str], options: SourceOptions, all_planes: bool
+) -> tuple[list[str], list[RecordedPlane]]:
+    """What a file holds, as lines; with `all_planes`, also the planes of which it is clear what would be used."""
+    lines: list[str] = []
+    where = public_name(path)
     with open_nwb(path) as nwbfile:
         contents = list_contents(nwbfile)
         recognised = recognise(contents)
@@ -108,21 +119,21 @@ def _inspect(path: Path, options: SourceOptions, all_planes: bool) -> list[Recor
         problems: dict[str, str] = {}
         for plane in planes_to_use:
             try:
-                chosen = choose(nwbfile, plane.options, str(path))
+                chosen = choose(nwbfile, plane.options, where)
                 as_session(nwbfile, path, chosen, plane.options)  # refuses what cannot be matched
                 choices[plane.name] = chosen
             except InputError as error:
-                problems[plane.name] = str(error).removeprefix(f"{path}: ").removeprefix(f"{path}, ")
+                problems[plane.name] = str(error).removeprefix(f"{where}: ").removeprefix(f"{where}, ")
         used = {chosen.table.path for chosen in choices.values()}
         used |= {chosen.image.path for chosen in choices.values() if chosen.image is not None}
         used_planes = {chosen.table.plane for chosen in choices.values()}
         if not all_planes and choices:
             recognised = choices[""].recognised
         subject = nwbfile.subject
-        click.echo(f"{path}")
-        click.echo(f"  session      {nwbfile.session_id or '(no id)'}, {nwbfile.session_start_time.isoformat()}")
-        click.echo(f"  subject      {subject.subject_id if subject is not None else '(none)'}")
-        click.echo(f"  layout       {recognised.writer}: {recognised.reason}")
+        lines.append(public_name(path))
+        lines.append(f"  session      {nwbfile.session_id or '(no id)'}, {nwbfile.session_start_time.isoformat()}")
+        lines.append(f"  subject      {subject.subject_id if subject is not None else '(none)'}")
+        lines.append(f"  layout       {recognised.writer}: {recognised.reason}")
         planes = {name: nwbfile.imaging_planes[name] for name in contents.planes}
         planes.update({table.plane: table.imaging_plane for table in contents.tables})
         for name, imaging_plane in planes.items():
@@ -133,27 +144,25 @@ def _inspect(path: Path, options: SourceOptions, all_planes: bool) -> list[Recor
             details += [f"pixel {size[0]:g} x {size[1]:g} um"] if size is not None else []
             channels = [channel.name for channel in imaging_plane.optical_channel]
             details += [f"channels {', '.join(channels)}"] if len(channels) > 1 else []
-            click.echo(f"{_mark(name in used_planes)} plane        {name}: {', '.join(details)}")
+            lines.append(f"{_mark(name in used_planes)} plane        {name}: {', '.join(details)}")
         for table in contents.tables:
             shape = "" if table.mask_shape is None else f" {table.mask_shape[0]} x {table.mask_shape[1]}"
             kind = table.mask_kind or "no masks"
-            click.echo(f"{_mark(table.path in used)} ROI table    {table.path}: {table.n_rois} ROIs, {kind}{shape}")
+            lines.append(f"{_mark(table.path in used)} ROI table    {table.path}: {table.n_rois} ROIs, {kind}{shape}")
         for image in contents.images:
             size_text = f"{image.shape[0]} x {image.shape[1]}"
-            click.echo(f"{_mark(image.path in used)} image        {image.path}: {size_text}")
+            lines.append(f"{_mark(image.path in used)} image        {image.path}: {size_text}")
         for name, chosen in choices.items():
             of_plane = f"{name}: " if name else ""
-            click.echo(f"  orientation  {of_plane}{chosen.decision.text}")
-            click.echo(f"  ROIs         {of_plane}{chosen.selection.text}")
-            for note in chosen.notes:
-                click.echo(f"  note         {of_plane}{note}")
+            lines.append(f"  orientation  {of_plane}{chosen.decision.text}")
+            lines.append(f"  ROIs         {of_plane}{chosen.selection.text}")
+            lines += [f"  note         {of_plane}{note}" for note in chosen.notes]
         for name, problem in problems.items():
-            click.echo(f"  not clear    {f'{name}: ' if name else ''}{problem}")
+            lines.append(f"  not clear    {f'{name}: ' if name else ''}{problem}")
         if choices:
-            click.echo("  * is what would be used")
-        return [
-            RecordedPlane(Path(path).name, plane.name, plane.depth) for plane in planes_to_use if plane.name in choices
-        ]
+            lines.append("  * is what would be used")
+    name = f"{file_stem(path)}.nwb"
+    return lines, [RecordedPlane(name, plane.name, plane.depth) for plane in planes_to_use if plane.name in choices]
 
 
 def _print_pairing(recorded: Sequence[RecordedPlane], tolerance: float) -> None:

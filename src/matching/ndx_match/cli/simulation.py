@@ -12,7 +12,7 @@ from ..evaluate import LinkScore, TrackScore, complete_tracks_score, score_links
 from ..matchfile import MatchFile, read_match_file, write_match_file
 from ..methods import consensus
 from ..sources import read_sessions
-from .common import FILE, output_option, overwrite_option, plane_option, progress_bar
+from .common import FILE, LOCATION, output_option, overwrite_option, plane_option, progress_bar
 from .write import draw, report
 
 TIER_NAMES = (
@@ -37,10 +37,10 @@ def simulate(output: Path, sessions: int | None, tier: str, seed: int, overwrite
 
 
 @click.command()
-@click.argument("matches", type=FILE, metavar="MATCHES.NWB")
+@click.argument("matches", type=LOCATION, metavar="MATCHES.NWB")
 @click.argument("truth", type=FILE, metavar="TRUTH")
 @plane_option("Imaging plane to compare, where the match file holds several.")
-def score(matches: Path, truth: Path, plane: str | None) -> None:
+def score(matches: str, truth: Path, plane: str | None) -> None:
     """Compare a match file with the truth: TRUTH is the file truth.json, or the folder that holds it."""
     links, tracks = _score(read_match_file(matches, footprints=False, plane=plane), truth)
     click.echo(_score_text(links, tracks))

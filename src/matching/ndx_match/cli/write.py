@@ -16,6 +16,7 @@ from ..planes import match_planes, progress_of
 from ..sources import plane_warnings, read_planes, read_sessions, source_warnings
 from .common import (
     FILE,
+    LOCATION,
     all_planes_options,
     check_folder,
     make_folder,
@@ -51,7 +52,7 @@ metadata_options = with_options(
 
 
 @click.command()
-@click.argument("inputs", nargs=-1, required=True, type=FILE, metavar="FILE...")
+@click.argument("inputs", nargs=-1, required=True, type=LOCATION, metavar="FILE...")
 @output_option("Match file to write; a Zarr store if it ends in .zarr.")
 @overwrite_option
 @click.option("--plots", type=FILE, metavar="DIR", help="Write pictures of the result into this folder.")
@@ -62,7 +63,7 @@ metadata_options = with_options(
 @metadata_options
 @click.option("--checksum/--no-checksum", default=True, help="Record the SHA-256 of each input.  [default: record]")
 def write(
-    inputs: tuple[Path, ...],
+    inputs: tuple[str, ...],
     output: Path,
     overwrite: bool,
     plots: Path | None,
@@ -72,8 +73,9 @@ def write(
 ) -> None:
     """Match the cells of two or more sessions of one animal and write a new NWB file.
 
-    The order of the files is the order of the sessions in tables and pictures. The inputs are never changed. Of files
-    with several imaging planes, --plane matches one and --all-planes all.
+    The order of the files is the order of the sessions in tables and pictures. The inputs are never changed. Each is a
+    path or a URL: https://..., s3://..., dandi://dandi/DANDISET/PATH; a folder of DANDI stands for its ophys files. Of
+    files with several imaging planes, --plane matches one and --all-planes all.
     """
     takes_all = values["method"] in TAKES_ALL_ROIS
     if takes_all and values["where"]:

@@ -20,6 +20,7 @@ from ..sources.candidates import MASK_KINDS
 from ..sources.masks import read_masks
 from ..sources.orientation import Convention, orient
 from ..sources.read import without_rows
+from ..sources.remote import public_name
 from .registrations import read_registrations
 
 
@@ -84,18 +85,20 @@ def read_planes_of_match_file(
         matchings = [item for item in nwbfile.objects.values() if isinstance(item, CellMatching)]
         if not matchings:
             raise InputError(
-                f"{path}: this NWB file holds no matched cells (CellMatching); make one with `ndx-match write`."
+                f"{public_name(path)}: this NWB file holds no matched cells (CellMatching); make one with "
+                "`ndx-match write`."
             )
+        where = public_name(path)
         planes: list[MatchFile] = []
         n_cells = 0
         for matching in sorted(matchings, key=lambda matching: matching.name):
             name = _plane(matching)
             if plane in (None, name):
-                planes.append(_plane_of_match_file(matching, name, n_cells, str(path), footprints))
+                planes.append(_plane_of_match_file(matching, name, n_cells, where, footprints))
             n_cells += matching.n_cells
         if not planes:
             names = ", ".join(sorted(_plane(matching) for matching in matchings))
-            raise InputError(f"{path}: this match file holds no plane {plane!r}; give --plane one of: {names}.")
+            raise InputError(f"{where}: this match file holds no plane {plane!r}; give --plane one of: {names}.")
         return tuple(planes)
 
 
@@ -150,6 +153,8 @@ def _session(matching: CellMatching, position: int, path: str, footprints: bool,
             roi_selection=selection,
             imaging_depth=None if depth is None or np.isnan(depth) else float(depth),
             sha256=_text(columns.get("sha256", "")),
+            dandiset_id=_text(columns.get("dandiset_id", "")),
+            dandi_asset_id=_text(columns.get("dandi_asset_id", "")),
         ),
         excluded=excluded,
     )

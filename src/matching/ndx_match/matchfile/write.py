@@ -289,6 +289,8 @@ def _sessions_table(
         mask_orientation=[source.orientation for source in info],
         roi_selection=[source.roi_selection for source in info],
         sha256=[source.sha256 for source in info],
+        dandiset_id=[source.dandiset_id for source in info],
+        dandi_asset_id=[source.dandi_asset_id for source in info],
         subject_id=[source.subject_id for source in info],
         imaging_depth=[np.nan if source.imaging_depth is None else source.imaging_depth for source in info],
         pixel_size=[(np.nan, np.nan) if s.pixel_size is None else s.pixel_size for s in sessions],

@@ -44,7 +44,9 @@ class SourceOptions:
     allow_different_subjects : bool
         Do not refuse files of different animals.
     checksum : bool
-        Compute the SHA-256 of each file.
+        Compute the SHA-256 of each file; of a file on the network take the one that its archive recorded, if any.
+    sessions : tuple of str
+        Of folders on DANDI take these sessions only: labels, their first parts, or patterns with `*`.
     """
 
     plane: str | None = None
@@ -56,6 +58,7 @@ class SourceOptions:
     z_plane: int | str | None = None
     allow_different_subjects: bool = False
     checksum: bool = True
+    sessions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.transpose is not None and self.transpose not in TRANSPOSE:

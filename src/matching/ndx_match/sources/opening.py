@@ -17,11 +17,12 @@ from pynwb import NWBHDF5IO, NWBFile, get_type_map
 
 from ..errors import InputError
 from ..files import files_in
+from .remote import RemoteStream, is_url, public_name, shared_access
 
 
 @contextmanager
 def open_nwb(path: str | os.PathLike[str]) -> Iterator[NWBFile]:
-    """Open a local NWB file (HDF5), or the Zarr store of one, for reading.
+    """Open an NWB file (HDF5) for reading: a path, or the URL of a file on the network; or the Zarr store of one.
 
     Errors while the block runs that come from damaged data are reported as errors of this file.
 
@@ -31,6 +32,10 @@ def open_nwb(path: str | os.PathLike[str]) -> Iterator[NWBFile]:
         The file is missing, may not be read, is truncated, neither HDF5 nor Zarr, or no NWB file; or it is a Zarr
         store and what reads it is not installed.
     """
+    if is_url(path):
+        with _open_remote(str(path)) as nwbfile:
+            yield nwbfile
+        return
     path = Path(path)
     zarr = os.path.isdir(path)
     if zarr:
@@ -38,10 +43,23 @@ def open_nwb(path: str | os.PathLike[str]) -> Iterator[NWBFile]:
     else:
         _refuse_unreadable(path)
     try:
-        with _zarr(path) if zarr else _hdf5(path) as read:
+        with _zarr(path) if zarr else _hdf5(path, str(path)) as read:
             yield _read(read, path)
     except OSError as error:
         raise InputError(f"{path}: the file is damaged or incomplete ({_first_line(error)}).") from error
+
+
+@contextmanager
+def _open_remote(url: str) -> Iterator[NWBFile]:
+    name = public_name(url)
+    with shared_access() as access, access.stream(url) as stream:
+        try:
+            with _hdf5(stream, name) as read:
+                yield _read(read, name)
+        except OSError as error:
+            if "signature not found" in str(error):
+                raise InputError(f"{name}: this is not an HDF5 file, so it cannot be an NWB file (HDF5).") from error
+            raise InputError(f"{name}: the file is damaged or incomplete ({_first_line(error)}).") from error
 
 
 def stored(data: Any) -> Any:
@@ -90,14 +108,14 @@ def _zarr(path: Path) -> AbstractContextManager[Callable[[], NWBFile]]:
 
 
 @contextmanager
-def _hdf5(path: Path) -> Iterator[Callable[[], NWBFile]]:
-    with h5py.File(path, "r") as file:
-        yield lambda: _read_hdf5(file, path)
+def _hdf5(content: Path | RemoteStream, name: str) -> Iterator[Callable[[], NWBFile]]:
+    with h5py.File(content, "r") as file:
+        yield lambda: _read_hdf5(file, name)
 
 
-def _read_hdf5(file: h5py.File, path: Path) -> NWBFile:
+def _read_hdf5(file: h5py.File, name: str) -> NWBFile:
     if "nwb_version" not in file.attrs:
-        raise InputError(f"{path}: this HDF5 file is not an NWB file (it has no attribute nwb_version).")
+        raise InputError(f"{name}: this HDF5 file is not an NWB file (it has no attribute nwb_version).")
     return NWBHDF5IO(file=file, mode="r", manager=BuildManager(_type_map(file))).read()
 
 
@@ -115,7 +133,7 @@ def _refuse_unreadable(path: Path) -> None:
         raise InputError(f"{path}: this is not an HDF5 file, so it cannot be an NWB file (HDF5) as needed here.")
 
 
-def _read(read: Callable[[], NWBFile], path: Path) -> NWBFile:
+def _read(read: Callable[[], NWBFile], path: str | Path) -> NWBFile:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of cached namespaces and old schema versions: not ours to mend

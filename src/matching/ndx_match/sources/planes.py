@@ -17,6 +17,7 @@ from .masks import z_planes
 from .opening import open_nwb
 from .pairing import DEPTH_TOLERANCE, RecordedPlane, check_tolerance, pair_planes
 from .read import check_paths, check_together, session_in, source_warnings, with_distinct_names
+from .remote import public_name, shared_access
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,13 @@ def read_planes(
     """
     options = options or SourceOptions()
     check_all_planes(options, depth_tolerance)
+    with shared_access() as access:
+        return _read_planes(access.expand(paths, options.sessions), options, depth_tolerance, progress)
+
+
+def _read_planes(
+    paths: Sequence[str | os.PathLike[str]], options: SourceOptions, depth_tolerance: float, progress: Progress | None
+) -> PlanesOfSessions:
     check_paths(paths)
     files: list[dict[str, Session]] = []
     problems: list[tuple[int, str, str]] = []
@@ -144,7 +152,9 @@ def read_planes(
                     failed[plane.name] = session
         if not sessions:
             named = "" if options.roi_table is None else f" {options.roi_table!r}"
-            raise next(iter(failed.values()), InputError(f"{path}: there is no ROI table{named} in this file."))
+            raise next(
+                iter(failed.values()), InputError(f"{public_name(path)}: there is no ROI table{named} in this file.")
+            )
         problems += [(done, name, str(error)) for name, error in failed.items()]
         files.append(sessions)
         depths.append({plane.name: plane.depth for plane in listed})

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -25,11 +24,12 @@ from .layouts import Recognised, depth_of_plane, pixel_size_of_plane, recognise
 from .masks import StoredMasks, read_masks
 from .opening import open_nwb, sha256_of
 from .orientation import Decision, decide, orient
+from .remote import file_stem, is_url, public_name, same_place, shared_access
 from .selection import Selection, select_rois
 
 
 def read_session(path: str | os.PathLike[str], options: SourceOptions | None = None) -> Session:
-    """Read one session from a local NWB file.
+    """Read one session from an NWB file: a path or a URL.
 
     Raises
     ------
@@ -38,13 +38,13 @@ def read_session(path: str | os.PathLike[str], options: SourceOptions | None = N
     AmbiguousInputError
         It holds several planes, tables or images and `options` does not settle which.
     """
-    with open_nwb(path) as nwbfile:
+    with shared_access(), open_nwb(path) as nwbfile:
         return session_in(nwbfile, path, options or SourceOptions())
 
 
 def session_in(nwbfile: NWBFile, path: str | os.PathLike[str], options: SourceOptions) -> Session:
     """The session of an open file; raises as :func:`read_session`."""
-    return as_session(nwbfile, path, choose(nwbfile, options, str(path)), options)
+    return as_session(nwbfile, path, choose(nwbfile, options, public_name(path)), options)
 
 
 def as_session(nwbfile: NWBFile, path: str | os.PathLike[str], chosen: Chosen, options: SourceOptions) -> Session:
@@ -56,11 +56,11 @@ def as_session(nwbfile: NWBFile, path: str | os.PathLike[str], chosen: Chosen, o
         Masks, image and ids do not fit each other, or the image holds NaN.
     """
     table = chosen.table
-    where = f"{path}, {table.path}"
+    where = f"{public_name(path)}, {table.path}"
     footprints, image = orient(chosen.masks, chosen.stored_image, chosen.decision.convention, where)
     excluded = np.flatnonzero(~chosen.selection.takes_part)
     return Session(
-        name=_name(nwbfile.session_id or _stem(path)),
+        name=_name(nwbfile.session_id or file_stem(path)),
         image=image,
         footprints=without_rows(footprints, excluded),
         roi_ids=np.asarray(table.table.id.data[:], np.int64),
@@ -158,18 +158,22 @@ def read_sessions(
 ) -> list[Session]:
     """Read the sessions to be matched, in the order given, with distinct names.
 
+    Paths, URLs of files, and URLs of folders on DANDI, which stand for all optical physiology files in them.
+
     Raises
     ------
     InputError
         As :func:`read_session`; also fewer than two files, the same session twice, or different subjects.
     """
     options = options or SourceOptions()
-    check_paths(paths)
-    sessions = []
-    for done, path in enumerate(paths):
-        if progress:
-            progress("reading", done, len(paths))
-        sessions.append(read_session(path, options))
+    with shared_access() as access:
+        paths = access.expand(paths, options.sessions)
+        check_paths(paths)
+        sessions = []
+        for done, path in enumerate(paths):
+            if progress:
+                progress("reading", done, len(paths))
+            sessions.append(read_session(path, options))
     if progress:
         progress("reading", len(paths), len(paths))
     check_together(sessions, options)
@@ -186,7 +190,7 @@ def check_paths(paths: Sequence[str | os.PathLike[str]]) -> None:
     """
     if len(paths) < 2:
         raise InputError("Matching needs at least two sessions; give two or more NWB files.")
-    for real, n in Counter(os.path.realpath(path) for path in paths).items():
+    for real, n in Counter(same_place(path) for path in paths).items():
         if n > 1:
             raise InputError(f"{real}: this file is given {n} times; give each session once.")
 
@@ -232,8 +236,12 @@ def source_warnings(sessions: Sequence[Session]) -> list[str]:
 
 def _source(nwbfile: NWBFile, path: str | os.PathLike[str], chosen: Chosen, options: SourceOptions) -> SourceInfo:
     subject, table = nwbfile.subject, chosen.table
+    with shared_access() as access:
+        origin = access.origin(path, options.checksum)
+        notes = (*chosen.notes, *access.notes(path))
+    checksum = origin.sha256 if is_url(path) or not options.checksum else sha256_of(path)
     return SourceInfo(
-        uri=str(path),
+        uri=origin.uri,
         nwb_identifier=nwbfile.identifier,
         nwb_object_id=nwbfile.object_id,
         session_id=nwbfile.session_id or "",
@@ -247,8 +255,10 @@ def _source(nwbfile: NWBFile, path: str | os.PathLike[str], chosen: Chosen, opti
         orientation=chosen.decision.text,
         roi_selection=chosen.selection.text,
         imaging_depth=depth_of_plane(nwbfile, table.imaging_plane, chosen.recognised.layout),
-        sha256=sha256_of(path) if options.checksum else "",
-        notes=chosen.notes,
+        sha256=checksum,
+        dandiset_id=origin.dandiset_id,
+        dandi_asset_id=origin.dandi_asset_id,
+        notes=notes,
     )
 
 
@@ -262,15 +272,10 @@ def _name(text: str) -> str:
     return name
 
 
-def _stem(path: str | os.PathLike[str]) -> str:
-    """The name of a file without its suffix, be it `.nwb` or `.nwb.zarr`."""
-    return Path(Path(path).name.removesuffix(".zarr")).stem
-
-
 def with_distinct_names(sessions: list[Session]) -> list[Session]:
     """The sessions, those of the same name named after their files, or after their positions where these agree too."""
     names = [session.name for session in sessions]
-    by_file = [_name(_stem(session.source.uri)) for session in sessions]
+    by_file = [_name(file_stem(session.source.uri)) for session in sessions]
     by_position = [f"session-{position + 1}" for position in range(len(sessions))]
     for fallbacks in (by_file, by_position):
         counts = Counter(names)

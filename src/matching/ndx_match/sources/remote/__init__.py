@@ -1,0 +1,16 @@
+"""Files on the network: web servers, S3 and DANDI. Only the parts that are read are fetched, and kept in a cache."""
+
+from .access import RemoteAccess, remote_access, shared_access
+from .locations import file_stem, is_url, public_name, same_place
+from .stream import RemoteStream
+
+__all__ = [
+    "RemoteAccess",
+    "RemoteStream",
+    "file_stem",
+    "is_url",
+    "public_name",
+    "remote_access",
+    "same_place",
+    "shared_access",
+]

@@ -1,0 +1,74 @@
+"""What a location is, by its text alone: a path, a web address, an object of S3, something of DANDI."""
+
+from __future__ import annotations
+
+import os
+import re
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+SCHEMES = ("http://", "https://", "s3://", "dandi://")
+OPHYS = "ophys"  #: part of the last word of the names of DANDI's optical physiology files
+
+#: Names of parameters of URLs; all of those with which S3 and Google sign, as those of each signature differ.
+_SECRET = re.compile(r"^x-(amz|goog)-|signature|credential|token|secret|passw|api-?_?key|^key$|^sig$|^auth", re.I)
+_UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_OF_DANDI = re.compile(
+    r"dandi://.*"
+    r"|https?://(gui\.)?(sandbox\.)?dandiarchive\.org/.*"
+    r"|https?://identifiers\.org/dandi:.*"
+    r"|https?://[^/]+/(api/)?(#/)?dandisets?/\d{6}(/.*)?"
+    rf"|https?://[^/]+/api/assets/{_UUID}(/.*)?",
+    re.I,
+)
+
+
+def is_url(location: str | os.PathLike[str]) -> bool:
+    """Whether a location is on the network, not a path."""
+    return isinstance(location, str) and location.lower().startswith(SCHEMES)
+
+
+def is_of_dandi(url: str) -> bool:
+    """Whether a URL is of an archive of DANDI's kind, whose API knows more of the file than its bytes."""
+    return _OF_DANDI.fullmatch(url) is not None
+
+
+def public_name(location: str | os.PathLike[str]) -> str:
+    """A location as it may be shown and recorded: a URL without passwords and signatures."""
+    text = str(location)
+    if not is_url(location):
+        return text
+    parts = urlsplit(text)
+    query = "&".join(part for part in parts.query.split("&") if not _SECRET.search(unquote(part.split("=")[0])))
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, query, ""))
+
+
+def file_stem(location: str | os.PathLike[str]) -> str:
+    """The name of the file without its ending, be it `.nwb` or `.nwb.zarr`."""
+    path = unquote(urlsplit(str(location)).path) if is_url(location) else Path(location).as_posix()
+    return PurePosixPath(PurePosixPath(path).name.removesuffix(".zarr")).stem
+
+
+def same_place(location: str | os.PathLike[str]) -> str:
+    """What is equal for two locations of the same file."""
+    return public_name(location) if is_url(location) else os.path.realpath(location)
+
+
+def is_ophys(path: str) -> bool:
+    """Whether an asset is an NWB file with optical physiology, by its name in DANDI's style."""
+    name = PurePosixPath(path).name
+    stem, _, ending = name.partition(".")
+    return ending in ("nwb", "nwb.zarr") and OPHYS in stem.rpartition("_")[2].split("+")
+
+
+def session_label(path: str) -> str:
+    """The session in the name of an asset, `ses-<label>`; empty where it has none."""
+    found = re.search(r"_ses-([^_]+)", PurePosixPath(path).name)
+    return found.group(1) if found else ""
+
+
+def is_of_session(path: str, wanted: str) -> bool:
+    """Whether an asset is of a session: its label, the label's first part, or a pattern with `*` and `?`."""
+    label = session_label(path)
+    return label == wanted or label.startswith(f"{wanted}-") or fnmatchcase(label, wanted)
