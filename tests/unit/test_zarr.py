@@ -372,6 +372,35 @@ def test_what_is_not_read_may_be_missing(store: Path):
     read_session(store)
 
 
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize("output", ["m.nwb", "m.nwb.zarr"])
+@pytest.mark.parametrize("spoil", [lambda chunk: chunk.unlink(), lambda chunk: chunk.write_bytes(damaged(chunk))])
+def test_damage_that_is_found_while_writing_is_that_of_its_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Path], object], output: str, large: bool
+):
+    """Not of the last one that was opened, nor of the output."""
+    if large:
+        monkeypatch.setattr(copying, "LARGE_BYTES", 1000)
+    sources = []
+    for session_id in ("a", "b", "c"):
+        nwbfile = make_nwbfile(session_id=session_id)
+        table = nwbfile.processing["ophys"]["image_segmentation"]["roi_table"]
+        table.add_column(name="weights", description="Only copied.", data=np.ones((20, 100)))
+        sources.append(as_zarr(write_nwb(tmp_path / f"{session_id}.nwb", nwbfile)))
+    sessions = read_sessions(sources)
+    spoil(sources[1] / TABLE / "weights" / "0.0")
+    with pytest.raises(InputError, match=rf"b\.nwb\.zarr: the Zarr store is damaged or incomplete .*{TABLE}/weights"):
+        write_match_file(sessions, match(sessions), tmp_path / output)
+    assert not [name for name in os.listdir(tmp_path) if name[0] in ".m"]
+
+
+def damaged(chunk: Path) -> bytes:
+    """Of the length that its header says, so that only the codec notices."""
+    whole = bytearray(chunk.read_bytes())
+    whole[16:] = b"\xff" * (len(whole) - 16)
+    return bytes(whole)
+
+
 @pytest.mark.parametrize("spoil", [lambda whole: whole[:-5], lambda _: b"", lambda whole: b"?" * len(whole)])
 @pytest.mark.parametrize("array", [f"{TABLE}/image_mask", f"{TABLE}/id", "identifier"])
 def test_a_chunk_that_cannot_be_decoded_is_one_sentence(store: Path, array: str, spoil: Callable[[bytes], bytes]):
@@ -413,7 +442,9 @@ def test_pickled_references_are_refused_in_one_sentence(written: Path):
     table.create_dataset("roi_table", data=values, object_codec=pickles.Pickle(), overwrite=True)
     table["roi_table"].attrs.update(attributes)
     zarr.consolidate_metadata(str(written))
-    with pytest.raises(InputError, match="references in this file are pickled"):
+    with pytest.raises(
+        InputError, match="the references in processing/ophys/CellMatching/sessions/roi_table are pickled"
+    ):
         read_match_file(written)
 
 
@@ -616,8 +647,12 @@ def linked(tmp_path: Path, made: Path) -> Path:
 
 def test_links_to_other_stores_are_followed_and_nothing_may_be_missing_there(linked: Path):
     np.testing.assert_array_equal(read_session(linked).image, field_of_view().image)
-    (linked.parent / "other.nwb.zarr" / IMAGE / "0.0").unlink()
-    with pytest.raises(InputError, match=f"chunk 0.0 of {IMAGE} is missing"):
+    chunk = linked.parent / "other.nwb.zarr" / IMAGE / "0.0"
+    chunk.write_bytes(damaged(chunk))
+    with pytest.raises(InputError, match=rf"other\.nwb\.zarr: .*a chunk of {IMAGE} cannot be decoded"):
+        read_session(linked)
+    chunk.unlink()
+    with pytest.raises(InputError, match=rf"other\.nwb\.zarr: .*chunk 0\.0 of {IMAGE} is missing"):
         read_session(linked)
 
 

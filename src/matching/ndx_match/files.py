@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import secrets
 import shutil
-import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -93,12 +93,17 @@ def whole_or_absent(path: str | os.PathLike[str], folder: bool = False) -> Itera
     """
     path = Path(os.path.realpath(path)) if folder else Path(path)  # a link to a folder stays one
     temporary = _name_beside(path)
-    try:  # from before the file is there, so that a signal at any time leaves none behind
+    try:  # from before it is there, so that a signal at any time leaves none behind
         try:
-            temporary.mkdir() if folder else temporary.touch(exist_ok=False)
+            # Only its owner can read it before it is whole.
+            if folder:
+                os.mkdir(temporary, 0o700)
+            else:
+                os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         except OSError as error:
             raise OutputError(f"{path}: the folder cannot be written into ({_reason(error)}).") from error
         yield temporary
+        os.chmod(temporary, (0o777 if folder else 0o666) & ~_umask())
         if folder:
             _replace_folder(temporary, path)
         else:
@@ -111,14 +116,14 @@ def whole_or_absent(path: str | os.PathLike[str], folder: bool = False) -> Itera
         if folder:
             shutil.rmtree(temporary, ignore_errors=True)
         else:
-            with suppress(OSError):  # it was never made, or has its name
-                temporary.unlink()
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
 
 def _name_beside(path: Path) -> Path:
     """A hidden name with the same suffixes that no other file has."""
     stem = path.name.split(".")[0]
-    return path.with_name(f".{stem}-{uuid.uuid4().hex[:12]}{path.name.removeprefix(stem)}")
+    return path.with_name(f".{stem}-{secrets.token_hex(4)}{path.name.removeprefix(stem)}")
 
 
 def _replace_folder(new: Path, path: Path) -> None:
@@ -137,6 +142,12 @@ def _replace_folder(new: Path, path: Path) -> None:
 def _holds(folder: str | os.PathLike[str], path: str | os.PathLike[str]) -> bool:
     real_folder, real_path = Path(os.path.realpath(folder)), Path(os.path.realpath(path))
     return os.path.isdir(real_folder) and real_folder != real_path and real_path.is_relative_to(real_folder)
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
 
 
 def _reason(error: OSError) -> str:

@@ -49,7 +49,7 @@ class ZarrFormat:
             fill(zarr.open_group(str(path), mode="r+"))
             zarr.consolidate_metadata(str(path))
         except Exception as error:
-            cause: BaseException | None = error
-            while cause is not None and not isinstance(cause, OSError):
-                cause = cause.__cause__ or cause.__context__
-            raise cause or error from error
+            cause: BaseException | None = error.__cause__ or error.__context__
+            if isinstance(error, OSError) or not isinstance(cause, OSError):
+                raise
+            raise cause from error  # hdmf puts it into an error of its own

@@ -46,8 +46,7 @@ def open_nwb(path: str | os.PathLike[str]) -> Iterator[NWBFile]:
         with _zarr(path) if zarr else _hdf5(path, str(path)) as read:
             yield _read(read, path)
     except OSError as error:
-        kind = "Zarr store" if zarr else "file"
-        raise InputError(f"{path}: the {kind} is damaged or incomplete ({_first_line(error)}).") from error
+        raise InputError(f"{path}: the file is damaged or incomplete ({_first_line(error)}).") from error
 
 
 @contextmanager
@@ -111,9 +110,13 @@ def _zarr(path: Path) -> AbstractContextManager[Callable[[], NWBFile]]:
 @contextmanager
 def _hdf5(content: Path | RemoteStream, name: str) -> Iterator[Callable[[], NWBFile]]:
     with h5py.File(content, "r") as file:
-        if "nwb_version" not in file.attrs:
-            raise InputError(f"{name}: this HDF5 file is not an NWB file (it has no attribute nwb_version).")
-        yield lambda: NWBHDF5IO(file=file, mode="r", manager=BuildManager(_type_map(file))).read()
+        yield lambda: _read_hdf5(file, name)
+
+
+def _read_hdf5(file: h5py.File, name: str) -> NWBFile:
+    if "nwb_version" not in file.attrs:
+        raise InputError(f"{name}: this HDF5 file is not an NWB file (it has no attribute nwb_version).")
+    return NWBHDF5IO(file=file, mode="r", manager=BuildManager(_type_map(file))).read()
 
 
 def _refuse_unreadable(path: Path) -> None:

@@ -29,49 +29,68 @@ def open_zarr(path: Path) -> Iterator[Callable[[], NWBFile]]:
     Raises
     ------
     InputError
-        The store is no NWB file, or holds what may not be read.
-    OSError
-        A part of the store is missing, damaged or cannot be read.
+        The store is no NWB file, holds what may not be read, or a part of it is missing, damaged or cannot be read.
     """
 
     def read() -> NWBFile:
-        with _explained(path):
+        with _explained():
             store = _CompleteStore(str(path))
             group = zarr.open(store, mode="r")
             if not isinstance(group, zarr.Group) or "nwb_version" not in group.attrs:
                 raise InputError(f"{path}: this Zarr store is not an NWB file (it has no attribute nwb_version).")
             return _CompleteIO(store, mode="r", load_namespaces=True).read()
 
-    with _explained(path):
+    with _explained():
         yield read
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """Says what is the matter where chunks cannot be decoded, for which every codec has errors of its own."""
+def _explained() -> Iterator[None]:
+    """Says what is the matter where a chunk of some store cannot be decoded: every codec has errors of its own."""
     try:
         yield
-    except (OSError, InputError):
+    except InputError:
         raise
     except Exception as error:
         for cause in _chain(error):
+            if isinstance(cause, InputError):  # of a part that is missing, in an error of hdmf
+                raise cause from error
+            array = _decoded(cause.__traceback__)
+            if array is None:
+                continue
             if type(cause).__name__ == "UnsafeDecodeError":  # of newer versions of numcodecs
                 raise InputError(
-                    f"{path}: references in this file are pickled, which is refused because to read them can execute "
-                    "any code; if you trust the file, set the environment variable "
+                    f"{array.chunk_store.path}: the references in {array.path} are pickled, which is refused because "
+                    "to read them can execute any code; if you trust the file, set the environment variable "
                     "NUMCODECS_ALLOW_UNSAFE_PICKLE_DECODE=1."
                 ) from error
-            if isinstance(cause, OSError):
-                raise cause from error
-            if _arose_in_decoding(cause.__traceback__):
-                raise OSError(f"a chunk cannot be decoded: {cause}") from error
+            raise _damage(array.chunk_store.path, f"a chunk of {array.path} cannot be decoded: {cause}") from error
         raise
 
 
+def _damage(path: str, what: str) -> InputError:
+    return InputError(f"{path}: the Zarr store is damaged or incomplete ({what}).")
+
+
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
+    """An error and those behind it."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
         yield error
         error = error.__cause__ or error.__context__
+
+
+def _decoded(traceback: TracebackType | None) -> zarr.Array | None:
+    """The array, of a store that was opened here, of which a chunk was being decoded when an error arose."""
+    while traceback is not None:
+        frame = traceback.tb_frame
+        if frame.f_code.co_name in ("_decode_chunk", "_process_chunk"):
+            array = frame.f_locals.get("self")
+            if isinstance(array, zarr.Array) and isinstance(array.chunk_store, _CompleteStore):
+                return array
+        traceback = traceback.tb_next
+    return None
 
 
 class _CompleteIO(NWBZarrIO):
@@ -103,9 +122,11 @@ class _CompleteStore(DirectoryStore):
         try:
             chunk: bytes = super().__getitem__(key)
         except KeyError:
-            raise OSError(f"{where} is missing") from None
+            raise _damage(self.path, f"{where} is missing") from None
+        except OSError as error:
+            raise _damage(self.path, f"{where} cannot be read: {error.strerror}") from error
         if is_blosc and _blosc_length(chunk) != len(chunk):
-            raise OSError(f"{where} is cut off or damaged")
+            raise _damage(self.path, f"{where} is cut off or damaged")
         return chunk
 
     def _array_of(self, folder: str) -> tuple[str, bool]:
@@ -126,15 +147,3 @@ class _CompleteStore(DirectoryStore):
 def _blosc_length(chunk: bytes) -> int:
     """How long a chunk is by its own header; 0 where it has none."""
     return int.from_bytes(chunk[12:16], "little") if len(chunk) >= 16 else 0
-
-
-def _arose_in_decoding(traceback: TracebackType | None) -> bool:
-    while traceback is not None:
-        frame = traceback.tb_frame
-        if (
-            frame.f_code.co_name in ("_decode_chunk", "_process_chunk")
-            and frame.f_globals.get("__name__") == zarr.core.__name__
-        ):
-            return True
-        traceback = traceback.tb_next
-    return False
