@@ -15,6 +15,9 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parent.parent
 ALLEN_DATA = Path(os.environ.get("NDX_MATCH_ALLEN_DATA", REPOSITORY.parent / "shared" / "data" / "allen"))
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # one processor for each of several, before the libraries count them
+    for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"):
+        os.environ.setdefault(variable, "1")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # As in a shell's background job: the processes that the tests interrupt would inherit it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
