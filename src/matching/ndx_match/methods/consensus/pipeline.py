@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import scipy
-import scipy.fft
 import scipy.sparse
 from scipy.special import expit
 from threadpoolctl import threadpool_limits
@@ -96,10 +95,9 @@ def match(
         )
         together = [component for component in components if len(component.members) > 1]
         matches = []
-        with scipy.fft.set_workers(workers):
-            for done, component in enumerate(together):
-                report("matching", done, len(together))
-                matches.append(_match_component(component, prepared, radius, parameters, warnings))
+        for done, component in enumerate(together):
+            report("matching", done, len(together))
+            matches.append(_match_component(component, prepared, radius, parameters, warnings))
         report("matching", len(together), max(1, len(together)))
     return _result(sessions, components, alignments, matches, parameters, warnings)
 
