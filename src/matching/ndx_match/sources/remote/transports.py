@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from ...errors import InputError
 
-CONNECT_SECONDS, READ_SECONDS = 10, 60
+CONNECT_SECONDS, READ_SECONDS = 10, 20  # without a byte: six tries of a silent server take two minutes
 PIECE_BYTES = 1 << 16
 INSTALL = "pip install 'ndx-cell-matching[remote]'"
 
