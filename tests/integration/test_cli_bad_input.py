@@ -66,8 +66,12 @@ def test_a_condition_on_a_column_that_is_not_there(tmp_path: Path, good: Path):
     assert listing(tmp_path) == {"good.nwb", "other.nwb"}
 
 
-def test_no_image(tmp_path: Path, refuse):
-    refuse(write_nwb(tmp_path / "bad.nwb", make_nwbfile(images=())), "there is no projection image", "--image none")
+def test_no_image(tmp_path: Path, good: Path, refuse):
+    bad = write_nwb(tmp_path / "bad.nwb", make_nwbfile(images=()))
+    refuse(bad, "there is no projection image", "--method consensus")
+    run("write", bad, good, "--image", "mean", "-o", tmp_path / "m.nwb").refused("there is no image 'mean'")
+    run("prepare", bad, good, "-o", tmp_path / "prepared").refused(str(bad), "there is no projection image")
+    assert not (tmp_path / "m.nwb").exists()
 
 
 def test_image_and_masks_of_different_size(tmp_path: Path, refuse):

@@ -6,7 +6,6 @@ import gzip
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import h5py
 import numpy as np
@@ -44,11 +43,6 @@ class Expected:
     pixel_size: bool = False
     factor: float = 1.0
     background: int = 0
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """Options of `SourceOptions` without which the file cannot be read."""
-        return {} if self.factor else {"image": "none"}
 
 
 BY_HAND = "after its layout"
@@ -112,7 +106,7 @@ def test_the_layout_is_recognised(unpack, expected: Expected):
 
 @each_file
 def test_masks_and_image_are_those_of_the_recording(unpack, expected: Expected):
-    session = read_session(unpack(expected.file), SourceOptions(all_rois=True, **expected.options))
+    session = read_session(unpack(expected.file), SourceOptions(all_rois=True))
     assert session.source.image_path.endswith(expected.image)
     assert session.source.orientation.startswith(expected.orientation + ";")
     np.testing.assert_allclose(session.image, expected.factor * recording.image(), rtol=1e-5)
@@ -123,7 +117,7 @@ def test_masks_and_image_are_those_of_the_recording(unpack, expected: Expected):
 
 @each_file
 def test_accepted_cells_take_part_and_rows_stay_the_tables(unpack, expected: Expected):
-    session = read_session(unpack(expected.file), SourceOptions(**expected.options))
+    session = read_session(unpack(expected.file), SourceOptions())
     taking_part = np.append(ACCEPTED, np.zeros(expected.background, bool)) if expected.accepted else np.full(18, True)
     assert session.excluded.tolist() == np.flatnonzero(~taking_part).tolist()
     assert session.roi_ids.tolist() == list(range(len(taking_part)))
@@ -134,7 +128,7 @@ def test_accepted_cells_take_part_and_rows_stay_the_tables(unpack, expected: Exp
 
 @each_file
 def test_depth_and_pixel_size_are_found(unpack, expected: Expected):
-    session = read_session(unpack(expected.file), SourceOptions(**expected.options))
+    session = read_session(unpack(expected.file), SourceOptions())
     assert session.source.imaging_depth == (recording.DEPTH if expected.depth else None)
     if expected.pixel_size:
         np.testing.assert_allclose(session.pixel_size, recording.PIXEL_SIZE)
@@ -262,7 +256,7 @@ def matrix(unpack) -> str:
          "pixel size")
     ]  # fmt: skip
     for expected in EXPECTED:
-        session = read_session(unpack(expected.file), SourceOptions(**expected.options))
+        session = read_session(unpack(expected.file), SourceOptions())
         source = session.source
         with open_nwb(unpack(expected.file)) as nwbfile:
             writer = recognise(list_contents(nwbfile)).writer
@@ -274,7 +268,7 @@ def matrix(unpack) -> str:
                 writer,
                 f"`{source.roi_table_path}`",
                 source.mask_kind,
-                f"`{source.image_path}`" if source.image_path else "- (`--image none`)",
+                f"`{source.image_path}`" if source.image_path else "-",
                 source.orientation.split(";")[0],
                 source.roi_selection,
                 "-" if source.imaging_depth is None else f"{source.imaging_depth:g} um",

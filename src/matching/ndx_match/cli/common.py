@@ -98,8 +98,10 @@ def plane_option(what: str) -> Callable[[Command], Command]:
     return click.option("--plane", metavar="NAME", help=what)
 
 
-def take_source_options(values: dict[str, Any], checksum: bool = True, all_rois: bool = False) -> SourceOptions:
-    """Remove the source options from a command's values; `all_rois` holds for a command that leaves no choice."""
+def take_source_options(
+    values: dict[str, Any], checksum: bool = True, all_rois: bool = False, image_required: bool = False
+) -> SourceOptions:
+    """Remove the source options from a command's values; the other arguments are what the command itself demands."""
     return SourceOptions(
         transpose=values.pop("transpose"),
         z_plane=values.pop("z_plane"),
@@ -108,6 +110,7 @@ def take_source_options(values: dict[str, Any], checksum: bool = True, all_rois:
         plane=values.pop("plane"),
         roi_table=values.pop("roi_table"),
         image=values.pop("image"),
+        image_required=image_required,
         allow_different_subjects=values.pop("allow_different_subjects"),
         checksum=checksum,
         sessions=values.pop("sessions"),

@@ -73,7 +73,7 @@ def prepare(inputs: tuple[str, ...], output: Path, **values: Any) -> None:
     from ..interop import write_nway_input
 
     check_folder(output)
-    options = take_source_options(values, checksum=False, all_rois=True)
+    options = take_source_options(values, checksum=False, all_rois=True, image_required=True)
     with progress_bar() as progress:
         sessions = read_sessions(inputs, options, progress)
     warn(source_warnings(sessions))

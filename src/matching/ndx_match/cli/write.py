@@ -82,7 +82,7 @@ def write(
         raise MethodError(f"--where does not belong to --method {values['method']}, which takes all ROIs.")
     tolerance = take_depth_tolerance(all_planes, depth_tolerance)
     match = take_method(values)
-    options = take_source_options(values, checksum=values.pop("checksum"), all_rois=takes_all)
+    options = take_source_options(values, values.pop("checksum"), all_rois=takes_all, image_required=takes_all)
     metadata, dandi_name = take_metadata(values)
     if not dandi_name:
         check_output(output, overwrite, inputs)

@@ -35,6 +35,8 @@ class SourceOptions:
     transpose : str or None
         `masks`, `image`, `both` or `none`: which of them are stored [col, row]; None decides by the writer's convention
         and by evidence.
+    image_required : bool
+        Refuse files without a projection image; by default their sessions are registered by the ROIs alone.
     all_rois : bool
         Take every ROI, not only those that the file's writer accepts.
     where : tuple of str
@@ -53,6 +55,7 @@ class SourceOptions:
     roi_table: str | None = None
     image: str | None = None
     transpose: str | None = None
+    image_required: bool = False
     all_rois: bool = False
     where: tuple[str, ...] = ()
     z_plane: int | str | None = None
@@ -120,23 +123,25 @@ def choose_image(
 ) -> ImageCandidate | None:
     """The projection image of the table's plane: of the masks' size, the most trusted where there is a choice.
 
-    None where the session is to be registered without one.
+    None where there is none, or the session is to be registered without one.
 
     Raises
     ------
     InputError
-        There is none, none of the masks' size, or none of the given name.
+        There is none and one is required, none of the masks' size, or none of the given name.
     AmbiguousInputError
         Several are left.
     """
     images: Sequence[ImageCandidate] = contents.images
-    if options.image == NO_IMAGE:
+    if options.image_required and (options.image == NO_IMAGE or not images):
+        lack = "none is to be used" if images else "there is no projection image (Image, GrayscaleImage) in this file"
+        raise InputError(
+            f"{where}: {lack}, and the nway pipeline aligns images; --method consensus can register by ROIs alone."
+        )
+    if options.image == NO_IMAGE or (not images and options.image is None):
         return None
     if not images:
-        raise InputError(
-            f"{where}: there is no projection image (Image, GrayscaleImage) in this file; give --image {NO_IMAGE} to "
-            "register the sessions by their ROIs alone."
-        )
+        raise InputError(f"{where}: there is no image {options.image!r}, nor any other; leave out --image.")
     if options.image is not None:
         images = _by_path(images, options.image, "image", "--image", where)
     images = _nearest(images, table)

@@ -134,7 +134,8 @@ def choose(nwbfile: NWBFile, options: SourceOptions, where: str) -> Chosen:
         selection = Selection(takes_part, f"{selection.text}, of which {takes_part.sum()} in z plane {z_plane}")
     notes = [decision.warning] if decision.warning else []
     if image is None:
-        notes.append("No projection image is used, so the session is registered by its ROIs alone.")
+        reason = "No projection image is used" if contents.images else "The file holds no projection image"
+        notes.append(f"{reason}, so the session is registered by its ROIs alone.")
     if options.z_plane == "all" and table.mask_kind == "voxel_mask":
         notes.append("The voxel masks of all z planes are projected onto one plane.")
     return Chosen(recognised, table, image, stored_image, masks, decision, selection, tuple(notes))
