@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from ..matchfile.hdf5 import _PatientFile
+from ..matchfile.hdf5 import PatientFile
 
 COLUMN = "global_roi_id"
 
@@ -49,7 +49,7 @@ def add_columns(path: Path, columns: Mapping[str, npt.NDArray[np.int32]], descri
         The disk is full, or failed otherwise.
     """
     with open(path, "r+b", buffering=0) as raw:
-        stream = _PatientFile(raw)
+        stream = PatientFile(raw)
         try:
             with h5py.File(stream, "r+") as file:
                 for table, values in columns.items():

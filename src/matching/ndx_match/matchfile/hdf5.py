@@ -64,7 +64,7 @@ def new_hdf5_file(path: Path) -> Iterator[h5py.File]:
         When the block ends: the disk was full, or failed otherwise, at some time.
     """
     with open(path, "r+b", buffering=0) as raw:
-        stream = _PatientFile(raw)
+        stream = PatientFile(raw)
         try:
             with h5py.File(stream, "w") as file:
                 yield file
@@ -74,7 +74,7 @@ def new_hdf5_file(path: Path) -> Iterator[h5py.File]:
             raise stream.error
 
 
-class _PatientFile(RawIOBase):
+class PatientFile(RawIOBase):
     """Keeps the first error of writing for later and takes everything after it for written.
 
     HDF5 cannot close a file whose last blocks cannot be written: it tries again, with complaints from h5py, until the

@@ -13,6 +13,8 @@ from pynwb import NWBFile
 from pynwb.file import Subject
 from pynwb.ophys import ImagingPlane
 
+from ..sources.opening import text_of
+
 MOUSE = ("Mus musculus", "Mouse", "mouse", "http://purl.obolibrary.org/obo/NCBITaxon_10090")
 NO_BRAIN_AREA = ("unknown", "none", "n/a", "na", "no location", "location", "brain", "cortex", "v1")
 DAYS_OF_UNIT = (365.25, 30.44, 7.0, 1.0, 1 / 24, 1 / 1440, 1 / 86400)  #: years, months, weeks, ..., seconds
@@ -191,7 +193,7 @@ def _form(pattern: str) -> Callable[[str], bool]:
 
 
 def _listed(values: Sequence[Any] | None) -> list[str | None]:
-    return [None] if values is None or len(values) == 0 else [_text(value) for value in values]
+    return [None] if values is None or len(values) == 0 else [text_of(value) for value in values]
 
 
 def _is_age(text: str) -> bool:
@@ -273,14 +275,12 @@ def _union(sources: Sequence[NWBFile], name: str) -> tuple[str, ...] | None:
     for source in sources:
         stated = getattr(source, name)
         if stated is not None:
-            values.update(dict.fromkeys([stated] if isinstance(stated, str) else (_text(value) for value in stated[:])))
+            values.update(
+                dict.fromkeys([stated] if isinstance(stated, str) else (text_of(value) for value in stated[:]))
+            )
     values.pop("", None)
     return tuple(values) or None
 
 
 def _with_own_keyword(keywords: tuple[str, ...] | None) -> tuple[str, ...] | None:
     return None if keywords is None else tuple(dict.fromkeys((*keywords, "cell matching")))
-
-
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)

@@ -18,6 +18,7 @@ from ..model import MatchResult, RoiPairs, Session, SourceInfo
 from ..sources import open_nwb
 from ..sources.candidates import MASK_KINDS
 from ..sources.masks import read_masks
+from ..sources.opening import text_of
 from ..sources.orientation import Convention, orient
 from ..sources.read import without_rows
 from ..sources.remote import public_name
@@ -104,7 +105,7 @@ def read_planes_of_match_file(
 
 def _plane(matching: CellMatching) -> str:
     """The name of a result's imaging plane: as stated, or that of its first session."""
-    return matching.imaging_plane or _text(matching.sessions["imaging_plane_path"].data[0]).rsplit("/", 1)[-1]
+    return matching.imaging_plane or text_of(matching.sessions["imaging_plane_path"].data[0]).rsplit("/", 1)[-1]
 
 
 def _plane_of_match_file(matching: CellMatching, plane: str, first_cell: int, path: str, footprints: bool) -> MatchFile:
@@ -119,7 +120,7 @@ def _session(matching: CellMatching, position: int, path: str, footprints: bool,
     table = columns["roi_table"]
     roi_ids = np.asarray(table.id.data[:], np.int64)
     kind = next(kind for kind in MASK_KINDS if kind in table.colnames)
-    orientation, selection = _text(columns["mask_orientation"]), _text(columns["roi_selection"])
+    orientation, selection = text_of(columns["mask_orientation"]), text_of(columns["roi_selection"])
     convention, where = Convention.parse(orientation), f"{path}, {table.name}"
     excluded = np.zeros(0, np.intp)
     if selection != SourceInfo.roi_selection:
@@ -133,28 +134,28 @@ def _session(matching: CellMatching, position: int, path: str, footprints: bool,
     pixel_size = columns.get("pixel_size")
     depth = columns.get("imaging_depth")
     return Session(
-        name=_text(columns["session_name"]),
+        name=text_of(columns["session_name"]),
         image=image,
         footprints=masks,
         roi_ids=roi_ids,
         pixel_size=None if pixel_size is None or np.isnan(pixel_size).any() else (pixel_size[0], pixel_size[1]),
         source=SourceInfo(
-            uri=_text(columns["source_uri"]),
-            nwb_identifier=_text(columns["nwb_identifier"]),
-            nwb_object_id=_text(columns["nwb_object_id"]),
-            session_start=_text(columns["session_start"]),
-            subject_id=_text(columns.get("subject_id", "")),
-            plane_path=_text(columns["imaging_plane_path"]),
-            roi_table_path=_text(columns["roi_table_path"]),
-            roi_table_object_id=_text(columns["roi_table_object_id"]),
-            image_path=_text(columns["image_path"]),
+            uri=text_of(columns["source_uri"]),
+            nwb_identifier=text_of(columns["nwb_identifier"]),
+            nwb_object_id=text_of(columns["nwb_object_id"]),
+            session_start=text_of(columns["session_start"]),
+            subject_id=text_of(columns.get("subject_id", "")),
+            plane_path=text_of(columns["imaging_plane_path"]),
+            roi_table_path=text_of(columns["roi_table_path"]),
+            roi_table_object_id=text_of(columns["roi_table_object_id"]),
+            image_path=text_of(columns["image_path"]),
             mask_kind=kind,
             orientation=orientation,
             roi_selection=selection,
             imaging_depth=None if depth is None or np.isnan(depth) else float(depth),
-            sha256=_text(columns.get("sha256", "")),
-            dandiset_id=_text(columns.get("dandiset_id", "")),
-            dandi_asset_id=_text(columns.get("dandi_asset_id", "")),
+            sha256=text_of(columns.get("sha256", "")),
+            dandiset_id=text_of(columns.get("dandiset_id", "")),
+            dandi_asset_id=text_of(columns.get("dandi_asset_id", "")),
         ),
         excluded=excluded,
     )
@@ -172,8 +173,8 @@ def _result(matching: CellMatching) -> MatchResult:
         confidence=np.asarray(cells["confidence"].data[:]) if "confidence" in cells.colnames else None,
         roi_pairs=_roi_pairs(matching),
         registrations=read_registrations(matching),
-        session_status=tuple(_text(status) for status in matching.sessions["status"].data[:]),
-        warnings=tuple(_text(warning) for warning in (matching.warnings if matching.warnings is not None else ())),
+        session_status=tuple(text_of(status) for status in matching.sessions["status"].data[:]),
+        warnings=tuple(text_of(warning) for warning in (matching.warnings if matching.warnings is not None else ())),
     )
 
 
@@ -183,7 +184,3 @@ def _roi_pairs(matching: CellMatching) -> RoiPairs:
     names = {"fixed_roi_row": "fixed_row", "moving_roi_row": "moving_row"}
     table = matching.roi_pairs
     return RoiPairs(**{names.get(name, name): np.asarray(table[name].data[:]) for name in table.colnames})
-
-
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)

@@ -12,6 +12,7 @@ from ndx_cell_matching import CellMatching, SessionRegistrationsTable
 
 from ..displacement import GRID, inverse_displacement
 from ..model import Registration, Session
+from ..sources.opening import text_of
 
 
 def registrations_table(
@@ -54,9 +55,9 @@ def read_registrations(matching: CellMatching) -> tuple[Registration, ...]:
                     fixed=fixed,
                     moving=moving,
                     matrix=np.asarray(columns["affine_matrix"][k], float),
-                    steps=_text(columns["steps"][k]),
+                    steps=text_of(columns["steps"][k]),
                     registered=bool(columns["registered"][k]),
-                    reason=_text(columns["reason"][k]),
+                    reason=text_of(columns["reason"][k]),
                     ssim=_known(columns.get("ssim", unknown)[k]),
                     score=_known(columns.get("score", unknown)[k]),
                     chance=_known(columns.get("chance_score", unknown)[k]),
@@ -83,7 +84,3 @@ def _number(value: float | None) -> float:
 
 def _known(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
-
-
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)

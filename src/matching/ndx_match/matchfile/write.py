@@ -25,7 +25,7 @@ from ..errors import InputError, OutputError
 from ..files import check_output, whole_or_absent
 from ..model import MatchResult, Session
 from ..sources import ImageCandidate, list_contents, open_nwb
-from ..warping import to_8_bit, warp_image
+from ..warping import to_8_bit, warp_registered
 from .copying import ImagingPlaneCopies, TableCopy, copy_image, copy_roi_table, fill_pixels
 from .formats import FileFormat, format_of
 from .metadata import FileMetadata, MissingField, build_nwbfile, default_session_id, missing_fields
@@ -301,7 +301,7 @@ def _overlay(sessions: Sequence[Session], result: MatchResult, name: str, file_f
     """The first session in magenta, the mean of the others registered to it in green."""
     first = to_8_bit(sessions[0].image)
     others = [
-        warp_image(to_8_bit(sessions[r.moving].image), r.matrix, first.shape)
+        warp_registered(to_8_bit(sessions[r.moving].image), r, first.shape)
         for r in result.registrations
         if r.fixed == 0 and r.registered
     ]

@@ -67,6 +67,11 @@ def stored(data: Any) -> Any:
     return getattr(data, "dataset", data)
 
 
+def text_of(value: Any) -> str:
+    """A text as it comes from a file, which may be bytes."""
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
 def sha256_of(path: str | os.PathLike[str]) -> str:
     """Checksum of a whole file, in hexadecimal.
 
