@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from itertools import combinations
 
 import cv2
@@ -33,6 +34,24 @@ from .synchronisation import Component, align_all
 NAME = "consensus"
 MATCHED = "matched"
 AMBIGUOUS = 0.2  #: probability of a candidate from which an absent cell is called ambiguous
+
+
+@dataclass(frozen=True)
+class AlignedSessions:
+    """Sessions that belong together, prepared, and the typical radius of an ROI in pixels.
+
+    Attributes
+    ----------
+    component : Component
+        Its members are positions among all sessions.
+    members : tuple of PreparedSession
+        Of the component, in its order.
+    radius : float
+    """
+
+    component: Component
+    members: tuple[PreparedSession, ...]
+    radius: float
 
 
 @dataclass(frozen=True)
@@ -89,27 +108,49 @@ def match(
     warnings: list[str] = []
     # The systems solved are small, and several at once: threads of the linear algebra would only get in the way.
     with threadpool_limits(1, user_api="blas"):
-        prepared, radius = prepare(sessions)
-        components, alignments = align_all(
-            prepared, radius, parameters, lambda done, total: report("registering", done, total), workers
-        )
-        together = [component for component in components if len(component.members) > 1]
+        registering = partial(report, "registering")
+        aligned, alignments = _align(sessions, range(len(sessions)), parameters, registering, workers)
+        if len(aligned) > 1:
+            # Once more without the others, which had a say in what is typical: as if these were all there is.
+            for position, found in enumerate(aligned):
+                if len(found.component.members) > 1:
+                    again, tried = _align(sessions, found.component.members, parameters, registering, workers)
+                    if len(again) == 1:
+                        aligned[position] = again[0]
+                        alignments.update(tried)
+        components = [found.component for found in aligned]
+        together = [found for found in aligned if len(found.component.members) > 1]
         matches = []
-        for done, component in enumerate(together):
+        for done, found in enumerate(together):
             report("matching", done, len(together))
-            matches.append(_match_component(component, prepared, radius, parameters, warnings))
+            matches.append(_match_component(found, parameters, warnings))
         report("matching", len(together), max(1, len(together)))
     return _result(sessions, components, alignments, matches, parameters, warnings)
 
 
-def _match_component(
-    component: Component,
-    prepared: Sequence[PreparedSession],
-    radius: float,
+def _align(
+    sessions: Sequence[Session],
+    chosen: Sequence[int],
     parameters: ConsensusParameters,
-    warnings: list[str],
-) -> ComponentMatch:
-    members = [prepared[k] for k in component.members]
+    progress: Callable[[int, int], None],
+    workers: int,
+) -> tuple[list[AlignedSessions], dict[tuple[int, int], PairAlignment]]:
+    """Align some of the sessions, given by position, as if there were no others."""
+    prepared, radius = prepare([sessions[k] for k in chosen])
+    components, tried = align_all(prepared, radius, parameters, progress, workers)
+    aligned = [
+        AlignedSessions(
+            replace(component, members=tuple(chosen[k] for k in component.members)),
+            tuple(prepared[k] for k in component.members),
+            radius,
+        )
+        for component in components
+    ]
+    return aligned, {(chosen[i], chosen[j]): alignment for (i, j), alignment in tried.items()}
+
+
+def _match_component(aligned: AlignedSessions, parameters: ConsensusParameters, warnings: list[str]) -> ComponentMatch:
+    component, members, radius = aligned.component, aligned.members, aligned.radius
     shapes = [member.shape for member in members]
     for softness in (SOFTNESS, SOFTNESS[-2:]):
         frame = frame_around(component.matrices, shapes, radius)
