@@ -18,7 +18,7 @@ from matplotlib.text import Text
 from skimage.color import rgb2lab
 
 from ndx_match.errors import OutputError
-from ndx_match.model import MatchResult, Registration, RoiPairs, Session, SourceInfo
+from ndx_match.model import MatchResult, Registration, RoiPairs, Session, SourceInfo, cell_of_roi
 from ndx_match.report.cell_map import cell_map_figure
 from ndx_match.report.colours import cell_colours
 from ndx_match.report.figures import pairs_to_draw, write_figures
@@ -31,7 +31,7 @@ from ndx_match.report.labels import (
     short_names,
     transform_text,
 )
-from ndx_match.report.masks import cell_image, cell_of_roi, roi_centroids, roi_image
+from ndx_match.report.masks import cell_image, roi_centroids, roi_image
 from ndx_match.report.overlay_matrix import overlay_matrix_figure
 from ndx_match.report.registration import registration_figure
 from ndx_match.warping import to_8_bit, warp_image

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from pynwb import NWBFile
 
 from ..errors import InputError
-from ..model import MatchResult, Session
+from ..model import MatchResult, Session, cell_of_roi
 from ..sources import TableCandidate, list_contents, open_nwb
 
 
@@ -68,11 +68,8 @@ def global_roi_ids(result: MatchResult, session: int, n_rois: int, first_cell: i
 
     `first_cell`, the number of cells in other planes that come before, is added to the rows.
     """
-    rows = result.cells[:, session]
-    cells = np.flatnonzero(rows >= 0)
-    ids = np.full(n_rois, -1, np.int32)
-    ids[rows[cells]] = cells + first_cell
-    return ids
+    cell = cell_of_roi(result.cells[:, session], n_rois)
+    return np.where(cell < 0, -1, cell + first_cell).astype(np.int32)
 
 
 def group_path(table: TableCandidate) -> str:

@@ -11,12 +11,12 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 from skimage.segmentation import find_boundaries
 
-from ..model import MatchResult, Session
+from ..model import MatchResult, Session, cell_of_roi
 from .canvas import DPI, FAILURE, TEXT_SIZE, WIDTH, characters_in, line_height, new_figure, show_image
 from .colours import cell_colours
 from .images import stretch
 from .labels import plain, session_date, short_names
-from .masks import cell_of_roi, roi_image
+from .masks import roi_image
 
 SMALLEST_TILE = 4.2  # inches
 PAGE_ASPECT = 1.5  # width / height that the arrangement of the tiles comes near

@@ -9,8 +9,8 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 from skimage.color import lab2rgb, rgb2lab
 
-from ..model import Session
-from .masks import cell_of_roi, roi_centroids
+from ..model import Session, cell_of_roi
+from .masks import roi_centroids
 
 GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
 #: CIE L* of successive colours; all stand out from a dimmed image and from white.

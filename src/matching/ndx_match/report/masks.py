@@ -5,19 +5,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ..model import Session
+from ..model import Session, cell_of_roi
 
 #: Pixels whose weight is below this part of their ROI's highest are not painted: the footprints of matrix
 #: factorisations have faint tails that would bury their neighbours. Binary masks are painted whole.
 FAINTEST_WEIGHT = 0.2
-
-
-def cell_of_roi(rows: npt.NDArray[np.int32], n_rois: int) -> npt.NDArray[np.intp]:
-    """Turn one session's column of `MatchResult.cells` round: the cell of each `roi_row`, -1 where it has none."""
-    cell = np.full(n_rois, -1, np.intp)
-    present = np.flatnonzero(rows >= 0)
-    cell[rows[present]] = present
-    return cell
 
 
 def roi_image(session: Session, on_top: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:

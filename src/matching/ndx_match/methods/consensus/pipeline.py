@@ -19,7 +19,7 @@ from ... import __version__
 from ...displacement import GRID, displacement_points
 from ...errors import MethodError
 from ...footprints import centroids, transform_points
-from ...model import MatchResult, Presence, Progress, Registration, RoiPairs, Session
+from ...model import MatchResult, Presence, Progress, Registration, RoiPairs, Session, cell_of_roi
 from ..presence import presence_codes, without_excluded
 from .candidates import ComparedPairs, candidate_pairs, impossible_pairs
 from .frame import CommonFrame, bend, frame_around
@@ -372,10 +372,7 @@ def _mark_ambiguous(presence: npt.NDArray[np.uint8], cells: npt.NDArray[np.int32
     """Where a cell is absent from a session, but an ROI there could well have been it."""
     assert pairs.probability is not None
     likely = pairs.take(pairs.probability >= AMBIGUOUS)
-    cell_of = [np.full(int(column.max(initial=-1)) + 1, -1) for column in cells.T]
-    for session, column in enumerate(cells.T):
-        present = np.flatnonzero(column >= 0)
-        cell_of[session][column[present]] = present
+    cell_of = [cell_of_roi(column, int(column.max(initial=-1)) + 1) for column in cells.T]
     for own_session, own_row, other in (
         (likely.fixed_session, likely.fixed_row, likely.moving_session),
         (likely.moving_session, likely.moving_row, likely.fixed_session),

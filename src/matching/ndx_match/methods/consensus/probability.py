@@ -14,6 +14,7 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 from scipy.special import expit
 
+from ...model import cell_of_roi
 from .candidates import ComparedPairs
 
 Values = npt.NDArray[np.float64]
@@ -56,9 +57,7 @@ def match_log_odds(candidates: ComparedPairs, impossible: ComparedPairs, n_sessi
     n_alone = unlabelled.shape[1]
     alone = _density_ratio(unlabelled, wrong, density, PRIOR[:n_alone], PRIOR_SPREAD[:n_alone])
     odds = np.exp(np.minimum(unlabelled @ alone, LARGEST_LOG_ODDS))
-    width = 1 + max(
-        (int(rows.max(initial=0)) for pairs in (candidates, impossible) for rows in _rows(pairs)), default=0
-    )
+    width = 1 + max(int(rows.max(initial=0)) for pairs in (candidates, impossible) for rows in _rows(pairs))
     towards = _odds_towards(candidates, odds, n_sessions, width)
     first, second = (
         session.astype(np.int64) * width + row
@@ -127,10 +126,7 @@ def coherent(pairs: ComparedPairs, probability: Values, cells: npt.NDArray[np.in
     ndarray of float64, shape (n_pairs,)
         Raised where the bound is higher; pairs of ROIs of different cells as they were.
     """
-    cell_of = [np.full(int(column.max(initial=-1)) + 1, -1) for column in cells.T]
-    for of_session, column in zip(cell_of, cells.T, strict=True):
-        present = np.flatnonzero(column >= 0)
-        of_session[column[present]] = present
+    cell_of = [cell_of_roi(column, int(column.max(initial=-1)) + 1) for column in cells.T]
     result = probability.copy()
     entries: dict[int, list[int]] = {}
     columns = (pairs.first_session, pairs.first_row, pairs.second_session, pairs.second_row)
