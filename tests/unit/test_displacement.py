@@ -67,7 +67,11 @@ def test_no_points_give_no_displacements():
 @given(st.integers(0, 1000), st.floats(0, 8))
 @settings(max_examples=25, deadline=None)
 def test_there_and_back_again(seed, amplitude):
-    """Through the registration and its inverse a point returns, as far as two coarse grids can say."""
+    """Through the registration and its inverse a point returns, as far as two coarse grids can say.
+
+    Within a cell of the grid from the edge they say less: beyond it the displacement is that of the edge, so that the
+    inverse has a bend within a cell of its own grid.
+    """
     rng = np.random.default_rng(seed)
     fixed_shape, moving_shape = (200, 240), (220, 180)
     matrix = np.eye(3)
@@ -85,7 +89,11 @@ def test_there_and_back_again(seed, amplitude):
     kept = ((there >= 0) & (there <= np.array(moving_shape[::-1]) - 1)).all(axis=1)
     inverse = np.linalg.inv(matrix)
     again = transform_points(inverse, there) + displacement_at(back, moving_shape, there)
-    np.testing.assert_allclose(again[kept], points[kept], atol=0.3)
+    away = np.abs(again - points).max(axis=1)
+    cell = 1.4 * (np.array(fixed_shape[::-1]) - 1) / (GRID - 1)
+    inner = ((points > cell) & (points < np.array(fixed_shape[::-1]) - 1 - cell)).all(axis=1)
+    assert away[kept & inner].max(initial=0) < 0.2
+    assert away[kept].max(initial=0) < 1
 
 
 def test_the_inverse_of_no_displacement_is_none():

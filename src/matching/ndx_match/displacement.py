@@ -51,6 +51,9 @@ def inverse_displacement(
 ) -> npt.NDArray[np.float32]:
     """The grid over the moving image that belongs to the inverse matrix.
 
+    Deformations of 8 pixels come back to 0.2 pixels, within a cell of the grid from the edge to a pixel: beyond the
+    image a displacement is that of its edge, so that the inverse bends within a cell.
+
     Parameters
     ----------
     matrix : ndarray, shape (3, 3)
