@@ -5,8 +5,11 @@ from __future__ import annotations
 import functools
 import ipaddress
 import os
+import shutil
 import signal
 import socket
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +38,21 @@ def allen_data() -> Path:
 def allen_sessions(allen_data: Path) -> list[Path]:
     """The three real sessions in the older OpenScope layout, in the order of the recordings."""
     return sorted((allen_data / "openscope_old").glob("*.nwb"))
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a disk of 200 kB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = shutil.which("mount")
+    command = [mount or "mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(disk)]
+    if os.geteuid() != 0 or mount is None or subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("a small disk cannot be mounted here")
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
 
 
 @pytest.fixture

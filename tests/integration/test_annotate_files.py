@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import resource
 import shutil
-import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -146,20 +143,6 @@ def test_a_file_size_limit_while_copying_and_while_annotating(folder: Path, room
     outcome.refused(path.name, "no space left on the disk")
     assert listing(folder) == before
     assert digests(folder) == content
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = shutil.which("mount")
-    command = [mount or "mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(disk)]
-    if os.geteuid() != 0 or mount is None or subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("a small disk cannot be mounted here")
-    try:
-        yield disk
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)
 
 
 def test_a_full_disk(folder: Path, small_disk: Path):

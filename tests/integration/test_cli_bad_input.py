@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import resource
-import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import h5py
@@ -302,20 +300,6 @@ def test_a_file_size_limit(tmp_path: Path):
     outcome = run_process("write", *paths, "-o", output, *METHOD, preexec_fn=limit)
     outcome.refused(str(output), "no space left on the disk")
     assert listing(tmp_path) == before
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = shutil.which("mount")
-    command = [mount or "mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(disk)]
-    if os.geteuid() != 0 or mount is None or subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("a small disk cannot be mounted here")
-    try:
-        yield disk
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)
 
 
 def test_a_full_disk(tmp_path: Path, small_disk: Path):

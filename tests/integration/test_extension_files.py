@@ -234,7 +234,7 @@ def test_a_second_result_can_be_added_to_a_file(path):
 
 
 def test_zarr(tmp_path):
-    hdmf_zarr = pytest.importorskip("hdmf_zarr")
+    hdmf_zarr = pytest.importorskip("hdmf_zarr", reason="hdmf-zarr is not installed; install the extra [zarr]")
     written = mock_CellMatching()
     path = str(tmp_path / "matches.nwb.zarr")
     with hdmf_zarr.NWBZarrIO(path, "w") as io:

@@ -361,7 +361,7 @@ def test_a_missing_extra_is_one_sentence(urls: list[str], monkeypatch: pytest.Mo
 
 @pytest.fixture
 def s3(server: LoopbackServer, paths: list[Path], monkeypatch: pytest.MonkeyPatch) -> LoopbackServer:
-    pytest.importorskip("botocore")
+    pytest.importorskip("botocore", reason="botocore is not installed; install the extra [remote]")
     monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
     server.files = {f"/bucket/day 1/{path.name}": path for path in paths}
     return server

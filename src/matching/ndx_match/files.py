@@ -76,6 +76,39 @@ def check_output(
         raise OutputError(f"{path}: the folder {path.parent} cannot be written into; choose another.")
 
 
+def check_folder(folder: Path) -> None:
+    """Refuse an output folder, before any work is done.
+
+    Raises
+    ------
+    OutputError
+        It is a file or the Zarr store of an NWB file, cannot be made, or cannot be written into.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder}: this is a file; give the name of a folder.")
+    if is_zarr_nwb(folder):
+        raise OutputError(f"{folder}: this folder is the Zarr store of an NWB file; choose another.")
+    check_output(folder / "x" if folder.is_dir() else folder, overwrite=True)
+
+
+def make_folder(folder: Path) -> bool:
+    """Make an output folder whose parent exists, unless it exists already; returns whether it was made.
+
+    Raises
+    ------
+    OutputError
+        As :func:`check_folder`.
+    """
+    check_folder(folder)
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise OutputError(f"{folder}: the folder cannot be made ({error.strerror}).") from error
+    return True
+
+
 @contextmanager
 def whole_or_absent(path: str | os.PathLike[str], folder: bool = False) -> Iterator[Path]:
     """A temporary file beside `path` that takes its place when the block ends well, and vanishes otherwise.

@@ -92,3 +92,25 @@ def pixel_sets(footprints: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
     return scipy.sparse.csr_array(
         (np.ones(footprints.nnz, np.float32), footprints.indices, footprints.indptr), shape=footprints.shape
     )
+
+
+def without_rows(footprints: scipy.sparse.csr_array, rows: npt.NDArray[np.intp]) -> scipy.sparse.csr_array:
+    """The footprints with those of some ROIs emptied.
+
+    Parameters
+    ----------
+    footprints : csr_array, shape (n_rois, n_pixels)
+    rows : ndarray of int
+        `roi_row` of the ROIs to empty.
+
+    Returns
+    -------
+    csr_array of float32, shape (n_rois, n_pixels)
+    """
+    if len(rows) == 0:
+        return footprints
+    kept = np.ones(footprints.shape[0], np.float32)
+    kept[rows] = 0
+    emptied = scipy.sparse.csr_array(scipy.sparse.diags_array(kept) @ footprints)
+    emptied.eliminate_zeros()
+    return emptied.astype(np.float32)

@@ -70,8 +70,14 @@ def warp_registered(image: npt.NDArray[Any], registration: Registration, shape: 
     image : ndarray, shape (n_rows, n_cols)
         The moving image.
     registration : Registration
+        Its matrix and displacement are in pixels, (x, y).
     shape : tuple of int
         (n_rows, n_cols) of the fixed image.
+
+    Returns
+    -------
+    ndarray, shape (n_rows, n_cols) of the fixed image, dtype of the moving image
+        Bilinear; 0 outside what the moving session saw.
     """
     if registration.displacement is None:
         return warp_image(image, registration.matrix, shape)

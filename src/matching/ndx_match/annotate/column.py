@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..matchfile.hdf5 import PatientFile
+from ..sources.opening import text_of
 
 COLUMN = "global_roi_id"
 
@@ -22,7 +23,7 @@ def has_column(table: h5py.Group) -> bool:
 
 def column_names(table: h5py.Group) -> list[str]:
     """The names of a table's columns in their order."""
-    return [name.decode() if isinstance(name, bytes) else str(name) for name in np.ravel(table.attrs["colnames"])]
+    return [text_of(name) for name in np.ravel(table.attrs["colnames"])]
 
 
 def column_names_with(table: h5py.Group) -> list[str]:

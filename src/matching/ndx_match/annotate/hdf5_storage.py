@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from pynwb import validate
 from .column import COLUMN, add_columns, column_names, column_names_with
 from .compare import differences
 from .outside import lost_files
+from .validation import errors_of
 
 
 class Hdf5Storage:
@@ -56,12 +56,7 @@ class Hdf5Storage:
 
     def validation_errors(self, path: Path) -> Counter[str]:
         """What pynwb's validation finds."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                return Counter(str(error) for error in validate(path=str(path)))
-            except Exception as error:  # as for schemas that the validator does not know: the same for source and copy
-                return Counter([f"{type(error).__name__}: {error}".replace(str(path), "")])
+        return errors_of(lambda: validate(path=str(path)), path)
 
     def lost_files(self, source: Path, target: Path) -> list[str]:
         """What the source takes from other files that a copy would not find."""

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError, NdxMatchError, OutputError
-from ..files import check_output, is_zarr_nwb, whole_or_absent
+from ..files import check_folder, check_output, make_folder, whole_or_absent
 from ..matchfile import MatchFile, read_planes_of_match_file
 from ..model import Progress, Session
 from ..sources import list_contents, open_nwb
@@ -108,7 +108,7 @@ def annotate_files(
         _refuse_annotated(source, found, overwrite)
         if not in_place:
             _refuse_lost_files(source, target)
-    made = folder is not None and _make_folder(Path(folder))
+    made = folder is not None and make_folder(Path(folder))
     written: list[AnnotatedFile] = []
     try:
         for source, target, found in zip(sources, targets, tables, strict=True):
@@ -238,10 +238,7 @@ def _target(source: Path, folder: str | os.PathLike[str] | None, overwrite: bool
             check_output(target, overwrite=True)
         return target
     folder = Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{folder}: this is a file; give the name of a folder.")
-    if is_zarr_nwb(folder):
-        raise OutputError(f"{folder}: this folder is the Zarr store of an NWB file; choose another.")
+    check_folder(folder)
     if not folder.is_dir():
         check_output(folder, inputs=inputs)
         return folder / source.name
@@ -252,17 +249,6 @@ def _target(source: Path, folder: str | os.PathLike[str] | None, overwrite: bool
         )
     check_output(target, overwrite, inputs)
     return target
-
-
-def _make_folder(folder: Path) -> bool:
-    """Make a folder unless it exists; returns whether it was made."""
-    try:
-        folder.mkdir()
-    except FileExistsError:
-        return False
-    except OSError as error:
-        raise OutputError(f"{folder}: the folder cannot be made ({error.strerror}).") from error
-    return True
 
 
 def _refuse_repeated(sources: Sequence[Path]) -> None:

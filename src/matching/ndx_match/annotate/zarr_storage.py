@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from pynwb import validate
 from ..files import files_in
 from ..sources.opening import sha256_of
 from .column import COLUMN, column_names, column_names_with, common_attributes
+from .validation import errors_of
 
 ATTRIBUTES, CONSOLIDATED = ".zattrs", ".zmetadata"
 
@@ -90,13 +90,12 @@ class ZarrStorage:
 
     def validation_errors(self, path: Path) -> Counter[str]:
         """What pynwb's validation finds."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                with NWBZarrIO(str(path), mode="r", load_namespaces=True) as io:
-                    return Counter(str(error) for error in validate(io=io))
-            except Exception as error:  # as for schemas that the validator does not know: the same for source and copy
-                return Counter([f"{type(error).__name__}: {error}".replace(str(path), "")])
+
+        def check() -> list[object]:
+            with NWBZarrIO(str(path), mode="r", load_namespaces=True) as io:
+                return list(validate(io=io))
+
+        return errors_of(check, path)
 
     def lost_files(self, source: Path, target: Path) -> list[str]:
         """Other stores to which links and references of the source lead, by paths that a copy would not find."""

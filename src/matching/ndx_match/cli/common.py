@@ -14,8 +14,7 @@ from rich.filesize import decimal
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from ..errors import InputError, OutputError
-from ..files import check_output, is_zarr_nwb
+from ..errors import InputError
 from ..matchfile import MatchFile
 from ..model import Progress as Report
 from ..sources import DEPTH_TOLERANCE, SourceOptions
@@ -122,24 +121,6 @@ def take_depth_tolerance(all_planes: bool, depth_tolerance: float | None) -> flo
     if depth_tolerance is not None and not all_planes:
         raise InputError("--depth-tolerance belongs to --all-planes; give both or none.")
     return DEPTH_TOLERANCE if depth_tolerance is None else depth_tolerance
-
-
-def check_folder(folder: Path) -> None:
-    """Refuse an output folder that is a file or cannot be made, before any work is done."""
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{folder}: this is a file; give the name of a folder.")
-    if is_zarr_nwb(folder):
-        raise OutputError(f"{folder}: this folder is the Zarr store of an NWB file; choose another.")
-    check_output(folder / "x" if folder.is_dir() else folder, overwrite=True)
-
-
-def make_folder(folder: Path) -> None:
-    """Make an output folder whose parent exists, unless it exists already."""
-    check_folder(folder)
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: the folder cannot be made ({error.strerror}).") from error
 
 
 @contextmanager

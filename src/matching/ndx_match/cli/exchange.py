@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from ..errors import OutputError
-from ..files import check_output
+from ..files import check_folder, check_output, make_folder
 from ..matchfile import (
     MatchFile,
     output_path,
@@ -21,8 +21,6 @@ from ..sources import read_sessions, source_warnings
 from .common import (
     FILE,
     LOCATION,
-    check_folder,
-    make_folder,
     output_option,
     overwrite_option,
     plane_option,

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from ..errors import InputError
+from ..files import check_folder
 from ..sources import SourceOptions, list_contents, open_nwb
 from ..sources.layouts import depth_of_plane, pixel_size_of_plane, recognise
 from ..sources.pairing import RecordedPlane, pair_planes
@@ -19,7 +20,6 @@ from ..sources.remote import file_stem, public_name, shared_access
 from .common import (
     LOCATION,
     all_planes_options,
-    check_folder,
     output_option,
     plane_option,
     progress_bar,
@@ -71,12 +71,11 @@ def show(matches: str, plane: str | None) -> None:
     from ..matchfile import read_planes_of_match_file
 
     planes = read_planes_of_match_file(matches, footprints=False, plane=plane)
+    name = public_name(matches)
     for number, file in enumerate(planes):
         result = file.result
         of_plane = f", plane {file.plane}" if len(planes) > 1 else ""
-        click.echo(
-            f"{chr(10) if number else ''}{matches}{of_plane}: matched with {result.method} {result.method_version}"
-        )
+        click.echo(f"{chr(10) if number else ''}{name}{of_plane}: matched with {result.method} {result.method_version}")
         changed = ", ".join(f"{name}={value}" for name, value in result.parameters.items())
         click.echo(f"parameters: {changed}")
         click.echo(f"software: {', '.join(f'{name} {version}' for name, version in result.software.items())}\n")

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ..errors import MethodError, OutputError
-from ..files import check_output
+from ..files import check_folder, check_output, make_folder
 from ..matchfile import FileMetadata, MatchFile, WrittenFile, output_path, write_planes
 from ..model import Progress
 from ..planes import match_planes, progress_of
@@ -18,8 +18,6 @@ from .common import (
     FILE,
     LOCATION,
     all_planes_options,
-    check_folder,
-    make_folder,
     output_option,
     overwrite_option,
     progress_bar,

@@ -14,13 +14,13 @@ import scipy.sparse
 from ndx_cell_matching import CellMatching
 
 from ..errors import AmbiguousInputError, InputError
+from ..footprints import without_rows
 from ..model import MatchResult, RoiPairs, Session, SourceInfo
 from ..sources import open_nwb
 from ..sources.candidates import MASK_KINDS
 from ..sources.masks import read_masks
 from ..sources.opening import text_of
 from ..sources.orientation import Convention, orient
-from ..sources.read import without_rows
 from ..sources.remote import public_name
 from .registrations import read_registrations
 
@@ -68,7 +68,9 @@ def read_match_file(path: str | os.PathLike[str], footprints: bool = True, plane
     planes = read_planes_of_match_file(path, footprints, plane)
     if len(planes) > 1:
         names = ", ".join(found.plane for found in planes)
-        raise AmbiguousInputError(f"{path}: this file holds several imaging planes; choose one with --plane: {names}.")
+        raise AmbiguousInputError(
+            f"{public_name(path)}: this file holds several imaging planes; choose one with --plane: {names}."
+        )
     return planes[0]
 
 

@@ -22,7 +22,7 @@ from ndx_cell_matching import CellMatching, MatchedSessionsTable, RoiPairsTable
 
 from .. import __version__
 from ..errors import InputError, OutputError
-from ..files import check_output, whole_or_absent
+from ..files import check_output, make_folder, whole_or_absent
 from ..model import MatchResult, Session
 from ..sources import ImageCandidate, list_contents, open_nwb
 from ..warping import to_8_bit, warp_registered
@@ -120,7 +120,7 @@ def write_planes(
         copies = _add_data(nwbfile, planes, sources, metadata.location, file_format)
         missing = tuple(missing_fields(nwbfile, path))
         if dandi_name:
-            _make_folder(path.parent)
+            make_folder(path.parent)
         with whole_or_absent(path, file_format.is_folder) as temporary:
             file_format.write(temporary, nwbfile, lambda root: _fill(root, copies))
     left_out = [
@@ -181,13 +181,6 @@ def dandi_path(folder: Path, subject_id: str, session_id: str) -> Path:
 def _fill(root: Any, copies: Sequence[TableCopy]) -> None:
     for copy in copies:
         fill_pixels(root[ROI_TABLES], copy)
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: the folder cannot be made ({error.strerror}).") from error
 
 
 def _add_data(

@@ -11,6 +11,7 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from ..errors import OutputError
+from ..files import make_folder
 from ..model import MatchResult, Progress, Session
 from .cell_map import cell_map_figure
 from .fraction_matrix import fraction_matrix_figure
@@ -76,7 +77,7 @@ def write_figures(
     figures["cells.png"] = partial(cell_map_figure, sessions, result)
     figures["group_sizes.png"] = partial(group_sizes_figure, sessions, result)
 
-    _make_folder(folder)
+    make_folder(folder)
     paths = []
     # A user's own matplotlib settings (TeX, dark background) must not change or break the files.
     with matplotlib.rc_context():
@@ -103,19 +104,6 @@ def pairs_to_draw(n_sessions: int, all_pairs: bool = False) -> list[tuple[int, i
         for moving in range(fixed + 1, n_sessions)
         if everything or fixed == 0 or moving == fixed + 1
     ]
-
-
-def _make_folder(folder: Path) -> None:
-    if not folder.parent.is_dir():
-        raise OutputError(
-            f"{folder}: the figures cannot be written because the folder {folder.parent} does not exist; make it first."
-        )
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"{folder}: the folder for the figures cannot be made ({error.strerror}); choose another."
-        ) from error
 
 
 def _save(figure: Figure, path: Path) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pynwb import NWBFile
 from pynwb.ophys import ImagingPlane
@@ -82,6 +82,24 @@ class Layout:
         )
 
 
+NEUROCONV = Layout(
+    writer="neuroconv",
+    script="(?i)neuroconv",
+    table=r"processing/ophys/ImageSegmentation/PlaneSegmentation\w*",
+    images=(
+        "mean",
+        "mean_image",
+        "MeanImage",
+        "correlation",
+        "correlation_image",
+        "CorrelationImage",
+        "maximum_projection",
+        "summary_image",
+    ),
+    accepted=("iscell>0.5", "is_cell>0.5", "is_accepted>0", "Accepted>0", "cell_status==accepted"),
+    convention=Convention(masks_transposed=True, image_transposed=True),
+)
+
 #: In the order in which they are tried. Paths, columns and conventions are those of the files that the writers made.
 LAYOUTS = (
     Layout(
@@ -100,39 +118,12 @@ LAYOUTS = (
         accepted=("is_soma>0",),
         depth=DepthPlace(location=r"Depth:\s*([0-9]+(?:\.[0-9]+)?)"),
     ),
-    Layout(
-        writer="neuroconv",
-        script="(?i)neuroconv",
-        table=r"processing/ophys/ImageSegmentation/PlaneSegmentation\w*",
-        images=(
-            "mean",
-            "mean_image",
-            "MeanImage",
-            "correlation",
-            "correlation_image",
-            "CorrelationImage",
-            "maximum_projection",
-            "summary_image",
-        ),
-        accepted=("iscell>0.5", "is_cell>0.5", "is_accepted>0", "Accepted>0", "cell_status==accepted"),
-        convention=Convention(masks_transposed=True, image_transposed=True),
-    ),
-    Layout(
+    NEUROCONV,
+    replace(
+        NEUROCONV,
         writer="neuroconv (without its mark)",
-        table=r"processing/ophys/ImageSegmentation/PlaneSegmentation\w*",
+        script="",
         image_sign=r"processing/ophys/SegmentationImages/[^/]+",
-        images=(
-            "mean",
-            "mean_image",
-            "MeanImage",
-            "correlation",
-            "correlation_image",
-            "CorrelationImage",
-            "maximum_projection",
-            "summary_image",
-        ),
-        accepted=("iscell>0.5", "is_cell>0.5", "is_accepted>0", "Accepted>0", "cell_status==accepted"),
-        convention=Convention(masks_transposed=True, image_transposed=True),
     ),
     Layout(
         writer="Suite2p",

@@ -11,12 +11,12 @@ from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse
 from pynwb import NWBFile
 
 from ndx_cell_matching import MatchedCellsTable
 
 from ..errors import InputError
+from ..footprints import without_rows
 from ..model import Progress, Session, SourceInfo
 from .candidates import ImageCandidate, TableCandidate, list_contents
 from .choose import SourceOptions, choose_image, choose_table, choose_z_plane
@@ -139,17 +139,6 @@ def choose(nwbfile: NWBFile, options: SourceOptions, where: str) -> Chosen:
     if options.z_plane == "all" and table.mask_kind == "voxel_mask":
         notes.append("The voxel masks of all z planes are projected onto one plane.")
     return Chosen(recognised, table, image, stored_image, masks, decision, selection, tuple(notes))
-
-
-def without_rows(footprints: scipy.sparse.csr_array, rows: npt.NDArray[np.intp]) -> scipy.sparse.csr_array:
-    """The footprints with those of some ROIs emptied."""
-    if len(rows) == 0:
-        return footprints
-    kept = np.ones(footprints.shape[0], np.float32)
-    kept[rows] = 0
-    emptied = scipy.sparse.csr_array(scipy.sparse.diags_array(kept) @ footprints)
-    emptied.eliminate_zeros()
-    return emptied.astype(np.float32)
 
 
 def read_sessions(
