@@ -19,7 +19,7 @@ from large_file import write_large_file
 from remote_servers import LoopbackServer
 
 from ndx_match.sources import read_session
-from ndx_match.sources.remote import remote_access
+from ndx_match.storage.remote import remote_access
 
 LATENCY = 0.05  #: seconds before each answer
 ALLOWED = 5_000_000  #: bytes beyond masks and image

@@ -58,7 +58,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache of the test's own; with it short waits for servers, nobody's credentials, and no network."""
-    from ndx_match.sources.remote import access
+    from ndx_match.storage.remote import access
 
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("NDX_MATCH_CACHE", str(folder))

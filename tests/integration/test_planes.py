@@ -22,7 +22,7 @@ from nwbinspector import inspect_nwbfile, load_config
 
 from ndx_match.annotate import COLUMN
 from ndx_match.errors import AmbiguousInputError, InputError
-from ndx_match.interop import planes_dataframe
+from ndx_match.formats import planes_dataframe
 from ndx_match.matchfile import read_match_file, read_planes_of_match_file, write_planes
 from ndx_match.methods import nway
 from ndx_match.planes import match_planes

@@ -13,7 +13,7 @@ from remote_servers import DANDISET, KEY, PUBLISHED, Answer, StandInDandi
 
 from ndx_match.matchfile import read_match_file
 from ndx_match.sources import read_session
-from ndx_match.sources.remote import remote_access
+from ndx_match.storage.remote import remote_access
 
 pytest.importorskip("dandi", reason="dandi needs Python 3.11")
 METHOD = ("--method", "nway")

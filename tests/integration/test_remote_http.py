@@ -20,9 +20,9 @@ from helpers import COMMAND, listing, run
 from remote_servers import Answer, LoopbackServer, Request
 
 from ndx_match.matchfile import read_match_file
-from ndx_match.matchfile.hdf5 import Hdf5Format
 from ndx_match.sources import open_nwb, read_session
-from ndx_match.sources.remote import remote_access
+from ndx_match.storage.hdf5 import Hdf5Format
+from ndx_match.storage.remote import remote_access
 
 METHOD = ("--method", "nway")
 pytestmark = pytest.mark.usefixtures("cache")

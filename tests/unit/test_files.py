@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ndx_match.errors import OutputError
-from ndx_match.files import check_output, whole_or_absent
+from ndx_match.storage.publish import check_output, whole_or_absent
 
 
 def test_a_new_name_in_a_folder_is_accepted(tmp_path: Path):

@@ -10,7 +10,7 @@ import pytest
 import scipy.sparse
 
 from ndx_match.errors import InputError, OutputError
-from ndx_match.interop import cells_dataframe, write_cells
+from ndx_match.formats import cells_dataframe, write_cells
 from ndx_match.model import MatchResult, Presence, RoiPairs, Session
 
 BEYOND_FLOAT = 2**53 + 1

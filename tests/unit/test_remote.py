@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ndx_match.sources.remote.blocks import BLOCK_BYTES, BlockStore, store_in
-from ndx_match.sources.remote.locations import (
+from ndx_match.storage.remote.blocks import BLOCK_BYTES, BlockStore, store_in
+from ndx_match.storage.remote.locations import (
     file_stem,
     is_of_dandi,
     is_of_session,
@@ -21,9 +21,9 @@ from ndx_match.sources.remote.locations import (
     public_name,
     same_place,
 )
-from ndx_match.sources.remote.ranges import Patience, RangeReader, Version
-from ndx_match.sources.remote.stream import RemoteFile, RemoteStream
-from ndx_match.sources.remote.transports import Reply
+from ndx_match.storage.remote.ranges import Patience, RangeReader, Version
+from ndx_match.storage.remote.stream import RemoteFile, RemoteStream
+from ndx_match.storage.remote.transports import Reply
 
 
 def test_paths_and_urls():

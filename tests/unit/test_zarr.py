@@ -27,11 +27,11 @@ from pynwb.image import GrayscaleImage
 from ndx_cell_matching import CellMatching
 from ndx_match.annotate import COLUMN, annotate_files
 from ndx_match.errors import InputError, OutputError
-from ndx_match.files import check_output, whole_or_absent
 from ndx_match.matchfile import MatchFile, copying, read_match_file, write_match_file
 from ndx_match.methods import consensus, nway
 from ndx_match.model import MatchResult, Registration, Session
 from ndx_match.sources import SourceOptions, open_nwb, read_session, read_sessions
+from ndx_match.storage.publish import check_output, whole_or_absent
 
 zarr = pytest.importorskip("zarr", reason="Zarr is not installed; install the extra [zarr]")
 hdmf_zarr = pytest.importorskip("hdmf_zarr", reason="hdmf-zarr is not installed; install the extra [zarr]")
@@ -586,7 +586,7 @@ def test_a_column_that_is_there_is_replaced_only_where_asked(
 @pytest.fixture
 def unvalidated(monkeypatch: pytest.MonkeyPatch) -> None:
     """Validation takes most of the time."""
-    monkeypatch.setattr("ndx_match.annotate.zarr_storage.validate", lambda io: [])
+    monkeypatch.setattr("ndx_match.storage.zarr_copies.validate", lambda io: [])
 
 
 def test_a_store_is_not_annotated_in_place_or_into_itself(match_files: Path, store: Path):
@@ -612,7 +612,7 @@ def test_a_store_is_not_annotated_in_place_or_into_itself(match_files: Path, sto
 def test_a_copy_that_differs_is_not_kept(
     match_files: Path, tmp_path: Path, store: Path, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Path], object]
 ):
-    from ndx_match.annotate.zarr_storage import ZarrStorage
+    from ndx_match.storage.zarr_copies import ZarrStorage
 
     add_columns = ZarrStorage.add_columns
 
@@ -667,7 +667,7 @@ def test_copies_that_would_not_find_a_linked_store_are_refused(tmp_path: Path, l
 def test_without_the_extra_a_sentence_says_what_to_install(
     tmp_path: Path, hdf5: list[Path], store: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    for module in ("ndx_match.sources.zarr_store", "ndx_match.matchfile.zarr_format"):
+    for module in ("ndx_match.storage.zarr_reading", "ndx_match.storage.zarr_format"):
         monkeypatch.delitem(sys.modules, module, raising=False)
     for module in ("zarr", "zarr.storage", "hdmf_zarr", "hdmf_zarr.backend"):
         monkeypatch.setitem(sys.modules, module, None)

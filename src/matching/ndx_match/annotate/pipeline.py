@@ -13,14 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError, NdxMatchError, OutputError
-from ..files import check_folder, check_output, make_folder, whole_or_absent
 from ..matchfile import MatchFile, read_planes_of_match_file
 from ..model import Progress, Session
 from ..sources import list_contents, open_nwb
-from ..sources.remote import is_url, public_name
-from .column import COLUMN, has_column
+from ..storage.column import COLUMN, has_column
+from ..storage.copies import Columns, storage_of
+from ..storage.publish import check_folder, check_output, make_folder, whole_or_absent
+from ..storage.remote import is_url, public_name
 from .identity import RecognisedTable, global_roi_ids, group_path, recognise
-from .storage import Columns, storage_of
 
 
 @dataclass(frozen=True)

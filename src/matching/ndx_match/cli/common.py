@@ -19,7 +19,7 @@ from ..matchfile import MatchFile
 from ..model import Progress as Report
 from ..sources import DEPTH_TOLERANCE, SourceOptions
 from ..sources.orientation import TRANSPOSE
-from ..sources.remote import file_stem, remote_access, shared_access
+from ..storage.remote import file_stem, remote_access, shared_access
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 FILE = click.Path(path_type=Path)

@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from ..errors import OutputError
-from ..files import check_folder, check_output, make_folder
 from ..matchfile import (
     MatchFile,
     output_path,
@@ -18,6 +17,7 @@ from ..matchfile import (
     write_match_file,
 )
 from ..sources import read_sessions, source_warnings
+from ..storage.publish import check_folder, check_output, make_folder
 from .common import (
     FILE,
     LOCATION,
@@ -44,7 +44,7 @@ def export(matches: str, output: Path, plane: str | None, overwrite: bool) -> No
     Of a match file of several imaging planes, all in one table with a column `plane`, in which cells are numbered on
     from plane to plane; nway's format takes one.
     """
-    from ..interop import cells_dataframe, planes_dataframe, write_cells, write_nway_output
+    from ..formats import cells_dataframe, planes_dataframe, write_cells, write_nway_output
 
     if output.suffix not in (".csv", ".parquet", ".json"):
         raise OutputError(f"{output}: the name must end in .csv, .parquet or .json.")
@@ -68,7 +68,7 @@ def export(matches: str, output: Path, plane: str | None, overwrite: bool) -> No
 @source_options
 def prepare(inputs: tuple[str, ...], output: Path, **values: Any) -> None:
     """Write what the Allen Institute's package reads: input.json and a PNG a session."""
-    from ..interop import write_nway_input
+    from ..formats import write_nway_input
 
     check_folder(output)
     options = take_source_options(values, checksum=False, all_rois=True, image_required=True)
@@ -95,7 +95,7 @@ def import_(origin: str, result: Path, inputs: tuple[str, ...], output: Path, ov
 
     The options of the pipeline state with which parameters the result was made.
     """
-    from ..interop import read_nway_output
+    from ..formats import read_nway_output
 
     parameters = take_nway_parameters(values)
     options = take_source_options(values, all_rois=True)

@@ -9,11 +9,11 @@ from typing import Any
 import click
 
 from ..errors import MethodError, OutputError
-from ..files import check_folder, check_output, make_folder
 from ..matchfile import FileMetadata, MatchFile, WrittenFile, output_path, write_planes
 from ..model import Progress
 from ..planes import match_planes, progress_of
 from ..sources import plane_warnings, read_planes, read_sessions, source_warnings
+from ..storage.publish import check_folder, check_output, make_folder
 from .common import (
     FILE,
     LOCATION,

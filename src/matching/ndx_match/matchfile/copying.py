@@ -17,8 +17,8 @@ from pynwb.image import GrayscaleImage
 from pynwb.ophys import ImagingPlane, OpticalChannel, PlaneSegmentation
 
 from ..sources.candidates import MASK_KINDS
-from ..sources.opening import stored
-from .formats import FileFormat
+from ..storage.file_format import FileFormat
+from ..storage.opening import stored
 from .metadata import is_placeholder
 
 LARGE_BYTES = 1_000_000  #: of an uncompressed column from which it is compressed on the way

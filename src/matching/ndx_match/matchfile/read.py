@@ -19,9 +19,9 @@ from ..model import MatchResult, RoiPairs, Session, SourceInfo
 from ..sources import open_nwb
 from ..sources.candidates import MASK_KINDS
 from ..sources.masks import read_masks
-from ..sources.opening import text_of
 from ..sources.orientation import Convention, orient
-from ..sources.remote import public_name
+from ..storage.opening import text_of
+from ..storage.remote import public_name
 from .registrations import read_registrations
 
 

@@ -22,12 +22,12 @@ from ndx_cell_matching import CellMatching, MatchedSessionsTable, RoiPairsTable
 
 from .. import __version__
 from ..errors import InputError, OutputError
-from ..files import check_output, make_folder, whole_or_absent
 from ..model import MatchResult, Session
 from ..sources import ImageCandidate, list_contents, open_nwb
+from ..storage.file_format import FileFormat, format_of
+from ..storage.publish import check_output, make_folder, whole_or_absent
 from ..warping import to_8_bit, warp_registered
 from .copying import ImagingPlaneCopies, TableCopy, copy_image, copy_roi_table, fill_pixels
-from .formats import FileFormat, format_of
 from .metadata import FileMetadata, MissingField, build_nwbfile, default_session_id, missing_fields
 from .read import MatchFile
 from .registrations import registrations_table

@@ -11,8 +11,8 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from ..errors import OutputError
-from ..files import make_folder
 from ..model import MatchResult, Progress, Session
+from ..storage.publish import make_folder
 from .cell_map import cell_map_figure
 from .fraction_matrix import fraction_matrix_figure
 from .group_sizes import group_sizes_figure

@@ -1,8 +1,8 @@
 """From NWB files to sessions: everything that knows how ophys data lie in a file."""
 
+from ..storage.opening import open_nwb
 from .candidates import FileContents, ImageCandidate, TableCandidate, list_contents
 from .choose import SourceOptions
-from .opening import open_nwb
 from .pairing import DEPTH_TOLERANCE
 from .planes import Plane, PlanesOfSessions, plane_warnings, read_planes
 from .read import read_session, read_sessions, source_warnings

@@ -10,14 +10,14 @@ from pynwb import NWBFile
 
 from ..errors import AmbiguousInputError, InputError
 from ..model import Progress, Session
+from ..storage.opening import open_nwb
+from ..storage.remote import public_name, shared_access
 from .candidates import TableCandidate, list_contents
 from .choose import SourceOptions
 from .layouts import depth_of_plane, recognise
 from .masks import z_planes
-from .opening import open_nwb
 from .pairing import DEPTH_TOLERANCE, RecordedPlane, check_tolerance, pair_planes
 from .read import check_paths, check_together, session_in, source_warnings, with_distinct_names
-from .remote import public_name, shared_access
 
 
 @dataclass(frozen=True)

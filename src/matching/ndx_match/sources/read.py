@@ -18,13 +18,13 @@ from ndx_cell_matching import MatchedCellsTable
 from ..errors import InputError
 from ..footprints import without_rows
 from ..model import Progress, Session, SourceInfo
+from ..storage.opening import open_nwb, sha256_of
+from ..storage.remote import file_stem, is_url, public_name, same_place, shared_access
 from .candidates import ImageCandidate, TableCandidate, list_contents
 from .choose import SourceOptions, choose_image, choose_table, choose_z_plane
 from .layouts import Recognised, depth_of_plane, pixel_size_of_plane, recognise
 from .masks import StoredMasks, read_masks
-from .opening import open_nwb, sha256_of
 from .orientation import Decision, decide, orient
-from .remote import file_stem, is_url, public_name, same_place, shared_access
 from .selection import Selection, select_rois
 
 

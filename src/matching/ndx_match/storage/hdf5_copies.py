@@ -20,7 +20,7 @@ from .validation import errors_of
 
 
 class Hdf5Storage:
-    """HDF5 files; see :class:`ndx_match.annotate.storage.Storage`."""
+    """HDF5 files; see :class:`ndx_match.storage.copies.Storage`."""
 
     is_folder = False
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from .hdf5_storage import Hdf5Storage
+from .hdf5_copies import Hdf5Storage
 
 Columns = Mapping[str, npt.NDArray[np.int32]]  #: for the path of each table its values
 
@@ -49,6 +49,6 @@ def storage_of(path: Path) -> Storage:
     """The format of a file that was opened before, so that what reads it is installed."""
     if not path.is_dir():
         return Hdf5Storage()
-    from .zarr_storage import ZarrStorage
+    from .zarr_copies import ZarrStorage
 
     return ZarrStorage()

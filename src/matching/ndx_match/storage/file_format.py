@@ -10,8 +10,8 @@ from typing import Any, Protocol
 from pynwb import NWBFile
 
 from ..errors import OutputError
-from ..files import has_zarr_name
 from .hdf5 import Hdf5Format
+from .publish import has_zarr_name
 
 
 class FileFormat(Protocol):

@@ -17,16 +17,16 @@ import zarr
 from hdmf_zarr import NWBZarrIO
 from pynwb import validate
 
-from ..files import files_in
-from ..sources.opening import sha256_of
 from .column import COLUMN, column_names, column_names_with, common_attributes
+from .opening import sha256_of
+from .publish import files_in
 from .validation import errors_of
 
 ATTRIBUTES, CONSOLIDATED = ".zattrs", ".zmetadata"
 
 
 class ZarrStorage:
-    """Zarr stores in folders; see :class:`ndx_match.annotate.storage.Storage`."""
+    """Zarr stores in folders; see :class:`ndx_match.storage.copies.Storage`."""
 
     is_folder = True
 

@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from ...errors import InputError
-from ...files import whole_or_absent
+from ...storage.publish import whole_or_absent
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:

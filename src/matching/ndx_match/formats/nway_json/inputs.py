@@ -13,9 +13,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from ...errors import OutputError
-from ...files import whole_or_absent
 from ...footprints import pixel_coordinates
 from ...model import Session
+from ...storage.publish import whole_or_absent
 from ...warping import to_8_bit
 from .ids import IDS_FILE, RoiIds, describe_ids, json_ids, write_ids
 from .json_files import write_json

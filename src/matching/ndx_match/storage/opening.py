@@ -16,7 +16,7 @@ from hdmf.build import BuildManager, TypeMap
 from pynwb import NWBHDF5IO, NWBFile, get_type_map
 
 from ..errors import InputError
-from ..files import files_in
+from .publish import files_in
 from .remote import RemoteStream, is_url, public_name, shared_access
 
 
@@ -106,7 +106,7 @@ def _refuse_other_folder(path: Path) -> None:
 
 def _zarr(path: Path) -> AbstractContextManager[Callable[[], NWBFile]]:
     try:
-        from .zarr_store import open_zarr
+        from .zarr_reading import open_zarr
     except ImportError as error:
         raise InputError(f'{path}: reading Zarr needs hdmf-zarr; run pip install "ndx-cell-matching[zarr]".') from error
     return open_zarr(path)

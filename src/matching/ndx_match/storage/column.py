@@ -10,8 +10,8 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
-from ..matchfile.hdf5 import PatientFile
-from ..sources.opening import text_of
+from .hdf5 import PatientFile
+from .opening import text_of
 
 COLUMN = "global_roi_id"
 

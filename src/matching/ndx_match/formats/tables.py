@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from ..errors import InputError, OutputError
-from ..files import whole_or_absent
 from ..matchfile import MatchFile, sessions_of
 from ..model import MatchResult, Session
+from ..storage.publish import whole_or_absent
 
 
 def cells_dataframe(result: MatchResult, sessions: Sequence[Session]) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .errors import OutputError
+from ..errors import OutputError
 
 
 def has_zarr_name(path: str | os.PathLike[str]) -> bool:
