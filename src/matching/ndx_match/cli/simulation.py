@@ -8,9 +8,9 @@ import click
 import numpy as np
 
 from ..errors import InputError, OutputError
-from ..evaluate import LinkScore, TrackScore, complete_tracks_score, score_links
 from ..matchfile import MatchFile, read_match_file, write_match_file
 from ..methods import consensus
+from ..simulate.scores import LinkScore, TrackScore, complete_tracks_score, score_links
 from ..sources import read_sessions
 from .common import FILE, LOCATION, output_option, overwrite_option, plane_option, progress_bar
 from .write import draw, report
