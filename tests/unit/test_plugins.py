@@ -1,0 +1,55 @@
+"""Plug-ins of other packages, which name them as entry points."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ndx_match import plugins
+from ndx_match.errors import NdxMatchError
+from ndx_match.sources.layouts import find_layouts
+
+LAYOUT = """
+from ndx_match.sources.layouts import Layout
+
+LAYOUT = Layout(writer="theirs", table="processing/ophys/rois")
+"""
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str, str], None]]:
+    """Installs a package of one module that names itself as an entry point: `install(group, module, source)`."""
+
+    def installed(group: str, module: str, source: str) -> None:
+        about = tmp_path / f"{module}-1.0.dist-info"
+        about.mkdir()
+        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n")
+        (about / "entry_points.txt").write_text(f"[{group}]\n{module} = {module}\n")
+        (tmp_path / f"{module}.py").write_text(source)
+        monkeypatch.syspath_prepend(str(tmp_path))
+        plugins._modules_of_others.cache_clear()
+
+    yield installed
+    monkeypatch.undo()
+    plugins._modules_of_others.cache_clear()
+
+
+def test_another_package_adds_a_layout(install):
+    install("ndx_match.layouts", "their_layout", LAYOUT)
+    first, *ours = find_layouts()
+    assert first.writer == "theirs"
+    assert len(ours) == 8
+
+
+def test_a_package_that_cannot_be_imported_is_named(install):
+    install("ndx_match.layouts", "broken_layout", "import no_such_library")
+    with pytest.raises(NdxMatchError, match=r"broken_layout: .*no_such_library.*uninstall it"):
+        find_layouts()
+
+
+def test_two_plugins_of_one_name_are_refused(install):
+    install("ndx_match.layouts", "same_layout", LAYOUT.replace("theirs", "Suite2p"))
+    with pytest.raises(NdxMatchError, match="same_layout: LAYOUT has the writer 'Suite2p', which another has already"):
+        find_layouts()
