@@ -97,18 +97,25 @@ def pytest_runtest_makereport(item: pytest.Item):
 
 
 @pytest.fixture
-def add_file(tmp_path: Path) -> Iterator[Callable[[str, str, str], None]]:
-    """Adds one new module to the folder of a package, for this test only: `add_file(package, name, source)`."""
+def add_file(tmp_path: Path) -> Iterator[Callable[..., None]]:
+    """Adds one new module to the folder of a package, for this test only: `add_file(package, name, source)`.
+
+    Modules that list plug-ins when they are imported are named behind, to be loaded anew.
+    """
     folder = tmp_path / "added"
     added: list[tuple[Any, str]] = []
+    reloaded: list[str] = []
 
-    def add(package: str, name: str, source: str) -> None:
+    def add(package: str, name: str, source: str, *reload: str) -> None:
         folder.mkdir(exist_ok=True)
         (folder / f"{name}.py").write_text(source)
         module = importlib.import_module(package)
         module.__path__.append(str(folder))
         added.append((module, name))
         importlib.invalidate_caches()
+        reloaded.extend(reload)
+        for listing in reload:
+            importlib.reload(importlib.import_module(listing))
 
     yield add
     for module, name in added:
@@ -116,3 +123,5 @@ def add_file(tmp_path: Path) -> Iterator[Callable[[str, str, str], None]]:
         sys.modules.pop(f"{module.__name__}.{name}", None)
         if hasattr(module, name):
             delattr(module, name)
+    for listing in reloaded:
+        importlib.reload(importlib.import_module(listing))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from ndx_match.formats import find_exporters, find_importers
 from ndx_match.sources.layouts import Layout, find_layouts
 
 DOCUMENTS = Path(__file__).resolve().parent.parent / "docs"
@@ -41,8 +42,22 @@ def _row(layout: Layout) -> tuple[str, ...]:
     )
 
 
+def formats_table() -> str:
+    """A row an importer or exporter."""
+    titles = ("command", "what it is", "numbers of ROIs", "imaging planes")
+    importers = [
+        (f"`import --from {importer.name}`", importer.summary, importer.indices, "one")
+        for importer in find_importers().values()
+    ]
+    exporters = [
+        (f"`export -o NAME{suffix}`", exporter.summary, "", "several" if exporter.several_planes else "one")
+        for suffix, exporter in find_exporters().items()
+    ]
+    return markdown(titles, *importers, *exporters)
+
+
 #: Name of a table in a document -> the document, and the function that makes the table.
-TABLES = {"layouts": ("layouts.md", layouts_table)}
+TABLES = {"layouts": ("layouts.md", layouts_table), "formats": ("formats.md", formats_table)}
 
 
 def split(name: str) -> tuple[str, str, str]:

@@ -22,7 +22,7 @@ from nwbinspector import inspect_nwbfile, load_config
 
 from ndx_match.annotate import COLUMN
 from ndx_match.errors import AmbiguousInputError, InputError
-from ndx_match.formats import planes_dataframe
+from ndx_match.formats import cells_dataframe
 from ndx_match.matchfile import read_match_file, read_planes_of_match_file, write_planes
 from ndx_match.methods import nway
 from ndx_match.planes import match_planes
@@ -290,7 +290,7 @@ def test_a_session_named_as_the_column_of_planes_is_refused(matches: Path):
     plane = read_match_file(matches, footprints=False, plane="deep")
     renamed = replace(plane, sessions=(replace(plane.sessions[0], name="plane"), *plane.sessions[1:]))
     with pytest.raises(InputError, match="give it another name"):
-        planes_dataframe([renamed])
+        cells_dataframe([renamed, plane])
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])

@@ -13,7 +13,7 @@ from ..methods import consensus
 from ..simulate.scores import LinkScore, TrackScore, complete_tracks_score, score_links
 from ..sources import read_sessions
 from .common import FILE, LOCATION, output_option, overwrite_option, plane_option, progress_bar
-from .write import draw, report
+from .write import draw, print_result
 
 TIER_NAMES = (
     "small", "typical", "typical_stripes", "hard", "unrelated", "odd_one_out", "one_photon", "five_sessions",
@@ -63,7 +63,7 @@ def demo(output: Path, seed: int, overwrite: bool) -> None:
         result = consensus.match(sessions, progress=progress)
         written = write_match_file(sessions, result, matches, overwrite=overwrite)
     file = MatchFile(tuple(sessions), result)
-    report([file], written)
+    print_result([file], written)
     draw([file], plots, matches)
     click.echo(_score_text(*_score(file, output)))
 

@@ -104,7 +104,7 @@ def write(
         else:
             matched = (MatchFile(tuple(sessions), match(sessions, progress)),)
         written = write_planes(matched, output, metadata, overwrite, dandi_name)
-    report(matched, written, told)
+    print_result(matched, written, told)
     if plots is not None:
         draw(matched, plots, written.path)
 
@@ -123,7 +123,7 @@ def take_metadata(values: dict[str, Any]) -> tuple[FileMetadata, bool]:
     )
 
 
-def report(planes: Sequence[MatchFile], written: WrittenFile, told: Sequence[str] = ()) -> None:
+def print_result(planes: Sequence[MatchFile], written: WrittenFile, told: Sequence[str] = ()) -> None:
     """Print what was found and written, but not the warnings that the user was told before."""
     for number, plane in enumerate(planes):
         if len(planes) > 1:

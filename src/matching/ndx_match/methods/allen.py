@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MethodError
-from ..formats.nway_json import read_nway_output, write_nway_input
+from ..formats.nway import read_nway_output, write_nway_input
 from ..model import MatchResult, Progress, Session
 from .nway.parameters import NwayParameters
 

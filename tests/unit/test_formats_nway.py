@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ndx_match.errors import InputError, OutputError
-from ndx_match.formats import read_ids, read_nway_output, write_nway_input, write_nway_output
+from ndx_match.formats.nway import read_ids, read_nway_output, write_nway_input, write_nway_output
 from ndx_match.methods.presence import presence_codes
 from ndx_match.model import MatchResult, Presence, Registration, RoiPairs, Session
 
