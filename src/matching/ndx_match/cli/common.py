@@ -145,11 +145,11 @@ def progress_bar() -> Iterator[ProgressCallback]:
             fetching.visible = True
 
         with shared_access() as access:
-            before, access.report = access.report, show_bytes
+            before, access.progress = access.progress, show_bytes
             try:
                 yield show
             finally:
-                access.report = before
+                access.progress = before
 
 
 class _Amount(MofNCompleteColumn):
