@@ -9,12 +9,20 @@ import pytest
 
 from ndx_match import plugins
 from ndx_match.errors import NdxMatchError
+from ndx_match.formats import export, find_importers
 from ndx_match.sources.layouts import find_layouts
 
 LAYOUT = """
 from ndx_match.sources.layouts import Layout
 
 LAYOUT = Layout(writer="theirs", table="processing/ophys/rois")
+"""
+
+FORMATS = """
+from ndx_match.formats import Exporter, Importer
+
+IMPORTER = Importer("theirs", "their results", "ROI ids", lambda path, sessions, parameters: None)
+EXPORTER = Exporter("theirs", ".theirs", "their cells", lambda planes, path: path.write_text(f"{len(planes)} planes"))
 """
 
 
@@ -41,6 +49,13 @@ def test_another_package_adds_a_layout(install):
     first, *ours = find_layouts()
     assert first.writer == "theirs"
     assert len(ours) == 8
+
+
+def test_another_package_adds_formats(install, tmp_path: Path):
+    install("ndx_match.formats", "their_formats", FORMATS)
+    assert list(find_importers()) == ["nway", "theirs"]
+    export([], tmp_path / "cells.THEIRS")
+    assert (tmp_path / "cells.THEIRS").read_text() == "0 planes"
 
 
 def test_a_package_that_cannot_be_imported_is_named(install):
