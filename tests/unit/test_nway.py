@@ -238,7 +238,7 @@ def test_every_roi_is_in_exactly_one_cell(data: st.DataObject):
     accepted = result.roi_pairs.take(result.roi_pairs.accepted)
     for i, j in combinations(range(len(sessions)), 2):
         pairs = accepted.between(i, j)
-        assert len(set(pairs.fixed_row)) == len(set(pairs.moving_row)) == len(pairs)
+        assert len(set(pairs.fixed_roi_row)) == len(set(pairs.moving_roi_row)) == len(pairs)
         assert (pairs.centroid_distance < parameters.maximum_distance).all()
 
 
@@ -249,7 +249,7 @@ def test_the_same_tissue_moved_is_matched_cell_for_cell(three_sessions: list[Ses
     result = nway.match(three_sessions)
     np.testing.assert_array_equal(result.cells, np.arange(20)[:, None].repeat(3, axis=1))
     assert (result.presence == Presence.PRESENT).all()
-    assert result.session_status == ("matched",) * 3
+    assert result.is_matched.all()
     assert result.warnings == ()
     for registration, (x, y) in zip(result.registrations, ((-2, -3), (-5, 4), (-3, 7)), strict=True):
         np.testing.assert_allclose(registration.matrix[:2, 2], (x, y), atol=0.3)
@@ -291,8 +291,8 @@ def test_a_session_that_fails_to_register_is_set_aside_and_the_others_are_matche
     small = session_of(field_of_view((3, 2), shape=(75, 75)), "small")
     result = nway.match([three_sessions[0], small, three_sessions[2]])
     assert [registration.registered for registration in result.registrations] == [False, True, False]
-    assert result.session_status[0] == result.session_status[2] == "matched"
-    assert result.session_status[1].startswith("set aside")
+    assert result.is_matched[[0, 2]].all()
+    assert not result.is_matched[1]
     assert len(result.warnings) == 2
     assert "a and small could not be registered" in result.warnings[0]
     matched = result.cells[(result.cells >= 0).sum(axis=1) == 2]
@@ -338,7 +338,9 @@ def test_rois_in_different_layers_have_no_overlap_though_they_are_identical():
     fixed = session_of(Field(image, mask), "a")
     moving = session_of(Field(image, np.concatenate([other, mask])), "b")
     pairs = nway.match_registered([fixed, moving], [identity()]).roi_pairs
-    by_row = {int(row): (d, u) for row, d, u in zip(pairs.moving_row, pairs.centroid_distance, pairs.iou, strict=True)}
+    by_row = {
+        int(row): (d, u) for row, d, u in zip(pairs.moving_roi_row, pairs.centroid_distance, pairs.iou, strict=True)
+    }
     assert by_row[1] == (0, 0)
     assert by_row[0] == (2, pytest.approx(80 / 120))
 

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from .. import formats
-from ..matchfile import MatchFile, output_path, read_planes_of_match_file, sessions_of, write_match_file
+from ..matchfile import output_path, read_planes_of_match_file, sessions_of, write_match_file
+from ..model import MatchedPlane
 from ..sources import read_sessions, source_warnings
 from ..storage.publish import check_folder, check_output, make_folder
 from .common import (
@@ -101,4 +102,4 @@ def import_(origin: str, result: Path, inputs: tuple[str, ...], output: Path, ov
         output_path(sessions, output, metadata, overwrite, dandi_name)
         matched = formats.import_result(origin, result, sessions, parameters)
         written = write_match_file(sessions, matched, output, metadata, overwrite, dandi_name)
-    print_result([MatchFile(tuple(sessions), matched)], written)
+    print_result([MatchedPlane(tuple(sessions), matched)], written)

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, OutputError
-from ..matchfile import MatchFile
-from ..model import MatchResult, Session
+from ..model import MatchedPlane, MatchResult, Session
 from ..plugins import find_plugins
 from .protocol import Exporter, Importer
 
@@ -88,12 +87,12 @@ def find_exporter(path: str | os.PathLike[str]) -> Exporter:
     return exporters[max(fitting, key=len)]
 
 
-def export(planes: Sequence[MatchFile], path: str | os.PathLike[str]) -> None:
+def export(planes: Sequence[MatchedPlane], path: str | os.PathLike[str]) -> None:
     """Write matched cells in the format that the path ends in, whole or not at all.
 
     Parameters
     ----------
-    planes : sequence of MatchFile
+    planes : sequence of MatchedPlane
         One for each imaging plane.
     path : path
         An existing file is replaced.
@@ -106,6 +105,6 @@ def export(planes: Sequence[MatchFile], path: str | os.PathLike[str]) -> None:
     """
     exporter = find_exporter(path)
     if len(planes) > 1 and not exporter.several_planes:
-        names = ", ".join(plane.plane for plane in planes)
+        names = ", ".join(plane.name for plane in planes)
         raise OutputError(f"{path}: this format holds one imaging plane; choose one with --plane: {names}.")
     exporter.write(planes, Path(path))

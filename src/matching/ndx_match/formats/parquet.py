@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..errors import OutputError
-from ..matchfile import MatchFile
+from ..model import MatchedPlane
 from ..storage.publish import whole_or_absent
 from .protocol import Exporter
 from .tables import cells_dataframe
 
 
-def write_parquet(planes: Sequence[MatchFile], path: Path) -> None:
+def write_parquet(planes: Sequence[MatchedPlane], path: Path) -> None:
     """Write a table of cells as Parquet."""
     try:
         import pyarrow  # noqa: F401

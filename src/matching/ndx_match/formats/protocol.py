@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..matchfile import MatchFile
-from ..model import MatchResult, Session
+from ..model import MatchedPlane, MatchResult, Session
 
 
 @dataclass(frozen=True)
@@ -63,6 +62,6 @@ class Exporter:
     name: str
     suffix: str
     summary: str
-    write: Callable[[Sequence[MatchFile], Path], None]
+    write: Callable[[Sequence[MatchedPlane], Path], None]
     several_planes: bool = True
     needs_masks: bool = False

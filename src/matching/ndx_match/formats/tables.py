@@ -8,26 +8,26 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InputError
-from ..matchfile import MatchFile, sessions_of
+from ..matchfile import sessions_of
+from ..model import MatchedPlane
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def cells_dataframe(planes: Sequence[MatchFile]) -> pd.DataFrame:
+def cells_dataframe(planes: Sequence[MatchedPlane]) -> pd.DataFrame:
     """The cells of one imaging plane or of several as one table.
 
     Parameters
     ----------
-    planes : sequence of MatchFile
+    planes : sequence of MatchedPlane
         As :func:`ndx_match.matchfile.read_planes_of_match_file` gives them.
 
     Returns
     -------
     pandas.DataFrame
-        One row per cell: `plane` if there are several; `cell`, which goes on from plane to plane as the numbers of
-        :func:`ndx_match.annotate.annotate_files` do; `n_sessions`; `confidence` if the result has it; and one column
-        per session, with its name, of the ROI ids (`Int64`; missing where the cell has none).
+        One row per cell: `plane` if there are several; `cell_id`; `n_sessions`; `confidence` if the result has it; and
+        one column per session, with its name, of the ROI ids (`Int64`; missing where the cell has none).
 
     Raises
     ------
@@ -42,12 +42,12 @@ def cells_dataframe(planes: Sequence[MatchFile]) -> pd.DataFrame:
     return whole[[name for name in whole if name not in names] + names]
 
 
-def _table(plane: MatchFile, several: bool) -> pd.DataFrame:
+def _table(plane: MatchedPlane, several: bool) -> pd.DataFrame:
     import pandas as pd
 
     result = plane.result
-    columns: dict[str, object] = {"plane": [plane.plane] * len(result.cells)} if several else {}
-    columns["cell"] = np.arange(len(result.cells)) + plane.first_cell
+    columns: dict[str, object] = {"plane": [plane.name] * len(result.cells)} if several else {}
+    columns["cell_id"] = result.cell_ids
     columns["n_sessions"] = result.n_sessions_of_cell
     if result.confidence is not None:
         columns["confidence"] = result.confidence

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...matchfile import MatchFile
 from ...methods.nway.parameters import NwayParameters
-from ...model import MatchResult, Session
+from ...model import MatchedPlane, MatchResult, Session
 from ..protocol import Exporter, Importer
 from .ids import RoiIds, read_ids
 from .inputs import NwayInput, write_nway_input
@@ -30,7 +29,7 @@ def _read(path: Path, sessions: Sequence[Session], parameters: Mapping[str, Any]
     return read_nway_output(path, sessions, parameters)
 
 
-def _write(planes: Sequence[MatchFile], path: Path) -> None:
+def _write(planes: Sequence[MatchedPlane], path: Path) -> None:
     for plane in planes:
         write_nway_output(plane.result, plane.sessions, path)
 

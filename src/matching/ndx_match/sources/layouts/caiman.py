@@ -1,6 +1,6 @@
 """Files of CaImAn's own export."""
 
-from ..orientation import Convention
+from ...model import Orientation
 from .protocol import Layout
 
 LAYOUT = Layout(
@@ -9,6 +9,6 @@ LAYOUT = Layout(
     columns=("accepted", "rejected"),
     images=("summary_images/local_correlations",),
     accepted=("accepted>0", "keep>0"),
-    convention=Convention(masks_scrambled=True),
+    convention=Orientation(masks_scrambled=True),
     order=50,
 )

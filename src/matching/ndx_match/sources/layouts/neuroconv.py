@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ..orientation import Convention
+from ...model import Orientation
 from .protocol import Layout
 
 WITH_MARK = Layout(
@@ -20,7 +20,7 @@ WITH_MARK = Layout(
         "summary_image",
     ),
     accepted=("iscell>0.5", "is_cell>0.5", "is_accepted>0", "Accepted>0", "cell_status==accepted"),
-    convention=Convention(masks_transposed=True, image_transposed=True),
+    convention=Orientation(masks_transposed=True, image_transposed=True),
     order=30,
 )
 

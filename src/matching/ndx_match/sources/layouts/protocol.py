@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ...model import Orientation
 from ..candidates import TableCandidate
-from ..orientation import AS_STORED, Convention
+from ..orientation import AS_STORED
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Layout:
         Last parts of the paths of images, most trusted first; `{z}` stands for the plane of voxel masks.
     accepted : tuple of str
         Conditions as of `--where`; the first whose column the table has says which ROIs the writer accepts.
-    convention : Convention
+    convention : Orientation
         How masks and images are stored.
     depth : DepthPlace
         Where the depth of the imaging plane is kept.
@@ -64,7 +65,7 @@ class Layout:
     type_name: str = "PlaneSegmentation"
     images: tuple[str, ...] = ()
     accepted: tuple[str, ...] = ()
-    convention: Convention = AS_STORED
+    convention: Orientation = AS_STORED
     depth: DepthPlace = DepthPlace()
     placeholder_pixel_size: tuple[float, float] | None = None
     order: int = 0

@@ -1,6 +1,6 @@
 """Files of Suite2p's own export."""
 
-from ..orientation import Convention
+from ...model import Orientation
 from .protocol import Layout
 
 LAYOUT = Layout(
@@ -10,7 +10,7 @@ LAYOUT = Layout(
     image_sign=r"processing/ophys/Backgrounds_\d+/\w+",
     images=("Backgrounds_{z}/meanImg", "Backgrounds_{z}/meanImgE", "Backgrounds_{z}/max_proj"),
     accepted=("iscell>0.5",),
-    convention=Convention(masks_transposed=True),
+    convention=Orientation(masks_transposed=True),
     placeholder_pixel_size=(2.0, 2.0),
     order=40,
 )

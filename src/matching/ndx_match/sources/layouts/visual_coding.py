@@ -1,6 +1,6 @@
 """Files of the Allen Brain Observatory: Visual Coding."""
 
-from ..orientation import Convention
+from ...model import Orientation
 from .protocol import Layout
 
 LAYOUT = Layout(
@@ -8,6 +8,6 @@ LAYOUT = Layout(
     table=r"processing/[^/]+/ImageSegmentation/PlaneSegmentation",
     image_sign=r"processing/[^/]+/SummaryImages/maximum_intensity_projection",
     images=("maximum_intensity_projection",),
-    convention=Convention(masks_transposed=True),
+    convention=Orientation(masks_transposed=True),
     order=60,
 )
