@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ndx_match.formats import find_exporters, find_importers
 from ndx_match.sources.layouts import Layout, find_layouts
+from ndx_match.sources.orientation import in_words
 
 DOCUMENTS = Path(__file__).resolve().parent.parent / "docs"
 
@@ -38,7 +39,7 @@ def _row(layout: Layout) -> tuple[str, ...]:
         "; ".join(signs),
         code(layout.images),
         code(layout.accepted),
-        layout.convention.text,
+        in_words(layout.convention),
     )
 
 

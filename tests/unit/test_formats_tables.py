@@ -11,8 +11,7 @@ import scipy.sparse
 
 from ndx_match.errors import InputError, OutputError
 from ndx_match.formats import cells_dataframe, export
-from ndx_match.matchfile import MatchFile
-from ndx_match.model import MatchResult, Presence, RoiPairs, Session
+from ndx_match.model import MatchedPlane, MatchResult, Presence, RoiPairs, Session
 
 BEYOND_FLOAT = 2**53 + 1
 
@@ -38,7 +37,7 @@ def make_result(cells: list[list[int]], confidence: list[float] | None = None) -
 
 
 SESSIONS = [make_session("monday", [0, BEYOND_FLOAT]), make_session("tuesday", [7, 5, 6])]
-PLANE = [MatchFile(tuple(SESSIONS), make_result([[1, 2], [0, -1], [-1, 0], [-1, 1]], [0.9, 1.0, 1.0, 1.0]))]
+PLANE = [MatchedPlane(tuple(SESSIONS), make_result([[1, 2], [0, -1], [-1, 0], [-1, 1]], [0.9, 1.0, 1.0, 1.0]))]
 IDS = [(BEYOND_FLOAT, 6), (0, None), (None, 7), (None, 5)]
 
 
@@ -51,8 +50,8 @@ def ids_in(table: pd.DataFrame) -> list[tuple[int | None, int | None]]:
 
 def test_a_row_a_cell_and_a_column_of_roi_ids_a_session():
     table = cells_dataframe(PLANE)
-    assert list(table.columns) == ["cell", "n_sessions", "confidence", "monday", "tuesday"]
-    assert table["cell"].tolist() == [0, 1, 2, 3]
+    assert list(table.columns) == ["cell_id", "n_sessions", "confidence", "monday", "tuesday"]
+    assert table["cell_id"].tolist() == [0, 1, 2, 3]
     assert table["n_sessions"].tolist() == [2, 1, 1, 1]
     assert table["confidence"].tolist() == [0.9, 1.0, 1.0, 1.0]
     assert table["monday"].dtype == table["tuesday"].dtype == pd.Int64Dtype()
@@ -60,20 +59,20 @@ def test_a_row_a_cell_and_a_column_of_roi_ids_a_session():
 
 
 def test_no_confidence_no_column():
-    table = cells_dataframe([MatchFile((SESSIONS[0],), make_result([[0], [1]]))])
-    assert list(table.columns) == ["cell", "n_sessions", "monday"]
+    table = cells_dataframe([MatchedPlane((SESSIONS[0],), make_result([[0], [1]]))])
+    assert list(table.columns) == ["cell_id", "n_sessions", "monday"]
 
 
 def test_session_named_as_another_column_is_refused():
-    with pytest.raises(InputError, match="'cell'"):
-        cells_dataframe([MatchFile((make_session("cell", [1]),), make_result([[0]]))])
+    with pytest.raises(InputError, match="'cell_id'"):
+        cells_dataframe([MatchedPlane((make_session("cell_id", [1]),), make_result([[0]]))])
 
 
 def test_csv_keeps_every_id(tmp_path):
     export(PLANE, tmp_path / "cells.csv")
     lines = (tmp_path / "cells.csv").read_text().splitlines()
     assert lines == [
-        "cell,n_sessions,confidence,monday,tuesday",
+        "cell_id,n_sessions,confidence,monday,tuesday",
         f"0,2,0.9,{BEYOND_FLOAT},6",
         "1,1,1.0,0,",
         "2,1,1.0,,7",

@@ -40,8 +40,7 @@ IMPORTERS, EXPORTERS = formats.find_importers(), formats.find_exporters()
 def export(matches: str, output: Path, plane: str | None, overwrite: bool) -> None:
     """Write the matched cells in another format.
 
-    A table of several imaging planes has a column `plane`, and its cells are numbered on from plane to plane. Some
-    formats hold one plane; choose it with --plane.
+    A table of several imaging planes has a column `plane`. Some formats hold one plane; choose it with --plane.
     """
     exporter = formats.find_exporter(output)
     check_output(output, overwrite, [matches])

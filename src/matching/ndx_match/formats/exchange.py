@@ -43,7 +43,7 @@ def import_result(
     path : path
         What the tool wrote.
     sessions : sequence of Session
-        Those that were matched, in the same order, read with all ROIs.
+        Those that were matched, in the same order; all their ROIs take part.
     parameters : mapping, optional
         What is known of how the result was made; kept with it.
 
@@ -67,7 +67,7 @@ def import_result(
             raise InputError(f"{name} is no parameter of {origin}; known are: {', '.join(known) or 'none'}.")
     if importer.parameters is not None:
         importer.parameters(**given)  # raises where a value makes no sense
-    result = importer.read(Path(path), sessions, given)
+    result = importer.read(Path(path), [session.with_all_rois() for session in sessions], given)
     return replace(result, method=f"import-{origin}", parameters=given)
 
 
