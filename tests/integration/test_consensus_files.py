@@ -78,11 +78,11 @@ def test_everything_comes_back(match_file: Path, result: MatchResult):
             written.moving,
             written.registered,
         )
-        assert (found.steps, found.reason, found.score, found.chance) == (
+        assert (found.steps, found.reason, found.score, found.chance_score) == (
             written.steps,
             written.reason,
             written.score,
-            written.chance,
+            written.chance_score,
         )
         np.testing.assert_allclose(found.matrix, written.matrix)
         if written.displacement is None:
@@ -104,10 +104,10 @@ def test_a_session_set_aside_is_in_the_file_with_its_rois(match_file: Path, sess
 def test_scores_tell_right_alignments_from_wrong_ones(match_file: Path):
     for registration in read_match_file(match_file).result.registrations:
         assert registration.score is not None
-        assert registration.chance is not None
+        assert registration.chance_score is not None
         right = 2 not in (registration.fixed_session, registration.moving_session)
         assert registration.registered == right
-        assert (registration.score > max(9.0, 2.5 * registration.chance)) == right
+        assert (registration.score > max(9.0, 2.5 * registration.chance_score)) == right
 
 
 def test_registrations_of_the_file_lead_there_and_back(match_file: Path):

@@ -58,7 +58,7 @@ def test_the_other_pixel_aspect_is_found(result):
 
 def test_scores_are_far_above_chance(result):
     for registration in result.registrations:
-        assert registration.score > 5 * registration.chance
+        assert registration.score > 5 * registration.chance_score
 
 
 def test_loops_close(sessions, result):

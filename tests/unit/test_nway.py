@@ -224,7 +224,8 @@ def test_every_roi_is_in_exactly_one_cell(data: st.DataObject):
         ids = data.draw(st.permutations(range(n_rois)))
         sessions.append(session_of(Field(np.zeros((12, 15), np.float32), masks), f"s{k}", ids))
     registrations = [
-        replace(identity(i, j), registered=data.draw(st.booleans())) for i, j in combinations(range(len(sessions)), 2)
+        replace(identity(i, j), outcome=data.draw(st.sampled_from([0, 1])))
+        for i, j in combinations(range(len(sessions)), 2)
     ]
     parameters = nway.NwayParameters(
         maximum_distance=data.draw(st.floats(0.5, 20)),
@@ -278,7 +279,7 @@ def test_images_that_are_aligned_already_are_registered(three_sessions: list[Ses
     first = three_sessions[0]
     twin = replace(first, name="twin")
     result = nway.match([first, twin])
-    assert result.registrations[0].steps == "Identity"
+    assert result.registrations[0].steps == ("Identity",)
     assert result.registrations[0].registered
     assert result.registrations[0].reason == "the images are aligned already"
     assert (result.cells[:, 0] == result.cells[:, 1]).all()
@@ -375,7 +376,7 @@ def test_an_edge_buffer_of_half_the_image_leaves_no_estimate(three_sessions: lis
     assert not result.registrations[0].registered
     assert "no estimate" in result.registrations[0].reason
     whole = nway.match(three_sessions[:2], nway.NwayParameters(edge_buffer=75, include_original=True))
-    assert whole.registrations[0].steps == "CLAHE, ECC"
+    assert whole.registrations[0].steps == ("CLAHE", "ECC")
 
 
 @pytest.mark.parametrize("motion_type", nway.MOTION_TYPES)
