@@ -16,8 +16,8 @@ from PIL import Image
 
 from ndx_match.errors import InputError, OutputError
 from ndx_match.formats import read_ids, read_nway_output, write_nway_input, write_nway_output
-from ndx_match.methods.presence import presence_codes
 from ndx_match.model import MatchResult, Presence, Registration, RoiPairs, Session
+from ndx_match.presence import presence_codes
 
 
 def make_session(name: str, roi_ids: list[int], empty: tuple[int, ...] = (), shape: tuple[int, int] = (12, 20)):

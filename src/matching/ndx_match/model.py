@@ -37,6 +37,14 @@ class Presence(enum.IntEnum):
     NOT_REGISTERED = 4  #: the session could not be aligned with the sessions in which the cell was seen
 
 
+class RoiSelection(enum.IntEnum):
+    """How the ROIs that take part were chosen."""
+
+    ALL = 0
+    ACCEPTED_BY_WRITER = 1
+    CHOSEN_BY_USER = 2
+
+
 @dataclass(frozen=True)
 class SourceInfo:
     """Where a session came from. Every field is plain text or a number; empty or None where unknown.
@@ -138,6 +146,24 @@ class Session:
             )
         if np.diff(self.footprints.indptr)[self.excluded].any():
             raise ValueError("an ROI that takes no part has an empty footprint")
+
+    @property
+    def selection(self) -> RoiSelection:
+        """How the ROIs that take part were chosen."""
+        return RoiSelection.ACCEPTED_BY_WRITER if len(self.excluded) else RoiSelection.ALL
+
+    @property
+    def has_image(self) -> bool:
+        """Whether there is a projection image."""
+        return bool(self.image.any())
+
+    def with_all_rois(self) -> Session:
+        """The session with every ROI taking part."""
+        return self
+
+    def only_taking_part(self) -> Session:
+        """The session with the footprints of ROIs that take no part emptied."""
+        return self
 
     @property
     def n_rois(self) -> int:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from .errors import MethodError, NdxMatchError
 from .matchfile import MatchFile
-from .model import MatchResult, Progress
+from .methods import DEFAULT, Method, Parameters, find_method, match
+from .methods.apply import method_parameters
+from .model import Progress
 from .sources import Plane
 
 
@@ -21,7 +24,8 @@ class MatchedPlanes:
 
 def match_planes(
     planes: Sequence[Plane],
-    match: Callable[..., MatchResult],
+    method: str | Method = DEFAULT,
+    parameters: Parameters | Mapping[str, Any] | None = None,
     progress: Progress | None = None,
     remarks: Sequence[str] = (),
 ) -> MatchedPlanes:
@@ -31,9 +35,9 @@ def match_planes(
     ----------
     planes : sequence of Plane
         As read by :func:`ndx_match.sources.read_planes`.
-    match : callable
-        A method's function, for example :func:`ndx_match.methods.consensus.match`; called as
-        `match(sessions, progress=...)`.
+    method : str or Method
+    parameters : Parameters or mapping, optional
+        As of :func:`ndx_match.methods.match`.
     progress : callable, optional
     remarks : sequence of str
         What else a user of the file should know; kept, as the failures are, among the warnings of the first plane.
@@ -41,14 +45,17 @@ def match_planes(
     Raises
     ------
     MethodError
-        No plane could be matched. An error that is not one of this package's is raised as it is.
+        There is no such method, the parameters are not the method's, or no plane could be matched. An error that is
+        not one of this package's is raised as it is.
     """
+    method = find_method(method) if isinstance(method, str) else method
+    parameters = method_parameters(method, parameters)
     matched: list[MatchFile] = []
     failures: dict[str, Exception] = {}
     n_cells = 0
     for plane in planes:
         try:
-            result = match(plane.sessions, progress=progress_of(progress, plane.name))
+            result = match(plane.sessions, method, parameters, progress_of(progress, plane.name))
         except Exception as error:  # a plane must not lose the others, whatever its data do to a library
             failures[plane.name] = error
         else:

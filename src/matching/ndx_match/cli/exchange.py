@@ -16,6 +16,7 @@ from ..matchfile import (
     sessions_of,
     write_match_file,
 )
+from ..methods.nway import PipelineParameters
 from ..sources import read_sessions, source_warnings
 from ..storage.publish import check_folder, check_output, make_folder
 from .common import (
@@ -29,8 +30,10 @@ from .common import (
     take_source_options,
     warn,
 )
-from .methods import nway_options, take_nway_parameters
+from .methods import take_parameters, with_parameters
 from .write import metadata_options, report, take_metadata
+
+NWAY = {"nway": PipelineParameters}
 
 
 @click.command()
@@ -88,7 +91,7 @@ def prepare(inputs: tuple[str, ...], output: Path, **values: Any) -> None:
 @output_option("Match file to write; a Zarr store if it ends in .zarr.")
 @overwrite_option
 @source_options
-@nway_options
+@with_parameters(NWAY)
 @metadata_options
 def import_(origin: str, result: Path, inputs: tuple[str, ...], output: Path, overwrite: bool, **values: Any) -> None:
     """Take a finished result, for example nway's output.json, and the NWB files it came from, in their order.
@@ -97,7 +100,7 @@ def import_(origin: str, result: Path, inputs: tuple[str, ...], output: Path, ov
     """
     from ..formats import read_nway_output
 
-    parameters = take_nway_parameters(values)
+    parameters = take_parameters(values, NWAY, "nway")
     options = take_source_options(values, all_rois=True)
     metadata, dandi_name = take_metadata(values)
     if not dandi_name:

@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import InputError, OutputError
 from ..evaluate import LinkScore, TrackScore, complete_tracks_score, score_links
 from ..matchfile import MatchFile, read_match_file, write_match_file
-from ..methods import consensus
+from ..methods import match
 from ..sources import read_sessions
 from .common import FILE, LOCATION, output_option, overwrite_option, plane_option, progress_bar
 from .write import draw, report
@@ -60,7 +60,7 @@ def demo(output: Path, seed: int, overwrite: bool) -> None:
         paths = _simulate(output, 3, "typical", seed, overwrite)
         progress("simulating", 1, 1)
         sessions = read_sessions(paths, progress=progress)
-        result = consensus.match(sessions, progress=progress)
+        result = match(sessions, progress=progress)
         written = write_match_file(sessions, result, matches, overwrite=overwrite)
     file = MatchFile(tuple(sessions), result)
     report([file], written)

@@ -16,8 +16,8 @@ from skimage.transform import AffineTransform
 
 from ... import __version__
 from ...errors import InputError
-from ...methods.presence import presence_codes
 from ...model import MatchResult, Registration, RoiPairs, Session
+from ...presence import presence_codes
 from .ids import IDS_FILE, RoiIds, RoiLookup, describe_ids, ids_as_json, ids_from_json, json_ids, read_ids
 from .json_files import read_json, write_json
 

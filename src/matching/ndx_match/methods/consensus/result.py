@@ -1,0 +1,96 @@
+"""Put together the match result: cells of all sessions, presence, confidence, status and warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import cv2
+import numpy as np
+import scipy
+
+from ... import __version__
+from ...model import MatchResult, RoiPairs, Session
+from ...presence import presence_codes
+from .component_match import ComponentMatch
+from .confidence import confidence_of, with_ambiguous
+from .pairs import PairAlignment
+from .parameters import NAME, ConsensusParameters
+from .probability import FEW_PAIRS
+from .registrations import registrations_of
+from .synchronisation import Component
+
+MATCHED = "matched"
+
+
+def assemble(
+    sessions: Sequence[Session],
+    components: Sequence[Component],
+    alignments: Mapping[tuple[int, int], PairAlignment],
+    matches: Sequence[ComponentMatch],
+    parameters: ConsensusParameters,
+) -> MatchResult:
+    """The result of all sessions."""
+    n = len(sessions)
+    pairs = RoiPairs.concatenate([found.pairs for found in matches]) if matches else _no_pairs()
+    blocks = []
+    for found in matches:
+        block = np.full((len(found.cells), n), -1, np.int32)
+        block[:, list(found.component.members)] = found.cells
+        blocks.append(block)
+    for component in components:
+        if len(component.members) == 1:
+            alone = np.full((sessions[component.members[0]].n_rois, n), -1, np.int32)
+            alone[:, component.members[0]] = np.arange(len(alone))
+            blocks.append(alone)
+    cells = np.concatenate(blocks)
+    cells = cells[np.argsort(-(cells >= 0).sum(axis=1), kind="stable")]
+    status = _session_status(sessions, components)
+    registrations = registrations_of(sessions, components, alignments, matches)
+    return MatchResult(
+        method=NAME,
+        method_version=__version__,
+        parameters=parameters.stored(),
+        software={"opencv": cv2.__version__, "scipy": scipy.__version__, "numpy": np.__version__},
+        cells=cells,
+        presence=with_ambiguous(presence_codes(cells, sessions, registrations, status), cells, pairs),
+        confidence=confidence_of(cells, pairs),
+        roi_pairs=pairs,
+        registrations=registrations,
+        session_status=status,
+        warnings=_warnings(sessions, components, matches, status),
+    )
+
+
+def _no_pairs() -> RoiPairs:
+    rows, real = np.zeros(0, np.int32), np.zeros(0)
+    return RoiPairs(rows, rows, rows, rows, real, real, np.zeros(0, bool), probability=np.zeros(0), margin=np.zeros(0))
+
+
+def _session_status(sessions: Sequence[Session], components: Sequence[Component]) -> tuple[str, ...]:
+    status = [MATCHED] * len(sessions)
+    for component in components:
+        if len(component.members) == 1:
+            status[component.members[0]] = "set aside: no alignment with any other session is better than chance"
+    return tuple(status)
+
+
+def _warnings(
+    sessions: Sequence[Session],
+    components: Sequence[Component],
+    matches: Sequence[ComponentMatch],
+    status: Sequence[str],
+) -> tuple[str, ...]:
+    warnings = [
+        f"Only {len(found.pairs)} pairs of ROIs could be compared; probabilities rest on prior experience more than on "
+        "these data."
+        for found in matches
+        if len(found.pairs) < FEW_PAIRS
+    ]
+    for session, text in zip(sessions, status, strict=True):
+        if text != MATCHED:
+            warnings.append(f"{session.name} was {text}; its ROIs are matched with nothing.")
+    together = [component.members for component in components if len(component.members) > 1]
+    if len(together) > 1:
+        listed = "; ".join(", ".join(sessions[k].name for k in members) for members in together)
+        warnings.append(f"The sessions fall into sets that do not fit each other and are matched apart: {listed}.")
+    return tuple(warnings)
