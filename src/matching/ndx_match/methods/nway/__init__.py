@@ -82,7 +82,9 @@ def _method(registrations: Sequence[Registration] | None = None, workers: int = 
             known = pipeline.register_all(sessions, parameters, progress, workers)
         return pipeline.match_registered(sessions, known, parameters, progress)
 
-    return Method(NAME, "the published pipeline", NwayParameters, run, takes_all_rois=True, needs_image=True)
+    return Method(
+        NAME, "the published pipeline", NwayParameters, run, takes_all_rois=True, needs_image=registrations is None
+    )
 
 
 METHOD = _method()
