@@ -30,10 +30,8 @@ from .common import (
     take_source_options,
     warn,
 )
-from .methods import take_parameters, with_parameters
+from .methods import parameters_of_result
 from .write import metadata_options, report, take_metadata
-
-NWAY = {"nway": PipelineParameters}
 
 
 @click.command()
@@ -91,16 +89,23 @@ def prepare(inputs: tuple[str, ...], output: Path, **values: Any) -> None:
 @output_option("Match file to write; a Zarr store if it ends in .zarr.")
 @overwrite_option
 @source_options
-@with_parameters(NWAY)
+@parameters_of_result("nway", PipelineParameters)
 @metadata_options
-def import_(origin: str, result: Path, inputs: tuple[str, ...], output: Path, overwrite: bool, **values: Any) -> None:
+def import_(
+    origin: str,
+    result: Path,
+    inputs: tuple[str, ...],
+    output: Path,
+    overwrite: bool,
+    parameters: dict[str, Any],
+    **values: Any,
+) -> None:
     """Take a finished result, for example nway's output.json, and the NWB files it came from, in their order.
 
     The options of the pipeline state with which parameters the result was made.
     """
     from ..formats import read_nway_output
 
-    parameters = take_parameters(values, NWAY, "nway")
     options = take_source_options(values, all_rois=True)
     metadata, dandi_name = take_metadata(values)
     if not dandi_name:

@@ -10,7 +10,7 @@ import click
 
 from ..errors import MethodError, OutputError
 from ..matchfile import FileMetadata, MatchFile, WrittenFile, output_path, write_planes
-from ..methods import match
+from ..methods import Method, Parameters, match
 from ..model import Progress
 from ..planes import match_planes, progress_of
 from ..sources import plane_warnings, read_planes, read_sessions, source_warnings
@@ -30,7 +30,7 @@ from .common import (
     warn_of_plane,
     with_options,
 )
-from .methods import method_options, take_method
+from .methods import method_options
 from .summary import summary
 
 metadata_options = with_options(
@@ -68,6 +68,7 @@ def write(
     plots: Path | None,
     all_planes: bool,
     depth_tolerance: float | None,
+    method: tuple[Method, Parameters],
     **values: Any,
 ) -> None:
     """Match the cells of two or more sessions of one animal and write a new NWB file.
@@ -77,10 +78,10 @@ def write(
     files with several imaging planes, --plane matches one and --all-planes all.
     """
     tolerance = take_depth_tolerance(all_planes, depth_tolerance)
-    method, parameters = take_method(values)
-    if method.takes_all_rois and values["where"]:
-        raise MethodError(f"--where does not belong to --method {method.name}, which takes all ROIs.")
-    options = take_source_options(values, values.pop("checksum"), method.takes_all_rois, method.needs_image)
+    chosen, parameters = method
+    if chosen.takes_all_rois and values["where"]:
+        raise MethodError(f"--where does not belong to --method {chosen.name}, which takes all ROIs.")
+    options = take_source_options(values, values.pop("checksum"), chosen.takes_all_rois, chosen.needs_image)
     metadata, dandi_name = take_metadata(values)
     if not dandi_name:
         check_output(output, overwrite, inputs)
@@ -98,11 +99,11 @@ def write(
         warn(told)
         output_path(sessions, output, metadata, overwrite, dandi_name)
         if all_planes:
-            found = match_planes(read.planes, method, parameters, progress, read.remarks)
+            found = match_planes(read.planes, chosen, parameters, progress, read.remarks)
             warn(found.failures)
             matched, told = found.planes, [*told, *found.failures]
         else:
-            matched = (MatchFile(tuple(sessions), match(sessions, method, parameters, progress)),)
+            matched = (MatchFile(tuple(sessions), match(sessions, chosen, parameters, progress)),)
         written = write_planes(matched, output, metadata, overwrite, dandi_name)
     report(matched, written, told)
     if plots is not None:
