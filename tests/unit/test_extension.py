@@ -95,7 +95,7 @@ class TestConstruction:
             registrations=SessionRegistrationsTable.from_arrays(
                 fixed_session=nothing,
                 moving_session=nothing,
-                affine_matrix=np.zeros((0, 3, 3)),
+                matrix=np.zeros((0, 3, 3)),
                 steps=[],
                 registered=nothing,
                 reason=[],
@@ -166,7 +166,7 @@ class TestConstruction:
             SessionRegistrationsTable.from_arrays(
                 fixed_session=[0],
                 moving_session=[1],
-                affine_matrix=np.zeros((1, 2, 3)),
+                matrix=np.zeros((1, 2, 3)),
                 steps=[""],
                 registered=[True],
                 reason=[""],
@@ -317,7 +317,7 @@ class TestAccessors:
         arguments["registrations"] = SessionRegistrationsTable.from_arrays(
             fixed_session=[0, 0],
             moving_session=[1, 2],
-            affine_matrix=[matrix, np.eye(3)],
+            matrix=[matrix, np.eye(3)],
             steps=["ECC", ""],
             registered=[True, False],
             reason=["", "nothing in common"],

@@ -31,7 +31,7 @@ def make_result(cells: list[list[int]], confidence: list[float] | None = None) -
         presence=np.where(array >= 0, Presence.PRESENT, Presence.NOT_DETECTED).astype(np.uint8),
         roi_pairs=RoiPairs.concatenate([]),
         registrations=(),
-        session_status=("matched",) * array.shape[1],
+        session_status=np.zeros(array.shape[1], np.uint8),
         confidence=None if confidence is None else np.array(confidence),
     )
 

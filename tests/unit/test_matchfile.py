@@ -30,7 +30,7 @@ def match(sessions: list[Session]) -> MatchResult:
     """The cells of sessions that are registered by the shift they were made with."""
     matrix = np.array([[1.0, 0, -2], [0, 1, -3], [0, 0, 1]])
     pairs = [(i, j) for i in range(len(sessions)) for j in range(i + 1, len(sessions))]
-    return nway.match_registered(sessions, [Registration(i, j, matrix, "known shift", ssim=0.9) for i, j in pairs])
+    return nway.match_registered(sessions, [Registration(i, j, matrix, ("known shift",), ssim=0.9) for i, j in pairs])
 
 
 def write(paths: list[Path], output: Path, metadata: FileMetadata | None = None, **options) -> list[str]:
@@ -105,7 +105,7 @@ def test_a_result_without_pairs_and_registrations_is_written(tmp_path: Path):
     alone = np.full((40, 2), -1, np.int32)
     alone[:20, 0] = alone[20:, 1] = np.arange(20)
     result = MatchResult(
-        "none", "1", {}, alone, (alone >= 0).astype(np.uint8), RoiPairs.concatenate([]), (), ("set aside",) * 2
+        "none", "1", {}, alone, (alone >= 0).astype(np.uint8), RoiPairs.concatenate([]), (), np.ones(2, np.uint8)
     )
     write_match_file(sessions, result, tmp_path / "m.nwb")
     assert pynwb.validate(path=tmp_path / "m.nwb") == []

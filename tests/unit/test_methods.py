@@ -22,6 +22,7 @@ from ndx_match.methods import Method, Parameters, all_methods, consensus, find_m
 from ndx_match.methods.allen import AllenParameters
 from ndx_match.methods.documentation import methods_table, parameters_table, with_tables
 from ndx_match.methods.options import parameter_options
+from ndx_match.model import RoiSelection, Session
 from ndx_match.sources import read_sessions
 
 DOCUMENTS = Path(__file__).parent.parent.parent / "docs"
@@ -198,16 +199,48 @@ def sessions(tmp_path: Path):
     return read_sessions(write_sessions(tmp_path))
 
 
-def seen_by(sessions, **what: bool) -> list[list[int]]:
+def pixels_given(sessions: list[Session], **what: bool) -> list[list[int]]:
     """How many pixels each ROI has in the sessions that a method is given."""
-    seen = []
+    given: list[list[int]] = []
 
-    def run(given, parameters, progress):
-        seen.extend(np.diff(session.footprints.indptr).tolist() for session in given)
-        return nway.METHOD.match(given, nway.NwayParameters(), progress)
+    def run_nway(taken, parameters, progress):
+        given.extend(np.diff(session.footprints.indptr).tolist() for session in taken)
+        return nway.METHOD.match(taken, nway.NwayParameters(), progress)
 
-    match(sessions, Method("test", "", Parameters, run, **what))
-    return seen
+    match(sessions, Method("test", "", Parameters, run_nway, **what))
+    return given
+
+
+def test_a_method_is_given_the_rois_that_it_takes(sessions):
+    whole = [np.diff(session.footprints.indptr) for session in sessions]
+    third = np.arange(sessions[0].n_rois) != 3
+    chosen = [replace(sessions[0], takes_part=third, selection=RoiSelection.ACCEPTED_BY_WRITER), *sessions[1:]]
+    assert pixels_given(chosen) == [(whole[0] * third).tolist(), *(pixels.tolist() for pixels in whole[1:])]
+    assert pixels_given(chosen, takes_all_rois=True) == [pixels.tolist() for pixels in whole]
+
+
+def test_rois_that_take_no_part_are_in_no_cell(sessions):
+    takes_part = np.arange(sessions[0].n_rois) % 4 != 0
+    chosen = [replace(session, takes_part=takes_part) for session in sessions]
+    method = replace(nway.METHOD, takes_all_rois=False)
+    for result in (match(chosen, method), match(chosen)):
+        for column in result.cells.T:
+            assert sorted(column[column >= 0]) == np.flatnonzero(takes_part).tolist()
+        assert len(result.presence) == len(result.cells) == len(result.cell_ids)
+    assert len(match(chosen).confidence) == len(match(chosen).cells)
+
+
+def test_what_a_method_cannot_take_is_refused_by_name(sessions):
+    chosen = [sessions[0], replace(sessions[1], selection=RoiSelection.CHOSEN_BY_USER)]
+    blind = [sessions[0], replace(sessions[1], has_image=False)]
+    name = sessions[1].name
+    for method in ("nway", "allen"):
+        with pytest.raises(MethodError, match=f"{name}: its ROIs are chosen by a condition .* {method} takes all ROIs"):
+            match(chosen, method)
+        with pytest.raises(MethodError, match=f"{name}: there is no projection image, which the method {method} needs"):
+            match(blind, method)
+    for accepted in (chosen, blind):
+        match(accepted)
 
 
 def test_fewer_than_two_sessions_are_refused(sessions):

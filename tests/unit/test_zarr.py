@@ -27,9 +27,9 @@ from pynwb.image import GrayscaleImage
 from ndx_cell_matching import CellMatching
 from ndx_match.annotate import COLUMN, annotate_files
 from ndx_match.errors import InputError, OutputError
-from ndx_match.matchfile import MatchFile, copying, read_match_file, write_match_file
+from ndx_match.matchfile import copying, read_match_file, write_match_file
 from ndx_match.methods import consensus, nway
-from ndx_match.model import MatchResult, Registration, Session
+from ndx_match.model import MatchedPlane, MatchResult, Registration, Session
 from ndx_match.sources import SourceOptions, open_nwb, read_session, read_sessions
 from ndx_match.storage.publish import check_output, whole_or_absent
 
@@ -96,7 +96,7 @@ def match(sessions: list[Session]) -> MatchResult:
     """The cells of sessions that are registered by a shift."""
     matrix = np.array([[1.0, 0, -2], [0, 1, -3], [0, 0, 1]])
     pairs = [(i, j) for i in range(len(sessions)) for j in range(i + 1, len(sessions))]
-    return nway.match_registered(sessions, [Registration(i, j, matrix, "a shift", ssim=0.9) for i, j in pairs])
+    return nway.match_registered(sessions, [Registration(i, j, matrix, ("a shift",), ssim=0.9) for i, j in pairs])
 
 
 FILE_ONLY = ("uri", "sha256")  #: what of a session is not the same in another format
@@ -147,7 +147,7 @@ def test_a_match_file_is_the_same_whatever_the_formats(tmp_path: Path, monkeypat
     monkeypatch.setattr(copying, "BUFFER_BYTES", 300_000)
     hdf5 = write_sessions(tmp_path, mask_kind=mask_kind, roi_ids=[*range(50, 30, -1)], images=("average_image",))
     stores = [as_zarr(path) for path in hdf5]
-    found: list[MatchFile] = []
+    found: list[MatchedPlane] = []
     for sources in (hdf5, stores):
         sessions = read_sessions(sources)
         result = match(sessions)

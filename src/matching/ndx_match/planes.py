@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from .errors import MethodError, NdxMatchError
-from .matchfile import MatchFile
 from .methods import DEFAULT, Method, Parameters, find_method, match
 from .methods.apply import method_parameters
-from .model import Progress
+from .model import MatchedPlane, Progress, with_distinct_cell_ids
 from .sources import Plane
 
 
@@ -18,7 +17,7 @@ from .sources import Plane
 class MatchedPlanes:
     """The planes that were matched, and of those that could not be why, one sentence each."""
 
-    planes: tuple[MatchFile, ...]
+    planes: tuple[MatchedPlane, ...]
     failures: tuple[str, ...]
 
 
@@ -27,7 +26,6 @@ def match_planes(
     method: str | Method = DEFAULT,
     parameters: Parameters | Mapping[str, Any] | None = None,
     progress: Progress | None = None,
-    remarks: Sequence[str] = (),
 ) -> MatchedPlanes:
     """Match every plane on its own.
 
@@ -39,8 +37,6 @@ def match_planes(
     parameters : Parameters or mapping, optional
         As of :func:`ndx_match.methods.match`.
     progress : callable, optional
-    remarks : sequence of str
-        What else a user of the file should know; kept, as the failures are, among the warnings of the first plane.
 
     Raises
     ------
@@ -50,26 +46,22 @@ def match_planes(
     """
     method = find_method(method) if isinstance(method, str) else method
     parameters = method_parameters(method, parameters)
-    matched: list[MatchFile] = []
+    matched: list[MatchedPlane] = []
     failures: dict[str, Exception] = {}
-    n_cells = 0
     for plane in planes:
         try:
             result = match(plane.sessions, method, parameters, progress_of(progress, plane.name))
         except Exception as error:  # a plane must not lose the others, whatever its data do to a library
             failures[plane.name] = error
         else:
-            matched.append(MatchFile(plane.sessions, result, plane.name, n_cells))
-            n_cells += len(result.cells)
+            matched.append(MatchedPlane(plane.sessions, result, plane.name))
     sentences = tuple(_failure(name, error) for name, error in failures.items())
     if not matched:
         for failure in failures.values():
             if not isinstance(failure, NdxMatchError):
                 raise failure
         raise MethodError(" ".join(sentences))
-    first = matched[0].result
-    warnings = (*first.warnings, *remarks, *sentences)
-    return MatchedPlanes((replace(matched[0], result=replace(first, warnings=warnings)), *matched[1:]), sentences)
+    return MatchedPlanes(with_distinct_cell_ids(matched), sentences)
 
 
 def _failure(plane: str, error: Exception) -> str:

@@ -9,7 +9,6 @@ import click
 
 from ..errors import OutputError
 from ..matchfile import (
-    MatchFile,
     output_path,
     read_match_file,
     read_planes_of_match_file,
@@ -17,6 +16,7 @@ from ..matchfile import (
     write_match_file,
 )
 from ..methods.nway import PipelineParameters
+from ..model import MatchedPlane
 from ..sources import read_sessions, source_warnings
 from ..storage.publish import check_folder, check_output, make_folder
 from .common import (
@@ -116,4 +116,4 @@ def import_(
         output_path(sessions, output, metadata, overwrite, dandi_name)
         matched = read_nway_output(result, sessions, parameters, method=f"import-{origin}")
         written = write_match_file(sessions, matched, output, metadata, overwrite, dandi_name)
-    report([MatchFile(tuple(sessions), matched)], written)
+    report([MatchedPlane(tuple(sessions), matched)], written)

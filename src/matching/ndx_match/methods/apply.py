@@ -116,4 +116,10 @@ def without_excluded(result: MatchResult, sessions: Sequence[Session]) -> MatchR
     if kept.all():
         return result
     confidence = None if result.confidence is None else result.confidence[kept]
-    return replace(result, cells=result.cells[kept], presence=result.presence[kept], confidence=confidence)
+    return replace(
+        result,
+        cells=result.cells[kept],
+        presence=result.presence[kept],
+        confidence=confidence,
+        cell_ids=np.arange(kept.sum()),
+    )

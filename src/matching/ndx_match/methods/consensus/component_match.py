@@ -104,8 +104,8 @@ def _as_roi_pairs(
     return RoiPairs(
         fixed_session=members[pairs.first_session],
         moving_session=members[pairs.second_session],
-        fixed_row=pairs.first_row,
-        moving_row=pairs.second_row,
+        fixed_roi_row=pairs.first_row,
+        moving_roi_row=pairs.second_row,
         centroid_distance=pairs.distance,
         iou=pairs.iou,
         accepted=(probability >= parameters.least_probability) & (margin > 0),

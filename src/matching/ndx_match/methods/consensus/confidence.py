@@ -11,17 +11,19 @@ AMBIGUOUS = 0.2  #: probability of a candidate from which an absent cell is call
 
 
 def confidence_of(cells: npt.NDArray[np.int32], pairs: RoiPairs) -> npt.NDArray[np.float64]:
-    """Probability that all ROIs of a cell are one: that of its most probable spanning tree. 1 for a single ROI."""
+    """Probability that all ROIs of a cell are one: that of its most probable spanning tree. NaN for a single ROI."""
     by_pair = _probabilities(pairs)
-    confidence = np.ones(len(cells))
+    confidence = np.full(len(cells), np.nan)
     for number, cell in enumerate(cells.tolist()):
-        own = [k for k, row in enumerate(cell) if row >= 0]
-        reached, total = own[:1], 1.0
-        while len(reached) < len(own):
+        present = [k for k, row in enumerate(cell) if row >= 0]
+        if len(present) < 2:
+            continue
+        reached, total = present[:1], 1.0
+        while len(reached) < len(present):
             best, target = max(
                 (by_pair.get((min(a, b), cell[min(a, b)], max(a, b), cell[max(a, b)]), 0.0), -b)
                 for a in reached
-                for b in own
+                for b in present
                 if b not in reached
             )
             total *= best
@@ -38,11 +40,11 @@ def with_ambiguous(
     assert pairs.probability is not None
     likely = pairs.take(pairs.probability >= AMBIGUOUS)
     cell_of = [cell_of_roi(column, int(column.max(initial=-1)) + 1) for column in cells.T]
-    for own_session, own_row, other in (
-        (likely.fixed_session, likely.fixed_row, likely.moving_session),
-        (likely.moving_session, likely.moving_row, likely.fixed_session),
+    for sessions, rows, others in (
+        (likely.fixed_session, likely.fixed_roi_row, likely.moving_session),
+        (likely.moving_session, likely.moving_roi_row, likely.fixed_session),
     ):
-        for session, row, target in zip(own_session.tolist(), own_row.tolist(), other.tolist(), strict=True):
+        for session, row, target in zip(sessions.tolist(), rows.tolist(), others.tolist(), strict=True):
             cell = cell_of[session][row]
             if presence[cell, target] == Presence.NOT_DETECTED:
                 presence[cell, target] = Presence.AMBIGUOUS
@@ -52,9 +54,9 @@ def with_ambiguous(
 def _probabilities(pairs: RoiPairs) -> dict[tuple[int, int, int, int], float]:
     keys = zip(
         pairs.fixed_session.tolist(),
-        pairs.fixed_row.tolist(),
+        pairs.fixed_roi_row.tolist(),
         pairs.moving_session.tolist(),
-        pairs.moving_row.tolist(),
+        pairs.moving_roi_row.tolist(),
         strict=True,
     )
     assert pairs.probability is not None

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...displacement import GRID, displacement_points
 from ...footprints import transform_points
-from ...model import Registration, Session
+from ...model import Registration, RegistrationOutcome, Session
 from .component_match import ComponentMatch
 from .pairs import PairAlignment
 from .synchronisation import Component
@@ -34,7 +34,8 @@ def registrations_of(
         tried = alignments.get((i, j))
         score, chance = (None, None) if tried is None else (tried.score, tried.chance)
         if place[i] == place[j]:
-            steps = "composed of other pairs" if tried is None or not tried.registered else "searched, refined"
+            composed = tried is None or not tried.registered
+            steps = ("composed of other pairs",) if composed else ("searched", "refined")
             remark = "" if tried is None or tried.registered else f"its own alignment was left out: {tried.reason}"
             matrix = affine[j] @ np.linalg.inv(affine[i])
             frame, at, in_frame = bent[j][0], bent[j][1], bent[i][2]
@@ -45,15 +46,25 @@ def registrations_of(
                     i,
                     j,
                     matrix,
-                    f"{steps}, made consistent",
-                    reason=remark,
+                    (*steps, "made consistent"),
+                    RegistrationOutcome.COMPOSED if composed else RegistrationOutcome.REGISTERED,
+                    remark,
                     score=score,
-                    chance=chance,
+                    chance_score=chance,
                     displacement=away.astype(np.float32) if np.abs(away).max() > 1e-6 else None,
                 )
             )
         elif tried is not None:
             found.append(
-                Registration(i, j, tried.matrix, "searched, refined", False, tried.reason, score=score, chance=chance)
+                Registration(
+                    i,
+                    j,
+                    tried.matrix,
+                    ("searched", "refined"),
+                    RegistrationOutcome.NOT_REGISTERED,
+                    tried.reason,
+                    score=score,
+                    chance_score=chance,
+                )
             )
     return tuple(found)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import scipy
 
 from ... import __version__
-from ...model import MatchResult, RoiPairs, Session
+from ...model import MatchResult, RoiPairs, Session, SessionStatus
 from ...presence import presence_codes
 from .component_match import ComponentMatch
 from .confidence import confidence_of, with_ambiguous
@@ -19,7 +20,7 @@ from .probability import FEW_PAIRS
 from .registrations import registrations_of
 from .synchronisation import Component
 
-MATCHED = "matched"
+NOT_REGISTERED = "no alignment with any other session is better than chance"
 
 
 def assemble(
@@ -44,7 +45,11 @@ def assemble(
             blocks.append(alone)
     cells = np.concatenate(blocks)
     cells = cells[np.argsort(-(cells >= 0).sum(axis=1), kind="stable")]
-    status = _session_status(sessions, components)
+    status = np.full(n, SessionStatus.MATCHED, np.uint8)
+    status[[component.members[0] for component in components if len(component.members) == 1]] = (
+        SessionStatus.NOT_REGISTERED
+    )
+    reasons = tuple("" if code == SessionStatus.MATCHED else NOT_REGISTERED for code in status)
     registrations = registrations_of(sessions, components, alignments, matches)
     return MatchResult(
         method=NAME,
@@ -54,10 +59,11 @@ def assemble(
         cells=cells,
         presence=with_ambiguous(presence_codes(cells, sessions, registrations, status), cells, pairs),
         confidence=confidence_of(cells, pairs),
-        roi_pairs=pairs,
+        roi_pairs=_as_float32(pairs),
         registrations=registrations,
         session_status=status,
-        warnings=_warnings(sessions, components, matches, status),
+        status_reasons=reasons,
+        warnings=_warnings(sessions, components, matches, reasons),
     )
 
 
@@ -66,19 +72,21 @@ def _no_pairs() -> RoiPairs:
     return RoiPairs(rows, rows, rows, rows, real, real, np.zeros(0, bool), probability=np.zeros(0), margin=np.zeros(0))
 
 
-def _session_status(sessions: Sequence[Session], components: Sequence[Component]) -> tuple[str, ...]:
-    status = [MATCHED] * len(sessions)
-    for component in components:
-        if len(component.members) == 1:
-            status[component.members[0]] = "set aside: no alignment with any other session is better than chance"
-    return tuple(status)
+def _as_float32(pairs: RoiPairs) -> RoiPairs:
+    """The pairs with measures that take half the room; nothing is decided by them any more."""
+    halved = {
+        name: values.astype(np.float32)
+        for name, values in vars(pairs).items()
+        if values is not None and values.dtype == float
+    }
+    return replace(pairs, **halved)
 
 
 def _warnings(
     sessions: Sequence[Session],
     components: Sequence[Component],
     matches: Sequence[ComponentMatch],
-    status: Sequence[str],
+    reasons: Sequence[str],
 ) -> tuple[str, ...]:
     warnings = [
         f"Only {len(found.pairs)} pairs of ROIs could be compared; probabilities rest on prior experience more than on "
@@ -86,9 +94,9 @@ def _warnings(
         for found in matches
         if len(found.pairs) < FEW_PAIRS
     ]
-    for session, text in zip(sessions, status, strict=True):
-        if text != MATCHED:
-            warnings.append(f"{session.name} was {text}; its ROIs are matched with nothing.")
+    for session, reason in zip(sessions, reasons, strict=True):
+        if reason:
+            warnings.append(f"{session.name} was set aside: {reason}; its ROIs are matched with nothing.")
     together = [component.members for component in components if len(component.members) > 1]
     if len(together) > 1:
         listed = "; ".join(", ".join(sessions[k].name for k in members) for members in together)
