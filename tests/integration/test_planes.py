@@ -301,13 +301,13 @@ def test_export_numbers_the_cells_of_all_planes(matches: Path, tmp_path: Path, s
     outcome = run("export", matches, "-o", output).succeeded()
     table = pd.read_csv(output) if suffix == "csv" else pd.read_parquet(output)
     assert f"{len(table)} cells of 3 sessions in 2 imaging planes" in outcome.out
-    assert table["cell"].tolist() == list(range(len(table)))
-    assert list(table.columns) == ["plane", "cell", "n_sessions", "101", "102", "103"]
+    assert table["cell_id"].tolist() == list(range(len(table)))
+    assert list(table.columns) == ["plane", "cell_id", "n_sessions", "101", "102", "103"]
     for plane in read_planes_of_match_file(matches, footprints=False):
         part = table[table["plane"] == plane.plane]
         expected = plane.result.cells.astype(float)
         assert np.array_equal(part[["101", "102", "103"]].fillna(-1).to_numpy(float), expected)
-        assert part["cell"].iloc[0] == plane.first_cell
+        assert part["cell_id"].tolist() == plane.result.cell_ids.tolist()
     run("export", matches, "-o", output, "--overwrite", "--plane", "deep").succeeded()
     one = pd.read_csv(output) if suffix == "csv" else pd.read_parquet(output)
     assert "plane" not in one

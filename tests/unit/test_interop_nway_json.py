@@ -188,7 +188,7 @@ def test_output_becomes_cells_pairs_and_registrations(tmp_path):
     assert pairs.cost.tolist() == [0.9, 0.9]
     assert pairs.probability is None
     (registration,) = result.registrations
-    assert registration.steps == "Crop, CLAHE, ECC"
+    assert registration.steps == ("Crop", "CLAHE", "ECC")
     np.testing.assert_array_equal(registration.matrix, [[1, 0, 3], [0, 1, 2], [0, 0, 1]])
     # ROI 21 lies at (1.5, 1.5) in tuesday, so at (-1.5, -0.5) in monday
     assert result.presence[:, 0].tolist() == [Presence.PRESENT] * 3 + [Presence.OUTSIDE_FIELD]

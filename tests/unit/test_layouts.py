@@ -221,7 +221,7 @@ def test_a_plane_of_voxel_masks_comes_with_its_image(unpack, z_plane: int):
     session = read_session(unpack("suite2p_two_planes"), SourceOptions(z_plane=z_plane))
     own = np.arange(36) // 18 == z_plane
     assert session.excluded.tolist() == np.flatnonzero(~(own & np.tile(ACCEPTED, 2))).tolist()
-    np.testing.assert_allclose(dense(session)[own], recording.masks() * ACCEPTED[:, None, None])
+    np.testing.assert_allclose(dense(session)[own], recording.masks())
     np.testing.assert_allclose(session.image, recording.image() + 1000 * z_plane)
     assert session.source.image_path.endswith(f"Backgrounds_{z_plane}/meanImg")
     assert session.selection_reason == f"iscell > 0.5 (30 of 36 ROIs), of which 15 in z plane {z_plane}"

@@ -54,7 +54,7 @@ def test_a_convention_that_holds_is_confirmed_without_a_word(kind):
         decision = decide(kind(masks), FIELD.image, convention, "A writer")
         assert decision.orientation == convention
         assert decision.warning == ""
-        assert re.fullmatch(r"A writer's convention; (\d+) of \1 ROIs stand out .*", decision.evidence)
+        assert re.fullmatch(r"A writer's convention; (\d+) of \1 ROIs stand out .*", decision.reason)
         np.testing.assert_array_equal(in_frame(kind(masks), FIELD.image, decision.orientation), FIELD.masks)
 
 
@@ -90,7 +90,7 @@ def test_a_stray_pixel_outside_does_not_transpose_all_masks():
 
 def test_both_transposed_cannot_be_seen_but_is_known_of_a_writer():
     stored, both = image_masks(transposed(WIDE.masks)), Orientation(masks_transposed=True, image_transposed=True)
-    assert decide(stored, WIDE.image.T, None, "unknown writer").convention == AS_STORED
+    assert decide(stored, WIDE.image.T, None, "unknown writer").orientation == AS_STORED
     decision = decide(stored, WIDE.image.T, both, "A writer")
     assert decision.orientation == both
     footprints, image = orient(stored, WIDE.image.T, both, "file")
@@ -109,7 +109,7 @@ def test_an_image_without_bright_cells_overrides_nothing(image: np.ndarray):
 def test_too_few_rois_override_nothing():
     decision = decide(image_masks(transposed(FIELD.masks[:4])), FIELD.image, AS_STORED, "A writer")
     assert decision.orientation == AS_STORED
-    assert "decides nothing" in decision.evidence
+    assert "decides nothing" in decision.reason
 
 
 def test_torn_masks_are_restored():
@@ -118,7 +118,7 @@ def test_torn_masks_are_restored():
     assert (decision.orientation, decision.warning) == (convention, "")
     np.testing.assert_array_equal(in_frame(stored, WIDE.image, convention), WIDE.masks)
     found = decide(stored, WIDE.image, None, "unknown writer")
-    assert found.convention == convention
+    assert found.orientation == convention
     assert "torn to stripes" in found.warning
 
 
@@ -140,7 +140,7 @@ def test_torn_masks_of_a_square_field_are_transposed_ones():
 def test_the_users_word_settles_it(word: str, masks: bool, image: bool):
     decision = decide(image_masks(FIELD.masks), FIELD.image, TRANSPOSED, "A writer", word)
     assert decision.orientation == Orientation(masks, image)
-    assert decision.evidence == "set by --transpose"
+    assert decision.reason == "set by --transpose"
 
 
 def test_a_word_against_the_sizes_is_refused():

@@ -7,7 +7,7 @@ import scipy.sparse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ndx_match.model import Presence, Registration, RegistrationOutcome, Session
+from ndx_match.model import Presence, Registration, Session
 from ndx_match.presence import presence_codes
 
 ROWS, COLS = 20, 30
@@ -70,8 +70,8 @@ def test_a_session_that_no_roi_can_be_carried_to_is_not_registered():
     sessions = [session((5, 5)), session((5, 5)), session((5, 5))]
     registrations = [
         shift(0, 1),
-        shift(0, 2, outcome=RegistrationOutcome.NOT_REGISTERED),
-        shift(1, 2, outcome=RegistrationOutcome.NOT_REGISTERED),
+        shift(0, 2, registered=False),
+        shift(1, 2, registered=False),
     ]
     status = np.array([0, 0, 1], np.uint8)
     missing = Presence.NOT_REGISTERED
@@ -81,7 +81,7 @@ def test_a_session_that_no_roi_can_be_carried_to_is_not_registered():
 
 def test_a_cell_reaches_a_session_through_any_of_its_rois():
     sessions = [session((5, 5)), session((5, 5)), session((5, 5))]
-    registrations = [shift(0, 1), shift(0, 2, outcome=RegistrationOutcome.NOT_REGISTERED), shift(1, 2)]
+    registrations = [shift(0, 1), shift(0, 2, registered=False), shift(1, 2)]
     assert codes([[0, 0, -1], [0, -1, -1]], sessions, registrations) == [[1, 1, 0], [1, 0, Presence.NOT_REGISTERED]]
 
 
