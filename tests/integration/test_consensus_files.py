@@ -74,8 +74,8 @@ def test_everything_comes_back(match_file: Path, result: MatchResult):
         sorted(read.registrations, key=lambda r: (r.fixed_session, r.moving_session)), result.registrations, strict=True
     ):
         assert (found.fixed_session, found.moving_session, found.registered) == (
-            written.fixed,
-            written.moving,
+            written.fixed_session,
+            written.moving_session,
             written.registered,
         )
         assert (found.steps, found.reason, found.score, found.chance_score) == (

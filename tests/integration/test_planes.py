@@ -212,18 +212,20 @@ def test_where_all_planes_fail_nothing_is_written(tmp_path: Path):
 def test_a_bug_in_one_plane_leaves_the_others_too(inputs: list[Path]):
     planes = read_planes(inputs).planes
 
-    def match(sessions, progress=None):
+    def match(sessions, parameters, progress):
         if sessions[0].imaging_depth == DEPTHS["deep"]:
             raise ZeroDivisionError("division by zero")
-        return nway.match(sessions, progress=progress)
+        return nway.METHOD.match(sessions, parameters, progress)
+
+    method = replace(nway.METHOD, match=match)
 
     stages: list[str] = []
-    matched = match_planes(planes, match, lambda stage, *_: stages.append(stage))
+    matched = match_planes(planes, method, progress=lambda stage, *_: stages.append(stage))
     assert [plane.plane for plane in matched.planes] == ["upper"]
     assert matched.failures == ("The plane deep could not be matched: ZeroDivisionError: division by zero.",)
     assert stages
     with pytest.raises(ZeroDivisionError):
-        match_planes(planes[:1], match)
+        match_planes(planes[:1], method)
     assert all(stage.startswith("upper ") for stage in stages)
 
 
@@ -423,7 +425,7 @@ def test_an_roi_table_can_be_chosen_in_all_planes(inputs: list[Path], tmp_path: 
 
 def test_the_same_from_python(inputs: list[Path], matches: Path, tmp_path: Path):
     read = read_planes(inputs[:2], SourceOptions(checksum=False))
-    matched = match_planes(read.planes, nway.match)
+    matched = match_planes(read.planes, "nway")
     write_planes(matched.planes, tmp_path / "m.nwb")
     assert [len(plane.sessions) for plane in read_planes_of_match_file(tmp_path / "m.nwb")] == [2, 2]
     assert all(session.source.sha256 == "" for plane in read.planes for session in plane.sessions)

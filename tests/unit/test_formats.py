@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from ndx_match.errors import InputError, MethodError, OutputError
 from ndx_match.formats.nway import write_nway_output
 from ndx_match.matchfile import read_match_file
 from ndx_match.methods import consensus
+from ndx_match.model import Presence
 from ndx_match.sources import SourceOptions, read_sessions
 
 #: The format that the documents show.
@@ -39,17 +41,27 @@ def test_a_format_is_added_by_one_file(toy, inputs: list[Path], tmp_path: Path):
     assert ".rows: cells as lists of rows." in " ".join(run("export", "--help").out.split())
     assert "[nway|rows]" in run("import", "--help").out
 
-    run("export", tmp_path / "m.nwb", "-o", tmp_path / "cells.rows").succeeded()
-    run("import", "--from", "rows", tmp_path / "cells.rows", *inputs, "-o", tmp_path / "again.nwb").succeeded()
+    told = " ".join(run("import", "--help").out.split())
+    assert "rows: cells as lists of rows." in told
+    assert "--first-number INTEGER rows: number of the first row. [default: 0; at least 0]" in told
 
-    first, second = (read_match_file(tmp_path / name).result for name in ("m.nwb", "again.nwb"))
-    np.testing.assert_array_equal(second.cells, first.cells)
-    assert second.method == "import-rows"
+    run("export", tmp_path / "m.nwb", "-o", tmp_path / "cells.rows").succeeded()
+    (row, other_row), *others = json.loads((tmp_path / "cells.rows").read_text())
+    cells = np.array([[row, -1], [-1, other_row], *others])
+    (tmp_path / "cells.rows").write_text(json.dumps(np.where(cells < 0, -1, cells + 1).tolist()))
+    arguments = ("import", tmp_path / "cells.rows", *inputs, "-o", tmp_path / "again.nwb", "--first-number", 1)
+    run(*arguments, "--from", "nway").refused("--first-number does not belong to --from nway")
+    run(*arguments, "--from", "rows").succeeded()
+
+    result = read_match_file(tmp_path / "again.nwb").result
+    np.testing.assert_array_equal(result.cells, cells)
+    assert (result.method, dict(result.parameters)) == ("import-rows", {"first_number": 1})
+    assert (result.presence[result.cells < 0] == Presence.NOT_LOOKED_FOR).all()
 
 
 def test_a_format_has_rows_in_the_documents(toy):
     table = formats_table()
-    assert "| `import --from rows` | cells as lists of rows | rows of the ROI tables, counted from 0 | one |" in table
+    assert "| `import --from rows` | cells as lists of rows | rows of the ROI tables | one |" in table
     assert "| `export -o NAME.rows` | cells as lists of rows | - | one |" in table
 
 
@@ -95,4 +107,4 @@ def test_listing_formats_loads_no_heavy_library():
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     loaded = set(printed.split())
     assert "ndx_match.formats.parquet" in loaded
-    assert loaded.isdisjoint({"pyarrow", "matplotlib"})
+    assert loaded.isdisjoint({"cv2", "matplotlib", "networkx", "skimage"})

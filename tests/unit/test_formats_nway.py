@@ -17,7 +17,6 @@ from PIL import Image
 
 from ndx_match.errors import InputError, OutputError
 from ndx_match.formats.nway import read_ids, read_nway_output, write_nway_input, write_nway_output
-from ndx_match.methods.presence import presence_codes
 from ndx_match.model import (
     MatchResult,
     Presence,
@@ -27,6 +26,7 @@ from ndx_match.model import (
     Session,
     SessionStatus,
 )
+from ndx_match.presence import presence_codes
 
 
 def make_session(name: str, roi_ids: list[int], empty: tuple[int, ...] = (), shape: tuple[int, int] = (12, 20)):

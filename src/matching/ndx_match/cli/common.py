@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 from rich.console import Console
@@ -33,6 +34,26 @@ def with_options(*options: Callable[[Any], Any]) -> Callable[[Command], Command]
         for option in reversed(options):
             command = option(command)
         return command
+
+    return decorate
+
+
+def option_group(
+    argument: str, make: Callable[[dict[str, Any]], Any], *options: Callable[[Any], Any]
+) -> Callable[[Command], Command]:
+    """Apply several options whose values the command gets as one argument, made of the values by name."""
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def with_group(**values: Any) -> Any:
+            own = {name: values.pop(name) for name in names}
+            return command(**values, **{argument: make(own)})
+
+        with_group.__click_params__ = []  # type: ignore[attr-defined]
+        grouped = with_options(*options)(with_group)
+        names = [option.name for option in grouped.__click_params__ if option.expose_value]  # type: ignore[attr-defined]
+        grouped.__click_params__[:0] = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
+        return cast(Command, grouped)
 
     return decorate
 

@@ -23,10 +23,10 @@ from .common import (
     take_source_options,
     warn,
 )
-from .methods import nway_options, take_nway_parameters
+from .methods import importer_options
 from .write import metadata_options, print_result, take_metadata
 
-IMPORTERS, EXPORTERS = formats.find_importers(), formats.find_exporters()
+EXPORTERS = formats.find_exporters()
 
 
 @click.command()
@@ -71,26 +71,26 @@ def prepare(inputs: tuple[str, ...], output: Path, **values: Any) -> None:
 
 
 @click.command("import")
-@click.option(
-    "--from",
-    "origin",
-    type=click.Choice(list(IMPORTERS)),
-    required=True,
-    help="The tool. " + " ".join(f"{name}: {importer.summary}." for name, importer in IMPORTERS.items()),
-)
+@importer_options
 @click.argument("result", type=FILE, metavar="RESULT")
 @click.argument("inputs", nargs=-1, required=True, type=LOCATION, metavar="FILE...")
 @output_option("Match file to write; a Zarr store if it ends in .zarr.")
 @overwrite_option
 @source_options
-@nway_options
 @metadata_options
-def import_(origin: str, result: Path, inputs: tuple[str, ...], output: Path, overwrite: bool, **values: Any) -> None:
+def import_(
+    origin: tuple[str, dict[str, Any]],
+    result: Path,
+    inputs: tuple[str, ...],
+    output: Path,
+    overwrite: bool,
+    **values: Any,
+) -> None:
     """Make a match file of another tool's finished RESULT and of the NWB files it came from, in their order.
 
     Options that begin with the name of a tool state what is known of how the result was made.
     """
-    parameters = take_nway_parameters(values)
+    tool, parameters = origin
     options = take_source_options(values, all_rois=True)
     metadata, dandi_name = take_metadata(values)
     if not dandi_name:
@@ -99,6 +99,6 @@ def import_(origin: str, result: Path, inputs: tuple[str, ...], output: Path, ov
         sessions = read_sessions(inputs, options, progress)
         warn(source_warnings(sessions))
         output_path(sessions, output, metadata, overwrite, dandi_name)
-        matched = formats.import_result(origin, result, sessions, parameters)
+        matched = formats.import_result(tool, result, sessions, parameters)
         written = write_match_file(sessions, matched, output, metadata, overwrite, dandi_name)
     print_result([MatchedPlane(tuple(sessions), matched)], written)

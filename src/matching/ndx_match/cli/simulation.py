@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import InputError, OutputError
 from ..matchfile import read_match_file, write_match_file
-from ..methods import consensus
+from ..methods import match
 from ..model import MatchedPlane
 from ..simulate.scores import LinkScore, TrackScore, complete_tracks_score, score_links
 from ..sources import read_sessions
@@ -61,7 +61,7 @@ def demo(output: Path, seed: int, overwrite: bool) -> None:
         paths = _simulate(output, 3, "typical", seed, overwrite)
         progress("simulating", 1, 1)
         sessions = read_sessions(paths, progress=progress)
-        result = consensus.match(sessions, progress=progress)
+        result = match(sessions, progress=progress)
         written = write_match_file(sessions, result, matches, overwrite=overwrite)
     file = MatchedPlane(tuple(sessions), result)
     print_result([file], written)

@@ -56,17 +56,19 @@ def import_result(
     ------
     InputError
         There is no such importer, a parameter is not the importer's, or the file does not fit the sessions.
+    MethodError
+        The value of a parameter makes no sense.
     """
     importers = find_importers()
     if origin not in importers:
         raise InputError(f"There is no importer of {origin}; give one of {', '.join(importers)}.")
     importer, given = importers[origin], dict(parameters or {})
-    known = [] if importer.parameters is None else [field.name for field in fields(importer.parameters)]
+    known = [field.name for field in fields(importer.parameters)]
     for name in given:
         if name not in known:
             raise InputError(f"{name} is no parameter of {origin}; known are: {', '.join(known) or 'none'}.")
-    if importer.parameters is not None:
-        importer.parameters(**given)  # raises where a value makes no sense
+    checked = importer.parameters(**given)
+    given = {name: getattr(checked, name) for name in given}
     result = importer.read(Path(path), [session.with_all_rois() for session in sessions], given)
     return replace(result, method=f"import-{origin}", parameters=given)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..methods import Parameters
 from ..model import MatchedPlane, MatchResult, Session
 
 
@@ -28,15 +29,15 @@ class Importer:
         Called as `read(path, sessions, parameters)` with the tool's file or folder, the sessions that were matched, in
         their order and with all ROIs, and the parameters that were given. Codes of presence are
         :attr:`~ndx_match.model.Presence.NOT_LOOKED_FOR` where the tool did not look.
-    parameters : type or None
-        Dataclass of what a user can state about the result.
+    parameters : type
+        Dataclass of what users can state about the result; each field is an option of the command.
     """
 
     name: str
     summary: str
     indices: str
     read: Callable[[Path, Sequence[Session], Mapping[str, Any]], MatchResult]
-    parameters: type | None = None
+    parameters: type[Parameters] = Parameters
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import InputError
-from ..matchfile import sessions_of
 from ..model import MatchedPlane
 
 if TYPE_CHECKING:
@@ -35,6 +34,8 @@ def cells_dataframe(planes: Sequence[MatchedPlane]) -> pd.DataFrame:
         A session's name is that of another column.
     """
     import pandas as pd
+
+    from ..matchfile import sessions_of
 
     tables = [_table(plane, len(planes) > 1) for plane in planes]
     whole = pd.concat(tables, ignore_index=True)

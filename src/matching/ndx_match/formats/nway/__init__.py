@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...methods.nway.parameters import NwayParameters
+from ...methods.nway.parameters import PipelineParameters
 from ...model import MatchedPlane, MatchResult, Session
 from ..protocol import Exporter, Importer
 from .ids import RoiIds, read_ids
@@ -39,7 +39,7 @@ IMPORTER = Importer(
     "the Allen Institute's package: what it wrote as --output_json",
     "the ids of ids.json beside the file, or else of the ROI tables",
     _read,
-    NwayParameters,
+    PipelineParameters,
 )
 EXPORTER = Exporter(
     "nway", ".json", "what the Allen Institute's package writes as --output_json", _write, several_planes=False

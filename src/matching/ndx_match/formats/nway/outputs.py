@@ -17,8 +17,8 @@ from ndx_cell_matching.codes import Code, label_of
 
 from ... import __version__
 from ...errors import InputError
-from ...methods.presence import presence_codes
 from ...model import MatchResult, Presence, Registration, RegistrationOutcome, RoiPairs, Session, SessionStatus
+from ...presence import presence_codes
 from .ids import IDS_FILE, RoiIds, RoiLookup, describe_ids, ids_as_json, ids_from_json, json_ids, read_ids
 from .json_files import read_json, write_json
 
