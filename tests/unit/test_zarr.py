@@ -232,7 +232,7 @@ def test_references_lead_into_the_store_wherever_it_is(written: Path, tmp_path: 
             assert matching.sessions["roi_table"][k] is copies[f"{name}_roi_table"]
             assert matching.sessions["image"][k] is images[name]
             assert matching.cells[name].target.table is copies[f"{name}_roi_table"]
-            assert copies[f"{name}_roi_table"].imaging_plane is nwbfile.imaging_planes[f"{name}_plane"]
+            assert copies[f"{name}_roi_table"].imaging_plane is nwbfile.imaging_planes["plane"]
     metadata = b"".join(text for name, text in contents(moved).items() if Path(name).name.startswith(".z"))
     assert metadata.count(b'"source"') == metadata.count(b'"source": "."') > 0
     assert b".m-" not in metadata
@@ -275,7 +275,7 @@ def test_columns_of_every_kind_are_copied(tmp_path: Path):
             )
             with matching_of(done.path) as (nwbfile, _):
                 copy = nwbfile.processing["ophys"]["roi_tables"]["101_roi_table"]
-                assert copy.colnames == ("image_mask", *plain, "tags")
+                assert copy.colnames == ("image_mask", *plain, "tags", "took_part")
                 for name, data in plain.items():
                     expected = np.asarray(data)
                     values = np.asarray(copy[name].data[:])
