@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 from builders import write_sessions
 from helpers import Outcome
+from method_tables import methods_table, parameters_table, with_tables
 
 import ndx_match.methods
+from ndx_match.cli.methods import parameter_options
 from ndx_match.errors import MethodError
 from ndx_match.matchfile import read_match_file
 from ndx_match.methods import Method, Parameters, all_methods, consensus, find_method, match, nway, parameter
 from ndx_match.methods.allen import AllenParameters
-from ndx_match.methods.documentation import methods_table, parameters_table, with_tables
-from ndx_match.methods.options import parameter_options
 from ndx_match.model import RoiSelection, Session
 from ndx_match.sources import read_sessions
 
@@ -260,7 +260,7 @@ def test_result_names_the_method_and_parameters_that_were_asked_for(sessions):
 
 @pytest.mark.parametrize("path", sorted(DOCUMENTS.glob("*.md")), ids=lambda path: path.name)
 def test_the_tables_of_the_documents_are_those_of_the_methods(path: Path):
-    """`python -m ndx_match.methods.documentation docs/*.md` writes them anew."""
+    """`python tests/unit/method_tables.py docs/*.md` writes them anew."""
     text = path.read_text(encoding="utf-8")
     assert text == with_tables(text)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import click
@@ -10,10 +11,54 @@ import click
 from ..errors import MethodError
 from ..formats import find_importers
 from ..methods import DEFAULT, Method, Parameters, all_methods
-from ..methods.options import parameter_options
+from ..methods.parameters import Parameter, parameters_of
 from .common import option_group
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class ParameterOption:
+    """A parameter as an option: of one method, or of several that have it alike."""
+
+    parameter: Parameter
+    methods: tuple[str, ...]
+
+    @property
+    def value_name(self) -> str:
+        """The name of the option among a command's values."""
+        return self.parameter.option.replace("-", "_")
+
+    @property
+    def flags(self) -> str:
+        """The option as it is given to the command."""
+        option = self.parameter.option
+        return f"--{option}/--no-{option}" if self.parameter.kind is bool else f"--{option}"
+
+    @property
+    def help(self) -> str:
+        """Whose it is, its description, unit, default and limits."""
+        known = self.parameter
+        unit = f", in {known.unit}" if known.unit else ""
+        default = f"default: {known.default_text}" if known.default_text else ""
+        remarks = "; ".join(filter(None, (default, known.limits)))
+        return f"{', '.join(self.methods)}: {known.description}{unit}.{f'  [{remarks}]' if remarks else ''}"
+
+
+def parameter_options(of_methods: Mapping[str, type[Parameters]]) -> tuple[ParameterOption, ...]:
+    """The options of the parameters of several methods.
+
+    Methods whose parameters of one name are alike share the option; if they differ, that of the later method is
+    called `--METHOD-NAME`.
+    """
+    options: dict[str, ParameterOption] = {}
+    for method, parameters in of_methods.items():
+        for each in parameters_of(parameters):
+            shared = options.get(each.option)
+            if shared is not None and shared.parameter != each:
+                each, shared = replace(each, option=f"{method}-{each.option}"), None
+            options[each.option] = ParameterOption(each, (*(shared.methods if shared else ()), method))
+    return tuple(options.values())
 
 
 def method_options(command: Command) -> Command:

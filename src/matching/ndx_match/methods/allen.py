@@ -33,6 +33,14 @@ NAME = "allen"
 MODULE = "nway.nway_matching"
 POLL_SECONDS = 0.2
 
+#: The package's own names of parameters, where they differ.
+_NAMES = {
+    "motion_type": "motionType",
+    "gauss_filt_size": "gaussFiltSize",
+    "clahe_grid": "CLAHE_grid",
+    "clahe_clip": "CLAHE_clip",
+}
+
 ADVICE = (
     "install the Allen Institute's package in an environment of its own (0.6.0, ophys_nway_matching, from the "
     "institute's own repository, with pandas<3; or 0.5.1, ophys-nway-matching on PyPI, for Python 3.9 with packages "
@@ -92,30 +100,8 @@ class AllenParameters(PipelineParameters):
 
     def arguments(self) -> list[str]:
         """The package's own names and values."""
-        return [
-            "--maximum_distance",
-            str(int(self.maximum_distance)),
-            "--motionType",
-            self.motion_type,
-            "--registration_iterations",
-            str(self.registration_iterations),
-            "--registration_precision",
-            repr(float(self.registration_precision)),
-            "--gaussFiltSize",
-            str(self.gauss_filt_size),
-            "--CLAHE_grid",
-            str(self.clahe_grid),
-            "--CLAHE_clip",
-            repr(float(self.clahe_clip)),
-            "--edge_buffer",
-            str(self.edge_buffer),
-            "--include_original",
-            str(self.include_original),
-            "--assignment_solver",
-            self.assignment_solver,
-            "--pruning_method",
-            self.pruning_method,
-        ]
+        values = {**self.stored(), "maximum_distance": int(self.maximum_distance)}
+        return [part for name, value in values.items() for part in (f"--{_NAMES.get(name, name)}", str(value))]
 
 
 @dataclass(frozen=True)
@@ -144,25 +130,13 @@ def match(
 ) -> MatchResult:
     """Match the cells of several sessions with the Allen Institute's package.
 
-    Parameters
-    ----------
-    sessions : sequence of Session
-        Two or more, in the order that decides which is fixed and which is moving.
-    parameters : AllenParameters, optional
-    progress : callable, optional
-        Called as `progress(stage, done, total)`; `total` is the number of pairs of sessions.
-
-    Returns
-    -------
-    MatchResult
-        Its `parameters` are the package's; the interpreter's path and the time limit are left out, since they decide
-        nothing and a path says who ran it.
+    Arguments and result are those of :func:`ndx_match.methods.match`.
 
     Raises
     ------
     MethodError
-        Fewer than two sessions; the interpreter or the package is missing; the package ended without an output or
-        took too long.
+        As there; also the interpreter or the package is missing, or the package ended without an output or took too
+        long.
     InputError
         The package's output does not fit the sessions.
 

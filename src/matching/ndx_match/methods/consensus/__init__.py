@@ -26,28 +26,9 @@ def match(
 ) -> MatchResult:
     """Match the cells of several sessions: tested registrations, calibrated probabilities, consistent groups.
 
-    It does what :func:`ndx_match.methods.match` does.
-
-    Parameters
-    ----------
-    sessions : sequence of Session
-        Two or more. The ROIs that take part are matched.
-    parameters : ConsensusParameters, optional
-    progress : callable, optional
-        Called as `progress(stage, done, total)`.
-    workers : int
-        Pairs registered at the same time; the result does not depend on it.
-
-    Returns
-    -------
-    MatchResult
-        With probabilities, margins and confidences. A session that fits no other is set aside, and its ROIs are cells
-        of their own.
-
-    Raises
-    ------
-    MethodError
-        Fewer than two sessions.
+    Arguments, result and errors are those of :func:`ndx_match.methods.match`; besides, `workers` pairs of sessions are
+    registered at the same time, on which the result does not depend. The result has probabilities, margins and
+    confidences. A session that fits no other is set aside, and its ROIs are cells by themselves.
     """
     return apply.match(sessions, _method(workers), parameters, progress)
 

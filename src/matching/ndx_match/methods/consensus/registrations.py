@@ -32,39 +32,27 @@ def registrations_of(
     found = []
     for i, j in combinations(range(len(sessions)), 2):
         tried = alignments.get((i, j))
-        score, chance = (None, None) if tried is None else (tried.score, tried.chance)
+        steps: tuple[str, ...] = ("searched", "refined")
+        outcome, displacement = RegistrationOutcome.REGISTERED, None
+        reason = "" if tried is None else tried.reason
         if place[i] == place[j]:
-            composed = tried is None or not tried.registered
-            steps = ("composed of other pairs",) if composed else ("searched", "refined")
-            remark = "" if tried is None or tried.registered else f"its own alignment was left out: {tried.reason}"
+            if tried is None or not tried.registered:
+                steps, outcome = ("composed of other pairs",), RegistrationOutcome.COMPOSED
+                reason = f"its own alignment was left out: {reason}" if tried else ""
+            steps = (*steps, "made consistent")
             matrix = affine[j] @ np.linalg.inv(affine[i])
             frame, at, in_frame = bent[j][0], bent[j][1], bent[i][2]
             straight = transform_points(matrix, displacement_points(sessions[i].shape))
-            away = (frame.to_session(at, in_frame) - straight).reshape(GRID, GRID, 2)
-            found.append(
-                Registration(
-                    i,
-                    j,
-                    matrix,
-                    (*steps, "made consistent"),
-                    RegistrationOutcome.COMPOSED if composed else RegistrationOutcome.REGISTERED,
-                    remark,
-                    score=score,
-                    chance_score=chance,
-                    displacement=away.astype(np.float32) if np.abs(away).max() > 1e-6 else None,
-                )
-            )
+            bending = (frame.to_session(at, in_frame) - straight).reshape(GRID, GRID, 2)
+            displacement = bending.astype(np.float32) if np.abs(bending).max() > 1e-6 else None
         elif tried is not None:
-            found.append(
-                Registration(
-                    i,
-                    j,
-                    tried.matrix,
-                    ("searched", "refined"),
-                    RegistrationOutcome.NOT_REGISTERED,
-                    tried.reason,
-                    score=score,
-                    chance_score=chance,
-                )
+            matrix, outcome = tried.matrix, RegistrationOutcome.NOT_REGISTERED
+        else:
+            continue
+        score, chance = (None, None) if tried is None else (tried.score, tried.chance)
+        found.append(
+            Registration(
+                i, j, matrix, steps, outcome, reason, score=score, chance_score=chance, displacement=displacement
             )
+        )
     return tuple(found)

@@ -32,23 +32,18 @@ def assemble(
 ) -> MatchResult:
     """The result of all sessions."""
     n = len(sessions)
-    pairs = RoiPairs.concatenate([found.pairs for found in matches]) if matches else _no_pairs()
+    pairs = RoiPairs.concatenate([found.pairs for found in matches] or [_no_pairs()])
+    alone = [component.members[0] for component in components if len(component.members) == 1]
+    parts = [(found.component.members, found.cells) for found in matches]
+    parts += [((k,), np.arange(sessions[k].n_rois, dtype=np.int32)[:, None]) for k in alone]
     blocks = []
-    for found in matches:
-        block = np.full((len(found.cells), n), -1, np.int32)
-        block[:, list(found.component.members)] = found.cells
-        blocks.append(block)
-    for component in components:
-        if len(component.members) == 1:
-            alone = np.full((sessions[component.members[0]].n_rois, n), -1, np.int32)
-            alone[:, component.members[0]] = np.arange(len(alone))
-            blocks.append(alone)
+    for members, rows in parts:
+        blocks.append(np.full((len(rows), n), -1, np.int32))
+        blocks[-1][:, list(members)] = rows
     cells = np.concatenate(blocks)
     cells = cells[np.argsort(-(cells >= 0).sum(axis=1), kind="stable")]
     status = np.full(n, SessionStatus.MATCHED, np.uint8)
-    status[[component.members[0] for component in components if len(component.members) == 1]] = (
-        SessionStatus.NOT_REGISTERED
-    )
+    status[alone] = SessionStatus.NOT_REGISTERED
     reasons = tuple("" if code == SessionStatus.MATCHED else NOT_REGISTERED for code in status)
     registrations = registrations_of(sessions, components, alignments, matches)
     return MatchResult(

@@ -34,27 +34,11 @@ def match(
     progress: Progress | None = None,
     workers: int = 2,
 ) -> MatchResult:
-    """Match the cells of several sessions with the nway pipeline, as :func:`ndx_match.methods.match` does.
+    """Match the cells of several sessions with the nway pipeline, as published.
 
-    Parameters
-    ----------
-    sessions : sequence of Session
-        Two or more, in the order that decides which is fixed and which is moving. All ROIs take part.
-    parameters : NwayParameters, optional
-    progress : callable, optional
-        Called as `progress(stage, done, total)`.
-    workers : int
-        Pairs registered at the same time; the result does not depend on it.
-
-    Returns
-    -------
-    MatchResult
-        A pair that could not be registered gives no matches and is reported, unless `parameters.strict`.
-
-    Raises
-    ------
-    MethodError
-        The method cannot take these sessions, or, with `parameters.strict`, a pair could not be registered.
+    Arguments, result and errors are those of :func:`ndx_match.methods.match`; besides, `workers` pairs of sessions are
+    registered at the same time, on which the result does not depend. A pair that could not be registered gives no
+    matches and is reported; with `parameters.strict` it raises a MethodError.
 
     References
     ----------

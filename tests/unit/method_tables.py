@@ -1,6 +1,4 @@
-"""Writes the tables of methods and of their parameters into Markdown files.
-
-    python -m ndx_match.methods.documentation docs/*.md
+"""The tables of methods and of their parameters in Markdown files: `python tests/unit/method_tables.py docs/*.md`.
 
 A table stands between `<!-- parameters of NAME -->` or `<!-- methods -->` and `<!-- end -->`.
 """
@@ -12,8 +10,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from .options import parameter_options
-from .registry import all_methods
+from ndx_match.cli.methods import parameter_options
+from ndx_match.methods import all_methods
 
 _TABLE = re.compile(r"(<!-- (?:parameters of (?P<method>\S+)|methods) -->\n).*?(<!-- end -->)", re.DOTALL)
 
