@@ -9,7 +9,7 @@ import pytest
 
 from ndx_match import plugins
 from ndx_match.errors import NdxMatchError
-from ndx_match.formats import export, find_importers
+from ndx_match.formats import export, find_exporters, find_importers
 from ndx_match.sources.layouts import find_layouts
 
 LAYOUT = """
@@ -27,21 +27,21 @@ EXPORTER = Exporter("theirs", ".theirs", "their cells", lambda planes, path: pat
 
 
 @pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str, str], None]]:
-    """Installs a package of one module that names itself as an entry point: `install(group, module, source)`."""
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """`install(group, module, source)` makes an installed package of one module that names itself as an entry point."""
 
-    def installed(group: str, module: str, source: str) -> None:
+    def installed(group: str, module: str, source: str, named: str = "") -> None:
         about = tmp_path / f"{module}-1.0.dist-info"
         about.mkdir()
         (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n")
-        (about / "entry_points.txt").write_text(f"[{group}]\n{module} = {module}\n")
+        (about / "entry_points.txt").write_text(f"[{group}]\n{module} = {named or module}\n")
         (tmp_path / f"{module}.py").write_text(source)
         monkeypatch.syspath_prepend(str(tmp_path))
-        plugins._modules_of_others.cache_clear()
+        plugins._of_other_packages.cache_clear()
 
     yield installed
     monkeypatch.undo()
-    plugins._modules_of_others.cache_clear()
+    plugins._of_other_packages.cache_clear()
 
 
 def test_another_package_adds_a_layout(install):
@@ -58,6 +58,12 @@ def test_another_package_adds_formats(install, tmp_path: Path):
     assert (tmp_path / "cells.THEIRS").read_text() == "0 planes"
 
 
+def test_an_entry_point_may_name_the_plugin_itself(install):
+    install("ndx_match.formats", "their_importer", FORMATS, "their_importer:IMPORTER")
+    assert list(find_importers()) == ["nway", "theirs"]
+    assert ".theirs" not in find_exporters()
+
+
 def test_a_package_that_cannot_be_imported_is_named(install):
     install("ndx_match.layouts", "broken_layout", "import no_such_library")
     with pytest.raises(NdxMatchError, match=r"broken_layout: .*no_such_library.*uninstall it"):
@@ -66,5 +72,5 @@ def test_a_package_that_cannot_be_imported_is_named(install):
 
 def test_two_plugins_of_one_name_are_refused(install):
     install("ndx_match.layouts", "same_layout", LAYOUT.replace("theirs", "Suite2p"))
-    with pytest.raises(NdxMatchError, match="same_layout: LAYOUT has the writer 'Suite2p', which another has already"):
+    with pytest.raises(NdxMatchError, match=r"two plug-ins of ndx_match\.layouts with the writer 'Suite2p'"):
         find_layouts()

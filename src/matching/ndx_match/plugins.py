@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import functools
 import pkgutil
-from collections.abc import Iterator
 from importlib import import_module
 from importlib.metadata import entry_points
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from .errors import NdxMatchError
 
+Plugin = TypeVar("Plugin")
 
-def find_plugins(package: str, group: str, attribute: str, name: str = "name") -> list[Any]:
-    """What the modules of a folder, and those of other packages, define under an attribute.
+
+def find_plugins(package: str, group: str, kind: type[Plugin], attribute: str, name: str = "name") -> list[Plugin]:
+    """What the modules of a folder define under an attribute, and what other packages name as entry points.
 
     Parameters
     ----------
     package : str
         Name of the package whose folder is searched. Modules without the attribute are helpers.
     group : str
-        Group of the entry points by which other packages name a module each.
+        Group of the entry points. Each names a plug-in, or a module that defines the attribute as ours do.
+    kind : type
+        Of the plug-ins; others of the group are of another kind.
     attribute : str
         Holds a plug-in; with an S behind it, a sequence of several.
     name : str
@@ -30,34 +33,39 @@ def find_plugins(package: str, group: str, attribute: str, name: str = "name") -
     Raises
     ------
     NdxMatchError
-        A module of another package cannot be imported, or two plug-ins have one name.
+        An entry point cannot be loaded, or two plug-ins have one name.
     """
-    found: dict[str, Any] = {}
-    for module in [*_modules_of(package), *_modules_of_others(group)]:
-        defined = [getattr(module, attribute)] if hasattr(module, attribute) else getattr(module, f"{attribute}S", ())
-        for plugin in defined:
-            if getattr(plugin, name) in found:
+    folder = import_module(package).__path__
+    modules = [import_module(f"{package}.{module.name}") for module in pkgutil.iter_modules(folder)]
+    found: dict[str, Plugin] = {}
+    for source in [*modules, *_of_other_packages(group)]:
+        for plugin in _defined(source, attribute):
+            if not isinstance(plugin, kind):
+                continue
+            called = getattr(plugin, name)
+            if called in found:
                 raise NdxMatchError(
-                    f"{module.__name__}: {attribute} has the {name} {getattr(plugin, name)!r}, which another has "
-                    "already; give it another one or uninstall the package."
+                    f"There are two plug-ins of {group} with the {name} {called!r}; uninstall the package of one, or "
+                    "give it another."
                 )
-            found[getattr(plugin, name)] = plugin
+            found[called] = plugin
     return list(found.values())
 
 
-def _modules_of(package: str) -> Iterator[ModuleType]:
-    for module in pkgutil.iter_modules(import_module(package).__path__):
-        yield import_module(f"{package}.{module.name}")
+def _defined(source: Any, attribute: str) -> list[Any]:
+    if not isinstance(source, ModuleType):
+        return [source]
+    return [getattr(source, attribute)] if hasattr(source, attribute) else [*getattr(source, f"{attribute}S", ())]
 
 
 @functools.cache
-def _modules_of_others(group: str) -> tuple[ModuleType, ...]:
-    modules = []
-    for entry_point in sorted(entry_points(group=group)):
+def _of_other_packages(group: str) -> tuple[Any, ...]:
+    loaded = []
+    for entry_point in sorted(entry_points(group=group), key=lambda entry_point: entry_point.name):
         try:
-            modules.append(entry_point.load())
+            loaded.append(entry_point.load())
         except Exception as error:  # whatever a foreign module does when it is imported
             raise NdxMatchError(
-                f"{entry_point.value}: this plug-in of {group} cannot be imported ({error}); repair or uninstall it."
+                f"{entry_point.value}: this plug-in of {group} cannot be loaded ({error}); repair or uninstall it."
             ) from error
-    return tuple(modules)
+    return tuple(loaded)

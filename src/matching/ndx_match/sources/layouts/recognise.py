@@ -15,7 +15,7 @@ from .protocol import Layout
 
 def find_layouts() -> tuple[Layout, ...]:
     """Every layout, in the order in which they are tried."""
-    layouts = find_plugins("ndx_match.sources.layouts", "ndx_match.layouts", "LAYOUT", "writer")
+    layouts = find_plugins("ndx_match.sources.layouts", "ndx_match.layouts", Layout, "LAYOUT", "writer")
     return tuple(sorted(layouts, key=lambda layout: (layout.order, layout.writer)))
 
 
