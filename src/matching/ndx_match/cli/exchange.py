@@ -45,7 +45,7 @@ def export(matches: str, output: Path, plane: str | None, overwrite: bool) -> No
     exporter = formats.find_exporter(output)
     check_output(output, overwrite, [matches])
     planes = read_planes_of_match_file(matches, footprints=exporter.needs_masks, plane=plane)
-    formats.export(planes, output)
+    formats.export(planes, output, overwrite)
     n_cells = sum(len(found.result.cells) for found in planes)
     in_planes = f" in {len(planes)} imaging planes" if len(planes) > 1 else ""
     click.echo(f"Wrote {output}: {n_cells} cells of {len(sessions_of(planes))} sessions{in_planes}")
