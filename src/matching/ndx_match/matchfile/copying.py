@@ -173,11 +173,11 @@ def fill_pixels(folder: Any, copy: TableCopy) -> None:
             target[start : start + rows] = source[start : start + rows]
 
 
-def copy_image(image: Any, name: str) -> GrayscaleImage:
-    """A copy of a projection image, with its stored values and data type."""
+def copy_image(image: Any, name: str, file_format: FileFormat) -> GrayscaleImage:
+    """A compressed copy of a projection image, with its stored values and data type."""
     return GrayscaleImage(
         name=name,
-        data=_in_memory(image.data),
+        data=file_format.compressed(np.asarray(image.data[:])),
         description=_description(image),
         resolution=getattr(image, "resolution", None),
     )

@@ -247,7 +247,7 @@ def _image(
 ) -> GrayscaleImage:
     """A copy of the session's projection image; black where its file holds none, stored as the writer would."""
     if session.has_image:
-        return copy_image(_by_path(candidates, session.source.image_path, session).image, name)
+        return copy_image(_by_path(candidates, session.source.image_path, session).image, name, file_format)
     data = file_format.compressed(session.image.T if session.orientation.image_transposed else session.image)
     return GrayscaleImage(name=name, data=data, description="Black: the source holds no projection image.")
 
