@@ -11,8 +11,9 @@ import numpy.typing as npt
 import real_sessions
 from compared import METHODS, set_aside
 from markdown_tables import say, table, verdict
+from measures import supported_groups, triangle_disagreement
+from oracles import yardstick_pairs
 
-from ndx_match.evaluate import supported_groups, triangle_disagreement, yardstick_pairs
 from ndx_match.methods import consensus, nway
 from ndx_match.methods.consensus.pairs import confirm, prepare
 from ndx_match.model import MatchResult, Registration, Session

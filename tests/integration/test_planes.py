@@ -22,7 +22,7 @@ from nwbinspector import inspect_nwbfile, load_config
 
 from ndx_match.annotate import COLUMN
 from ndx_match.errors import AmbiguousInputError, InputError
-from ndx_match.formats import planes_dataframe
+from ndx_match.formats import cells_dataframe
 from ndx_match.matchfile import read_match_file, read_planes_of_match_file, write_planes
 from ndx_match.methods import nway
 from ndx_match.planes import match_planes
@@ -99,9 +99,9 @@ def test_the_file_is_valid_and_read_with_pynwb_alone(matches: Path):
             assert list(cells.columns[-3:]) == ["101", "102", "103"]
             table = matching.sessions["roi_table"][1]
             assert table.name == f"102_{plane}_roi_table"
-            assert table.imaging_plane.name == plane  # one object, as it is the same in all sessions
+            assert table.imaging_plane.name == f"102_{plane}"
         assert "in the imaging planes deep, upper," in nwbfile.session_description
-        assert len(nwbfile.devices) == 1  # one microscope, shared by sessions and planes
+        assert len(nwbfile.devices) == 3  # a microscope a session, not one a plane
 
 
 def test_the_inspector_finds_nothing_in_a_complete_file(inputs: list[Path], tmp_path: Path):
@@ -292,7 +292,7 @@ def test_a_session_named_as_the_column_of_planes_is_refused(matches: Path):
     plane = read_match_file(matches, footprints=False, plane="deep")
     renamed = replace(plane, sessions=(replace(plane.sessions[0], name="plane"), *plane.sessions[1:]))
     with pytest.raises(InputError, match="give it another name"):
-        planes_dataframe([renamed])
+        cells_dataframe([renamed, plane])
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
@@ -334,8 +334,8 @@ def test_annotate_writes_each_planes_own_table(matches: Path, inputs: list[Path]
     for plane in read_planes_of_match_file(matches, footprints=False):
         for k, path in enumerate(inputs):
             ids = annotated(tmp_path / "out" / path.name, plane.name)
-            roi_row = dict(zip(plane.result.cell_ids, plane.result.cells[:, k], strict=True))
-            assert [roi_row[cell_id] for cell_id in ids] == list(range(20))
+            roi_row_of_cell = dict(zip(plane.result.cell_ids, plane.result.cells[:, k], strict=True))
+            assert [roi_row_of_cell[number] for number in ids] == list(range(20))
             seen.setdefault(plane.name, set()).update(ids)
     assert not seen["deep"] & seen["upper"]  # a number names one cell of the whole file
 

@@ -9,10 +9,10 @@ import pytest
 import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from measures import calibration
 from scipy.optimize import check_grad, minimize
 from scipy.special import expit
 
-from ndx_match.evaluate import calibration
 from ndx_match.footprints import pairwise_iou
 from ndx_match.methods.consensus import probability
 from ndx_match.methods.consensus.candidates import ComparedPairs, candidate_pairs, impossible_pairs

@@ -74,8 +74,8 @@ def _failure(plane: str, error: Exception) -> str:
 def progress_of(progress: Progress | None, plane: str) -> Progress:
     """Progress of one plane among several."""
 
-    def report(stage: str, done: int, total: int) -> None:
+    def of_plane(stage: str, done: int, total: int) -> None:
         if progress is not None:
             progress(f"{plane} {stage}", done, total)
 
-    return report
+    return of_plane

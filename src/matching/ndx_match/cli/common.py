@@ -17,7 +17,7 @@ from rich.text import Text
 
 from ..errors import InputError
 from ..model import MatchedPlane
-from ..model import Progress as Report
+from ..model import Progress as ProgressCallback
 from ..sources import DEPTH_TOLERANCE, SourceOptions
 from ..sources.orientation import TRANSPOSE
 from ..storage.remote import file_stem, remote_access, shared_access
@@ -145,13 +145,13 @@ def take_depth_tolerance(all_planes: bool, depth_tolerance: float | None) -> flo
 
 
 @contextmanager
-def progress_bar() -> Iterator[Report]:
+def progress_bar() -> Iterator[ProgressCallback]:
     """Progress on the terminal; nothing where standard error is no terminal."""
     columns = (TextColumn("{task.description:<12}"), BarColumn(), _Amount(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         tasks: dict[str, Any] = {}
 
-        def report(stage: str, done: int, total: int) -> None:
+        def show(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
                 tasks[stage] = bar.add_task(stage, total=total)
             bar.update(tasks[stage], completed=done, total=total)
@@ -159,18 +159,18 @@ def progress_bar() -> Iterator[Report]:
         fetching_id = bar.add_task("fetching", total=None, visible=False, amount="")
         (fetching,) = (task for task in bar.tasks if task.id == fetching_id)
 
-        def report_bytes(name: str, fetched: int, size: int) -> None:
+        def show_bytes(name: str, fetched: int, size: int) -> None:
             # Called within HDF5, so with h5py's lock: taking that of the bar, whose thread may wait for h5py's to
             # collect garbage, would be a deadlock.
             fetching.fields["amount"] = f"{decimal(fetched)} (of {decimal(size)}) {file_stem(name)}"
             fetching.visible = True
 
         with shared_access() as access:
-            before, access.report = access.report, report_bytes
+            before, access.progress = access.progress, show_bytes
             try:
-                yield report
+                yield show
             finally:
-                access.report = before
+                access.progress = before
 
 
 class _Amount(MofNCompleteColumn):

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from ..errors import MethodError
+from ..formats import find_importers
 from ..methods import DEFAULT, Method, Parameters, all_methods
 from ..methods.parameters import Parameter, parameters_of
 from .common import option_group
@@ -86,10 +87,25 @@ def method_options(command: Command) -> Command:
     return option_group("method", choose, choice, *_options(known))(command)
 
 
-def parameters_of_result(method: str, parameters: type[Parameters]) -> Callable[[Command], Command]:
-    """Give a command the parameters with which a result was made, as the argument `parameters`: those given."""
-    known = {method: parameters}
-    return option_group("parameters", lambda values: _given(values, known, method), *_options(known))
+def importer_options(command: Command) -> Command:
+    """Give a command `--from` and what users can state of results, as the argument `origin`: (name, parameters given).
+
+    Raises
+    ------
+    MethodError
+        From the command: an option of another importer was given.
+    """
+    importers = find_importers()
+    known = {name: importer.parameters for name, importer in importers.items()}
+    summaries = " ".join(f"{name}: {importer.summary}." for name, importer in importers.items())
+
+    def choose(values: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        return values["from"], _given(values, known, values["from"], "--from")
+
+    choice = click.option(
+        "--from", "from", type=click.Choice(list(importers)), required=True, help=f"The tool. {summaries}"
+    )
+    return option_group("origin", choose, choice, *_options(known))(command)
 
 
 def _options(of_methods: Mapping[str, type[Parameters]]) -> list[Callable[[Any], Any]]:
@@ -106,7 +122,9 @@ def _options(of_methods: Mapping[str, type[Parameters]]) -> list[Callable[[Any],
     ]
 
 
-def _given(values: Mapping[str, Any], of_methods: Mapping[str, type[Parameters]], method: str) -> dict[str, Any]:
+def _given(
+    values: Mapping[str, Any], of_methods: Mapping[str, type[Parameters]], method: str, choice: str = "--method"
+) -> dict[str, Any]:
     """The parameters that were given, by name."""
     given = {}
     for option in parameter_options(of_methods):
@@ -114,8 +132,7 @@ def _given(values: Mapping[str, Any], of_methods: Mapping[str, type[Parameters]]
             continue
         if method not in option.methods:
             raise MethodError(
-                f"--{option.parameter.option} does not belong to --method {method}; `ndx-match write --help` says "
-                "whose it is."
+                f"--{option.parameter.option} does not belong to {choice} {method}; --help says whose it is."
             )
         given[option.parameter.name] = values[option.value_name]
     return given

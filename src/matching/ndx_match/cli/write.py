@@ -104,7 +104,7 @@ def write(
         else:
             matched = (MatchedPlane(tuple(sessions), match(sessions, chosen, parameters, progress)),)
         written = write_planes(matched, output, metadata, overwrite, dandi_name, notes)
-    report(matched, written)
+    print_result(matched, written)
     if plots is not None:
         draw(matched, plots, written.path)
 
@@ -123,7 +123,7 @@ def take_metadata(values: dict[str, Any]) -> tuple[FileMetadata, bool]:
     )
 
 
-def report(planes: Sequence[MatchedPlane], written: WrittenFile) -> None:
+def print_result(planes: Sequence[MatchedPlane], written: WrittenFile) -> None:
     """Print what was matched and written."""
     for number, plane in enumerate(planes):
         if len(planes) > 1:

@@ -148,7 +148,7 @@ def match(
 
 
 def _match(sessions: Sequence[Session], parameters: AllenParameters, progress: Progress | None) -> MatchResult:
-    from ..formats.nway_json import read_nway_output, write_nway_input
+    from ..formats.nway import read_nway_output, write_nway_input
 
     interpreter = find_package(parameters.python or sys.executable)
     n_pairs = len(sessions) * (len(sessions) - 1) // 2

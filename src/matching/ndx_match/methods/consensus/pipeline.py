@@ -18,14 +18,14 @@ def match_sessions(
     sessions: Sequence[Session], parameters: ConsensusParameters, progress: Progress | None = None, workers: int = 2
 ) -> MatchResult:
     """Align the sessions, match each set that belongs together, put together the result."""
-    report = progress or (lambda stage, done, total: None)
+    progress = progress or (lambda stage, done, total: None)
     # The systems solved are small, and several at once: threads of the linear algebra would only get in the way.
     with threadpool_limits(1, user_api="blas"):
-        aligned, alignments = align_sessions(sessions, parameters, partial(report, "registering"), workers)
+        aligned, alignments = align_sessions(sessions, parameters, partial(progress, "registering"), workers)
         together = [found for found in aligned if len(found.component.members) > 1]
         matches = []
         for done, found in enumerate(together):
-            report("matching", done, len(together))
+            progress("matching", done, len(together))
             matches.append(match_component(found, parameters))
-        report("matching", len(together), max(1, len(together)))
+        progress("matching", len(together), max(1, len(together)))
     return assemble(sessions, [found.component for found in aligned], alignments, matches, parameters)
