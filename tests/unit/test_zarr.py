@@ -31,7 +31,8 @@ from ndx_match.matchfile import MatchFile, copying, read_match_file, write_match
 from ndx_match.methods import consensus, nway
 from ndx_match.model import MatchResult, Registration, Session
 from ndx_match.sources import SourceOptions, open_nwb, read_session, read_sessions
-from ndx_match.storage.publish import check_output, whole_or_absent
+from ndx_match.storage.outputs import check_output
+from ndx_match.storage.publish import publish
 
 zarr = pytest.importorskip("zarr", reason="Zarr is not installed; install the extra [zarr]")
 hdmf_zarr = pytest.importorskip("hdmf_zarr", reason="hdmf-zarr is not installed; install the extra [zarr]")
@@ -506,7 +507,7 @@ def test_where_writing_fails_the_folder_that_was_there_stays(store: Path, error:
     before = contents(store)
 
     def write_half() -> None:
-        with whole_or_absent(store, folder=True) as temporary:
+        with publish(store, overwrite=True, folder=True) as temporary:
             (temporary / "half").touch()
             raise error
 
@@ -526,7 +527,7 @@ def test_where_a_folder_cannot_be_replaced_it_stays(store: Path, monkeypatch: py
         rename(source, target)
 
     monkeypatch.setattr(os, "rename", fail)
-    with pytest.raises(OutputError), whole_or_absent(store, folder=True) as temporary:
+    with pytest.raises(OutputError), publish(store, overwrite=True, folder=True) as temporary:
         (temporary / "new").touch()
     assert contents(store) == before
     assert os.listdir(store.parent) == [store.name]
@@ -534,14 +535,14 @@ def test_where_a_folder_cannot_be_replaced_it_stays(store: Path, monkeypatch: py
 
 def test_others_may_read_a_new_folder_as_any_that_the_user_makes(tmp_path: Path):
     (tmp_path / "plain").mkdir()
-    with whole_or_absent(tmp_path / "new.zarr", folder=True):
+    with publish(tmp_path / "new.zarr", folder=True):
         pass
     assert (tmp_path / "new.zarr").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
 def test_a_link_to_a_store_stays_one(store: Path, tmp_path: Path):
     (tmp_path / "link.zarr").symlink_to(store)
-    with whole_or_absent(tmp_path / "link.zarr", folder=True) as temporary:
+    with publish(tmp_path / "link.zarr", overwrite=True, folder=True) as temporary:
         (temporary / "new").touch()
     assert (tmp_path / "link.zarr").is_symlink()
     assert listing(store) == {"new"}

@@ -86,6 +86,29 @@ class SourceInfo:
 
 
 @dataclass(frozen=True)
+class FileState:
+    """By what a change of a file shows.
+
+    Attributes
+    ----------
+    size : int
+        In bytes; of a Zarr store of all its files.
+    modified : int or str
+        When the content was changed last, in nanoseconds, of a Zarr store of any of its files; of a file on the
+        network what its server says of its version.
+    changed : int
+        When content, permissions or links were changed last, which, unlike `modified`, no program can set.
+    n_files : int
+        Of a Zarr store.
+    """
+
+    size: int
+    modified: int | str
+    changed: int = 0
+    n_files: int = 1
+
+
+@dataclass(frozen=True)
 class Session:
     """One imaging session of one plane.
 
@@ -106,6 +129,8 @@ class Session:
         Provenance.
     excluded : ndarray of int, shape (n_excluded,)
         The `roi_row` of the ROIs that take no part in matching; their footprints are empty.
+    state : FileState or None
+        Of the file when it was read, where it is known; not kept in a match file.
     """
 
     name: str
@@ -115,6 +140,7 @@ class Session:
     pixel_size: tuple[float, float] | None = None
     source: SourceInfo = field(default_factory=SourceInfo)
     excluded: npt.NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, np.intp))
+    state: FileState | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         where = self.source.uri or f"session {self.name!r}"

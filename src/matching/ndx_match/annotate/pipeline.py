@@ -14,12 +14,15 @@ import numpy.typing as npt
 
 from ..errors import InputError, NdxMatchError, OutputError
 from ..matchfile import MatchFile, read_planes_of_match_file
-from ..model import Progress, Session
+from ..model import FileState, Progress, Session
 from ..sources import list_contents, open_nwb
 from ..storage.column import COLUMN, has_column
 from ..storage.copies import Columns, storage_of
-from ..storage.publish import check_folder, check_output, make_folder, whole_or_absent
+from ..storage.opening import damaged, sha256_of
+from ..storage.outputs import check_folder, check_name, check_output, make_folder
+from ..storage.publish import publish
 from ..storage.remote import is_url, public_name
+from ..storage.unchanged import check_unchanged, state_of
 from .identity import RecognisedTable, global_roi_ids, group_path, recognise
 
 
@@ -102,6 +105,7 @@ def annotate_files(
     _refuse_repeated(sources)
     targets = [_target(source, folder, overwrite, [*sources, Path(matches)]) for source in sources]
     _refuse_same_name(sources, targets)
+    states = [state_of(source) for source in sources]
     tables = [recognise(source, [plane.sessions for plane in planes], matches) for source in sources]
     _refuse_stores(sources, in_place)
     for source, target, found in zip(sources, targets, tables, strict=True):
@@ -111,10 +115,10 @@ def annotate_files(
     made = folder is not None and make_folder(Path(folder))
     written: list[AnnotatedFile] = []
     try:
-        for source, target, found in zip(sources, targets, tables, strict=True):
+        for source, target, found, state in zip(sources, targets, tables, states, strict=True):
             if progress:
                 progress("annotating", len(written), len(sources))
-            written.append(_annotate(source, target, found, planes, description, in_place))
+            written.append(_annotate(source, target, found, state, planes, description, in_place, overwrite))
     except NdxMatchError as error:
         if not written:
             raise
@@ -133,9 +137,11 @@ def _annotate(
     source: Path,
     target: Path,
     tables: Sequence[RecognisedTable],
+    state: FileState | None,
     planes: Sequence[MatchFile],
     description: str,
     in_place: bool,
+    overwrite: bool,
 ) -> AnnotatedFile:
     sessions = [planes[table.plane].sessions[table.session] for table in tables]
     columns: dict[str, npt.NDArray[np.int32]] = {}
@@ -146,19 +152,18 @@ def _annotate(
         n_shared += int((plane.result.n_sessions_of_cell[ids[ids >= 0] - plane.first_cell] > 1).sum())
         # Planes of voxel masks share a table, of which each has some ROIs.
         columns[table.path] = np.maximum(ids, columns.get(table.path, ids))
-    before = os.stat(source)
     storage = storage_of(source)
-    with whole_or_absent(target, storage.is_folder) as temporary:
-        checksum = storage.copy(source, temporary)
+    with publish(target, overwrite or in_place, storage.is_folder) as temporary:
+        try:
+            checksum = storage.copy(source, temporary)
+        except OSError:
+            _refuse_unreadable(source)
+            raise
         storage.add_columns(temporary, columns, description)
         _check(source, temporary, target, columns)
         if in_place:
             _to_disk(temporary)
-            after = os.stat(source)
-            if (before.st_mtime_ns, before.st_size) != (after.st_mtime_ns, after.st_size):
-                raise OutputError(f"{source}: this file was changed by another program meanwhile; annotate it again.")
-    if in_place:
-        _restore_owner(target, before)
+        check_unchanged(source, state, checksum)
     return AnnotatedFile(
         source,
         target,
@@ -241,6 +246,7 @@ def _target(source: Path, folder: str | os.PathLike[str] | None, overwrite: bool
     check_folder(folder)
     if not folder.is_dir():
         check_output(folder, inputs=inputs)
+        check_name(folder / source.name)
         return folder / source.name
     target = folder / source.name
     if target.exists() and any(path.exists() and os.path.samefile(target, path) for path in inputs):
@@ -303,8 +309,9 @@ def _to_disk(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _restore_owner(path: Path, before: os.stat_result) -> None:
-    with suppress(OSError):  # only root may give files away
-        if hasattr(os, "chown"):
-            os.chown(path, before.st_uid, before.st_gid)
-    os.chmod(path, before.st_mode & 0o7777)
+def _refuse_unreadable(source: Path) -> None:
+    """Where copying failed and it is the source that cannot be read."""
+    try:
+        sha256_of(source)
+    except OSError as error:
+        raise damaged(source, error) from error

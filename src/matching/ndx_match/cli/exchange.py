@@ -17,7 +17,7 @@ from ..matchfile import (
     write_match_file,
 )
 from ..sources import read_sessions, source_warnings
-from ..storage.publish import check_folder, check_output, make_folder
+from ..storage.outputs import check_folder, check_output, make_folder
 from .common import (
     FILE,
     LOCATION,
@@ -51,12 +51,12 @@ def export(matches: str, output: Path, plane: str | None, overwrite: bool) -> No
     check_output(output, overwrite, [matches])
     if output.suffix == ".json":
         planes = [read_match_file(matches, footprints=False, plane=plane)]
-        write_nway_output(planes[0].result, planes[0].sessions, output)
+        write_nway_output(planes[0].result, planes[0].sessions, output, overwrite)
     else:
         planes = list(read_planes_of_match_file(matches, footprints=False, plane=plane))
         several = len(planes) > 1
         table = planes_dataframe(planes) if several else cells_dataframe(planes[0].result, planes[0].sessions)
-        write_cells(table, output)
+        write_cells(table, output, overwrite)
     n_cells = sum(len(found.result.cells) for found in planes)
     in_planes = f" in {len(planes)} imaging planes" if len(planes) > 1 else ""
     click.echo(f"Wrote {output}: {n_cells} cells of {len(sessions_of(planes))} sessions{in_planes}")

@@ -15,7 +15,7 @@ from ..sources.layouts import depth_of_plane, pixel_size_of_plane, recognise
 from ..sources.pairing import RecordedPlane, pair_planes
 from ..sources.planes import PlaneOfFile, check_all_planes, list_planes
 from ..sources.read import Chosen, as_session, choose
-from ..storage.publish import check_folder
+from ..storage.outputs import check_folder
 from ..storage.remote import file_stem, public_name, shared_access
 from .common import (
     LOCATION,

@@ -13,7 +13,7 @@ from ..matchfile import FileMetadata, MatchFile, WrittenFile, output_path, write
 from ..model import Progress
 from ..planes import match_planes, progress_of
 from ..sources import plane_warnings, read_planes, read_sessions, source_warnings
-from ..storage.publish import check_folder, check_output, make_folder
+from ..storage.outputs import check_folder, check_output, make_folder
 from .common import (
     FILE,
     LOCATION,

@@ -12,7 +12,7 @@ import pandas as pd
 from ..errors import InputError, OutputError
 from ..matchfile import MatchFile, sessions_of
 from ..model import MatchResult, Session
-from ..storage.publish import whole_or_absent
+from ..storage.publish import publish
 
 
 def cells_dataframe(result: MatchResult, sessions: Sequence[Session]) -> pd.DataFrame:
@@ -87,7 +87,7 @@ def planes_dataframe(planes: Sequence[MatchFile]) -> pd.DataFrame:
     return whole[leading + [session.name for session in sessions_of(planes)]]
 
 
-def write_cells(dataframe: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+def write_cells(dataframe: pd.DataFrame, path: str | os.PathLike[str], overwrite: bool = False) -> None:
     """Write a table of cells as CSV or Parquet, by the suffix of the path; whole or not at all.
 
     Parameters
@@ -95,21 +95,23 @@ def write_cells(dataframe: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     dataframe : pandas.DataFrame
         As :func:`cells_dataframe` gives it.
     path : path
-        Ends in `.csv` or `.parquet`; an existing file is replaced.
+        Ends in `.csv` or `.parquet`.
+    overwrite : bool
+        Replace an existing file.
 
     Raises
     ------
     OutputError
-        The suffix is another, pyarrow is needed and not installed, or the file cannot be written.
+        The suffix is another, pyarrow is needed and not installed, or the file exists or cannot be written.
     """
     path = Path(path)
     suffix = path.suffix.lower()
     if suffix == ".csv":
-        with whole_or_absent(path) as temporary:
+        with publish(path, overwrite) as temporary:
             dataframe.to_csv(temporary, index=False)
     elif suffix == ".parquet":
         _require_pyarrow(path)
-        with whole_or_absent(path) as temporary:
+        with publish(path, overwrite) as temporary:
             dataframe.to_parquet(temporary, engine="pyarrow", index=False)
     else:
         raise OutputError(f"{path}: the name of a table of cells must end in .csv or .parquet.")

@@ -7,7 +7,6 @@ import re
 import uuid
 import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,16 +20,18 @@ from pynwb.ophys import ImageSegmentation, PlaneSegmentation
 from ndx_cell_matching import CellMatching, MatchedSessionsTable, RoiPairsTable
 
 from .. import __version__
-from ..errors import InputError, OutputError
+from ..errors import OutputError
 from ..model import MatchResult, Session
-from ..sources import ImageCandidate, list_contents, open_nwb
+from ..sources import ImageCandidate, list_contents
 from ..storage.file_format import FileFormat, format_of
-from ..storage.publish import check_output, make_folder, whole_or_absent
+from ..storage.outputs import check_name, check_output, make_folder
+from ..storage.publish import publish
 from ..warping import to_8_bit, warp_registered
 from .copying import ImagingPlaneCopies, TableCopy, copy_image, copy_roi_table, fill_pixels
 from .metadata import FileMetadata, MissingField, build_nwbfile, default_session_id, missing_fields
 from .read import MatchFile
 from .registrations import registrations_table
+from .sources import check_sources, open_sources
 
 ROI_TABLES = "processing/ophys/roi_tables"
 
@@ -75,7 +76,7 @@ def write_match_file(
     OutputError
         The file exists, its folder does not, it cannot be written, or what writes its format is not installed.
     InputError
-        A source cannot be read any more.
+        A source was changed since it was read, or is damaged.
     """
     return write_planes([MatchFile(tuple(sessions), result)], output, metadata, overwrite, dandi_name)
 
@@ -105,9 +106,8 @@ def write_planes(
     sessions = sessions_of(planes)
     path = output_path(sessions, output, metadata, overwrite, dandi_name)
     file_format = format_of(path)
-    with ExitStack() as stack:
-        uris = dict.fromkeys(session.source.uri for session in sessions)
-        sources = {uri: stack.enter_context(open_nwb(uri)) for uri in uris}
+    every_plane = [session for plane in planes for session in plane.sessions]
+    with open_sources(every_plane) as sources:
         nwbfile = build_nwbfile(
             [sources[session.source.uri] for session in sessions],
             [session.name for session in sessions],
@@ -121,12 +121,13 @@ def write_planes(
         missing = tuple(missing_fields(nwbfile, path))
         if dandi_name:
             make_folder(path.parent)
-        with whole_or_absent(path, file_format.is_folder) as temporary:
+        with publish(path, overwrite, file_format.is_folder) as temporary:
             file_format.write(temporary, nwbfile, lambda root: _fill(root, copies))
+            check_sources(every_plane)
     left_out = [
         f"{session.name}: the copy of the ROI table lacks columns that point elsewhere in its source: "
         f"{', '.join(copy.left_out)}."
-        for session, copy in zip((session for plane in planes for session in plane.sessions), copies, strict=True)
+        for session, copy in zip(every_plane, copies, strict=True)
         if copy.left_out
     ]
     return WrittenFile(path, missing, tuple(dict.fromkeys(left_out)))
@@ -168,6 +169,7 @@ def output_path(
         )
     names = [session.name for session in sessions]
     path = dandi_path(path, subject_id, metadata.session_id or default_session_id(names))
+    check_name(path)
     check_output(path if path.parent.is_dir() else path.parent, overwrite, inputs)
     return path
 
@@ -209,7 +211,7 @@ def _add_data(
         for session in plane.sessions:
             name = f"{session.name}{suffix}"
             contents = listed[session.source.uri]
-            candidate = _by_path(contents.tables, session.source.roi_table_path, session)
+            candidate = _by_path(contents.tables, session.source.roi_table_path)
             imaging_plane = copied_planes.add(candidate.imaging_plane, candidate.plane_path, session.name, suffix)
             table = copy_roi_table(candidate.table, imaging_plane, name, file_format)
             copied.append((table, _image(contents.images, session, name, file_format)))
@@ -312,13 +314,10 @@ def _image(
 ) -> GrayscaleImage:
     """A copy of the session's projection image; black where its file holds none, in the frame of the masks."""
     if session.source.image_path:
-        return copy_image(_by_path(candidates, session.source.image_path, session).image, name)
+        return copy_image(_by_path(candidates, session.source.image_path).image, name)
     data = file_format.compressed(session.image)
     return GrayscaleImage(name=name, data=data, description="Black: the source holds no projection image.")
 
 
-def _by_path(candidates: Sequence, path: str, session: Session):  # type: ignore[no-untyped-def, type-arg]
-    for candidate in candidates:
-        if candidate.path == path:
-            return candidate
-    raise InputError(f"{session.source.uri}: {path} is not there any more; the file was changed since it was read.")
+def _by_path(candidates: Sequence, path: str):  # type: ignore[no-untyped-def, type-arg]
+    return next(candidate for candidate in candidates if candidate.path == path)  # which was checked before

@@ -10,8 +10,8 @@ from pynwb import NWBFile
 
 from ..errors import AmbiguousInputError, InputError
 from ..model import Progress, Session
-from ..storage.opening import open_nwb
 from ..storage.remote import public_name, shared_access
+from ..storage.unchanged import open_steady
 from .candidates import TableCandidate, list_contents
 from .choose import SourceOptions
 from .layouts import depth_of_plane, recognise
@@ -143,11 +143,11 @@ def _read_planes(
         if progress:
             progress("reading", done, len(paths))
         sessions, failed = {}, {}
-        with open_nwb(path) as nwbfile:
+        with open_steady(path) as (nwbfile, state):
             listed = list_planes(nwbfile, options)
             for plane, session in _read(nwbfile, path, listed, options):
                 if isinstance(session, Session):
-                    sessions[plane.name] = session
+                    sessions[plane.name] = replace(session, state=state)
                 else:
                     failed[plane.name] = session
         if not sessions:

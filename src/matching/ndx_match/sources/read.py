@@ -18,8 +18,9 @@ from ndx_cell_matching import MatchedCellsTable
 from ..errors import InputError
 from ..footprints import without_rows
 from ..model import Progress, Session, SourceInfo
-from ..storage.opening import open_nwb, sha256_of
+from ..storage.opening import sha256_of
 from ..storage.remote import file_stem, is_url, public_name, same_place, shared_access
+from ..storage.unchanged import open_steady
 from .candidates import ImageCandidate, TableCandidate, list_contents
 from .choose import SourceOptions, choose_image, choose_table, choose_z_plane
 from .layouts import Recognised, depth_of_plane, pixel_size_of_plane, recognise
@@ -38,8 +39,8 @@ def read_session(path: str | os.PathLike[str], options: SourceOptions | None = N
     AmbiguousInputError
         It holds several planes, tables or images and `options` does not settle which.
     """
-    with shared_access(), open_nwb(path) as nwbfile:
-        return session_in(nwbfile, path, options or SourceOptions())
+    with open_steady(path) as (nwbfile, state):
+        return replace(session_in(nwbfile, path, options or SourceOptions()), state=state)
 
 
 def session_in(nwbfile: NWBFile, path: str | os.PathLike[str], options: SourceOptions) -> Session:

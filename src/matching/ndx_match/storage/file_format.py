@@ -11,7 +11,7 @@ from pynwb import NWBFile
 
 from ..errors import OutputError
 from .hdf5 import Hdf5Format
-from .publish import has_zarr_name
+from .outputs import has_zarr_name
 
 
 class FileFormat(Protocol):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from io import RawIOBase
 from pathlib import Path
 from typing import Any
@@ -43,35 +42,27 @@ class Hdf5Format:
         OSError
             The disk was full, or failed otherwise.
         """
+        stream = PatientFile(open(path, "r+b", buffering=0))
         # In a thread of its own, because signals interrupt only the main one: within HDF5 they would lose data.
         with ThreadPoolExecutor(max_workers=1) as writer:
-            writer.submit(_write, path, nwbfile, fill).result()
+            written = writer.submit(_write, stream, nwbfile, fill)
+            try:
+                written.result()
+            except BaseException:
+                stream.abandon()  # so that the thread, for which the executor waits, ends sooner
+                raise
 
 
-def _write(path: Path, nwbfile: NWBFile, fill: Callable[[Any], None]) -> None:
-    with new_hdf5_file(path) as file, NWBHDF5IO(file=file, mode="w") as io:
-        io.write(nwbfile, link_data=False, cache_spec=True)
-        fill(file)
-
-
-@contextmanager
-def new_hdf5_file(path: Path) -> Iterator[h5py.File]:
-    """An HDF5 file to write, in place of an existing file.
-
-    Raises
-    ------
-    OSError
-        When the block ends: the disk was full, or failed otherwise, at some time.
-    """
-    with open(path, "r+b", buffering=0) as raw:
-        stream = PatientFile(raw)
+def _write(stream: PatientFile, nwbfile: NWBFile, fill: Callable[[Any], None]) -> None:
+    with stream.raw:
         try:
-            with h5py.File(stream, "w") as file:
-                yield file
+            with h5py.File(stream, "w") as file, NWBHDF5IO(file=file, mode="w") as io:
+                io.write(nwbfile, link_data=False, cache_spec=True)
+                fill(file)
         except Exception as error:
             raise stream.error or error from error
-        if stream.error is not None:
-            raise stream.error
+    if stream.error is not None:
+        raise stream.error
 
 
 class PatientFile(RawIOBase):
@@ -83,29 +74,33 @@ class PatientFile(RawIOBase):
 
     def __init__(self, raw: RawIOBase) -> None:
         self.error: OSError | None = None
-        self._raw = raw
+        self.raw = raw
+
+    def abandon(self) -> None:
+        """Write nothing any more, for a file that is not to be kept."""
+        self.error = self.error or InterruptedError("the file is not to be kept")
 
     def write(self, data: memoryview) -> int:  # type: ignore[override]
         rest = memoryview(data).cast("B")
         try:
             while len(rest) and self.error is None:
-                rest = rest[self._raw.write(rest) :]
+                rest = rest[self.raw.write(rest) :]
         except OSError as error:
             self.error = error
         return len(data)
 
     def readinto(self, buffer: memoryview) -> int | None:  # type: ignore[override]
-        return self._raw.readinto(buffer)
+        return self.raw.readinto(buffer)
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        return self._raw.seek(offset, whence)
+        return self.raw.seek(offset, whence)
 
     def tell(self) -> int:
-        return self._raw.tell()
+        return self.raw.tell()
 
     def truncate(self, size: int | None = None) -> int:
         try:
-            return self._raw.truncate(size)
+            return self.raw.truncate(size)
         except OSError as error:
             self.error = self.error or error
             return size or 0

@@ -16,7 +16,7 @@ from hdmf.build import BuildManager, TypeMap
 from pynwb import NWBHDF5IO, NWBFile, get_type_map
 
 from ..errors import InputError
-from .publish import files_in
+from .outputs import files_in
 from .remote import RemoteStream, is_url, public_name, shared_access
 
 
@@ -46,7 +46,7 @@ def open_nwb(path: str | os.PathLike[str]) -> Iterator[NWBFile]:
         with _zarr(path) if zarr else _hdf5(path, str(path)) as read:
             yield _read(read, path)
     except OSError as error:
-        raise InputError(f"{path}: the file is damaged or incomplete ({_first_line(error)}).") from error
+        raise damaged(path, error) from error
 
 
 @contextmanager
@@ -59,7 +59,12 @@ def _open_remote(url: str) -> Iterator[NWBFile]:
         except OSError as error:
             if "signature not found" in str(error):
                 raise InputError(f"{name}: this is not an HDF5 file, so it cannot be an NWB file (HDF5).") from error
-            raise InputError(f"{name}: the file is damaged or incomplete ({_first_line(error)}).") from error
+            raise damaged(name, error) from error
+
+
+def damaged(location: str | os.PathLike[str], error: Exception) -> InputError:
+    """The error of a file that could be opened, but not be read to its end."""
+    return InputError(f"{public_name(location)}: the file is damaged or incomplete ({_first_line(error)}).")
 
 
 def stored(data: Any) -> Any:

@@ -19,7 +19,7 @@ from pynwb import validate
 
 from .column import COLUMN, column_names, column_names_with, common_attributes
 from .opening import sha256_of
-from .publish import files_in
+from .outputs import files_in
 from .validation import errors_of
 
 ATTRIBUTES, CONSOLIDATED = ".zattrs", ".zmetadata"

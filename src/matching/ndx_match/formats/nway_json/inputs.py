@@ -15,7 +15,7 @@ from PIL import Image
 from ...errors import OutputError
 from ...footprints import pixel_coordinates
 from ...model import Session
-from ...storage.publish import whole_or_absent
+from ...storage.publish import publish
 from ...warping import to_8_bit
 from .ids import IDS_FILE, RoiIds, describe_ids, json_ids, write_ids
 from .json_files import write_json
@@ -78,7 +78,7 @@ def write_nway_input(sessions: Sequence[Session], folder: str | os.PathLike[str]
     numbers = json_ids(sessions)
     images = tuple(folder / f"image_{k}.png" for k in range(len(sessions)))
     for session, image in zip(sessions, images, strict=True):
-        with whole_or_absent(image) as temporary:
+        with publish(image, overwrite=True) as temporary:
             Image.fromarray(to_8_bit(session.image)).save(temporary)
     experiments = [
         {
@@ -97,7 +97,7 @@ def write_nway_input(sessions: Sequence[Session], folder: str | os.PathLike[str]
         left_out=tuple((k, int(row)) for k, session in enumerate(sessions) for row in session.empty_rows),
     )
     write_ids(written.ids, written.ids_json)
-    write_json({"experiment_containers": {"ophys_experiments": experiments}}, written.input_json)
+    write_json({"experiment_containers": {"ophys_experiments": experiments}}, written.input_json, overwrite=True)
     return written
 
 

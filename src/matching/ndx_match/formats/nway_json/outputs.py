@@ -98,7 +98,9 @@ def read_nway_output(
     )
 
 
-def write_nway_output(result: MatchResult, sessions: Sequence[Session], path: str | os.PathLike[str]) -> None:
+def write_nway_output(
+    result: MatchResult, sessions: Sequence[Session], path: str | os.PathLike[str], overwrite: bool = False
+) -> None:
     """Write a match result as the JSON that the nway package prints, without its plots; whole or not at all.
 
     ROI ids are the ROI tables' own where all are distinct and from 1 to 2**32 - 1, else 1, 2, 3, ...; experiment ids
@@ -113,12 +115,14 @@ def write_nway_output(result: MatchResult, sessions: Sequence[Session], path: st
     sessions : sequence of Session
         The sessions of the result.
     path : path
-        The file to write; an existing one is replaced.
+        The file to write.
+    overwrite : bool
+        Replace an existing file.
 
     Raises
     ------
     OutputError
-        It cannot be written.
+        It exists and may not be overwritten, or cannot be written.
     """
     ids = json_ids(sessions)
     pairs = [
@@ -137,7 +141,7 @@ def write_nway_output(result: MatchResult, sessions: Sequence[Session], path: st
         ],
         "roi_ids": ids_as_json(describe_ids(sessions, ids)),
     }
-    write_json(content, path)
+    write_json(content, path, overwrite)
 
 
 # ---- reading

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from ndx_match.errors import OutputError
-from ndx_match.storage.publish import check_output, whole_or_absent
+from ndx_match.storage.outputs import check_output
+from ndx_match.storage.publish import publish
 
 
 def test_a_new_name_in_a_folder_is_accepted(tmp_path: Path):
@@ -52,7 +53,7 @@ def test_a_folder_that_may_not_be_written_into_is_refused(tmp_path: Path, monkey
 
 def test_the_file_appears_when_the_block_ends(tmp_path: Path):
     path = tmp_path / "matches.nwb"
-    with whole_or_absent(path) as temporary:
+    with publish(path) as temporary:
         temporary.write_text("new")
         assert not path.exists()
         assert temporary.parent == path.parent
@@ -64,7 +65,7 @@ def test_the_file_appears_when_the_block_ends(tmp_path: Path):
 def test_others_may_read_it_as_any_file_that_the_user_makes(tmp_path: Path):
     plain, path = tmp_path / "plain", tmp_path / "matches.nwb"
     plain.touch()
-    with whole_or_absent(path):
+    with publish(path):
         pass
     assert path.stat().st_mode == plain.stat().st_mode
 
@@ -75,7 +76,7 @@ def test_where_the_block_fails_what_was_there_stays(tmp_path: Path, error: BaseE
     path.write_text("old")
 
     def write_half() -> None:
-        with whole_or_absent(path) as temporary:
+        with publish(path) as temporary:
             temporary.write_text("half")
             raise error
 
@@ -95,12 +96,12 @@ def test_where_the_block_fails_what_was_there_stays(tmp_path: Path, error: BaseE
     ],
 )
 def test_a_disk_that_fails_is_one_sentence(tmp_path: Path, error: OSError, reason: str):
-    with pytest.raises(OutputError, match=f"cannot be written .{reason}"), whole_or_absent(tmp_path / "m.nwb"):
+    with pytest.raises(OutputError, match=f"cannot be written .{reason}"), publish(tmp_path / "m.nwb"):
         raise error
     assert os.listdir(tmp_path) == []
 
 
 def test_a_missing_folder_is_one_sentence(tmp_path: Path):
     with pytest.raises(OutputError, match="folder cannot be written into"):
-        with whole_or_absent(tmp_path / "none" / "m.nwb"):
+        with publish(tmp_path / "none" / "m.nwb"):
             pass
