@@ -357,7 +357,7 @@ def test_a_file_that_changes_meanwhile_is_not_replaced(
 
     monkeypatch.setattr(pipeline, "_check", check_and_touch)
     before = sources[0].read_bytes()
-    with pytest.raises(OutputError, match="changed by another program"):
+    with pytest.raises(InputError, match=r"session_0\.nwb: the file was changed since it was read"):
         annotate_files(folder / "matches.nwb", sources, in_place=True)
     assert sources[0].read_bytes() == before
 

@@ -113,6 +113,6 @@ def test_failed_writing_leaves_the_old_file(tmp_path, monkeypatch, name):
     for writer in ("to_csv", "to_parquet"):
         monkeypatch.setattr(pd.DataFrame, writer, break_off)
     with pytest.raises(OutputError, match="the disk went away"):
-        write_cells(cells_dataframe(RESULT, SESSIONS), path)
+        write_cells(cells_dataframe(RESULT, SESSIONS), path, overwrite=True)
     assert path.read_text() == "old"
     assert [file.name for file in tmp_path.iterdir()] == [name]

@@ -76,7 +76,7 @@ def test_where_the_block_fails_what_was_there_stays(tmp_path: Path, error: BaseE
     path.write_text("old")
 
     def write_half() -> None:
-        with publish(path) as temporary:
+        with publish(path, overwrite=True) as temporary:
             temporary.write_text("half")
             raise error
 

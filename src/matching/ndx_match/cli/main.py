@@ -13,6 +13,7 @@ import click
 
 from .. import __version__
 from ..errors import NdxMatchError
+from ..storage.publish import settle_drafts
 from .signals import Stop, stop_on_signals
 
 ERROR, BUG, INTERRUPTED = 2, 70, 130

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from pynwb import NWBFile
@@ -20,8 +20,15 @@ from ..storage.unchanged import changed, check_unchanged
 PIECE_BYTES = 16_000_000
 
 
+class OpenSource(NamedTuple):
+    """A file that is open, and what it holds."""
+
+    nwbfile: NWBFile
+    contents: FileContents
+
+
 @contextmanager
-def open_sources(sessions: Sequence[Session]) -> Iterator[dict[str, NWBFile]]:
+def open_sources(sessions: Sequence[Session]) -> Iterator[dict[str, OpenSource]]:
     """The files of sessions, by their `uri`, each opened once.
 
     Raises
@@ -34,17 +41,17 @@ def open_sources(sessions: Sequence[Session]) -> Iterator[dict[str, NWBFile]]:
         stack.enter_context(shared_access())
         check_sources(sessions)
         uris = dict.fromkeys(session.source.uri for session in sessions)
-        sources = {uri: stack.enter_context(open_nwb(uri)) for uri in uris}
-        contents = {uri: list_contents(source) for uri, source in sources.items()}
+        files = {uri: stack.enter_context(open_nwb(uri)) for uri in uris}
+        sources = {uri: OpenSource(nwbfile, list_contents(nwbfile)) for uri, nwbfile in files.items()}
         for session in sessions:
-            _check_contents(session, sources[session.source.uri], contents[session.source.uri])
+            _check_contents(session, *sources[session.source.uri])
         try:
             yield sources
         except Exception as error:
             if _may_be_of_a_source(error):
                 check_sources(sessions)
                 for session in sessions:
-                    _refuse_damaged(session, contents[session.source.uri])
+                    _refuse_damaged(session, sources[session.source.uri].contents)
             raise
 
 
@@ -85,23 +92,25 @@ def _may_be_of_a_source(error: Exception) -> bool:
 
 
 def _refuse_damaged(session: Session, contents: FileContents) -> None:
-    """Read all that is copied of a session."""
+    """Read all data that are copied of a session."""
     source = session.source
-    try:
-        for table in contents.tables:
-            if table.path == source.roi_table_path:
-                for name in table.table.colnames:
-                    column = table.table[name]
-                    _read(stored(column.data))
-                    _read(stored(getattr(column, "target", column).data))
-        for image in contents.images:
-            if image.path == source.image_path:
-                _read(stored(image.image.data))
-    except Exception as error:
-        raise damaged(source.uri, error) from error
+    copied: dict[str, Any] = {image.path: image.image for image in contents.images if image.path == source.image_path}
+    for table in contents.tables:
+        if table.path == source.roi_table_path:
+            for name in table.table.colnames:
+                column = table.table[name]
+                copied[f"{table.path}/{name}"] = getattr(column, "target", column)
+    for path, column in copied.items():
+        try:
+            _read(stored(column.data))
+        except InputError:
+            raise
+        except Exception as error:
+            raise damaged(source.uri, error, path) from error
 
 
 def _read(data: Any) -> None:
+    """All of it, piece by piece."""
     if hasattr(data, "chunks") and len(data.shape):  # in the file, not in memory
         rows = max(1, PIECE_BYTES * len(data) // max(1, data.nbytes))
         for start in range(0, len(data), rows):

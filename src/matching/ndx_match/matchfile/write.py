@@ -22,7 +22,7 @@ from ndx_cell_matching import CellMatching, MatchedSessionsTable, RoiPairsTable
 from .. import __version__
 from ..errors import OutputError
 from ..model import MatchResult, Session
-from ..sources import ImageCandidate, list_contents
+from ..sources import ImageCandidate
 from ..storage.file_format import FileFormat, format_of
 from ..storage.outputs import check_name, check_output, make_folder
 from ..storage.publish import publish
@@ -31,7 +31,7 @@ from .copying import ImagingPlaneCopies, TableCopy, copy_image, copy_roi_table, 
 from .metadata import FileMetadata, MissingField, build_nwbfile, default_session_id, missing_fields
 from .read import MatchFile
 from .registrations import registrations_table
-from .sources import check_sources, open_sources
+from .sources import OpenSource, check_sources, open_sources
 
 ROI_TABLES = "processing/ophys/roi_tables"
 
@@ -109,7 +109,7 @@ def write_planes(
     every_plane = [session for plane in planes for session in plane.sessions]
     with open_sources(every_plane) as sources:
         nwbfile = build_nwbfile(
-            [sources[session.source.uri] for session in sessions],
+            [sources[session.source.uri].nwbfile for session in sessions],
             [session.name for session in sessions],
             planes[0].result.method,
             str(uuid.uuid4()),
@@ -188,7 +188,7 @@ def _fill(root: Any, copies: Sequence[TableCopy]) -> None:
 def _add_data(
     nwbfile: NWBFile,
     planes: Sequence[MatchFile],
-    sources: Mapping[str, NWBFile],
+    sources: Mapping[str, OpenSource],
     location: str | None,
     file_format: FileFormat,
 ) -> list[TableCopy]:
@@ -202,7 +202,6 @@ def _add_data(
     )
     module.add(segmentation)
     module.add(images)
-    listed = {uri: list_contents(source) for uri, source in sources.items()}
     copied_planes = ImagingPlaneCopies(nwbfile, location)
     copies: list[TableCopy] = []
     for plane in planes:
@@ -210,7 +209,7 @@ def _add_data(
         copied: list[tuple[TableCopy, GrayscaleImage]] = []
         for session in plane.sessions:
             name = f"{session.name}{suffix}"
-            contents = listed[session.source.uri]
+            contents = sources[session.source.uri].contents
             candidate = _by_path(contents.tables, session.source.roi_table_path)
             imaging_plane = copied_planes.add(candidate.imaging_plane, candidate.plane_path, session.name, suffix)
             table = copy_roi_table(candidate.table, imaging_plane, name, file_format)

@@ -42,7 +42,7 @@ class Hdf5Format:
         OSError
             The disk was full, or failed otherwise.
         """
-        stream = PatientFile(open(path, "r+b", buffering=0))
+        stream = PatientFile(open(path, "r+b", buffering=0))  # noqa: SIM115
         # In a thread of its own, because signals interrupt only the main one: within HDF5 they would lose data.
         with ThreadPoolExecutor(max_workers=1) as writer:
             written = writer.submit(_write, stream, nwbfile, fill)

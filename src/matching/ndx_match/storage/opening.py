@@ -62,9 +62,10 @@ def _open_remote(url: str) -> Iterator[NWBFile]:
             raise damaged(name, error) from error
 
 
-def damaged(location: str | os.PathLike[str], error: Exception) -> InputError:
+def damaged(location: str | os.PathLike[str], error: Exception, part: str = "") -> InputError:
     """The error of a file that could be opened, but not be read to its end."""
-    return InputError(f"{public_name(location)}: the file is damaged or incomplete ({_first_line(error)}).")
+    reason = f"{part}: {_first_line(error)}" if part else _first_line(error)
+    return InputError(f"{public_name(location)}: the file is damaged or incomplete ({reason}).")
 
 
 def stored(data: Any) -> Any:
