@@ -24,7 +24,7 @@ from .. import __version__
 from ..errors import InputError, OutputError
 from ..model import MatchResult, Session
 from ..sources import ImageCandidate, list_contents, open_nwb
-from ..storage.file_format import FileFormat, format_of
+from ..storage.formats import StorageFormat, format_of
 from ..storage.publish import check_output, make_folder, whole_or_absent
 from ..warping import to_8_bit, warp_registered
 from .copying import ImagingPlaneCopies, TableCopy, copy_image, copy_roi_table, fill_pixels
@@ -188,7 +188,7 @@ def _add_data(
     planes: Sequence[MatchFile],
     sources: Mapping[str, NWBFile],
     location: str | None,
-    file_format: FileFormat,
+    file_format: StorageFormat,
 ) -> list[TableCopy]:
     """Fill the file; returns the copies of the ROI tables, whose mask pixels are still to be written."""
     module = nwbfile.create_processing_module("ophys", "Cells matched across imaging sessions.")
@@ -290,7 +290,7 @@ def _sessions_table(
     )
 
 
-def _overlay(sessions: Sequence[Session], result: MatchResult, name: str, file_format: FileFormat) -> RGBImage:
+def _overlay(sessions: Sequence[Session], result: MatchResult, name: str, file_format: StorageFormat) -> RGBImage:
     """The first session in magenta, the mean of the others registered to it in green."""
     first = to_8_bit(sessions[0].image)
     others = [
@@ -308,7 +308,7 @@ def _overlay(sessions: Sequence[Session], result: MatchResult, name: str, file_f
 
 
 def _image(
-    candidates: Sequence[ImageCandidate], session: Session, name: str, file_format: FileFormat
+    candidates: Sequence[ImageCandidate], session: Session, name: str, file_format: StorageFormat
 ) -> GrayscaleImage:
     """A copy of the session's projection image; black where its file holds none, in the frame of the masks."""
     if session.source.image_path:

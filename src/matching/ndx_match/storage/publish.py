@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import secrets
 import shutil
@@ -12,20 +11,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import OutputError
+from .zarr.files import is_zarr_nwb
 
 
 def has_zarr_name(path: str | os.PathLike[str]) -> bool:
     """Whether a path is named as a Zarr store: `.zarr` or `.nwb.zarr`."""
     return Path(path).suffix == ".zarr"
-
-
-def is_zarr_nwb(path: str | os.PathLike[str]) -> bool:
-    """Whether a folder is the Zarr store of an NWB file; told without Zarr's library."""
-    folder = Path(path)
-    try:
-        return (folder / ".zgroup").is_file() and "nwb_version" in json.loads((folder / ".zattrs").read_bytes())
-    except (OSError, ValueError):
-        return False
 
 
 def files_in(folder: str | os.PathLike[str]) -> dict[str, Path]:

@@ -1,4 +1,4 @@
-"""Write match files as HDF5 files, which can be closed when the disk is full."""
+"""Write HDF5 files, which can be closed when the disk is full."""
 
 from __future__ import annotations
 
@@ -7,51 +7,18 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from io import RawIOBase
 from pathlib import Path
-from typing import Any
 
 import h5py
-from hdmf.backends.hdf5 import H5DataIO
-from pynwb import NWBHDF5IO, NWBFile
+import numpy as np
+import numpy.typing as npt
+
+from ..columns import COLUMN, Columns, column_attributes, column_names_with
 
 
-class Hdf5Format:
-    """HDF5, compressed with gzip."""
-
-    is_folder = False
-
-    def typed(self, data: Any) -> Any:
-        """Data whose type hdmf keeps, though a narrower one would do."""
-        return H5DataIO(data)
-
-    def compressed(self, data: Any) -> Any:
-        """An array, or an iterator over chunks of one, to be written compressed."""
-        return H5DataIO(data, compression="gzip", compression_opts=4)
-
-    def growing(self, data: Any, chunk_rows: int) -> Any:
-        """The start of a column whose rows are written later."""
-        return H5DataIO(data, maxshape=(None,), chunks=(chunk_rows,), compression="gzip", compression_opts=4)
-
-    def takes(self, dataset: Any) -> bool:
-        """What is compressed in an HDF5 file, chunks and all; text too."""
-        return isinstance(dataset, h5py.Dataset) and (dataset.compression is not None or dataset.dtype.kind == "O")
-
-    def write(self, path: Path, nwbfile: NWBFile, fill: Callable[[Any], None]) -> None:
-        """Write a file in place of an existing one, then let `fill` change its open root group.
-
-        Raises
-        ------
-        OSError
-            The disk was full, or failed otherwise.
-        """
-        # In a thread of its own, because signals interrupt only the main one: within HDF5 they would lose data.
-        with ThreadPoolExecutor(max_workers=1) as writer:
-            writer.submit(_write, path, nwbfile, fill).result()
-
-
-def _write(path: Path, nwbfile: NWBFile, fill: Callable[[Any], None]) -> None:
-    with new_hdf5_file(path) as file, NWBHDF5IO(file=file, mode="w") as io:
-        io.write(nwbfile, link_data=False, cache_spec=True)
-        fill(file)
+def in_another_thread(write: Callable[[], None]) -> None:
+    """Signals interrupt only the main thread: within HDF5 they would lose data."""
+    with ThreadPoolExecutor(max_workers=1) as writer:
+        writer.submit(write).result()
 
 
 @contextmanager
@@ -63,10 +30,44 @@ def new_hdf5_file(path: Path) -> Iterator[h5py.File]:
     OSError
         When the block ends: the disk was full, or failed otherwise, at some time.
     """
+    with _patient_file(path, "w") as file:
+        yield file
+
+
+def add_columns(path: Path, columns: Columns, description: str) -> None:
+    """Write the column of cell numbers into tables of a file, in place of one that is there.
+
+    Raises
+    ------
+    OSError
+        The disk is full, or failed otherwise.
+    """
+    with _patient_file(path, "r+") as file:
+        for table, values in columns.items():
+            _add_column(file[table], values, description)
+
+
+def _add_column(table: h5py.Group, values: npt.NDArray[np.int32], description: str) -> None:
+    names = column_names_with(table)
+    if COLUMN in table:
+        del table[COLUMN]
+    column = table.create_dataset(COLUMN, data=values)
+    column.attrs.update(column_attributes(table, description))
+    stored = table.attrs.get_id("colnames").dtype
+    fits = h5py.check_string_dtype(stored)
+    if fits is not None and fits.length is not None:
+        stored = h5py.string_dtype(fits.encoding, max(len(name.encode()) for name in names))
+        table.attrs.create("colnames", np.array([name.encode() for name in names], stored), dtype=stored)
+    else:
+        table.attrs.create("colnames", names, dtype=stored)
+
+
+@contextmanager
+def _patient_file(path: Path, mode: str) -> Iterator[h5py.File]:
     with open(path, "r+b", buffering=0) as raw:
         stream = PatientFile(raw)
         try:
-            with h5py.File(stream, "w") as file:
+            with h5py.File(stream, mode) as file:
                 yield file
         except Exception as error:
             raise stream.error or error from error
