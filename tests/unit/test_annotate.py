@@ -24,7 +24,7 @@ from ndx_match.matchfile import write_match_file
 from ndx_match.model import MatchResult, Presence, RoiPairs
 from ndx_match.sources import SourceOptions, read_session, read_sessions
 from ndx_match.storage import hdf5_copies
-from ndx_match.storage.compare import _blocks, differences
+from ndx_match.storage.hdf5.comparing import _blocks, differences
 
 TABLE = "processing/ophys/image_segmentation/roi_table"
 N_ROIS = 20

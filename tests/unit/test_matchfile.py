@@ -184,8 +184,8 @@ def test_columns_that_point_elsewhere_are_left_out_and_named(tmp_path: Path):
 def test_large_masks_are_streamed_and_stored_compressed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mask_kind: str, compression: str | None
 ):
-    monkeypatch.setattr("ndx_match.matchfile.copying.LARGE_BYTES", 1000)
-    monkeypatch.setattr("ndx_match.matchfile.copying.BUFFER_BYTES", 300_000)
+    monkeypatch.setattr("ndx_match.storage.datasets.LARGE_BYTES", 1000)
+    monkeypatch.setattr("ndx_match.storage.datasets.BUFFER_BYTES", 300_000)
     paths = write_sessions(tmp_path, mask_kind=mask_kind)
     table = f"processing/ophys/image_segmentation/roi_table/{mask_kind}"
     for path in paths:

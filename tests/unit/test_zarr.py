@@ -27,10 +27,11 @@ from pynwb.image import GrayscaleImage
 from ndx_cell_matching import CellMatching
 from ndx_match.annotate import COLUMN, annotate_files
 from ndx_match.errors import InputError, OutputError
-from ndx_match.matchfile import MatchFile, copying, read_match_file, write_match_file
+from ndx_match.matchfile import MatchFile, read_match_file, write_match_file
 from ndx_match.methods import consensus, nway
 from ndx_match.model import MatchResult, Registration, Session
 from ndx_match.sources import SourceOptions, open_nwb, read_session, read_sessions
+from ndx_match.storage import datasets
 from ndx_match.storage.outputs import check_output
 from ndx_match.storage.publish import publish
 
@@ -144,8 +145,8 @@ def test_matches_are_those_of_hdf5(hdf5: list[Path], stores: list[Path], method:
 @pytest.mark.parametrize("mask_kind", ["image_mask", "pixel_mask"])
 def test_a_match_file_is_the_same_whatever_the_formats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mask_kind: str):
     """Also where masks are streamed, as large ones are."""
-    monkeypatch.setattr(copying, "LARGE_BYTES", 1000)
-    monkeypatch.setattr(copying, "BUFFER_BYTES", 300_000)
+    monkeypatch.setattr(datasets, "LARGE_BYTES", 1000)
+    monkeypatch.setattr(datasets, "BUFFER_BYTES", 300_000)
     hdf5 = write_sessions(tmp_path, mask_kind=mask_kind, roi_ids=[*range(50, 30, -1)], images=("average_image",))
     stores = [as_zarr(path) for path in hdf5]
     found: list[MatchFile] = []
@@ -381,7 +382,7 @@ def test_damage_that_is_found_while_writing_is_that_of_its_store(
 ):
     """Not of the last one that was opened, nor of the output."""
     if large:
-        monkeypatch.setattr(copying, "LARGE_BYTES", 1000)
+        monkeypatch.setattr(datasets, "LARGE_BYTES", 1000)
     sources = []
     for session_id in ("a", "b", "c"):
         nwbfile = make_nwbfile(session_id=session_id)
@@ -587,7 +588,7 @@ def test_a_column_that_is_there_is_replaced_only_where_asked(
 @pytest.fixture
 def unvalidated(monkeypatch: pytest.MonkeyPatch) -> None:
     """Validation takes most of the time."""
-    monkeypatch.setattr("ndx_match.storage.zarr_copies.validate", lambda io: [])
+    monkeypatch.setattr("ndx_match.storage.zarr.zarr_format.validate", lambda io: [])
 
 
 def test_a_store_is_not_annotated_in_place_or_into_itself(match_files: Path, store: Path):
@@ -613,15 +614,15 @@ def test_a_store_is_not_annotated_in_place_or_into_itself(match_files: Path, sto
 def test_a_copy_that_differs_is_not_kept(
     match_files: Path, tmp_path: Path, store: Path, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Path], object]
 ):
-    from ndx_match.storage.zarr_copies import ZarrStorage
+    from ndx_match.storage.zarr.zarr_format import ZarrFormat
 
-    add_columns = ZarrStorage.add_columns
+    add_columns = ZarrFormat.add_columns
 
-    def add_and_spoil(self: ZarrStorage, path: Path, *arguments: Any) -> None:
+    def add_and_spoil(self: ZarrFormat, path: Path, *arguments: Any) -> None:
         add_columns(self, path, *arguments)
         spoil(path)
 
-    monkeypatch.setattr(ZarrStorage, "add_columns", add_and_spoil)
+    monkeypatch.setattr(ZarrFormat, "add_columns", add_and_spoil)
     with pytest.raises(OutputError, match="the annotated copy failed its check and was not kept"):
         annotate_files(match_files / "m.nwb", [store], tmp_path / "out")
     assert not (tmp_path / "out").exists()
@@ -668,7 +669,7 @@ def test_copies_that_would_not_find_a_linked_store_are_refused(tmp_path: Path, l
 def test_without_the_extra_a_sentence_says_what_to_install(
     tmp_path: Path, hdf5: list[Path], store: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    for module in ("ndx_match.storage.zarr_reading", "ndx_match.storage.zarr_format"):
+    for module in ("ndx_match.storage.zarr.zarr_format", "ndx_match.storage.zarr.reading"):
         monkeypatch.delitem(sys.modules, module, raising=False)
     for module in ("zarr", "zarr.storage", "hdmf_zarr", "hdmf_zarr.backend"):
         monkeypatch.setitem(sys.modules, module, None)

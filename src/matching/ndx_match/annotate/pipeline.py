@@ -16,8 +16,8 @@ from ..errors import InputError, NdxMatchError, OutputError
 from ..matchfile import MatchFile, read_planes_of_match_file
 from ..model import FileState, Progress, Session
 from ..sources import list_contents, open_nwb
-from ..storage.column import COLUMN, has_column
-from ..storage.copies import Columns, storage_of
+from ..storage.columns import COLUMN, Columns, has_column
+from ..storage.formats import format_of, lost_files
 from ..storage.opening import damaged, sha256_of
 from ..storage.outputs import check_folder, check_name, check_output, make_folder
 from ..storage.publish import publish
@@ -152,14 +152,14 @@ def _annotate(
         n_shared += int((plane.result.n_sessions_of_cell[ids[ids >= 0] - plane.first_cell] > 1).sum())
         # Planes of voxel masks share a table, of which each has some ROIs.
         columns[table.path] = np.maximum(ids, columns.get(table.path, ids))
-    storage = storage_of(source)
-    with publish(target, overwrite or in_place, storage.is_folder) as temporary:
+    file_format = format_of(source)
+    with publish(target, overwrite or in_place, file_format.is_folder) as temporary:
         try:
-            checksum = storage.copy(source, temporary)
+            checksum = file_format.copy(source, temporary)
         except OSError:
             _refuse_unreadable(source)
             raise
-        storage.add_columns(temporary, columns, description)
+        file_format.add_columns(temporary, columns, description)
         _check(source, temporary, target, columns)
         if in_place:
             _to_disk(temporary)
@@ -218,8 +218,8 @@ def _check(source: Path, copy: Path, target: Path, columns: Columns) -> None:
 
 
 def _first_problem(source: Path, copy: Path, columns: Columns) -> str | None:
-    storage = storage_of(source)
-    difference = storage.difference(source, copy, columns)
+    file_format = format_of(source)
+    difference = file_format.difference(source, copy, columns)
     if difference:
         return difference
     with open_nwb(copy) as nwbfile:
@@ -227,8 +227,8 @@ def _first_problem(source: Path, copy: Path, columns: Columns) -> str | None:
         for table, values in columns.items():
             if not np.array_equal(by_path[table][COLUMN].data[:], values):
                 return f"pynwb reads other values of {table}/{COLUMN}"
-    errors = storage.validation_errors(copy)
-    for error in errors - storage.validation_errors(source) if errors else ():
+    errors = file_format.validation_errors(copy)
+    for error in errors - file_format.validation_errors(source) if errors else ():
         return f"it is less valid: {error}"
     return None
 
@@ -276,7 +276,7 @@ def _refuse_same_name(sources: Sequence[Path], targets: Sequence[Path]) -> None:
 
 def _refuse_annotated(source: Path, tables: Sequence[RecognisedTable], overwrite: bool) -> None:
     for table in tables:
-        with storage_of(source).table(source, table.path) as group:
+        with format_of(source).table(source, table.path) as group:
             if f"{COLUMN}_index" in group:
                 raise InputError(
                     f"{source}: the ROI table {table.path} has a column {COLUMN} with several values a row, which is "
@@ -290,12 +290,12 @@ def _refuse_annotated(source: Path, tables: Sequence[RecognisedTable], overwrite
 
 def _refuse_stores(sources: Sequence[Path], in_place: bool) -> None:
     for source in sources:
-        if in_place and storage_of(source).is_folder:
+        if in_place and format_of(source).is_folder:
             raise OutputError(f"{source}: a Zarr store is not annotated in place; annotate a copy of it with -o DIR.")
 
 
 def _refuse_lost_files(source: Path, target: Path) -> None:
-    lost = storage_of(source).lost_files(source, target)
+    lost = lost_files(source, target)
     if lost:
         raise InputError(
             f"{source}: this file takes data from {lost[0]} beside it, which a copy in {target.parent} would not find; "

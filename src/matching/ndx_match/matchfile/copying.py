@@ -6,23 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import h5py
 import numpy as np
 from hdmf.common import DynamicTableRegion, ElementIdentifiers, VectorData, VectorIndex
-from hdmf.data_utils import GenericDataChunkIterator
-from hdmf.query import ReferenceResolver
 from pynwb import NWBFile
 from pynwb.device import Device
 from pynwb.image import GrayscaleImage
 from pynwb.ophys import ImagingPlane, OpticalChannel, PlaneSegmentation
 
 from ..sources.candidates import MASK_KINDS
-from ..storage.file_format import FileFormat
-from ..storage.opening import stored
+from ..storage.datasets import copy_rows, holds_references, in_memory, is_compound, stored, streamed
+from ..storage.formats import StorageFormat
 from .metadata import is_placeholder
 
-LARGE_BYTES = 1_000_000  #: of an uncompressed column from which it is compressed on the way
-BUFFER_BYTES = 16_000_000  #: of it held in memory at a time
 PIXELS_OF_CHUNK = 65536  #: of a column of mask pixels
 
 
@@ -77,9 +72,9 @@ def _copy_imaging_plane(plane: ImagingPlane, device: Device, prefix: str, locati
         location=location or plane.location,
         imaging_rate=plane.imaging_rate,
         reference_frame=plane.reference_frame or None,
-        origin_coords=_in_memory(plane.origin_coords),
+        origin_coords=in_memory(plane.origin_coords),
         origin_coords_unit=plane.origin_coords_unit or "meters",
-        grid_spacing=_in_memory(plane.grid_spacing),
+        grid_spacing=in_memory(plane.grid_spacing),
         grid_spacing_unit=plane.grid_spacing_unit or "meters",
     )
 
@@ -103,7 +98,7 @@ class TableCopy:
     pixels: Mapping[str, Any]
 
 
-def copy_roi_table(table: PlaneSegmentation, plane: ImagingPlane, prefix: str, file_format: FileFormat) -> TableCopy:
+def copy_roi_table(table: PlaneSegmentation, plane: ImagingPlane, prefix: str, file_format: StorageFormat) -> TableCopy:
     """A copy of an ROI table: its ids and all its columns but those that point elsewhere in the source.
 
     Large columns stay in the source file until the copy is written, so it has to stay open until then.
@@ -116,7 +111,7 @@ def copy_roi_table(table: PlaneSegmentation, plane: ImagingPlane, prefix: str, f
         In the file to be written.
     prefix : str
         Of the copy's name.
-    file_format : FileFormat
+    file_format : StorageFormat
         Of the file to be written.
     """
     columns: list[Any] = []
@@ -128,7 +123,7 @@ def copy_roi_table(table: PlaneSegmentation, plane: ImagingPlane, prefix: str, f
         if copied:
             names.append(name)
             source = stored(getattr(table[name], "target", table[name]).data)
-            if _is_compound(source):
+            if is_compound(source):
                 pixels[name] = source
     copy = PlaneSegmentation(
         name=f"{prefix}_{table.name}",
@@ -144,18 +139,14 @@ def copy_roi_table(table: PlaneSegmentation, plane: ImagingPlane, prefix: str, f
 def fill_pixels(folder: Any, copy: TableCopy) -> None:
     """Write the rows of the columns of mask pixels into the copy, which lies in a group of the open file by now."""
     for name, source in copy.pixels.items():
-        target = folder[copy.table.name][name]
-        target.resize(source.shape)
-        rows = max(1, BUFFER_BYTES // source.dtype.itemsize)
-        for start in range(0, len(source), rows):
-            target[start : start + rows] = source[start : start + rows]
+        copy_rows(source, folder[copy.table.name][name])
 
 
 def copy_image(image: Any, name: str) -> GrayscaleImage:
     """A copy of a projection image, with its stored values and data type."""
     return GrayscaleImage(
         name=name,
-        data=_in_memory(image.data),
+        data=in_memory(image.data),
         description=_description(image, name),
         resolution=getattr(image, "resolution", None),
     )
@@ -168,7 +159,7 @@ def _description(item: Any, session_name: str) -> str:
     return str(item.description)
 
 
-def _copy_column(column: Any, session_name: str, file_format: FileFormat) -> list[Any]:
+def _copy_column(column: Any, session_name: str, file_format: StorageFormat) -> list[Any]:
     """The column and, of a ragged one, its indices; nothing where it points elsewhere in the source."""
     if isinstance(column, VectorIndex):
         target = _copy_column(column.target, session_name, file_format)
@@ -178,72 +169,15 @@ def _copy_column(column: Any, session_name: str, file_format: FileFormat) -> lis
         index = VectorIndex(name=column.name, data=file_format.typed(np.asarray(column.data[:])), target=target[0])
         return [index, *target]
     data = stored(column.data)
-    if isinstance(column, DynamicTableRegion) or type(column).__name__ == "EnumData" or _holds_references(column.data):
+    if isinstance(column, DynamicTableRegion) or type(column).__name__ == "EnumData" or holds_references(column.data):
         return []
-    if not _is_compound(data):
-        data = _streamed(data, file_format)
+    if not is_compound(data):
+        data = streamed(data, file_format)
     elif column.name in MASK_KINDS:
         data = file_format.growing(data[:0], min(len(data), PIXELS_OF_CHUNK))
     else:
         return []  # hdmf writes no other compound columns
     return [VectorData(name=column.name, description=_description(column, session_name), data=data)]
-
-
-class _DatasetIterator(GenericDataChunkIterator):
-    """Reads a dataset of another file piece by piece."""
-
-    def __init__(self, dataset: Any, **shapes: Any) -> None:
-        self.dataset = dataset
-        super().__init__(**shapes)
-
-    def _get_data(self, selection: tuple[slice, ...]) -> Any:
-        return self.dataset[selection]
-
-    def _get_maxshape(self) -> tuple[int, ...]:
-        return tuple(self.dataset.shape)
-
-    def _get_dtype(self) -> np.dtype[Any]:
-        return self.dataset.dtype
-
-
-def _holds_references(data: Any) -> bool:
-    dataset = stored(data)
-    if not isinstance(dataset, h5py.Dataset):
-        return isinstance(data, ReferenceResolver)
-    fields = [field[0] for field in (dataset.dtype.fields or {}).values()]
-    return any(h5py.check_ref_dtype(dtype) is not None for dtype in (dataset.dtype, *fields))
-
-
-def _is_in_file(data: Any) -> bool:
-    """Whether these are data of an open file (h5py.Dataset, zarr.Array), not yet read."""
-    return hasattr(data, "dtype") and hasattr(data, "chunks")
-
-
-def _is_compound(data: Any) -> bool:
-    return _is_in_file(data) and data.dtype.names is not None
-
-
-def _streamed(data: Any, file_format: FileFormat) -> Any:
-    """Small data in memory; large data as they are in the file, or through a compressing iterator."""
-    if not _is_in_file(data) or data.nbytes < LARGE_BYTES:
-        return _in_memory(data)
-    if file_format.takes(data):
-        return data
-    if data.dtype.kind == "O":
-        return _in_memory(data)
-    row_bytes = max(1, data.nbytes // data.shape[0])
-    chunk_rows = max(1, min(data.shape[0], 1_000_000 // row_bytes))
-    buffer_rows = max(chunk_rows, BUFFER_BYTES // row_bytes // chunk_rows * chunk_rows)
-    iterator = _DatasetIterator(
-        data,
-        chunk_shape=(chunk_rows, *data.shape[1:]),
-        buffer_shape=(min(buffer_rows, data.shape[0]), *data.shape[1:]),
-    )
-    return file_format.compressed(iterator)
-
-
-def _in_memory(data: Any) -> Any:
-    return data[:] if _is_in_file(data) else data
 
 
 def _manufacturer(device: Device) -> str | None:

@@ -20,7 +20,7 @@ from ..sources import open_nwb
 from ..sources.candidates import MASK_KINDS
 from ..sources.masks import read_masks
 from ..sources.orientation import Convention, orient
-from ..storage.opening import text_of
+from ..storage.datasets import text_of
 from ..storage.remote import public_name
 from .registrations import read_registrations
 

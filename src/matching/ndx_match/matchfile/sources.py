@@ -12,12 +12,11 @@ from pynwb import NWBFile
 from ..errors import InputError, OutputError
 from ..model import Session
 from ..sources.candidates import FileContents, list_contents
-from ..storage.opening import damaged, open_nwb, stored
+from ..storage.datasets import BUFFER_BYTES, is_in_file, stored
+from ..storage.opening import damaged, open_nwb
 from ..storage.publish import is_full
 from ..storage.remote import shared_access
 from ..storage.unchanged import changed, check_unchanged
-
-PIECE_BYTES = 16_000_000
 
 
 class OpenSource(NamedTuple):
@@ -111,7 +110,7 @@ def _refuse_damaged(session: Session, contents: FileContents) -> None:
 
 def _read(data: Any) -> None:
     """All of it, piece by piece."""
-    if hasattr(data, "chunks") and len(data.shape):  # in the file, not in memory
-        rows = max(1, PIECE_BYTES * len(data) // max(1, data.nbytes))
+    if is_in_file(data) and len(data.shape):
+        rows = max(1, BUFFER_BYTES * len(data) // max(1, data.nbytes))
         for start in range(0, len(data), rows):
             data[start : start + rows]

@@ -23,7 +23,7 @@ from .. import __version__
 from ..errors import OutputError
 from ..model import MatchResult, Session
 from ..sources import ImageCandidate
-from ..storage.file_format import FileFormat, format_of
+from ..storage.formats import StorageFormat, format_of
 from ..storage.outputs import check_name, check_output, make_folder
 from ..storage.publish import publish
 from ..warping import to_8_bit, warp_registered
@@ -190,7 +190,7 @@ def _add_data(
     planes: Sequence[MatchFile],
     sources: Mapping[str, OpenSource],
     location: str | None,
-    file_format: FileFormat,
+    file_format: StorageFormat,
 ) -> list[TableCopy]:
     """Fill the file; returns the copies of the ROI tables, whose mask pixels are still to be written."""
     module = nwbfile.create_processing_module("ophys", "Cells matched across imaging sessions.")
@@ -291,7 +291,7 @@ def _sessions_table(
     )
 
 
-def _overlay(sessions: Sequence[Session], result: MatchResult, name: str, file_format: FileFormat) -> RGBImage:
+def _overlay(sessions: Sequence[Session], result: MatchResult, name: str, file_format: StorageFormat) -> RGBImage:
     """The first session in magenta, the mean of the others registered to it in green."""
     first = to_8_bit(sessions[0].image)
     others = [
@@ -309,7 +309,7 @@ def _overlay(sessions: Sequence[Session], result: MatchResult, name: str, file_f
 
 
 def _image(
-    candidates: Sequence[ImageCandidate], session: Session, name: str, file_format: FileFormat
+    candidates: Sequence[ImageCandidate], session: Session, name: str, file_format: StorageFormat
 ) -> GrayscaleImage:
     """A copy of the session's projection image; black where its file holds none, in the frame of the masks."""
     if session.source.image_path:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from ..errors import OutputError
 from .drafts import Draft, settle_abandoned
+from .zarr.files import is_zarr_nwb
 
 LONGEST_NAME = 255  #: bytes of a file's name on most file systems; only for the choice of words
 LONGEST_IN_STORE = "/".join(["x" * 200] * 2)  #: about as long as the path of an array within a store gets
@@ -18,15 +18,6 @@ LONGEST_IN_STORE = "/".join(["x" * 200] * 2)  #: about as long as the path of an
 def has_zarr_name(path: str | os.PathLike[str]) -> bool:
     """Whether a path is named as a Zarr store: `.zarr` or `.nwb.zarr`."""
     return Path(path).suffix == ".zarr"
-
-
-def is_zarr_nwb(path: str | os.PathLike[str]) -> bool:
-    """Whether a folder is the Zarr store of an NWB file; told without Zarr's library."""
-    folder = Path(path)
-    try:
-        return (folder / ".zgroup").is_file() and "nwb_version" in json.loads((folder / ".zattrs").read_bytes())
-    except (OSError, ValueError):
-        return False
 
 
 def files_in(folder: str | os.PathLike[str]) -> dict[str, Path]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..errors import OutputError
 from .drafts import Draft
-from .outputs import is_zarr_nwb
+from .zarr.files import is_zarr_nwb
 
 _drafts: set[Draft] = set()  #: those that this process is writing
 

@@ -103,6 +103,10 @@ class RemoteAccess:
         _refuse_missing(sessions, in_folders)
         return found
 
+    def address(self, location: str) -> str:
+        """The URL that was given for a location, with all that is needed to read it."""
+        return self._addresses.get(public_name(location), location)
+
     def origin(self, location: str | os.PathLike[str], checksum: bool = True) -> Origin:
         """Where a file is from, without reading it; `checksum` asks for the one that its archive recorded."""
         if not is_url(location) or not is_of_dandi(str(location)):
@@ -183,7 +187,7 @@ class RemoteAccess:
         return self._assets[url]
 
     def _transport(self, location: str) -> Transport:
-        address = self._addresses.get(public_name(location), location)
+        address = self.address(location)
         if is_of_dandi(address):
             asset = self._asset(location)
             if asset.is_zarr:
