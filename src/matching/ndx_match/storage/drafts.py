@@ -125,11 +125,11 @@ def _settle_if_abandoned(folder: Path, name: str, number: str) -> None:
         draft = Draft(folder / about["output"], number)
         if about["host"] != platform.node() or draft.path.parent != folder:
             return
-        if all(map(os.path.lexists, (draft.path, draft.new, draft.old))):
-            return  # killed before the new store had its name, which somebody else took since: nothing is surely ours
         if draft.new.is_dir():
             with suppress(OSError):
                 os.rmdir(draft.path)  # empty: the name was reserved when the writer was killed
+        if all(map(os.path.lexists, (draft.path, draft.new, draft.old))):
+            return  # killed before the new store had its name, which another took since: the old one may be all there is
         draft.settle()
     finally:
         os.close(descriptor)
