@@ -129,7 +129,7 @@ def _settle_if_abandoned(folder: Path, name: str, number: str) -> None:
             with suppress(OSError):
                 os.rmdir(draft.path)  # empty: the name was reserved when the writer was killed
         if all(map(os.path.lexists, (draft.path, draft.new, draft.old))):
-            return  # killed before the new store had its name, which another took since: the old one may be all there is
+            return  # somebody took the name that the new store was to have: the old one may be all there is
         draft.settle()
     finally:
         os.close(descriptor)
