@@ -12,7 +12,7 @@ from typing import Any
 import h5py
 from hdmf.backends.hdf5 import H5DataIO
 from hdmf.backends.io import HDMFIO
-from pynwb import NWBFile, NWBHDF5IO, validate
+from pynwb import NWBHDF5IO, NWBFile, validate
 
 from ..columns import COLUMN, Columns, column_names, column_names_with, errors_of
 from ..open_files import checksum_of_file
