@@ -26,6 +26,7 @@ COMMANDS = {
     "plot": ("look", "plot", "Draw the pictures of a match file."),
     "export": ("exchange", "export", "Write the cells of a match file as CSV, Parquet or nway's JSON."),
     "annotate": ("annotate", "annotate", "Write copies of NWB files with the cell of each ROI in their ROI tables."),
+    "convert": ("convert", "convert", "Write an NWB file of any kind as HDF5 or as a Zarr store."),
     "prepare": ("exchange", "prepare", "Write the input JSON and PNGs of the Allen package, without running it."),
     "import": ("exchange", "import_", "Make a match file of another tool's result."),
     "simulate": ("simulation", "simulate", "Write NWB files of simulated sessions with known truth."),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hdmf.backends.io import HDMFIO
+from hdmf.build import GroupBuilder
 from pynwb import NWBFile
 
 from ..errors import InputError, OutputError
@@ -63,8 +64,8 @@ class StorageFormat(Protocol):
             The disk was full, or failed otherwise.
         """
 
-    def export(self, path: Path, source: HDMFIO) -> None:
-        """Write all that a reader gives in place of an existing file; raises as :meth:`write`."""
+    def write_builder(self, path: Path, builder: GroupBuilder, source: HDMFIO) -> None:
+        """Write what hdmf's reader of another file gave in place of an existing file; raises as :meth:`write`."""
 
     def copy(self, source: Path, target: Path) -> str:
         """Copy a file byte by byte, in place of an empty one; returns the SHA-256."""

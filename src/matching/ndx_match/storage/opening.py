@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import textwrap
 import warnings
 from collections.abc import Callable, Iterator
@@ -63,11 +62,11 @@ def open_reader(path: Location) -> Iterator[Callable[[], HDMFIO]]:
             raise damaged(name, error) from error
 
 
-def damaged(location: str | os.PathLike[str], error: Exception, part: str = "") -> InputError:
+def damaged(location: Location, error: Exception, part: str = "") -> InputError:
     """The error of a file that could be opened, but not be read to its end."""
     reason = f"{part}: {_first_line(error)}" if part else _first_line(error)
-    kind = "Zarr store" if format_of(location).is_folder else "file"
-    return InputError(f"{public_name(location)}: the {kind} is damaged or incomplete ({reason}).")
+    kind = "Zarr store" if format_of(as_location(location)).is_folder else "file"
+    return InputError(f"{public_name(as_location(location))}: the {kind} is damaged or incomplete ({reason}).")
 
 
 def sha256_of(path: Location) -> str:

@@ -6,28 +6,31 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 from pynwb import NWBFile
 
 from ..errors import InputError
 from ..model import FileState
+from .formats import format_of
+from .open_files import Location, as_location, open_file
 from .opening import open_nwb, sha256_of
 from .outputs import files_in
 from .remote import is_url, public_name, shared_access
 
 
-def state_of(location: Any) -> FileState | None:
-    """By what a change of a file shows; None where nothing is known: there is no file, or it is an open file object.
+def state_of(path: Location) -> FileState | None:
+    """By what a change of a file shows.
 
-    Of a Zarr store every file is asked. Of a file on the network, what its server says of its version.
+    Of a Zarr store every file is asked. Of a file on the network, what its server says of its version. None where
+    nothing is known: there is no such file, or it is an open file or a Zarr store on the network.
 
     Raises
     ------
     InputError
         The server of a file on the network does not give it.
     """
-    if not isinstance(location, str | os.PathLike):
+    location = as_location(path)
+    if open_file(location) is not None or (is_url(location) and format_of(location).is_folder):
         return None
     if is_url(location):
         with shared_access() as access:
@@ -45,12 +48,12 @@ def state_of(location: Any) -> FileState | None:
     )
 
 
-def check_unchanged(location: Any, state: FileState | None, sha256: str = "") -> None:
+def check_unchanged(path: Location, state: FileState | None, sha256: str = "") -> None:
     """Refuse a file that was changed since its state was taken.
 
     Parameters
     ----------
-    location : path, URL or open file
+    path : path, str or binary file
     state : FileState or None
         None: nothing is known.
     sha256 : str
@@ -62,6 +65,7 @@ def check_unchanged(location: Any, state: FileState | None, sha256: str = "") ->
     InputError
         It was changed, replaced or removed.
     """
+    location = as_location(path)
     if state is None or (now := state_of(location)) == state:
         return
     if now is None:
@@ -71,13 +75,13 @@ def check_unchanged(location: Any, state: FileState | None, sha256: str = "") ->
     raise changed(location)
 
 
-def changed(location: Any, what: str = "the file") -> InputError:
+def changed(location: str | os.PathLike[str], what: str = "the file") -> InputError:
     """The error of a file that was changed."""
     return InputError(f"{public_name(location)}: {what} was changed since it was read; run the same again.")
 
 
 @contextmanager
-def open_steady(location: Any) -> Iterator[tuple[NWBFile, FileState | None]]:
+def open_steady(path: Location) -> Iterator[tuple[NWBFile, FileState | None]]:
     """An NWB file for reading, as :func:`open_nwb`, and its state, which must be the same when the block ends.
 
     Raises
@@ -86,7 +90,7 @@ def open_steady(location: Any) -> Iterator[tuple[NWBFile, FileState | None]]:
         As :func:`open_nwb`, or the file was changed meanwhile.
     """
     with shared_access():
-        state = state_of(location)
-        with open_nwb(location) as nwbfile:
+        state = state_of(path)
+        with open_nwb(path) as nwbfile:
             yield nwbfile, state
-            check_unchanged(location, state)
+            check_unchanged(path, state)

@@ -12,11 +12,14 @@ from typing import Any
 
 import h5py
 from hdmf.backends.hdf5 import H5DataIO
+from hdmf.backends.hdf5.h5_utils import H5SpecWriter
 from hdmf.backends.io import HDMFIO
+from hdmf.build import GroupBuilder
 from pynwb import NWBHDF5IO, NWBFile, validate
 
 from ..columns import COLUMN, Columns, column_names, column_names_with, errors_of
 from ..open_files import checksum_of_file
+from ..schema import SPECIFICATIONS, write_schema
 from .comparing import differences
 from .reading import open_hdf5
 from .writing import add_columns, in_another_thread, new_hdf5_file
@@ -62,12 +65,15 @@ class Hdf5Format:
 
         in_another_thread(write)
 
-    def export(self, path: Path, source: HDMFIO) -> None:
-        """Write all that a reader gives in place of an existing file."""
+    def write_builder(self, path: Path, builder: GroupBuilder, source: HDMFIO) -> None:
+        """Write what hdmf's reader of another file gave in place of an existing file."""
 
         def write(stopped: Event) -> None:
             with new_hdf5_file(path, stopped) as file, NWBHDF5IO(file=file, mode="w", manager=source.manager) as io:
-                io.export(source, write_args={"link_data": False})
+                io.write_builder(builder, link_data=False, export_source=builder.source)
+                schema = file.require_group(SPECIFICATIONS)
+                write_schema(source.manager.namespace_catalog, schema, H5SpecWriter)
+                file.attrs[".specloc"] = schema.ref
 
         in_another_thread(write)
 

@@ -6,7 +6,7 @@ Zarr is given a store of ours that looks at every chunk which is read; what is n
 In format 2 a missing chunk is damage: hdmf-zarr writes every chunk, also those that hold nothing but the fill value.
 With format 3 Zarr leaves such chunks out unless it is told otherwise, as when ndx-match writes; so there a missing
 chunk is damage where it cannot be told from a mask that is lost: in arrays of several dimensions (masks, images), of
-mask pixels, of ids, indices and rows of tables, and everywhere in the tables of a match file.
+mask pixels, of ids and of indices, and everywhere in the tables of a match file.
 
 What links of a store lead to in other stores is shown to Zarr as if it lay in a folder of the store, so that it is
 looked at too.
@@ -28,6 +28,7 @@ METADATA = frozenset((".zgroup", ".zarray", ".zattrs", ".zmetadata", "zarr.json"
 LINKED = "__linked__"
 #: Types of columns that are not all 0 where there are several rows.
 NEVER_EMPTY = frozenset(("ElementIdentifiers", "VectorIndex"))
+NEVER_EMPTY_IN_ROOT = frozenset(("identifier", "session_start_time", "timestamps_reference_time"))
 OUR_NAMESPACE = "ndx-cell-matching"
 
 
@@ -206,8 +207,8 @@ class StoreFiles:
 
     def _is_never_empty(self, number: int, path: str, metadata: dict[str, Any]) -> bool:
         attributes, shape = metadata.get("attributes", {}), metadata["shape"]
-        if len(shape) > 1 or not isinstance(metadata["data_type"], str):
-            return True  # several dimensions, or several fields
+        if path in NEVER_EMPTY_IN_ROOT or len(shape) > 1 or not isinstance(metadata["data_type"], str):
+            return True  # an array of several dimensions, or of elements with several fields
         if attributes.get("neurodata_type") in NEVER_EMPTY and shape[0] > 1:
             return True
         table = self._metadata(number, path.rpartition("/")[0], "zarr.json")

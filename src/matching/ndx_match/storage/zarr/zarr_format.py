@@ -13,15 +13,17 @@ from typing import Any
 
 import zarr
 from hdmf.backends.io import HDMFIO
-from hdmf.build import BuildManager
+from hdmf.build import BuildManager, GroupBuilder
 from hdmf_zarr import ZarrDataIO
 from hdmf_zarr.backend import ZarrIO
+from hdmf_zarr.utils import ZarrSpecWriter
 from pynwb import NWBFile, get_manager, validate
 
 from ..columns import Columns, errors_of
 from ..open_files import checksum_of_file
 from ..outputs import files_in
 from ..remote import is_url
+from ..schema import SPECIFICATIONS, write_schema
 from .copying import add_columns, difference
 from .files import LocalFolder, links_in
 from .reading import FORMAT, open_zarr
@@ -72,10 +74,13 @@ class ZarrFormat:
             io.write(nwbfile, link_data=False, cache_spec=True, consolidate_metadata=False)
             fill(zarr.open_group(str(path), mode="r+"))
 
-    def export(self, path: Path, source: HDMFIO) -> None:
-        """Write all that a reader gives in place of an existing folder."""
+    def write_builder(self, path: Path, builder: GroupBuilder, source: HDMFIO) -> None:
+        """Write what hdmf's reader of another file gave in place of an existing folder."""
         with _writer(path, source.manager) as io:
-            io.export(source, write_args={"link_data": False}, consolidate_metadata=False)
+            io.write_builder(builder, link_data=False, export_source=builder.source, consolidate_metadata=False)
+            root = zarr.open_group(str(path), mode="r+")
+            write_schema(source.manager.namespace_catalog, root.require_group(SPECIFICATIONS), ZarrSpecWriter)
+            root.attrs[".specloc"] = SPECIFICATIONS
 
     def copy(self, source: Path, target: Path) -> str:
         """Copy every file byte by byte, without permissions; returns the SHA-256."""
