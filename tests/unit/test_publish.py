@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from ndx_match.errors import OutputError
+from ndx_match.matchfile import FileMetadata, output_path
 from ndx_match.storage import drafts
 from ndx_match.storage.outputs import check_folder, check_output
 from ndx_match.storage.publish import publish, settle_drafts
@@ -270,6 +271,9 @@ def test_names_that_are_too_long_are_refused_before_the_work(tmp_path: Path):
         for check in (check_output, check_folder):
             with pytest.raises(OutputError, match=words):
                 check(path)
+    for ids in ({"subject_id": "m" * 300}, {"subject_id": "m", "session_id": "s" * 240}):
+        with pytest.raises(OutputError, match=r"sub-m.*: this name is too long"):
+            output_path([], tmp_path, FileMetadata(**{"session_id": "s", **ids}), dandi_name=True)
     almost = Path(f"/{'/'.join(['d' * 200] * 19)}")
     with pytest.raises(OutputError, match="this path is too long"):  # of the arrays in a store
         check_output(almost / "matches.zarr")

@@ -287,3 +287,17 @@ def test_a_source_that_cannot_be_read_is_not_taken_for_a_full_disk_by_annotate(
     with pytest.raises(InputError, match=r"session_0\.nwb: the file is damaged or incomplete \(Input/output error\)"):
         annotate_files(folder / "m.nwb", paths, folder / "out")
     assert not (folder / "out").exists()
+
+
+def test_a_folder_that_was_made_for_a_file_does_not_stay_without_it(folder: Path, result: MatchResult):
+    sessions = read_sessions(sources(folder))
+
+    def write_late(sessions: list[Session]) -> None:
+        write_match_file(sessions, result, folder, dandi_name=True)
+
+    before = listing(folder)
+    with h5py.File(sources(folder)[0], "r+") as file:
+        change_masks(file)
+    with pytest.raises(InputError, match=CHANGED):
+        write_late(sessions)
+    assert listing(folder) == before

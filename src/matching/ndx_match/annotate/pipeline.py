@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from ..sources import list_contents, open_nwb
 from ..storage.columns import COLUMN, Columns, has_column
 from ..storage.formats import format_of, lost_files
 from ..storage.opening import damaged, sha256_of
-from ..storage.outputs import check_folder, check_name, check_output, make_folder
+from ..storage.outputs import check_folder, check_name, check_output, folder_for_outputs
 from ..storage.publish import publish
 from ..storage.remote import is_url, public_name
 from ..storage.unchanged import check_unchanged, state_of
@@ -112,22 +112,18 @@ def annotate_files(
         _refuse_annotated(source, found, overwrite)
         if not in_place:
             _refuse_lost_files(source, target)
-    made = folder is not None and make_folder(Path(folder))
     written: list[AnnotatedFile] = []
     try:
-        for source, target, found, state in zip(sources, targets, tables, states, strict=True):
-            if progress:
-                progress("annotating", len(written), len(sources))
-            written.append(_annotate(source, target, found, state, planes, description, in_place, overwrite))
+        with nullcontext() if folder is None else folder_for_outputs(Path(folder)):
+            for source, target, found, state in zip(sources, targets, tables, states, strict=True):
+                if progress:
+                    progress("annotating", len(written), len(sources))
+                written.append(_annotate(source, target, found, state, planes, description, in_place, overwrite))
     except NdxMatchError as error:
         if not written:
             raise
         done = ", ".join(str(file.path) for file in written)
         raise type(error)(f"{str(error).rstrip('.')}; written before it: {done}.") from error
-    finally:
-        if made and folder is not None and not written:
-            with suppress(OSError):
-                os.rmdir(folder)
     if progress:
         progress("annotating", len(written), len(sources))
     return tuple(written)

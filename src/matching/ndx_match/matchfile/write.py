@@ -24,7 +24,7 @@ from ..errors import OutputError
 from ..model import MatchResult, Session
 from ..sources import ImageCandidate
 from ..storage.formats import StorageFormat, format_of
-from ..storage.outputs import check_name, check_output, make_folder
+from ..storage.outputs import check_name, check_output, folder_for_outputs
 from ..storage.publish import publish
 from ..warping import to_8_bit, warp_registered
 from .copying import ImagingPlaneCopies, TableCopy, copy_image, copy_roi_table, fill_pixels
@@ -119,9 +119,7 @@ def write_planes(
         )
         copies = _add_data(nwbfile, planes, sources, metadata.location, file_format)
         missing = tuple(missing_fields(nwbfile, path))
-        if dandi_name:
-            make_folder(path.parent)
-        with publish(path, overwrite, file_format.is_folder) as temporary:
+        with folder_for_outputs(path.parent), publish(path, overwrite, file_format.is_folder) as temporary:
             file_format.write(temporary, nwbfile, lambda root: _fill(root, copies))
             check_sources(every_plane)
     left_out = [

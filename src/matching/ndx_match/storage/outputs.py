@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..errors import OutputError
 from .drafts import Draft, settle_abandoned
 from .zarr.files import is_zarr_nwb
 
-LONGEST_NAME = 255  #: bytes of a file's name on most file systems; only for the choice of words
 LONGEST_IN_STORE = "/".join(["x" * 200] * 2)  #: about as long as the path of an array within a store gets
 
 
@@ -56,8 +56,7 @@ def check_output(
         raise OutputError(f"{path}: this is a folder; give the name of a file, for example {path / 'matches.nwb'}.")
     if not path.parent.is_dir():
         raise OutputError(f"{path}: the folder {path.parent} does not exist; make it first or choose another.")
-    if path.is_symlink() and not path.exists():
-        raise OutputError(f"{path}: this is a link to {os.readlink(path)}, which does not exist; give another name.")
+    check_link(path)
     settle_abandoned(Path(os.path.realpath(path)).parent)
     for source in filter(os.path.exists, inputs):
         if path.exists() and os.path.samefile(path, source):
@@ -82,15 +81,33 @@ def check_name(path: Path) -> None:
     OutputError
         It is so.
     """
+    there = next((parent for parent in path.parents if os.path.isdir(parent)), Path())
+    for name in path.parts[len(there.parts) :]:  # one by one: of a folder that is not there yet no limit is known
+        if _is_too_long(there / name):
+            raise OutputError(f"{name[:60]}...: this name is too long; give a shorter one.")
     draft = Draft(path).new
-    for name in (path, draft, draft / LONGEST_IN_STORE) if has_zarr_name(path) else (path, draft):
-        try:
-            os.lstat(name)
-        except OSError as error:
-            if error.errno == errno.ENAMETOOLONG:
-                what = "name" if len(os.fsencode(path.name)) > LONGEST_NAME else "path"
-                shown = f"{path.name[:60]}..." if what == "name" else f"{str(path)[:60]}..."
-                raise OutputError(f"{shown}: this {what} is too long; give a shorter one.") from error
+    if any(map(_is_too_long, (path, draft, draft / LONGEST_IN_STORE if has_zarr_name(path) else draft))):
+        raise OutputError(f"{str(path)[:60]}...: this path is too long; give a shorter one.")
+
+
+def _is_too_long(path: Path) -> bool:
+    try:
+        os.lstat(path)
+    except OSError as error:
+        return error.errno == errno.ENAMETOOLONG
+    return False
+
+
+def check_link(path: Path) -> None:
+    """Refuse a symbolic link that leads to nothing.
+
+    Raises
+    ------
+    OutputError
+        It is so.
+    """
+    if path.is_symlink() and not path.exists():
+        raise OutputError(f"{path}: this is a link to {os.readlink(path)}, which does not exist; give another name.")
 
 
 def check_folder(folder: Path) -> None:
@@ -125,6 +142,19 @@ def make_folder(folder: Path) -> bool:
     except OSError as error:
         raise OutputError(f"{folder}: the folder cannot be made ({error.strerror}).") from error
     return True
+
+
+@contextmanager
+def folder_for_outputs(folder: Path) -> Iterator[None]:
+    """An output folder, made as by :func:`make_folder`, and removed where the block fails and it is still empty."""
+    made = make_folder(folder)
+    try:
+        yield
+    except BaseException:
+        if made:
+            with suppress(OSError):
+                os.rmdir(folder)
+        raise
 
 
 def _holds(folder: str | os.PathLike[str], path: str | os.PathLike[str]) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ..errors import OutputError
 from .drafts import Draft
+from .outputs import check_link
 from .zarr.files import is_zarr_nwb
 
 _drafts: set[Draft] = set()  #: those that this process is writing
@@ -44,8 +45,7 @@ def publish(path: str | os.PathLike[str], overwrite: bool = False, folder: bool 
     path = Path(path)
     if not overwrite and os.path.lexists(path):
         raise _exists(path)
-    if path.is_symlink() and not path.exists():
-        raise OutputError(f"{path}: this is a link to {os.readlink(path)}, which does not exist; give another name.")
+    check_link(path)
     draft = Draft(Path(os.path.realpath(path)))
     lock = None
     _drafts.add(draft)
