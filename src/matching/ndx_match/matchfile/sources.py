@@ -74,7 +74,7 @@ def _check_contents(session: Session, nwbfile: NWBFile, contents: FileContents) 
     for path in filter(None, (source.roi_table_path, source.image_path)):
         if path not in paths:
             raise InputError(f"{source.uri}: {path} is not there any more; the file was changed since it was read.")
-    if source.nwb_identifier not in ("", nwbfile.identifier):
+    if source.identifier not in ("", nwbfile.identifier):
         raise changed(source.uri)
     if table is not None and not np.array_equal(table.table.id.data[:], session.roi_ids):
         raise changed(source.uri, f"the ROI table {table.path}")
