@@ -69,16 +69,16 @@ def check_sources(sessions: Sequence[Session]) -> None:
 def _check_contents(session: Session, nwbfile: NWBFile, contents: FileContents) -> None:
     """What a file must still hold even where nothing is known of its state, as of an open file object."""
     source = session.source
-    table = next((table for table in contents.tables if table.path == source.roi_table_path), None)
-    paths = {table.path for table in contents.tables} | {image.path for image in contents.images}
-    for path in filter(None, (source.roi_table_path, source.image_path)):
-        if path not in paths:
-            raise InputError(f"{source.uri}: {path} is not there any more; the file was changed since it was read.")
     if source.identifier not in ("", nwbfile.identifier):
         raise changed(source.uri)
-    if table is not None and not np.array_equal(table.table.id.data[:], session.roi_ids):
-        raise changed(source.uri, f"the ROI table {table.path}")
-    if table is not None and table.mask_shape is not None and sorted(table.mask_shape) != sorted(session.shape):
+    tables = {table.path: table for table in contents.tables}
+    images = {image.path for image in contents.images}
+    for path, there in ((source.roi_table_path, tables), (source.image_path, images))[: 1 + session.has_image]:
+        if path not in there:
+            raise InputError(f"{source.uri}: {path} is not there any more; the file was changed since it was read.")
+    table = tables[source.roi_table_path]
+    same_size = table.mask_shape is None or sorted(table.mask_shape) == sorted(session.shape)
+    if not same_size or not np.array_equal(table.table.id.data[:], session.roi_ids):
         raise changed(source.uri, f"the ROI table {table.path}")
 
 
