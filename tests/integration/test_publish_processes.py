@@ -138,24 +138,25 @@ def drafts_in(folder: Path) -> list[Path]:
     return list(folder.glob(".ndx-match-*.new*"))
 
 
+#: And the exit codes; of several that come at once Python may see any first.
 SIGNALS = [
-    ((signal.SIGHUP,), 129),
-    ((signal.SIGINT, signal.SIGINT), 130),
-    ((signal.SIGTERM, signal.SIGHUP, signal.SIGINT), 143),
+    ((signal.SIGHUP,), {129}),
+    ((signal.SIGINT, signal.SIGINT), {130}),
+    ((signal.SIGTERM, signal.SIGHUP, signal.SIGINT), {143, 129, 130}),
 ]
 
 
 @pytest.mark.parametrize("output", ["m.nwb", "m.nwb.zarr"])
-@pytest.mark.parametrize(("numbers", "code"), SIGNALS)
+@pytest.mark.parametrize(("numbers", "codes"), SIGNALS)
 def test_signals_while_it_writes_leave_nothing(
-    made: list[Path], tmp_path: Path, numbers: tuple[signal.Signals, ...], code: int, output: str
+    made: list[Path], tmp_path: Path, numbers: tuple[signal.Signals, ...], codes: set[int], output: str
 ):
     if output.endswith(".zarr"):
         pytest.importorskip("hdmf_zarr")
     running = Running("write", *made, "-o", tmp_path / output, *METHOD)
     wait_for(lambda: drafts_in(tmp_path))
     running.send(*numbers, pause=0.002)
-    assert running.code() == code
+    assert running.code() in codes
     assert listing(tmp_path) == set()
 
 
@@ -163,14 +164,14 @@ def test_signals_while_it_writes_leave_nothing(
 @pytest.mark.parametrize("seed", range(12))
 def test_signals_at_any_time_leave_a_whole_file_or_nothing(made: list[Path], tmp_path: Path, seed: int):
     rng = random.Random(seed)
-    numbers, code = SIGNALS[seed % len(SIGNALS)]
+    numbers, codes = SIGNALS[seed % len(SIGNALS)]
     running = Running("write", *made, "-o", tmp_path / "m.nwb", *METHOD)
     if seed % 2:
         wait_for(lambda: drafts_in(tmp_path))
     time.sleep(rng.uniform(0.05, 0.8))
     running.send(*numbers, pause=rng.choice([0, 0.001, 0.01]))
     ended = running.code()
-    assert ended in (code, 0)
+    assert ended in {*codes, 0}
     assert listing(tmp_path) <= {"m.nwb"}
     if ended == 0 or listing(tmp_path):
         read_match_file(tmp_path / "m.nwb")
