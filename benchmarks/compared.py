@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from ndx_match.methods import consensus, nway
-from ndx_match.model import MatchResult
+from ndx_match.model import MatchResult, SessionStatus
 
 METHODS: dict[str, Callable[..., MatchResult]] = {"nway": nway.match, "consensus": consensus.match}
 
 
-def set_aside(session_status: tuple[str, ...]) -> list[bool]:
+def set_aside(session_status: Iterable[int]) -> list[bool]:
     """Of each session whether it was left out of the match."""
-    return [status != "matched" for status in session_status]
+    return [status != SessionStatus.MATCHED for status in session_status]

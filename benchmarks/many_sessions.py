@@ -45,7 +45,7 @@ def match(path: Path, method: str) -> None:
                 "sessions": len(sessions),
                 "rois": sum(session.n_rois for session in sessions) / len(sessions),
                 "f1": score_links(result.cells, identity).f1,
-                "matched": sum(status == "matched" for status in result.session_status),
+                "matched": int(result.is_matched.sum()),
             }
         )
     )

@@ -178,8 +178,8 @@ def _same_cell(result: MatchResult, simulation: Simulation) -> npt.NDArray[np.bo
     same = np.zeros(len(pairs), bool)
     for i, j in combinations(range(len(simulation.sessions)), 2):
         here = (pairs.fixed_session == i) & (pairs.moving_session == j)
-        first = simulation.identity[i][pairs.fixed_row[here]]
-        second = simulation.identity[j][pairs.moving_row[here]]
+        first = simulation.identity[i][pairs.fixed_roi_row[here]]
+        second = simulation.identity[j][pairs.moving_roi_row[here]]
         same[here] = (first == second) & (first >= 0)
     return same
 

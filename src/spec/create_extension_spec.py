@@ -7,6 +7,7 @@ written anew.
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from pynwb.spec import (
@@ -17,6 +18,10 @@ from pynwb.spec import (
     NWBRefSpec,
     export_spec,
 )
+
+# The codes of the package are the one source of their meanings; its own `__init__` needs the schema that is made here.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "pynwb" / "ndx_cell_matching"))
+from codes import Presence, RegistrationOutcome, Review, RoiSelection, SessionStatus
 
 NAME = "ndx-cell-matching"
 VERSION = "0.1.0"
@@ -70,7 +75,7 @@ def cell_matching() -> NWBGroupSpec:
             ),
             NWBAttributeSpec(
                 name="warnings",
-                doc="What a user of the result should know, one sentence an element; absent where there is nothing.",
+                doc="What a user of the result should know, one sentence per element; absent if there is nothing.",
                 dtype="text",
                 dims=("warnings",),
                 shape=(None,),
@@ -87,18 +92,18 @@ def cell_matching() -> NWBGroupSpec:
             NWBGroupSpec(
                 name="sessions",
                 neurodata_type_inc="MatchedSessionsTable",
-                doc="The sessions that were matched, a row a session.",
+                doc="The sessions that were matched, one row per session.",
             ),
             NWBGroupSpec(
                 name="cells",
                 neurodata_type_inc="MatchedCellsTable",
-                doc="The cells that were found, a row a cell.",
+                doc="The cells, one row per cell.",
             ),
             NWBGroupSpec(
                 name="roi_pairs",
                 neurodata_type_inc="RoiPairsTable",
                 doc=(
-                    "The pairs of ROIs of two sessions that were compared, a row a pair. Absent where the method "
+                    "The pairs of ROIs of two sessions that were compared, one row per pair. Absent if the method "
                     "reports none."
                 ),
                 quantity="?",
@@ -107,7 +112,7 @@ def cell_matching() -> NWBGroupSpec:
                 name="registrations",
                 neurodata_type_inc="SessionRegistrationsTable",
                 doc=(
-                    "How the images of each two sessions were aligned, a row a direction. Absent where the "
+                    "How the images of each two sessions were aligned, one row per direction. Absent if the "
                     "method aligned none."
                 ),
                 quantity="?",
@@ -123,9 +128,10 @@ def matched_sessions_table() -> NWBGroupSpec:
         neurodata_type_inc="DynamicTable",
         default_name="sessions",
         doc=(
-            "The sessions whose ROIs were matched, a row a session: one imaging plane of one recording. Says where "
+            "The sessions whose ROIs were matched, one row per session: one imaging plane of one recording. Says where "
             "each session's data came from, and points at their copies in this file. Wherever another table names a "
-            "session by a number, that number is the row in this table, counted from 0."
+            "session by a number, that number is the row in this table, counted from 0. The columns that begin with "
+            "'source_' describe the file that the session was read from; all other paths are paths in this file."
         ),
         datasets=[
             column(
@@ -137,56 +143,97 @@ def matched_sessions_table() -> NWBGroupSpec:
             column(
                 "roi_table",
                 "Reference to the copy, in this file, of the session's ROI table: the same ROIs in the same order as "
-                "in the source, with the same ids.",
+                "in the source, with the same ids. Its column 'took_part' says whether each ROI took part in the "
+                "matching; if a person changed the cells, its column 'automatic_cell_id' holds the cell that the "
+                "method had put each ROI in (-1: none).",
                 NWBRefSpec(target_type="PlaneSegmentation", reftype="object"),
+            ),
+            column(
+                "roi_table_path", "Path of that copy in this file, for readers that cannot follow references.", "text"
             ),
             column(
                 "image",
                 "Reference to the copy, in this file, of the projection image (usually the mean over time) by which "
-                "the session was aligned with the others. Its data are indexed [row, column].",
+                "the session was aligned with the others; a black image if the source holds none, in which case "
+                "'source_image_path' is empty.",
                 NWBRefSpec(target_type="Image", reftype="object"),
             ),
-            column("nwb_identifier", "The field 'identifier' of the source NWB file.", "text"),
-            column("nwb_object_id", "The object id of the root of the source NWB file (a UUID).", "text"),
+            column("image_path", "Path of that copy in this file, for readers that cannot follow references.", "text"),
+            column("status", f"What became of the session. {SessionStatus.spelled_out()}.", "uint8"),
+            column("status_reason", "Why, in words for people; may be empty.", "text"),
             column("session_start", "When the session began: 'session_start_time' of the source, ISO 8601.", "text"),
-            column("imaging_plane_path", "Path of the imaging plane inside the source file.", "text"),
-            column("roi_table_path", "Path of the ROI table inside the source file.", "text"),
-            column("roi_table_object_id", "The object id of the ROI table in the source file (a UUID).", "text"),
-            column("image_path", "Path of the projection image inside the source file.", "text"),
-            column("source_uri", "Path or URL by which the source file was opened.", "text"),
-            column(
-                "status",
-                "'matched' where the session took part in the matching, otherwise why it was set aside.",
-                "text",
-            ),
-            column(
-                "mask_orientation",
-                "How the masks and the image of the source were brought to the order [row, column], and why.",
-                "text",
-            ),
             column(
                 "roi_selection",
-                "Which ROIs of the table took part in the matching, for example 'all ROIs' or 'iscell'.",
+                f"Which ROIs of the session took part. {RoiSelection.spelled_out()}.",
+                "uint8",
+            ),
+            column("roi_selection_reason", "By which condition they were chosen, in words for people.", "text"),
+            column(
+                "masks_transposed",
+                "Whether the masks are stored [column, row] (of pixel and voxel masks: x holds the row).",
+                "bool",
+            ),
+            column("image_transposed", "Whether the projection image is stored [column, row].", "bool"),
+            column(
+                "masks_scrambled",
+                "Whether the image masks were flattened column by column and shaped again row by row, as some versions "
+                "of CaImAn store them.",
+                "bool",
+            ),
+            column(
+                "mirrored",
+                "Whether the order of the columns of masks and image is reversed against the other sessions, after "
+                "both were brought to [row, column].",
+                "bool",
+            ),
+            column("orientation_reason", "Why the masks and the image are read so, in words for people.", "text"),
+            column("source_uri", "Name, path relative to this file, or URL of the source file.", "text"),
+            column("source_identifier", "The field 'identifier' of the source NWB file.", "text"),
+            column("source_object_id", "The object id of the root of the source NWB file (a UUID).", "text"),
+            column("source_session_id", "The field 'session_id' of the source NWB file; may be empty.", "text"),
+            column("source_plane_path", "Path of the imaging plane in the source file.", "text"),
+            column("source_roi_table_path", "Path of the ROI table in the source file.", "text"),
+            column("source_roi_table_object_id", "The object id of the ROI table in the source file (a UUID).", "text"),
+            column(
+                "source_image_path",
+                "Path of the projection image in the source file; empty if none was used.",
                 "text",
             ),
-            column("sha256", "SHA-256 of the source file, hexadecimal.", "text", optional=True),
-            column("dandiset_id", "The dandiset that holds the source, for example '000336'.", "text", optional=True),
-            column("dandi_asset_id", "The DANDI asset that is the source (a UUID).", "text", optional=True),
+            column("source_sha256", "SHA-256 of the source file, hexadecimal.", "text", optional=True),
+            column(
+                "source_dandiset_id", "The dandiset that holds the source, for example '000336'.", "text", optional=True
+            ),
+            column("source_dandi_asset_id", "The DANDI asset that is the source (a UUID).", "text", optional=True),
             column("subject_id", "The subject of the source file.", "text", optional=True),
             column(
                 "imaging_depth",
-                "Depth of the imaging plane below the surface of the brain, in micrometres; NaN where unknown.",
+                "Depth of the imaging plane below the surface of the brain, in micrometres; NaN if unknown.",
                 "float64",
                 optional=True,
             ),
             column(
                 "pixel_size",
                 "Size of a pixel in micrometres: first the distance between neighbouring rows, then that between "
-                "neighbouring columns; NaN where unknown.",
+                "neighbouring columns; NaN if unknown.",
                 "float64",
                 optional=True,
                 dims=("sessions", "rows_columns"),
                 shape=(None, 2),
+            ),
+            column(
+                "z_plane",
+                "The plane (z) of voxel masks that was matched; -1 if the masks lie in one plane or all planes were "
+                "projected onto one.",
+                "int32",
+                optional=True,
+            ),
+            column(
+                "propagated_roi_table_path",
+                "Path in this file of a PlaneSegmentation with outlines that were not detected in this session but "
+                "carried over from other sessions; its column 'cell_id' names the cell of each. Empty if there is "
+                "none. Such outlines are never members of a cell.",
+                "text",
+                optional=True,
             ),
         ],
     )
@@ -199,33 +246,40 @@ def matched_cells_table() -> NWBGroupSpec:
         neurodata_type_inc="DynamicTable",
         default_name="cells",
         doc=(
-            "The cells, a row a cell: every ROI that took part in the matching is in exactly one row, an ROI that was "
-            "matched with no other in a row of its own. Beside the columns declared here the table has a column for "
-            "each session, named as in 'session_name' of the table of sessions: a ragged DynamicTableRegion into that "
-            "session's ROI table, with one element (the row of the cell's ROI, counted from 0) or none. A session in "
-            "which no cell has an ROI has no column."
+            "The cells, one row per cell: every ROI that took part in the matching is in exactly one row, an ROI that "
+            "was matched with no other in a row of its own. The column 'id' is the cell's identity: it stays the same "
+            "when the file is copied, converted or corrected and when sessions are added, and no two cells of one file "
+            "share it. Beside the columns declared here the table has a column for each session, named as in "
+            "'session_name' of the table of sessions: a ragged DynamicTableRegion into that session's ROI table, with "
+            "one element (the row of the cell's ROI, counted from 0) or none. A session in which no cell has an ROI "
+            "has no column."
         ),
         datasets=[
             column("n_sessions", "In how many sessions the cell has an ROI.", "int32"),
             column(
                 "confidence",
-                "Probability, 0 to 1, that all ROIs of the cell are one cell. Absent where the method gives no "
-                "probabilities; NaN for a cell it gives none for, such as a cell with a single ROI.",
+                "Probability, 0 to 1, that all ROIs of the cell are one cell. Absent if the method gives no "
+                "probabilities; NaN for a cell that has an ROI in one session only.",
                 "float64",
                 optional=True,
             ),
             column(
                 "presence",
                 "Why the cell has, or has not, an ROI in each session; sessions in the order of the table of sessions. "
-                "0: not detected (its place lies in the session's field of view, but no ROI there was matched). "
-                "1: present (an ROI of the session belongs to the cell). "
-                "2: outside the field (its place lies outside the session's field of view). "
-                "3: ambiguous (several ROIs could be the cell and none stands out). "
-                "4: session not registered (the session could not be aligned with those in which the cell was seen).",
+                f"{Presence.spelled_out()}.",
                 "uint8",
                 dims=("cells", "sessions"),
                 shape=(None, None),
             ),
+            column(
+                "review",
+                f"What a person decided on the cell. {Review.spelled_out()}.",
+                "uint8",
+                optional=True,
+            ),
+            column("reviewer", "Who decided; empty if nobody.", "text", optional=True),
+            column("reviewed_on", "When, ISO 8601; empty if never.", "text", optional=True),
+            column("review_comment", "Why, in the person's words; may be empty.", "text", optional=True),
         ],
     )
 
@@ -237,8 +291,10 @@ def roi_pairs_table() -> NWBGroupSpec:
         neurodata_type_inc="DynamicTable",
         default_name="roi_pairs",
         doc=(
-            "Pairs of ROIs of two sessions that could be the same cell, a row a pair, with what speaks for it. The "
-            "session that comes first in the table of sessions is called fixed, the other moving."
+            "Pairs of ROIs of two sessions that could be the same cell, one row per pair, with the evidence for it. "
+            "The session that comes first in the table of sessions is called fixed, the other moving. Holds every pair "
+            "of ROIs that are in one cell and that the method compared, and of the other pairs those that the method "
+            "does not rule out."
         ),
         datasets=[
             column("fixed_session", "The fixed session: its row in the table of sessions.", "int32"),
@@ -248,28 +304,28 @@ def roi_pairs_table() -> NWBGroupSpec:
             column(
                 "centroid_distance",
                 "Distance between the centroids of the two ROIs after alignment, in pixels of the fixed session.",
-                "float64",
+                "float32",
             ),
             column(
                 "iou",
                 "Overlap of the two masks after alignment, as the method defines it: their intersection over their "
                 "union, 0 to 1.",
-                "float64",
+                "float32",
             ),
             column(
                 "accepted",
                 "Whether the method matched the two ROIs when it compared these two sessions. The table of cells "
-                "holds the final say, which looks at all sessions together.",
+                "has the final say, which looks at all sessions together.",
                 "bool",
             ),
-            column("cost", "The method's cost of matching the pair; lower is better.", "float64", optional=True),
+            column("cost", "The method's cost of matching the pair; lower is better.", "float32", optional=True),
             column(
-                "probability", "Probability, 0 to 1, that the two ROIs are the same cell.", "float64", optional=True
+                "probability", "Probability, 0 to 1, that the two ROIs are the same cell.", "float32", optional=True
             ),
             column(
                 "margin",
                 "By how much the pair's probability exceeds that of the best alternative of either ROI, -1 to 1.",
-                "float64",
+                "float32",
                 optional=True,
             ),
         ],
@@ -283,61 +339,62 @@ def session_registrations_table() -> NWBGroupSpec:
         neurodata_type_inc="DynamicTable",
         default_name="registrations",
         doc=(
-            "How the fields of view of each two sessions were aligned, a row a direction: each pair has a row in which "
-            "one session is called fixed and the other moving, and usually one the other way round, so that no reader "
+            "How the fields of view of each two sessions were aligned, one row per direction: each pair has a row in "
+            "which one session is called fixed and the other moving, and one the other way round, so that no reader "
             "has to invert anything."
         ),
         datasets=[
             column("fixed_session", "The fixed session: its row in the table of sessions.", "int32"),
             column("moving_session", "The moving session: its row in the table of sessions.", "int32"),
             column(
-                "affine_matrix",
+                "matrix",
                 "Matrix that maps pixel coordinates of the fixed image to pixel coordinates of the moving image: "
-                "(x_moving, y_moving, 1) = affine_matrix @ (x_fixed, y_fixed, 1), where x is the column and y the row, "
+                "(x_moving, y_moving, 1) = matrix @ (x_fixed, y_fixed, 1), where x is the column and y the row, "
                 "counted from 0 at the centre of the first pixel. A projective transform is defined up to a factor: "
                 "divide by the third element.",
                 "float64",
                 dims=("session_pairs", "moving_xy1", "fixed_xy1"),
                 shape=(None, 3, 3),
             ),
-            column("steps", "How the matrix was found, for example 'Crop, CLAHE, ECC'.", "text"),
             column(
-                "registered",
-                "Whether the two sessions could be aligned. Where they could not, the matrix has no meaning.",
-                "bool",
+                "outcome",
+                f"How the alignment ended. {RegistrationOutcome.spelled_out()}. If the two were not registered, the "
+                "matrix has no meaning.",
+                "uint8",
             ),
-            column("reason", "Why the two sessions could not be aligned; otherwise a remark, or empty.", "text"),
+            column("reason", "Why it ended so, in words for people; may be empty.", "text"),
+            column("steps", "How the matrix was found, in words for people, for example 'Crop, CLAHE, ECC'.", "text"),
             column(
                 "ssim",
                 "Structural similarity of the aligned images by which the method chose this alignment, at most 1; "
-                "NaN where it was not computed.",
+                "NaN if it was not computed.",
                 "float64",
                 optional=True,
             ),
             column(
                 "score",
                 "How well the two sessions agree when aligned so: z score of their correlation among those of all "
-                "shifts; NaN where it was not computed.",
+                "shifts; NaN if it was not computed.",
                 "float64",
                 optional=True,
             ),
             column(
                 "chance_score",
-                "The best such z score of alignments that must be wrong; an alignment is right where its score is far "
-                "above it. NaN where it was not computed.",
+                "The best such z score of alignments that must be wrong; an alignment is right if its score is far "
+                "above it. NaN if it was not computed.",
                 "float64",
                 optional=True,
             ),
             column(
                 "chance_matches",
                 "How many matches the method made of the two sessions when they were aligned wrongly on purpose: what "
-                "chance gives. NaN where it was not counted.",
+                "chance gives. NaN if it was not counted.",
                 "float64",
                 optional=True,
             ),
             column(
                 "displacement",
-                "What a smooth deformation adds to the moving (x, y) that affine_matrix gives, in pixels, at points "
+                "What a smooth deformation adds to the moving (x, y) that the matrix gives, in pixels, at points "
                 "spaced evenly over the fixed image, from the centre of its first pixel to that of its last along "
                 "rows and columns; interpolate in between.",
                 "float32",

@@ -40,7 +40,7 @@ with NWBHDF5IO("matches.nwb", "r", load_namespaces=True) as io:
         "ids": matching.cells["day2"][0].index.tolist(),
         "mask": matching.cells["day2"][0]["image_mask"].iloc[0].tolist(),
         "pairs": matching.roi_pairs.to_dataframe()[["fixed_session", "moving_roi_row"]].values.tolist(),
-        "matrix": matching.registrations["affine_matrix"][0].tolist(),
+        "matrix": matching.registrations["matrix"][0].tolist(),
         "warnings": list(matching.warnings),
     }, sys.stdout)
 """

@@ -149,7 +149,7 @@ def test_a_device_without_description_gets_one(tmp_path: Path):
     run("write", *paths, "-o", tmp_path / "m.nwb", *METHOD, *COMPLETE).succeeded()
     assert inspect(tmp_path / "m.nwb") == []
     with NWBHDF5IO(tmp_path / "m.nwb", "r") as io:
-        assert io.read().devices["one_microscope"].description.endswith("its source does not describe it.")
+        assert io.read().devices["microscope"].description.endswith("the source does not describe it.")
 
 
 def test_a_name_that_does_not_end_in_nwb_is_named(tmp_path: Path):

@@ -40,8 +40,8 @@ def pairs_by_id(result: MatchResult, sessions: list[Session], fixed: int, moving
     pairs = result.roi_pairs.between(fixed, moving)
     pairs = pairs.take(pairs.accepted == accepted)
     ids = zip(
-        sessions[fixed].roi_ids[pairs.fixed_row].tolist(),
-        sessions[moving].roi_ids[pairs.moving_row].tolist(),
+        sessions[fixed].roi_ids[pairs.fixed_roi_row].tolist(),
+        sessions[moving].roi_ids[pairs.moving_roi_row].tolist(),
         strict=True,
     )
     return dict(zip(ids, zip(pairs.centroid_distance, pairs.iou, pairs.cost, strict=True), strict=True))
@@ -56,7 +56,7 @@ def assert_same_pairs(result: MatchResult, sessions: list[Session], entry: dict[
         if expected:
             np.testing.assert_allclose([found[k] for k in expected], [*expected.values()], rtol=0, atol=tolerance)
     pairs = result.roi_pairs.between(fixed, moving)
-    for side, position, rows in (("fixed", fixed, pairs.fixed_row), ("moving", moving, pairs.moving_row)):
+    for side, position, rows in (("fixed", fixed, pairs.fixed_roi_row), ("moving", moving, pairs.moving_roi_row)):
         in_no_pair = np.setdiff1d(np.arange(sessions[position].n_rois), rows)
         assert set(sessions[position].roi_ids[in_no_pair].tolist()) == set(entry["unmatched"][side])
 
@@ -73,7 +73,7 @@ def test_from_the_recorded_transforms_everything_is_equal(sessions: list[Session
     registrations = [
         Registration(e["fixed_experiment"], e["moving_experiment"], np.array(e["transform"]["matrix"])) for e in entries
     ]
-    of_run = sessions[: 1 + max(r.moving for r in registrations)]
+    of_run = sessions[: 1 + max(r.moving_session for r in registrations)]
     result = nway.match_registered(of_run, registrations, parameters)
     for entry in entries:
         assert_same_pairs(result, of_run, entry, tolerance=1e-6)

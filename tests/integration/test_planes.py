@@ -84,7 +84,7 @@ def test_each_plane_is_matched_as_if_it_were_alone(matches: Path, inputs: list[P
             np.testing.assert_array_equal(session.image, expected.image)
             np.testing.assert_array_equal(session.footprints.toarray(), expected.footprints.toarray())
             assert (session.name, session.source) == (expected.name, expected.source)
-            assert session.source.imaging_depth == DEPTHS[plane.plane]
+            assert session.imaging_depth == DEPTHS[plane.plane]
     assert not np.array_equal(planes[0].sessions[0].image, planes[1].sessions[0].image)
 
 
@@ -213,7 +213,7 @@ def test_a_bug_in_one_plane_leaves_the_others_too(inputs: list[Path]):
     planes = read_planes(inputs).planes
 
     def match(sessions, progress=None):
-        if sessions[0].source.imaging_depth == DEPTHS["deep"]:
+        if sessions[0].imaging_depth == DEPTHS["deep"]:
             raise ZeroDivisionError("division by zero")
         return nway.match(sessions, progress=progress)
 
@@ -272,7 +272,7 @@ def test_plot_draws_each_plane_into_a_folder_of_its_own(matches: Path, tmp_path:
     drawn: dict[str, float | None] = {}
 
     def note(sessions, result, folder, *_):
-        drawn[str(folder.relative_to(tmp_path))] = sessions[0].source.imaging_depth
+        drawn[str(folder.relative_to(tmp_path))] = sessions[0].imaging_depth
         return []
 
     monkeypatch.setattr("ndx_match.report.figures.write_figures", note)
@@ -299,13 +299,13 @@ def test_export_numbers_the_cells_of_all_planes(matches: Path, tmp_path: Path, s
     outcome = run("export", matches, "-o", output).succeeded()
     table = pd.read_csv(output) if suffix == "csv" else pd.read_parquet(output)
     assert f"{len(table)} cells of 3 sessions in 2 imaging planes" in outcome.out
-    assert table["cell"].tolist() == list(range(len(table)))
-    assert list(table.columns) == ["plane", "cell", "n_sessions", "101", "102", "103"]
+    assert table["cell_id"].tolist() == list(range(len(table)))
+    assert list(table.columns) == ["plane", "cell_id", "n_sessions", "101", "102", "103"]
     for plane in read_planes_of_match_file(matches, footprints=False):
         part = table[table["plane"] == plane.plane]
         expected = plane.result.cells.astype(float)
         assert np.array_equal(part[["101", "102", "103"]].fillna(-1).to_numpy(float), expected)
-        assert part["cell"].iloc[0] == plane.first_cell
+        assert part["cell_id"].tolist() == plane.result.cell_ids.tolist()
     run("export", matches, "-o", output, "--overwrite", "--plane", "deep").succeeded()
     one = pd.read_csv(output) if suffix == "csv" else pd.read_parquet(output)
     assert "plane" not in one
@@ -405,7 +405,7 @@ def test_planes_of_one_name_are_told_apart_by_their_tables(tmp_path: Path):
     run("write", *paths, "--all-planes", "-o", tmp_path / "m.nwb").succeeded()
     more, rois = read_planes_of_match_file(tmp_path / "m.nwb")
     assert (more.plane, rois.plane) == ("more_rois", "rois")
-    assert [plane.sessions[0].source.imaging_depth for plane in (more, rois)] == [300, 210]
+    assert [plane.sessions[0].imaging_depth for plane in (more, rois)] == [300, 210]
     np.testing.assert_array_equal(more.sessions[1].image, rois.sessions[1].image + 7)
     with pynwb.NWBHDF5IO(tmp_path / "m.nwb", "r") as io:
         tables = io.read().processing["ophys"]["roi_tables"]
@@ -452,7 +452,7 @@ def test_the_planes_of_real_sessions(allen_data: Path, tmp_path: Path):
     outcome = run("write", *paths[:2], "--all-planes", "-o", tmp_path / "m.nwb").succeeded()
     planes = read_planes_of_match_file(tmp_path / "m.nwb", footprints=False)
     assert [plane.plane for plane in planes] == ["VISp_0", "VISp_1"]
-    assert [plane.sessions[0].source.imaging_depth for plane in planes] == [175, 375]
+    assert [plane.sessions[0].imaging_depth for plane in planes] == [175, 375]
     found = [{tuple(cell) for cell in plane.result.cells[(plane.result.cells >= 0).all(axis=1)]} for plane in planes]
     assert len(found[0] & found[1]) > 0.95 * len(found[0] | found[1])
     assert outcome.out.count("matched fraction") == 2

@@ -37,8 +37,8 @@ def test_sessions_read_back_as_simulated(simulation: Simulation, paths: tuple[Pa
         np.testing.assert_array_equal(found.roi_ids, session.roi_ids)
         assert (found.footprints != session.footprints).nnz == 0
         assert found.pixel_size == pytest.approx((0.78, 0.78))
-        assert found.source.imaging_depth == 175
-        assert found.source.subject_id == "sim0012"
+        assert found.imaging_depth == 175
+        assert found.subject_id == "sim0012"
 
 
 def test_layout_is_that_of_older_openscope_files(simulation: Simulation, paths: tuple[Path, ...]) -> None:
@@ -82,7 +82,7 @@ def test_truth_survives_the_file(simulation: Simulation, paths: tuple[Path, ...]
         entry = truth.of_file(path.name)
         assert list(entry.cell_of_roi) == session.roi_ids.tolist()
         np.testing.assert_array_equal(entry.identity, simulation.identity[k])
-        np.testing.assert_array_equal(entry.affine_matrix, simulation.transforms[k].matrix)
+        np.testing.assert_array_equal(entry.matrix, simulation.transforms[k].matrix)
         assert entry.field == simulation.fields[k]
     again = simulate(truth.parameters, truth.seed)
     np.testing.assert_array_equal(again.sessions[2].image, simulation.sessions[2].image)

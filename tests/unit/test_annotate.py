@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from pynwb import NWBHDF5IO, validate
 
 from ndx_match.annotate import COLUMN, annotate_files, pipeline
-from ndx_match.annotate.identity import global_roi_ids
+from ndx_match.annotate.identity import cell_ids_of_rois
 from ndx_match.errors import InputError, NdxMatchError, OutputError
 from ndx_match.matchfile import write_match_file
 from ndx_match.model import MatchResult, Presence, RoiPairs
@@ -44,7 +44,7 @@ def result_of(cells: np.ndarray) -> MatchResult:
         presence=np.where(cells >= 0, Presence.PRESENT, Presence.NOT_DETECTED).astype(np.uint8),
         roi_pairs=RoiPairs.concatenate([]),
         registrations=(),
-        session_status=("matched",) * cells.shape[1],
+        session_status=np.zeros(cells.shape[1], np.uint8),
     )
 
 
@@ -133,10 +133,10 @@ def test_everything_else_is_as_it_was(folder: Path, sources: list[Path]):
 def test_an_id_identifies_the_cell(rows: list[int], in_a_cell: list[bool]):
     cells = np.array([[row if there else -1, k] for k, (row, there) in enumerate(zip(rows, in_a_cell, strict=True))])
     result = result_of(cells.astype(np.int32))
-    ids = global_roi_ids(result, 0, 8)
+    ids = cell_ids_of_rois(result, 0, 8)
     for cell, (row, there) in enumerate(zip(rows, in_a_cell, strict=True)):
         assert ids[row] == (cell if there else -1)
-    assert global_roi_ids(result, 1, 8).tolist() == list(range(8))
+    assert cell_ids_of_rois(result, 1, 8).tolist() == list(range(8))
 
 
 def test_rois_in_no_cell_have_no_number(folder: Path, sources: list[Path]):

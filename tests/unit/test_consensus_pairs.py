@@ -44,7 +44,7 @@ def without_contrast(session: Session, value: float = 37.7) -> Session:
 
 
 def with_rois(session: Session, n: int) -> Session:
-    return replace(session, footprints=session.footprints[:n], roi_ids=session.roi_ids[:n])
+    return replace(session, footprints=session.footprints[:n], roi_ids=session.roi_ids[:n], takes_part=None)
 
 
 def window(session: Session, rows: slice, cols: slice) -> Session:

@@ -23,7 +23,7 @@ from ndx_match.evaluate import (
     warp_footprints,
     yardstick_pairs,
 )
-from ndx_match.model import MatchResult, Presence, Registration, RoiPairs, Session
+from ndx_match.model import MatchResult, Presence, Registration, RegistrationOutcome, RoiPairs, Session
 from ndx_match.simulate import Simulation, SimulationParameters, simulate
 from ndx_match.simulate.warp import pixel_points
 
@@ -136,7 +136,7 @@ def test_registration_error(rigid: Simulation) -> None:
     assert max(registration_error(right, rigid).values()) < 1e-6
     off = Registration(0, 1, shift_matrix(3, 4) @ true_matrix(rigid, 0, 1))
     assert registration_error([off], rigid) == {(0, 1): pytest.approx(5)}
-    failed = Registration(0, 1, np.eye(3), registered=False)
+    failed = Registration(0, 1, np.eye(3), outcome=RegistrationOutcome.NOT_REGISTERED)
     assert registration_error([failed], rigid) == {}
 
 
@@ -171,7 +171,7 @@ def test_supported_groups() -> None:
         presence=np.where(cells >= 0, Presence.PRESENT, Presence.NOT_DETECTED).astype(np.uint8),
         roi_pairs=pairs,
         registrations=(),
-        session_status=("matched",) * 3,
+        session_status=np.zeros(3, np.uint8),
     )
     assert supported_groups(result) == pytest.approx(0.5)
     assert np.isnan(supported_groups(result, minimum=4))

@@ -15,6 +15,7 @@ from ndx_cell_matching import (
     MatchedCellsTable,
     MatchedSessionsTable,
     Presence,
+    Review,
     RoiPairsTable,
     SessionRegistrationsTable,
 )
@@ -95,9 +96,9 @@ class TestConstruction:
             registrations=SessionRegistrationsTable.from_arrays(
                 fixed_session=nothing,
                 moving_session=nothing,
-                affine_matrix=np.zeros((0, 3, 3)),
+                matrix=np.zeros((0, 3, 3)),
                 steps=[],
-                registered=nothing,
+                outcome=nothing,
                 reason=[],
             ),
         )
@@ -159,28 +160,28 @@ class TestConstruction:
 
     def test_columns_differ_in_length(self, matching):
         with pytest.raises(ValueError, match="same length"):
-            MatchedSessionsTable.from_arrays(**session_columns(matching) | {"status": ["matched"]})
+            MatchedSessionsTable.from_arrays(**session_columns(matching) | {"status": [0]})
 
     def test_matrices_are_3_by_3(self):
-        with pytest.raises(ValueError, match=r"\(n_pairs, 3, 3\)"):
+        with pytest.raises(ValueError, match=r"\(n, 3, 3\)"):
             SessionRegistrationsTable.from_arrays(
                 fixed_session=[0],
                 moving_session=[1],
-                affine_matrix=np.zeros((1, 2, 3)),
+                matrix=np.zeros((1, 2, 3)),
                 steps=[""],
-                registered=[True],
+                outcome=[1],
                 reason=[""],
             )
 
     def test_optional_columns_that_say_nothing_are_left_out(self, matching):
         columns = session_columns(matching) | {
-            "sha256": ["", "", ""],
+            "source_sha256": ["", "", ""],
             "subject_id": ["", "mouse1", ""],
             "imaging_depth": [np.nan, np.nan, np.nan],
             "pixel_size": [[np.nan, np.nan], [0.8, 0.8], [np.nan, np.nan]],
         }
         table = MatchedSessionsTable.from_arrays(**columns)
-        assert "sha256" not in table.colnames
+        assert "source_sha256" not in table.colnames
         assert "imaging_depth" not in table.colnames
         assert list(table["subject_id"].data) == ["", "mouse1", ""]
         np.testing.assert_array_equal(table["pixel_size"].data[1], [0.8, 0.8])
@@ -222,7 +223,7 @@ class TestAccessors:
         rows = matching.to_dataframe("roi_row")
         ids = matching.to_dataframe()
         assert list(rows.columns) == ["day1", "day2", "day3"]
-        assert rows.index.name == "cell"
+        assert rows.index.name == "cell_id"
         assert (rows.dtypes == pd.Int64Dtype()).all()
         np.testing.assert_array_equal(rows.fillna(-1), CELLS)
         np.testing.assert_array_equal(ids.fillna(-1), np.where(CELLS >= 0, CELLS + 100, -1))
@@ -234,14 +235,47 @@ class TestAccessors:
         assert matching.roi_id(0, 1) == 102
         assert matching.roi_row(1, "day2") is None
         assert matching.roi_id(1, 1) is None
-        with pytest.raises(IndexError, match="4 cells"):
-            matching.roi_row(4, "day1")
-        with pytest.raises(IndexError):
-            matching.roi_row(-1, "day1")
+        for cell_id in (4, -1):
+            with pytest.raises(KeyError, match=f"no cell of id {cell_id}"):
+                matching.roi_row(cell_id, "day1")
         with pytest.raises(IndexError, match="3 sessions"):
             matching.roi_row(0, 3)
         with pytest.raises(KeyError, match="no session 'day4'"):
             matching.roi_row(0, "day4")
+
+    def test_cells_are_named_by_their_ids_not_their_rows(self, matching):
+        arguments = parts(matching) | {"cell_ids": [30, 10, 40, 20]}
+        result = CellMatching.from_arrays(**arguments)
+        assert result.cell_ids.tolist() == result.to_dataframe().index.tolist() == [30, 10, 40, 20]
+        assert result.cell_row(40) == 2
+        assert result.roi_row(30, "day2") == CELLS[0, 1]
+        assert result.cell_of("day2", roi_row=int(CELLS[0, 1])) == 30
+        assert result.presence_labels().index.tolist() == [30, 10, 40, 20]
+
+    @pytest.mark.parametrize("cell_ids", [[1, 2, 3], [1, 2, 2, 3], [0.5, 1, 2, 3]])
+    def test_cell_ids_are_distinct_numbers(self, matching, cell_ids):
+        with pytest.raises(ValueError, match="cell_ids must be one whole number for each cell"):
+            CellMatching.from_arrays(**parts(matching) | {"cell_ids": cell_ids})
+
+    @pytest.mark.parametrize("change", [{"masks_scrambled": None}, {"colour": ["red"] * 3}])
+    def test_missing_and_unknown_columns_are_refused(self, matching, change):
+        with pytest.raises(TypeError, match=next(iter(change))):
+            MatchedSessionsTable.from_arrays(**session_columns(matching) | change)
+
+    def test_a_code_of_a_newer_version_is_shown_as_what_it_is(self, matching):
+        matching.cells["presence"].data[0, 0] = 9
+        assert matching.presence_labels().iloc[0, 0] == "code 9 (unknown: written by a newer version?)"
+
+    def test_reviews_are_stored(self):
+        table = MatchedCellsTable.from_array(
+            CELLS,
+            CELLS >= 0,
+            review=[Review.ACCEPTED, 0, Review.UNCERTAIN, 0],
+            reviewer=["A. B.", "", "A. B.", ""],
+            reviewed_on=["2026-05-04", "", "2026-05-04", ""],
+        )
+        assert table["review"].data.tolist() == [1, 0, 3, 0]
+        assert "review_comment" not in table.colnames
 
     def test_cell_of_an_roi(self):
         # ROI 1 of the first session is in no cell.
@@ -317,9 +351,9 @@ class TestAccessors:
         arguments["registrations"] = SessionRegistrationsTable.from_arrays(
             fixed_session=[0, 0],
             moving_session=[1, 2],
-            affine_matrix=[matrix, np.eye(3)],
+            matrix=[matrix, np.eye(3)],
             steps=["ECC", ""],
-            registered=[True, False],
+            outcome=[1, 0],
             reason=["", "nothing in common"],
         )
         result = CellMatching.from_arrays(**arguments)

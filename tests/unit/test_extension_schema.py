@@ -3,6 +3,7 @@
 import runpy
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pynwb
@@ -11,7 +12,7 @@ import yaml
 from hdmf.testing.validate_spec import main as validate_hdmf_spec
 
 import ndx_cell_matching
-from ndx_match.model import Presence as PresenceOfThePipeline
+from ndx_match.model import Orientation, Registration, RoiPairs, SourceInfo
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SPEC = REPOSITORY / "spec"
@@ -44,22 +45,33 @@ def test_public_classes_are_the_types_of_the_schema(types):
         assert pynwb.get_class(name, "ndx-cell-matching") is getattr(ndx_cell_matching, name)
 
 
-def test_codes_of_presence_are_in_the_schema(types):
-    columns = {column["name"]: column for column in types["MatchedCellsTable"]["datasets"]}
-    for code in ndx_cell_matching.Presence:
-        assert f"{code.value}: {code.label}" in columns["presence"]["doc"]
-
-
-def test_codes_of_presence_are_those_of_the_pipeline():
-    ours = {code.name: code.value for code in ndx_cell_matching.Presence}
-    assert ours == {code.name: code.value for code in PresenceOfThePipeline}
+@pytest.mark.parametrize(
+    ("table", "column", "codes"),
+    [
+        ("MatchedCellsTable", "presence", ndx_cell_matching.Presence),
+        ("MatchedCellsTable", "review", ndx_cell_matching.Review),
+        ("MatchedSessionsTable", "status", ndx_cell_matching.SessionStatus),
+        ("MatchedSessionsTable", "roi_selection", ndx_cell_matching.RoiSelection),
+        ("SessionRegistrationsTable", "outcome", ndx_cell_matching.RegistrationOutcome),
+    ],
+)
+def test_codes_are_spelled_out_in_the_schema(types, table, column, codes):
+    columns = {found["name"]: found for found in types[table]["datasets"]}
+    for code in codes:
+        assert f"{code.value}: {code.label}" in columns[column]["doc"]
 
 
 def test_what_python_can_omit_the_schema_does_not_require(types):
     def optional(name: str) -> set[str]:
         return {column["name"] for column in types[name]["datasets"] if column.get("quantity") == "?"}
 
-    assert optional("MatchedCellsTable") == {"confidence"}
+    assert optional("MatchedCellsTable") == {
+        "confidence",
+        "review",
+        "reviewer",
+        "reviewed_on",
+        "review_comment",
+    }
     assert optional("RoiPairsTable") == {"cost", "probability", "margin"}
     assert optional("SessionRegistrationsTable") == {
         "ssim",
@@ -69,12 +81,14 @@ def test_what_python_can_omit_the_schema_does_not_require(types):
         "displacement",
     }
     assert optional("MatchedSessionsTable") == {
-        "sha256",
-        "dandiset_id",
-        "dandi_asset_id",
+        "source_sha256",
+        "source_dandiset_id",
+        "source_dandi_asset_id",
         "subject_id",
         "imaging_depth",
         "pixel_size",
+        "z_plane",
+        "propagated_roi_table_path",
     }
     groups = {group["name"] for group in types["CellMatching"]["groups"] if group.get("quantity") == "?"}
     assert groups == {"roi_pairs", "registrations"}
@@ -86,3 +100,15 @@ def test_extension_imports_nothing_of_the_pipeline():
         "sys.exit(any(name.partition('.')[0] in ('ndx_match', 'cv2', 'skimage', 'matplotlib') for name in sys.modules))"
     )
     subprocess.run([sys.executable, "-c", command], check=True)
+
+
+def test_names_are_the_same_in_the_model_and_the_schema(types):
+    def columns(name: str) -> set[str]:
+        return {column["name"] for column in types[name]["datasets"]}
+
+    assert {field.name for field in fields(RoiPairs)} == columns("RoiPairsTable")
+    assert {field.name for field in fields(Registration)} == columns("SessionRegistrationsTable")
+    of_sessions = columns("MatchedSessionsTable")
+    assert {f"source_{field.name}" for field in fields(SourceInfo)} <= of_sessions
+    assert {field.name for field in fields(Orientation)} <= of_sessions
+    assert {"pixel_size", "imaging_depth", "session_start", "subject_id", "orientation_reason"} <= of_sessions

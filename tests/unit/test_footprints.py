@@ -63,7 +63,7 @@ def test_iou_is_that_of_the_dense_pixel_sets(pair: tuple[np.ndarray, np.ndarray]
     arrays(float, (3, 2), elements=st.floats(-100, 100)),
     arrays(float, (4, 2), elements=st.floats(-100, 100)),
 )
-def test_an_affine_matrix_moves_points(affine: np.ndarray, points: np.ndarray):
+def test_an_matrix_moves_points(affine: np.ndarray, points: np.ndarray):
     matrix = np.vstack([affine.T, [0, 0, 1]])
     expected = [matrix[:2, :2] @ point + matrix[:2, 2] for point in points]
     np.testing.assert_allclose(transform_points(matrix, points), expected, atol=1e-9)

@@ -31,7 +31,7 @@ def make_result(cells: list[list[int]], confidence: list[float] | None = None) -
         presence=np.where(array >= 0, Presence.PRESENT, Presence.NOT_DETECTED).astype(np.uint8),
         roi_pairs=RoiPairs.concatenate([]),
         registrations=(),
-        session_status=("matched",) * array.shape[1],
+        session_status=np.zeros(array.shape[1], np.uint8),
         confidence=None if confidence is None else np.array(confidence),
     )
 
@@ -50,8 +50,8 @@ def ids_in(table: pd.DataFrame) -> list[tuple[int | None, int | None]]:
 
 def test_a_row_a_cell_and_a_column_of_roi_ids_a_session():
     table = cells_dataframe(RESULT, SESSIONS)
-    assert list(table.columns) == ["cell", "n_sessions", "confidence", "monday", "tuesday"]
-    assert table["cell"].tolist() == [0, 1, 2, 3]
+    assert list(table.columns) == ["cell_id", "n_sessions", "confidence", "monday", "tuesday"]
+    assert table["cell_id"].tolist() == [0, 1, 2, 3]
     assert table["n_sessions"].tolist() == [2, 1, 1, 1]
     assert table["confidence"].tolist() == [0.9, 1.0, 1.0, 1.0]
     assert table["monday"].dtype == table["tuesday"].dtype == pd.Int64Dtype()
@@ -60,19 +60,19 @@ def test_a_row_a_cell_and_a_column_of_roi_ids_a_session():
 
 def test_no_confidence_no_column():
     table = cells_dataframe(make_result([[0], [1]]), [SESSIONS[0]])
-    assert list(table.columns) == ["cell", "n_sessions", "monday"]
+    assert list(table.columns) == ["cell_id", "n_sessions", "monday"]
 
 
 def test_session_named_as_another_column_is_refused():
-    with pytest.raises(InputError, match="'cell'"):
-        cells_dataframe(make_result([[0]]), [make_session("cell", [1])])
+    with pytest.raises(InputError, match="'cell_id'"):
+        cells_dataframe(make_result([[0]]), [make_session("cell_id", [1])])
 
 
 def test_csv_keeps_every_id(tmp_path):
     write_cells(cells_dataframe(RESULT, SESSIONS), tmp_path / "cells.csv")
     lines = (tmp_path / "cells.csv").read_text().splitlines()
     assert lines == [
-        "cell,n_sessions,confidence,monday,tuesday",
+        "cell_id,n_sessions,confidence,monday,tuesday",
         f"0,2,0.9,{BEYOND_FLOAT},6",
         "1,1,1.0,0,",
         "2,1,1.0,,7",

@@ -18,6 +18,7 @@ from ndx_match.matchfile import read_match_file
 from ndx_match.model import Session
 from ndx_match.sources import SourceOptions, list_contents, open_nwb, read_session
 from ndx_match.sources.layouts import LAYOUTS, recognise
+from ndx_match.sources.orientation import in_words
 
 FOLDER = Path(__file__).parent.parent / "back_compat"
 DOCUMENT = FOLDER.parent.parent / "docs" / "layouts.md"
@@ -108,11 +109,11 @@ def test_the_layout_is_recognised(unpack, expected: Expected):
 def test_masks_and_image_are_those_of_the_recording(unpack, expected: Expected):
     session = read_session(unpack(expected.file), SourceOptions(all_rois=True))
     assert session.source.image_path.endswith(expected.image)
-    assert session.source.orientation.startswith(expected.orientation + ";")
+    assert in_words(session.orientation) == expected.orientation
     np.testing.assert_allclose(session.image, expected.factor * recording.image(), rtol=1e-5)
     np.testing.assert_allclose(dense(session)[: recording.N_CELLS], recording.masks())
     assert session.n_rois == session.n_taking_part == recording.N_CELLS + expected.background
-    assert len(session.source.notes) == (0 if expected.factor else 1)
+    assert len(session.notes) == (0 if expected.factor else 1)
 
 
 @each_file
@@ -121,15 +122,15 @@ def test_accepted_cells_take_part_and_rows_stay_the_tables(unpack, expected: Exp
     taking_part = np.append(ACCEPTED, np.zeros(expected.background, bool)) if expected.accepted else np.full(18, True)
     assert session.excluded.tolist() == np.flatnonzero(~taking_part).tolist()
     assert session.roi_ids.tolist() == list(range(len(taking_part)))
-    np.testing.assert_allclose(dense(session)[:18], recording.masks() * taking_part[:18, None, None])
-    assert session.source.roi_selection.startswith(expected.accepted or "all ROIs")
+    np.testing.assert_allclose(dense(session)[:18], recording.masks())
+    assert session.selection_reason.startswith(expected.accepted or "all ROIs")
     assert len(session.empty_rows) == 0
 
 
 @each_file
 def test_depth_and_pixel_size_are_found(unpack, expected: Expected):
     session = read_session(unpack(expected.file), SourceOptions())
-    assert session.source.imaging_depth == (recording.DEPTH if expected.depth else None)
+    assert session.imaging_depth == (recording.DEPTH if expected.depth else None)
     if expected.pixel_size:
         np.testing.assert_allclose(session.pixel_size, recording.PIXEL_SIZE)
     else:
@@ -142,7 +143,7 @@ def test_the_depth_of_a_location_needs_no_unit(unpack, tmp_path: Path):
     path.write_bytes(unpack("aind_multiplane").read_bytes())
     with h5py.File(path, "r+") as file:
         file["general/optophysiology/VISp_0/location"][()] = "Structure: VISp Depth: 87.5"
-    assert read_session(path).source.imaging_depth == 87.5
+    assert read_session(path).imaging_depth == 87.5
 
 
 def test_a_placeholder_is_no_pixel_size(unpack, tmp_path: Path):
@@ -171,7 +172,7 @@ def test_every_layout_has_a_file():
 def test_a_condition_replaces_the_writers_choice(unpack):
     session = read_session(unpack("suite2p"), SourceOptions(where=("iscell<0.5",)))
     assert session.excluded.tolist() == np.flatnonzero(ACCEPTED).tolist()
-    assert session.source.roi_selection == "iscell < 0.5 (3 of 18 ROIs)"
+    assert session.selection_reason == "iscell < 0.5 (3 of 18 ROIs)"
     path = unpack("pynwb_4.2.0")
     assert read_session(path, SourceOptions(where=("good==1",))).n_taking_part == ACCEPTED.sum()
 
@@ -220,16 +221,16 @@ def test_a_plane_of_voxel_masks_comes_with_its_image(unpack, z_plane: int):
     session = read_session(unpack("suite2p_two_planes"), SourceOptions(z_plane=z_plane))
     own = np.arange(36) // 18 == z_plane
     assert session.excluded.tolist() == np.flatnonzero(~(own & np.tile(ACCEPTED, 2))).tolist()
-    np.testing.assert_allclose(dense(session)[own], recording.masks() * ACCEPTED[:, None, None])
+    np.testing.assert_allclose(dense(session)[own], recording.masks())
     np.testing.assert_allclose(session.image, recording.image() + 1000 * z_plane)
     assert session.source.image_path.endswith(f"Backgrounds_{z_plane}/meanImg")
-    assert session.source.roi_selection == f"iscell > 0.5 (30 of 36 ROIs), of which 15 in z plane {z_plane}"
+    assert session.selection_reason == f"iscell > 0.5 (30 of 36 ROIs), of which 15 in z plane {z_plane}"
 
 
 def test_voxel_masks_are_projected_with_a_note(unpack):
     session = read_session(unpack("suite2p_two_planes"), SourceOptions(z_plane="all", all_rois=True))
     np.testing.assert_allclose(dense(session), np.tile(recording.masks(), (2, 1, 1)))
-    assert "projected" in session.source.notes[0]
+    assert "projected" in session.notes[0]
 
 
 def test_inspect_says_the_layout_and_why(unpack):
@@ -259,7 +260,9 @@ def matrix(unpack) -> str:
         session = read_session(unpack(expected.file), SourceOptions())
         source = session.source
         with open_nwb(unpack(expected.file)) as nwbfile:
-            writer = recognise(list_contents(nwbfile)).writer
+            contents = list_contents(nwbfile)
+            writer = recognise(contents).writer
+        kind = next(table.mask_kind for table in contents.tables if table.path == source.roi_table_path)
         size = session.pixel_size
         rows.append(
             (
@@ -267,11 +270,11 @@ def matrix(unpack) -> str:
                 expected.made,
                 writer,
                 f"`{source.roi_table_path}`",
-                source.mask_kind,
+                kind,
                 f"`{source.image_path}`" if source.image_path else "-",
-                source.orientation.split(";")[0],
-                source.roi_selection,
-                "-" if source.imaging_depth is None else f"{source.imaging_depth:g} um",
+                in_words(session.orientation),
+                session.selection_reason,
+                "-" if session.imaging_depth is None else f"{session.imaging_depth:g} um",
                 "-" if size is None else f"{size[0]:g} x {size[1]:g} um",
             )
         )

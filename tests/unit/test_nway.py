@@ -224,7 +224,8 @@ def test_every_roi_is_in_exactly_one_cell(data: st.DataObject):
         ids = data.draw(st.permutations(range(n_rois)))
         sessions.append(session_of(Field(np.zeros((12, 15), np.float32), masks), f"s{k}", ids))
     registrations = [
-        replace(identity(i, j), registered=data.draw(st.booleans())) for i, j in combinations(range(len(sessions)), 2)
+        replace(identity(i, j), outcome=data.draw(st.sampled_from([0, 1])))
+        for i, j in combinations(range(len(sessions)), 2)
     ]
     parameters = nway.NwayParameters(
         maximum_distance=data.draw(st.floats(0.5, 20)),
@@ -238,7 +239,7 @@ def test_every_roi_is_in_exactly_one_cell(data: st.DataObject):
     accepted = result.roi_pairs.take(result.roi_pairs.accepted)
     for i, j in combinations(range(len(sessions)), 2):
         pairs = accepted.between(i, j)
-        assert len(set(pairs.fixed_row)) == len(set(pairs.moving_row)) == len(pairs)
+        assert len(set(pairs.fixed_roi_row)) == len(set(pairs.moving_roi_row)) == len(pairs)
         assert (pairs.centroid_distance < parameters.maximum_distance).all()
 
 
@@ -249,7 +250,7 @@ def test_the_same_tissue_moved_is_matched_cell_for_cell(three_sessions: list[Ses
     result = nway.match(three_sessions)
     np.testing.assert_array_equal(result.cells, np.arange(20)[:, None].repeat(3, axis=1))
     assert (result.presence == Presence.PRESENT).all()
-    assert result.session_status == ("matched",) * 3
+    assert result.is_matched.all()
     assert result.warnings == ()
     for registration, (x, y) in zip(result.registrations, ((-2, -3), (-5, 4), (-3, 7)), strict=True):
         np.testing.assert_allclose(registration.matrix[:2, 2], (x, y), atol=0.3)
@@ -278,7 +279,7 @@ def test_images_that_are_aligned_already_are_registered(three_sessions: list[Ses
     first = three_sessions[0]
     twin = replace(first, name="twin")
     result = nway.match([first, twin])
-    assert result.registrations[0].steps == "Identity"
+    assert result.registrations[0].steps == ("Identity",)
     assert result.registrations[0].registered
     assert result.registrations[0].reason == "the images are aligned already"
     assert (result.cells[:, 0] == result.cells[:, 1]).all()
@@ -291,8 +292,8 @@ def test_a_session_that_fails_to_register_is_set_aside_and_the_others_are_matche
     small = session_of(field_of_view((3, 2), shape=(75, 75)), "small")
     result = nway.match([three_sessions[0], small, three_sessions[2]])
     assert [registration.registered for registration in result.registrations] == [False, True, False]
-    assert result.session_status[0] == result.session_status[2] == "matched"
-    assert result.session_status[1].startswith("set aside")
+    assert result.is_matched[[0, 2]].all()
+    assert not result.is_matched[1]
     assert len(result.warnings) == 2
     assert "a and small could not be registered" in result.warnings[0]
     matched = result.cells[(result.cells >= 0).sum(axis=1) == 2]
@@ -338,7 +339,9 @@ def test_rois_in_different_layers_have_no_overlap_though_they_are_identical():
     fixed = session_of(Field(image, mask), "a")
     moving = session_of(Field(image, np.concatenate([other, mask])), "b")
     pairs = nway.match_registered([fixed, moving], [identity()]).roi_pairs
-    by_row = {int(row): (d, u) for row, d, u in zip(pairs.moving_row, pairs.centroid_distance, pairs.iou, strict=True)}
+    by_row = {
+        int(row): (d, u) for row, d, u in zip(pairs.moving_roi_row, pairs.centroid_distance, pairs.iou, strict=True)
+    }
     assert by_row[1] == (0, 0)
     assert by_row[0] == (2, pytest.approx(80 / 120))
 
@@ -373,7 +376,7 @@ def test_an_edge_buffer_of_half_the_image_leaves_no_estimate(three_sessions: lis
     assert not result.registrations[0].registered
     assert "no estimate" in result.registrations[0].reason
     whole = nway.match(three_sessions[:2], nway.NwayParameters(edge_buffer=75, include_original=True))
-    assert whole.registrations[0].steps == "CLAHE, ECC"
+    assert whole.registrations[0].steps == ("CLAHE", "ECC")
 
 
 @pytest.mark.parametrize("motion_type", nway.MOTION_TYPES)

@@ -10,20 +10,19 @@ import pytest
 import scipy.sparse
 from builders import Field, field_of_view, make_nwbfile, write_nwb
 from helpers import run
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ndx_match.errors import InputError
 from ndx_match.matchfile import read_match_file, write_match_file
 from ndx_match.methods import consensus
+from ndx_match.model import Orientation
 from ndx_match.sources import SourceOptions, read_sessions, source_warnings
 from ndx_match.sources.masks import StoredMasks
-from ndx_match.sources.orientation import AS_STORED, Convention, decide, orient
+from ndx_match.sources.orientation import AS_STORED, decide, in_words, orient
 
 SQUARE = (90, 90)
 FIELD = field_of_view(shape=SQUARE, seed=3)
 WIDE = field_of_view(shape=(60, 90), seed=3)
-TRANSPOSED = Convention(masks_transposed=True)
+TRANSPOSED = Orientation(masks_transposed=True)
 
 
 def image_masks(masks: np.ndarray) -> StoredMasks:
@@ -44,7 +43,7 @@ def scrambled(masks: np.ndarray) -> np.ndarray:
     return np.stack([mask.ravel(order="F").reshape(mask.shape) for mask in masks])
 
 
-def in_frame(masks: StoredMasks, image: np.ndarray | None, convention: Convention) -> np.ndarray:
+def in_frame(masks: StoredMasks, image: np.ndarray | None, convention: Orientation) -> np.ndarray:
     footprints, oriented = orient(masks, image, convention, "file")
     return footprints.toarray().reshape(-1, *oriented.shape)
 
@@ -53,10 +52,10 @@ def in_frame(masks: StoredMasks, image: np.ndarray | None, convention: Conventio
 def test_a_convention_that_holds_is_confirmed_without_a_word(kind):
     for masks, convention in ((FIELD.masks, AS_STORED), (transposed(FIELD.masks), TRANSPOSED)):
         decision = decide(kind(masks), FIELD.image, convention, "A writer")
-        assert decision.convention == convention
+        assert decision.orientation == convention
         assert decision.warning == ""
-        assert re.fullmatch(r"A writer's convention; (\d+) of \1 ROIs stand out .*", decision.evidence)
-        np.testing.assert_array_equal(in_frame(kind(masks), FIELD.image, decision.convention), FIELD.masks)
+        assert re.fullmatch(r"A writer's convention; (\d+) of \1 ROIs stand out .*", decision.reason)
+        np.testing.assert_array_equal(in_frame(kind(masks), FIELD.image, decision.orientation), FIELD.masks)
 
 
 @pytest.mark.parametrize("kind", [image_masks, pixel_masks])
@@ -64,12 +63,13 @@ def test_a_convention_that_holds_is_confirmed_without_a_word(kind):
 def test_masks_that_speak_against_it_are_transposed_with_a_warning(kind, field: Field):
     """By contrast where the field is square, by size where it is not."""
     decision = decide(kind(transposed(field.masks)), field.image, AS_STORED, "A writer")
-    assert decision.convention == TRANSPOSED
+    assert decision.orientation == TRANSPOSED
     assert "against A writer's convention" in decision.warning
     assert "--transpose settles it" in decision.warning
-    assert decision.text.startswith("masks transposed, image as stored; against")
+    assert in_words(decision.orientation) == "masks transposed, image as stored"
+    assert decision.reason.startswith("against")
     np.testing.assert_array_equal(
-        in_frame(kind(transposed(field.masks)), field.image, decision.convention), field.masks
+        in_frame(kind(transposed(field.masks)), field.image, decision.orientation), field.masks
     )
 
 
@@ -83,16 +83,16 @@ def test_a_stray_pixel_outside_does_not_transpose_all_masks():
     assert stray.any(axis=(1, 2)).sum() >= 9
     assert masks.shape[0] <= 60
     decision = decide(masks, tall.image, AS_STORED, "A writer")
-    assert decision.convention == AS_STORED
+    assert decision.orientation == AS_STORED
     with pytest.raises(InputError, match="mask pixels reach x = 80"):
-        orient(masks, tall.image, decision.convention, "file")
+        orient(masks, tall.image, decision.orientation, "file")
 
 
 def test_both_transposed_cannot_be_seen_but_is_known_of_a_writer():
-    stored, both = image_masks(transposed(WIDE.masks)), Convention(masks_transposed=True, image_transposed=True)
-    assert decide(stored, WIDE.image.T, None, "unknown writer").convention == AS_STORED
+    stored, both = image_masks(transposed(WIDE.masks)), Orientation(masks_transposed=True, image_transposed=True)
+    assert decide(stored, WIDE.image.T, None, "unknown writer").orientation == AS_STORED
     decision = decide(stored, WIDE.image.T, both, "A writer")
-    assert decision.convention == both
+    assert decision.orientation == both
     footprints, image = orient(stored, WIDE.image.T, both, "file")
     np.testing.assert_array_equal(footprints.toarray().reshape(WIDE.masks.shape), WIDE.masks)
     np.testing.assert_array_equal(image, WIDE.image)
@@ -103,64 +103,53 @@ def test_an_image_without_bright_cells_overrides_nothing(image: np.ndarray):
     """Noise, a constant image, and cells darker than their surround."""
     for convention in (AS_STORED, TRANSPOSED):
         decision = decide(image_masks(FIELD.masks), image, convention, "A writer")
-        assert (decision.convention, decision.warning) == (convention, "")
+        assert (decision.orientation, decision.warning) == (convention, "")
 
 
 def test_too_few_rois_override_nothing():
     decision = decide(image_masks(transposed(FIELD.masks[:4])), FIELD.image, AS_STORED, "A writer")
-    assert decision.convention == AS_STORED
-    assert "decides nothing" in decision.evidence
+    assert decision.orientation == AS_STORED
+    assert "decides nothing" in decision.reason
 
 
 def test_torn_masks_are_restored():
-    stored, convention = image_masks(scrambled(WIDE.masks)), Convention(masks_scrambled=True)
+    stored, convention = image_masks(scrambled(WIDE.masks)), Orientation(masks_scrambled=True)
     decision = decide(stored, WIDE.image, convention, "CaImAn")
-    assert (decision.convention, decision.warning) == (convention, "")
+    assert (decision.orientation, decision.warning) == (convention, "")
     np.testing.assert_array_equal(in_frame(stored, WIDE.image, convention), WIDE.masks)
     found = decide(stored, WIDE.image, None, "unknown writer")
-    assert found.convention == convention
+    assert found.orientation == convention
     assert "torn to stripes" in found.warning
 
 
 def test_masks_that_the_writer_no_longer_tears_are_left_whole():
-    decision = decide(image_masks(WIDE.masks), WIDE.image, Convention(masks_scrambled=True), "CaImAn")
-    assert decision.convention == AS_STORED
+    decision = decide(image_masks(WIDE.masks), WIDE.image, Orientation(masks_scrambled=True), "CaImAn")
+    assert decision.orientation == AS_STORED
     assert "whole as stored" in decision.warning
 
 
 def test_torn_masks_of_a_square_field_are_transposed_ones():
     stored = image_masks(scrambled(FIELD.masks))
-    decision = decide(stored, FIELD.image, Convention(masks_scrambled=True), "CaImAn")
-    assert (decision.convention, decision.warning) == (TRANSPOSED, "")
-    np.testing.assert_array_equal(in_frame(stored, FIELD.image, decision.convention), FIELD.masks)
+    decision = decide(stored, FIELD.image, Orientation(masks_scrambled=True), "CaImAn")
+    assert (decision.orientation, decision.warning) == (TRANSPOSED, "")
+    np.testing.assert_array_equal(in_frame(stored, FIELD.image, decision.orientation), FIELD.masks)
 
 
 @pytest.mark.parametrize(("word", "masks", "image"), [("masks", True, False), ("image", False, True),
                                                       ("both", True, True), ("none", False, False)])  # fmt: skip
 def test_the_users_word_settles_it(word: str, masks: bool, image: bool):
     decision = decide(image_masks(FIELD.masks), FIELD.image, TRANSPOSED, "A writer", word)
-    assert decision.convention == Convention(masks, image)
-    assert decision.evidence == "set by --transpose"
+    assert decision.orientation == Orientation(masks, image)
+    assert decision.reason == "set by --transpose"
 
 
 def test_a_word_against_the_sizes_is_refused():
     with pytest.raises(InputError, match="image and masks differ in size"):
         orient(image_masks(WIDE.masks), WIDE.image, TRANSPOSED, "file")
     with pytest.raises(InputError, match="mask pixels reach x"):
-        orient(pixel_masks(WIDE.masks), WIDE.image, Convention(image_transposed=True), "file")
+        orient(pixel_masks(WIDE.masks), WIDE.image, Orientation(image_transposed=True), "file")
     with pytest.raises(InputError, match="is not one of masks, image, both, none"):
         SourceOptions(transpose="rows")
-
-
-@given(st.booleans(), st.booleans(), st.booleans(), st.none() | st.integers(0, 30), st.text(max_size=20))
-def test_what_is_recorded_can_be_read_again(masks, image, scrambling, z_plane, evidence):
-    convention = Convention(masks and not scrambling, image, scrambling, z_plane)
-    assert Convention.parse(f"{convention.text}; {evidence}") == convention
-
-
-@pytest.mark.parametrize("text", ["", "as stored: [roi, row, col]", "x = column, y = row", "masks transposed"])
-def test_other_texts_mean_as_stored(text: str):
-    assert Convention.parse(text) == AS_STORED
 
 
 def write_two(folder: Path, second_transposed: bool, **options) -> list[Path]:
@@ -188,7 +177,7 @@ def test_sessions_of_two_orientations_match_as_those_of_one_and_are_read_back(tm
         ):
             np.testing.assert_array_equal(again.footprints.toarray(), written.footprints.toarray())
             np.testing.assert_array_equal(again.image, written.image)
-            assert again.source.orientation == written.source.orientation
+            assert again.orientation == written.orientation
     assert (results[0] >= 0).all(axis=1).sum() >= 15
     np.testing.assert_array_equal(*results)
 
@@ -210,8 +199,8 @@ def test_excluded_rois_are_in_no_cell_and_stay_in_the_copied_table(tmp_path: Pat
         assert sorted(rows[rows >= 0]) == np.setdiff1d(np.arange(20), excluded).tolist()
         assert session.excluded.tolist() == excluded.tolist()
         assert session.roi_ids.tolist() == list(range(20))
-        assert session.source.roi_selection == "quality > 0.5 (16 of 20 ROIs)"
-        assert session.footprints[excluded].nnz == 0
+        assert session.selection_reason == "quality > 0.5 (16 of 20 ROIs)"
+        assert session.only_taking_part().footprints[excluded].nnz == 0
     both = file.result.cells[(file.result.cells >= 0).all(axis=1)]
     assert len(both) >= 9
     assert (both[:, 0] == both[:, 1]).all()

@@ -11,7 +11,6 @@ from ndx_match.methods.presence import presence_codes
 from ndx_match.model import Presence, Registration, Session
 
 ROWS, COLS = 20, 30
-MATCHED = "matched"
 
 
 def session(*positions: tuple[int, int], shape: tuple[int, int] = (ROWS, COLS)) -> Session:
@@ -29,11 +28,11 @@ def session(*positions: tuple[int, int], shape: tuple[int, int] = (ROWS, COLS)) 
 
 
 def shift(fixed: int, moving: int, x: float = 0, y: float = 0, registered: bool = True) -> Registration:
-    return Registration(fixed, moving, np.array([[1, 0, x], [0, 1, y], [0, 0, 1.0]]), registered=registered)
+    return Registration(fixed, moving, np.array([[1, 0, x], [0, 1, y], [0, 0, 1.0]]), outcome=int(registered))
 
 
 def codes(cells, sessions, registrations, status=None) -> list[list[int]]:
-    status = status or [MATCHED] * len(sessions)
+    status = np.zeros(len(sessions), np.uint8) if status is None else status
     return presence_codes(np.array(cells, np.int32), sessions, registrations, status).tolist()
 
 
@@ -69,8 +68,12 @@ def test_fields_of_different_size():
 
 def test_a_session_that_no_roi_can_be_carried_to_is_not_registered():
     sessions = [session((5, 5)), session((5, 5)), session((5, 5))]
-    registrations = [shift(0, 1), shift(0, 2, registered=False), shift(1, 2, registered=False)]
-    status = [MATCHED, MATCHED, "set aside"]
+    registrations = [
+        shift(0, 1),
+        shift(0, 2, registered=False),
+        shift(1, 2, registered=False),
+    ]
+    status = np.array([0, 0, 1], np.uint8)
     missing = Presence.NOT_REGISTERED
     found = codes([[0, 0, -1], [-1, -1, 0]], sessions, registrations, status)
     assert found == [[1, 1, missing], [missing, missing, 1]]

@@ -18,7 +18,7 @@ from matplotlib.text import Text
 from skimage.color import rgb2lab
 
 from ndx_match.errors import OutputError
-from ndx_match.model import MatchResult, Registration, RoiPairs, Session, SourceInfo, cell_of_roi
+from ndx_match.model import MatchResult, Registration, RegistrationOutcome, RoiPairs, Session, cell_of_roi
 from ndx_match.report.cell_map import cell_map_figure
 from ndx_match.report.colours import cell_colours
 from ndx_match.report.figures import pairs_to_draw, write_figures
@@ -54,7 +54,7 @@ def make_session(name: str, masks: list[np.ndarray], image: np.ndarray, date: st
         image=image.astype(np.float32),
         footprints=scipy.sparse.csr_array(flat.astype(np.float32)),
         roi_ids=np.arange(len(masks)) + 100,
-        source=SourceInfo(session_start=date),
+        session_start=date,
     )
 
 
@@ -93,7 +93,7 @@ def make_case(
         matrix[:2, 2] = SHIFT * (moving % 4) - SHIFT * (fixed % 4)
         bad = fixed in failed or moving in failed
         reason = "no better than chance" if bad else ""
-        registrations.append(Registration(fixed, moving, matrix, "ECC", registered=not bad, reason=reason))
+        registrations.append(Registration(fixed, moving, matrix, ("ECC",), outcome=int(not bad), reason=reason))
         both = cells[(cells[:, fixed] >= 0) & (cells[:, moving] >= 0)]
         pairs += [(fixed, moving, cell[fixed], cell[moving], 0.5, 0.8, True) for cell in both]
     return sessions, make_result(cells, pairs, registrations)
@@ -111,7 +111,7 @@ def make_result(cells: np.ndarray, pairs: list[tuple], registrations: list[Regis
             *table[:, :4].astype(np.int32).T, table[:, 4], table[:, 5], accepted=table[:, 6].astype(bool)
         ),
         registrations=tuple(registrations),
-        session_status=("matched",) * cells.shape[1],
+        session_status=np.zeros(cells.shape[1], np.uint8),
     )
 
 
@@ -154,7 +154,10 @@ class TestFractions:
 
     def test_pairs_that_were_not_aligned_have_no_fraction(self):
         cells = np.array([[0, -1, -1], [-1, 0, -1], [-1, -1, 0]], np.int32)
-        registrations = [Registration(0, 1, np.eye(3)), Registration(0, 2, np.eye(3), registered=False)]
+        registrations = [
+            Registration(0, 1, np.eye(3)),
+            Registration(0, 2, np.eye(3), outcome=RegistrationOutcome.NOT_REGISTERED),
+        ]
         fractions, counts = matched_fractions(make_result(cells, [], registrations), [1, 1, 1])
         assert fractions[0, 1] == 0
         assert np.isnan(fractions[0, 2])
@@ -371,7 +374,9 @@ class TestRegistrationFigure:
         red, green, blue = matplotlib.colors.to_rgb(warning.get_color())
         assert red > 0.6 > 0.2 > green + blue
 
-    @pytest.mark.parametrize("registration", [None, Registration(0, 1, np.full((3, 3), np.nan), registered=False)])
+    @pytest.mark.parametrize(
+        "registration", [None, Registration(0, 1, np.full((3, 3), np.nan), outcome=RegistrationOutcome.NOT_REGISTERED)]
+    )
     def test_a_pair_without_a_matrix_is_drawn_unregistered(self, registration):
         sessions, result = make_case(2)
         result = dataclasses.replace(result, registrations=(registration,) if registration else ())
@@ -409,7 +414,9 @@ class TestMatrices:
 class TestCellMap:
     def test_titles_count_matched_rois(self):
         sessions, result = make_case(3, failed=(2,))
-        result = dataclasses.replace(result, session_status=("matched", "matched", "set aside: too dim"))
+        result = dataclasses.replace(
+            result, session_status=np.array([0, 0, 1], np.uint8), status_reasons=("", "", "too dim")
+        )
         titles = [axes.get_title() for axes in cell_map_figure(sessions, result).axes]
         n_shared = shared_cell_fractions(result.cells)[1][0, 1]
         assert titles[0] == f"session_1\n2021-03-01   {n_shared} of {sessions[0].n_rois} ROIs matched"

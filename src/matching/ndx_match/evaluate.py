@@ -235,7 +235,7 @@ def registration_error(
     """
     errors = {}
     for registration in registrations:
-        fixed, moving = registration.fixed, registration.moving
+        fixed, moving = registration.fixed_session, registration.moving_session
         if not registration.registered or not simulation.related(fixed, moving):
             continue
         points = _grid(simulation.sessions[fixed].shape, step)
@@ -277,7 +277,7 @@ def triangle_disagreement(
         For each triple (i, j, k) whose three pairs are registered the median distance in pixels, over the grid,
         between a point and where the loop brings it.
     """
-    matrices = {(r.fixed, r.moving): r.matrix for r in registrations if r.registered}
+    matrices = {(r.fixed_session, r.moving_session): r.matrix for r in registrations if r.registered}
     points = _grid(shape, step)
     result = {}
     for i, j, k in combinations(sorted({session for pair in matrices for session in pair}), 3):
@@ -300,8 +300,8 @@ def supported_groups(result: MatchResult, minimum: int = 3) -> float:
     supported = np.ones(len(cells), bool)
     for i, j in combinations(range(cells.shape[1]), 2):
         of_pair = pairs.between(i, j)
-        width = int(max(cells[:, j].max(), of_pair.moving_row.max(initial=-1))) + 1
-        accepted = of_pair.fixed_row.astype(np.int64) * width + of_pair.moving_row
+        width = int(max(cells[:, j].max(), of_pair.moving_roi_row.max(initial=-1))) + 1
+        accepted = of_pair.fixed_roi_row.astype(np.int64) * width + of_pair.moving_roi_row
         both = (cells[:, i] >= 0) & (cells[:, j] >= 0)
         supported &= ~both | np.isin(cells[:, i].astype(np.int64) * width + cells[:, j], accepted)
     return float(supported.mean())

@@ -4,16 +4,16 @@ Conventions that hold everywhere in this package:
 
 - arrays over pixels are indexed [row, col]; points and matrices are in (x, y) = (col, row);
 - `roi_row` is the position of an ROI in its session's ROI table (0, 1, 2, ...), `roi_id` is the value of the
-  table's `id` column; they are never mixed;
+  table's `id` column; they are never mixed; neither are `cell_row`, the position of a cell in a result, and
+  `cell_id`, the number by which it is known for as long as it exists;
 - a session pair is (fixed, moving) with fixed earlier in the list of inputs; a registration matrix maps fixed
   pixel coordinates to moving pixel coordinates.
 """
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -21,68 +21,70 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse
 
+from ndx_cell_matching.codes import Presence, RegistrationOutcome, RoiSelection, SessionStatus, label_of
+
 from .errors import InputError
+from .footprints import without_rows
 
 #: Called as `progress(stage, done, total)` while a method runs.
 Progress = Callable[[str, int, int], None]
 
 
-class Presence(enum.IntEnum):
-    """Why a cell has, or has not, an ROI in a session (the codes of the match file's `presence` column)."""
+@dataclass(frozen=True)
+class Orientation:
+    """How masks and image are stored in the source, as against [row, col].
 
-    NOT_DETECTED = 0  #: the place lies in the session's field of view, but no ROI there was matched
-    PRESENT = 1  #: an ROI of the session belongs to the cell
-    OUTSIDE_FIELD = 2  #: the cell's place lies outside the session's field of view
-    AMBIGUOUS = 3  #: several ROIs could be the cell and none stands out
-    NOT_REGISTERED = 4  #: the session could not be aligned with the sessions in which the cell was seen
+    Attributes
+    ----------
+    masks_transposed, image_transposed : bool
+        Stored [col, row]; of pixel and voxel masks, x holds the row.
+    masks_scrambled : bool
+        Image masks whose pixels, flattened by columns, were shaped again by rows: transposed if the field is square,
+        torn to stripes if it is not.
+    mirrored : bool
+        The columns of masks and image are in reverse order, once both are [row, col].
+    z_plane : int or None
+        The plane (z) of voxel masks that was taken; None for all.
+    """
+
+    masks_transposed: bool = False
+    image_transposed: bool = False
+    masks_scrambled: bool = False
+    mirrored: bool = False
+    z_plane: int | None = None
 
 
 @dataclass(frozen=True)
 class SourceInfo:
-    """Where a session came from. Every field is plain text or a number; empty or None where unknown.
+    """Where a session came from: columns of the match file, there with the prefix `source_`. Empty if unknown.
 
     Attributes
     ----------
     uri : str
-        Path or URL of the NWB file, as opened.
+        Path or URL of the NWB file, as opened. In the match file its name, a path relative to the match file, or a URL
+        without user and query.
+    identifier, object_id, session_id : str
+        Of the file.
     plane_path, roi_table_path, image_path : str
-        Paths inside the file of the imaging plane, the ROI table and the projection image.
-    session_start : str
-        ISO 8601 text.
-    imaging_depth : float or None
-        In micrometres.
-    mask_kind : str
-        `image_mask`, `pixel_mask` or `voxel_mask`.
-    orientation : str
-        How masks and image were brought to [row, col].
-    roi_selection : str
-        Which ROIs took part.
+        Paths in the file of the imaging plane, the ROI table and the projection image.
+    roi_table_object_id : str
     sha256 : str
         Of the file, computed or as its archive recorded it.
     dandiset_id, dandi_asset_id : str
         Of a file that was read from DANDI.
-    notes : tuple of str
-        What the user should know of how the session was read, one sentence each; not kept in a match file.
     """
 
     uri: str = ""
-    nwb_identifier: str = ""
-    nwb_object_id: str = ""
+    identifier: str = ""
+    object_id: str = ""
     session_id: str = ""
-    session_start: str = ""
-    subject_id: str = ""
     plane_path: str = ""
     roi_table_path: str = ""
     roi_table_object_id: str = ""
     image_path: str = ""
-    mask_kind: str = ""
-    orientation: str = ""
-    roi_selection: str = "all ROIs"
-    imaging_depth: float | None = None
     sha256: str = ""
     dandiset_id: str = ""
     dandi_asset_id: str = ""
-    notes: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -94,29 +96,58 @@ class Session:
     name : str
         Unique among the sessions matched together; the name of the session's column in the match file.
     image : ndarray of float32, shape (n_rows, n_cols)
-        The projection image (the mean over time, where there is a choice), finite.
+        The projection image (the mean over time, if there is a choice), finite; zeros if there is none.
     footprints : scipy.sparse.csr_array of float32, shape (n_rois, n_rows * n_cols)
-        The masks' weights, one ROI a row, pixels in row-major order: pixel [row, col] is column
+        The masks' weights, one row per ROI, pixels in row-major order: pixel [row, col] is column
         `row * n_cols + col`. Explicit zeros are not allowed; an ROI with an empty mask is an empty row.
     roi_ids : ndarray of int64, shape (n_rois,)
         The ROI table's ids, without duplicates.
+    takes_part : ndarray of bool, shape (n_rois,)
+        Which ROIs take part in matching; by default all.
+    selection : RoiSelection
+        How these were chosen.
+    selection_reason : str
+        The same in words, for people.
+    has_image : bool
+        Whether there is a projection image.
     pixel_size : tuple of float or None
         Micrometres per pixel along (rows, columns).
+    imaging_depth : float or None
+        In micrometres.
+    session_start : str
+        ISO 8601 text; empty if unknown.
+    subject_id : str
+        Empty if unknown.
+    orientation : Orientation
+        How masks and image were stored.
+    orientation_reason : str
+        Why they were read so, for people.
     source : SourceInfo
         Provenance.
-    excluded : ndarray of int, shape (n_excluded,)
-        The `roi_row` of the ROIs that take no part in matching; their footprints are empty.
+    notes : tuple of str
+        What the user should know of how the session was read, one sentence each; not kept in a match file.
     """
 
     name: str
     image: npt.NDArray[np.float32]
     footprints: scipy.sparse.csr_array
     roi_ids: npt.NDArray[np.int64]
+    takes_part: npt.NDArray[np.bool_] = None  # type: ignore[assignment]
+    selection: RoiSelection = RoiSelection.ALL
+    selection_reason: str = ""
+    has_image: bool = True
     pixel_size: tuple[float, float] | None = None
+    imaging_depth: float | None = None
+    session_start: str = ""
+    subject_id: str = ""
+    orientation: Orientation = Orientation()
+    orientation_reason: str = ""
     source: SourceInfo = field(default_factory=SourceInfo)
-    excluded: npt.NDArray[np.intp] = field(default_factory=lambda: np.zeros(0, np.intp))
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
+        if self.takes_part is None:
+            object.__setattr__(self, "takes_part", np.ones(len(self.roi_ids), bool))
         where = self.source.uri or f"session {self.name!r}"
         if self.image.ndim != 2:
             raise InputError(f"{where}: the projection image must have two dimensions, not {self.image.ndim}.")
@@ -136,8 +167,8 @@ class Session:
                 f"{where}: the ROI table {self.source.roi_table_path} holds duplicate ROI ids "
                 f"(for example {values[counts > 1][0]}); give every ROI its own id."
             )
-        if np.diff(self.footprints.indptr)[self.excluded].any():
-            raise ValueError("an ROI that takes no part has an empty footprint")
+        if self.takes_part.shape != self.roi_ids.shape:
+            raise ValueError(f"takes_part must say for each of {len(self.roi_ids)} ROIs whether it takes part")
 
     @property
     def n_rois(self) -> int:
@@ -147,7 +178,12 @@ class Session:
     @property
     def n_taking_part(self) -> int:
         """Number of ROIs that take part in matching."""
-        return self.n_rois - len(self.excluded)
+        return int(self.takes_part.sum())
+
+    @property
+    def excluded(self) -> npt.NDArray[np.intp]:
+        """The `roi_row` of every ROI that takes no part."""
+        return np.flatnonzero(~self.takes_part)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -157,7 +193,20 @@ class Session:
     @property
     def empty_rows(self) -> npt.NDArray[np.intp]:
         """The `roi_row` of every ROI that takes part and whose mask has no pixel."""
-        return np.setdiff1d(np.flatnonzero(np.diff(self.footprints.indptr) == 0), self.excluded)
+        return np.flatnonzero((np.diff(self.footprints.indptr) == 0) & self.takes_part)
+
+    def only_taking_part(self) -> Session:
+        """The session with the masks of the ROIs that take no part emptied, which matches them with nothing."""
+        return self if self.takes_part.all() else replace(self, footprints=without_rows(self.footprints, self.excluded))
+
+    def with_all_rois(self) -> Session:
+        """The session with every ROI taking part; if one plane (z) of voxel masks was taken, every ROI in it."""
+        everyone = np.ones(self.n_rois, bool)
+        if self.orientation.z_plane is not None:
+            everyone = np.diff(self.footprints.indptr) > 0
+        if np.array_equal(everyone, self.takes_part):
+            return self
+        return replace(self, takes_part=everyone, selection=RoiSelection.ALL, selection_reason=RoiSelection.ALL.label)
 
 
 @dataclass(frozen=True)
@@ -166,21 +215,21 @@ class Registration:
 
     Attributes
     ----------
-    fixed, moving : int
-        Positions in the list of sessions, fixed < moving.
+    fixed_session, moving_session : int
+        Positions in the list of sessions, the fixed one first.
     matrix : ndarray of float64, shape (3, 3)
         Maps homogeneous fixed pixel coordinates (x, y, 1) to moving pixel coordinates.
-    steps : str
-        How the matrix was found, for example `Crop, CLAHE, ECC`.
-    registered : bool
-        False where the pair could not be aligned; it then gives no matches.
+    steps : tuple of str
+        How the matrix was found, for example `("Crop", "CLAHE", "ECC")`; for people.
+    outcome : RegistrationOutcome
+        How it ended; a pair that is not registered gives no matches.
     reason : str
-        Why not, where `registered` is False; a remark otherwise.
+        Why it ended so, for people.
     ssim : float or None
         Structural similarity by which the method chose this alignment.
-    score, chance : float or None
+    score, chance_score : float or None
         z score of the alignment by the correlation of the two sessions, and the best z score of alignments that must
-        be wrong; an alignment is right where its score is far above chance.
+        be wrong; an alignment is right if its score is far above chance.
     chance_matches : float or None
         How many matches the method makes of the two sessions when they are aligned wrongly on purpose.
     displacement : ndarray of float32, shape (n, n, 2), or None
@@ -188,23 +237,28 @@ class Registration:
         fixed image, from its first to its last pixel along rows and columns.
     """
 
-    fixed: int
-    moving: int
+    fixed_session: int
+    moving_session: int
     matrix: npt.NDArray[np.float64]
-    steps: str = ""
-    registered: bool = True
+    steps: tuple[str, ...] = ()
+    outcome: int = RegistrationOutcome.REGISTERED
     reason: str = ""
     ssim: float | None = None
     score: float | None = None
-    chance: float | None = None
+    chance_score: float | None = None
     chance_matches: float | None = None
     displacement: npt.NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         if self.matrix.shape != (3, 3):
             raise ValueError(f"a registration matrix is 3 x 3, not {self.matrix.shape}")
-        if not 0 <= self.fixed < self.moving:
-            raise ValueError(f"fixed ({self.fixed}) must come before moving ({self.moving})")
+        if not 0 <= self.fixed_session < self.moving_session:
+            raise ValueError(f"fixed ({self.fixed_session}) must come before moving ({self.moving_session})")
+
+    @property
+    def registered(self) -> bool:
+        """Whether the matrix aligns the two sessions."""
+        return self.outcome in RegistrationOutcome.with_matrix()
 
 
 @dataclass(frozen=True)
@@ -215,32 +269,32 @@ class RoiPairs:
     ----------
     fixed_session, moving_session : ndarray of int32
         Positions in the list of sessions.
-    fixed_row, moving_row : ndarray of int32
+    fixed_roi_row, moving_roi_row : ndarray of int32
         `roi_row` in the ROI tables of the two sessions.
-    centroid_distance : ndarray of float64
+    centroid_distance : ndarray of float
         In pixels of the fixed session, after registration.
-    iou : ndarray of float64
+    iou : ndarray of float
         Intersection over union of the two masks as the method defines it, 0 to 1.
     accepted : ndarray of bool
         Whether the method matched the two ROIs when it compared these two sessions.
-    cost : ndarray of float64 or None
+    cost : ndarray of float or None
         The method's cost, lower is better.
-    probability : ndarray of float64 or None
+    probability : ndarray of float or None
         The probability that the two ROIs are the same cell.
-    margin : ndarray of float64 or None
+    margin : ndarray of float or None
         How far the pair's probability is above that of the best alternative of either ROI.
     """
 
     fixed_session: npt.NDArray[np.int32]
     moving_session: npt.NDArray[np.int32]
-    fixed_row: npt.NDArray[np.int32]
-    moving_row: npt.NDArray[np.int32]
-    centroid_distance: npt.NDArray[np.float64]
-    iou: npt.NDArray[np.float64]
+    fixed_roi_row: npt.NDArray[np.int32]
+    moving_roi_row: npt.NDArray[np.int32]
+    centroid_distance: npt.NDArray[np.floating[Any]]
+    iou: npt.NDArray[np.floating[Any]]
     accepted: npt.NDArray[np.bool_]
-    cost: npt.NDArray[np.float64] | None = None
-    probability: npt.NDArray[np.float64] | None = None
-    margin: npt.NDArray[np.float64] | None = None
+    cost: npt.NDArray[np.floating[Any]] | None = None
+    probability: npt.NDArray[np.floating[Any]] | None = None
+    margin: npt.NDArray[np.floating[Any]] | None = None
 
     def __post_init__(self) -> None:
         lengths = {name: len(values) for name, values in vars(self).items() if values is not None}
@@ -314,10 +368,15 @@ class MatchResult:
         The evidence.
     registrations : tuple of Registration
         One a pair of sessions that was tried.
-    session_status : tuple of str
-        For each session `matched`, or why it was set aside.
+    session_status : ndarray of uint8, shape (n_sessions,)
+        Codes of :class:`SessionStatus`.
+    status_reasons : tuple of str
+        Why each session has its status, for people; by default empty.
     confidence : ndarray of float64, shape (n_cells,), or None
-        The probability that all ROIs of the cell are one cell; None where the method gives no probabilities.
+        The probability that all ROIs of the cell are one cell, NaN for a cell of one session; None if the method gives
+        no probabilities.
+    cell_ids : ndarray of int64, shape (n_cells,)
+        The numbers by which the cells are known, without duplicates; by default 0, 1, 2, ...
     warnings : tuple of str
         What the user should know, one sentence each.
     """
@@ -329,12 +388,20 @@ class MatchResult:
     presence: npt.NDArray[np.uint8]
     roi_pairs: RoiPairs
     registrations: tuple[Registration, ...]
-    session_status: tuple[str, ...]
+    session_status: npt.NDArray[np.uint8]
+    status_reasons: tuple[str, ...] = ()
     confidence: npt.NDArray[np.float64] | None = None
+    cell_ids: npt.NDArray[np.int64] = None  # type: ignore[assignment]
     software: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if self.cell_ids is None:
+            object.__setattr__(self, "cell_ids", np.arange(len(self.cells), dtype=np.int64))
+        if not self.status_reasons:
+            object.__setattr__(self, "status_reasons", ("",) * len(self.session_status))
+        if self.cell_ids.shape != self.cells.shape[:1] or len(np.unique(self.cell_ids)) != len(self.cell_ids):
+            raise ValueError("cell_ids must be one number for each cell, without duplicates")
         if self.cells.ndim != 2 or self.cells.shape[1] != len(self.session_status):
             raise ValueError(f"cells of shape {self.cells.shape} do not fit {len(self.session_status)} sessions")
         if self.presence.shape != self.cells.shape:
@@ -354,6 +421,62 @@ class MatchResult:
     def registration(self, fixed: int, moving: int) -> Registration | None:
         """The registration of a pair of sessions, None where it was not tried."""
         for registration in self.registrations:
-            if (registration.fixed, registration.moving) == (fixed, moving):
+            if (registration.fixed_session, registration.moving_session) == (fixed, moving):
                 return registration
         return None
+
+    def status_in_words(self) -> list[str]:
+        """What became of each session, and why, for people."""
+        labels = [label_of(SessionStatus, status) for status in self.session_status]
+        return [": ".join(filter(None, words)) for words in zip(labels, self.status_reasons, strict=True)]
+
+    @property
+    def is_matched(self) -> npt.NDArray[np.bool_]:
+        """Which sessions took part in the matching, shape (n_sessions,)."""
+        return np.asarray(self.session_status == SessionStatus.MATCHED)
+
+
+@dataclass(frozen=True)
+class MatchedPlane:
+    """What was matched in one imaging plane, usually the only one: what a match file holds of it.
+
+    Attributes
+    ----------
+    sessions : tuple of Session
+        Their `takes_part` is made to agree with the result: an ROI took part if it is in a cell.
+    result : MatchResult
+    name : str
+        Name of the imaging plane; empty if it does not matter, because there is only one.
+    """
+
+    sessions: tuple[Session, ...]
+    result: MatchResult
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if len(self.sessions) != self.result.cells.shape[1]:
+            raise ValueError(f"{len(self.sessions)} sessions do not fit a result of {self.result.cells.shape[1]}")
+        agreed = tuple(
+            _taking_part(session, rows) for session, rows in zip(self.sessions, self.result.cells.T, strict=True)
+        )
+        object.__setattr__(self, "sessions", agreed)
+
+
+def _taking_part(session: Session, rows: npt.NDArray[np.int32]) -> Session:
+    takes_part = cell_of_roi(rows, session.n_rois) >= 0
+    if np.array_equal(takes_part, session.takes_part):
+        return session
+    whole = session.with_all_rois()
+    return whole if np.array_equal(takes_part, whole.takes_part) else replace(session, takes_part=takes_part)
+
+
+def with_distinct_cell_ids(planes: Sequence[MatchedPlane]) -> tuple[MatchedPlane, ...]:
+    """The planes, with new cell ids that go on from plane to plane if two cells have the same id."""
+    ids = np.concatenate([plane.result.cell_ids for plane in planes])
+    if len(np.unique(ids)) == len(ids):
+        return tuple(planes)
+    ends = np.cumsum([len(plane.result.cells) for plane in planes])
+    return tuple(
+        replace(plane, result=replace(plane.result, cell_ids=np.arange(end - len(plane.result.cells), end)))
+        for plane, end in zip(planes, ends, strict=True)
+    )

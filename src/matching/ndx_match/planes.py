@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from .errors import MethodError, NdxMatchError
-from .matchfile import MatchFile
-from .model import MatchResult, Progress
+from .model import MatchedPlane, MatchResult, Progress, with_distinct_cell_ids
 from .sources import Plane
 
 
@@ -15,7 +14,7 @@ from .sources import Plane
 class MatchedPlanes:
     """The planes that were matched, and of those that could not be why, one sentence each."""
 
-    planes: tuple[MatchFile, ...]
+    planes: tuple[MatchedPlane, ...]
     failures: tuple[str, ...]
 
 
@@ -23,7 +22,6 @@ def match_planes(
     planes: Sequence[Plane],
     match: Callable[..., MatchResult],
     progress: Progress | None = None,
-    remarks: Sequence[str] = (),
 ) -> MatchedPlanes:
     """Match every plane on its own.
 
@@ -35,34 +33,28 @@ def match_planes(
         A method's function, for example :func:`ndx_match.methods.consensus.match`; called as
         `match(sessions, progress=...)`.
     progress : callable, optional
-    remarks : sequence of str
-        What else a user of the file should know; kept, as the failures are, among the warnings of the first plane.
 
     Raises
     ------
     MethodError
         No plane could be matched. An error that is not one of this package's is raised as it is.
     """
-    matched: list[MatchFile] = []
+    matched: list[MatchedPlane] = []
     failures: dict[str, Exception] = {}
-    n_cells = 0
     for plane in planes:
         try:
             result = match(plane.sessions, progress=progress_of(progress, plane.name))
         except Exception as error:  # a plane must not lose the others, whatever its data do to a library
             failures[plane.name] = error
         else:
-            matched.append(MatchFile(plane.sessions, result, plane.name, n_cells))
-            n_cells += len(result.cells)
+            matched.append(MatchedPlane(plane.sessions, result, plane.name))
     sentences = tuple(_failure(name, error) for name, error in failures.items())
     if not matched:
         for failure in failures.values():
             if not isinstance(failure, NdxMatchError):
                 raise failure
         raise MethodError(" ".join(sentences))
-    first = matched[0].result
-    warnings = (*first.warnings, *remarks, *sentences)
-    return MatchedPlanes((replace(matched[0], result=replace(first, warnings=warnings)), *matched[1:]), sentences)
+    return MatchedPlanes(with_distinct_cell_ids(matched), sentences)
 
 
 def _failure(plane: str, error: Exception) -> str:

@@ -7,7 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from .cell_matching import CellMatching
 from .cells import MatchedCellsTable
-from .presence import Presence
+from .codes import Presence, RegistrationOutcome, Review, RoiSelection, SessionStatus, label_of
 from .tables import MatchedSessionsTable, RoiPairsTable, SessionRegistrationsTable
 from .traces import RoiTrace
 
@@ -21,8 +21,13 @@ __all__ = [
     "MatchedCellsTable",
     "MatchedSessionsTable",
     "Presence",
+    "RegistrationOutcome",
+    "Review",
     "RoiPairsTable",
+    "RoiSelection",
     "RoiTrace",
     "SessionRegistrationsTable",
+    "SessionStatus",
     "__version__",
+    "label_of",
 ]

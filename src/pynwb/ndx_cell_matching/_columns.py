@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from hdmf.common import VectorData
+from pynwb import get_type_map
+
+from ._namespace import NAMESPACE
 
 
 def table_from_columns(
@@ -15,9 +18,9 @@ def table_from_columns(
     name: str,
     description: str,
     columns: Mapping[str, Any],
-    column_descriptions: Mapping[str, str] | None = None,
+    ids: npt.ArrayLike | None = None,
 ) -> Any:
-    """A table whose columns hold `columns`, described as in the schema.
+    """A table whose columns hold `columns`, with the types and descriptions of the schema.
 
     Parameters
     ----------
@@ -26,27 +29,37 @@ def table_from_columns(
     name, description : str
         Of the table.
     columns : mapping of str to array_like
-        Values of the predefined columns; those that are None are left out.
-    column_descriptions : mapping of str to str, optional
-        Descriptions that say more than the schema's.
+        Values of the predefined columns. Optional columns that say nothing (None, all NaN, all empty texts) are left
+        out.
+    ids : array_like of int, optional
+        The column `id`; by default 0, 1, 2, ...
 
     Raises
     ------
+    TypeError
+        If a required column is missing, or one is not in the schema.
     ValueError
         If the columns differ in length.
     """
-    given = {column: values for column, values in columns.items() if values is not None}
+    predefined = {column["name"]: column for column in table_class.__columns__}
+    required = {column for column, about in predefined.items() if about.get("required")}
+    if unknown := columns.keys() - predefined.keys():
+        raise TypeError(f"the table {name!r} has no column {', '.join(sorted(unknown))}.")
+    dtypes = _dtypes(table_class.__name__)
+    typed = {column: _typed(columns.get(column), dtypes[column], column in required) for column in predefined}
+    given = {column: values for column, values in typed.items() if values is not None}
+    if missing := required - given.keys():
+        raise TypeError(f"the table {name!r} needs the columns {', '.join(sorted(missing))}.")
     lengths = {column: len(values) for column, values in given.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"the columns of the table {name!r} must have the same length, not {lengths}.")
-    descriptions = {column["name"]: column["description"] for column in table_class.__columns__}
-    descriptions.update(column_descriptions or {})
     return table_class(
         name=name,
         description=description,
-        id=np.arange(next(iter(lengths.values()))),
+        id=np.arange(next(iter(lengths.values()))) if ids is None else np.asarray(ids, np.int64),
         columns=[
-            VectorData(name=column, description=descriptions[column], data=values) for column, values in given.items()
+            VectorData(name=column, description=predefined[column]["description"], data=values)
+            for column, values in given.items()
         ],
     )
 
@@ -59,3 +72,24 @@ def texts(values: Any) -> list[str]:
 def array(column: Any) -> npt.NDArray[Any]:
     """Values of a numeric column, in memory or in a file, as an array."""
     return np.asarray(column.data[:])
+
+
+def _dtypes(table_type: str) -> dict[str, Any]:
+    """The type of each predefined column: a name such as `float32` or `text`, or a reference."""
+    spec = get_type_map().namespace_catalog.get_spec(NAMESPACE, table_type)
+    return {dataset.name: dataset.dtype for dataset in spec.datasets if dataset.name is not None}
+
+
+def _typed(values: Any, dtype: Any, required: bool) -> Any:
+    """Values in the type of the schema, or None for an optional column that says nothing."""
+    if values is None:
+        return None
+    if dtype == "text":
+        words = texts(values)
+        return words if required or any(words) else None
+    if not isinstance(dtype, str):  # a reference
+        return list(values)
+    numbers = np.asarray(values)
+    if not (dtype == "float32" and numbers.dtype == np.float64):  # the schema's is the least precision
+        numbers = numbers.astype(dtype)
+    return None if not required and numbers.dtype.kind == "f" and np.isnan(numbers).all() else numbers

@@ -15,7 +15,7 @@ from pynwb import NWBFile, ProcessingModule, get_class, register_class
 from ._columns import array, texts
 from ._namespace import NAMESPACE
 from .cells import MatchedCellsTable
-from .presence import Presence
+from .codes import Presence, RegistrationOutcome, label_of
 from .tables import MatchedSessionsTable, RoiPairsTable, SessionRegistrationsTable
 from .traces import RoiTrace, find_roi_table, roi_traces
 
@@ -27,8 +27,9 @@ class CellMatching(_CellMatching):
     """Which ROIs of several imaging sessions are the same cell.
 
     Two numbers name an ROI and are never mixed: `roi_row`, its position in its session's ROI table (0, 1, 2, ...),
-    and `roi_id`, the value of that table's `id` column. A cell is named by its row in the table `cells`; a session
-    by its name or by its row in the table `sessions`.
+    and `roi_id`, the value of that table's `id` column. Likewise a cell has a `cell_row`, its position in the table
+    `cells`, and a `cell_id`, which stays the same when the file is corrected or sessions are added. Here cells are
+    named by their `cell_id`, sessions by their name or their row in the table `sessions`.
 
     Nothing here reads a mask: only integers and the ROI tables' ids are taken from the file.
 
@@ -62,6 +63,7 @@ class CellMatching(_CellMatching):
         cells: npt.ArrayLike,
         presence: npt.ArrayLike,
         confidence: npt.ArrayLike | None = None,
+        cell_ids: npt.ArrayLike | None = None,
         roi_pairs: RoiPairsTable | None = None,
         registrations: SessionRegistrationsTable | None = None,
         software: Mapping[str, str] | str | None = None,
@@ -89,6 +91,8 @@ class CellMatching(_CellMatching):
             Codes of :class:`Presence`.
         confidence : array_like of float, shape (n_cells,), optional
             Probability that all ROIs of the cell are one cell.
+        cell_ids : array_like of int, shape (n_cells,), optional
+            The cells' ids; by default 0, 1, 2, ...
         roi_pairs : RoiPairsTable, optional
             Left out if it has no row.
         registrations : SessionRegistrationsTable, optional
@@ -107,7 +111,7 @@ class CellMatching(_CellMatching):
         ValueError
             If the arguments do not fit each other; the module is unchanged then.
         """
-        table = MatchedCellsTable.from_array(cells, presence, confidence)
+        table = MatchedCellsTable.from_array(cells, presence, confidence, cell_ids=cell_ids)
         names, roi_tables = texts(sessions["session_name"].data), list(sessions["roi_table"].data)
         table.check_session_columns(cells, names, roi_tables)
         result = cls(
@@ -142,6 +146,11 @@ class CellMatching(_CellMatching):
         """Number of cells."""
         return len(self.cells)
 
+    @property
+    def cell_ids(self) -> npt.NDArray[np.int64]:
+        """The `cell_id` of each cell, in the order of their rows; shape (n_cells,)."""
+        return array(self.cells.id).astype(np.int64)
+
     def to_array(self) -> npt.NDArray[np.int32]:
         """The `roi_row` of each cell's ROI in each session, -1 where it has none; shape (n_cells, n_sessions)."""
         rows = np.empty((self.n_cells, self.n_sessions), dtype=np.int32)
@@ -160,7 +169,7 @@ class CellMatching(_CellMatching):
         Returns
         -------
         DataFrame of Int64
-            A row a cell, the index named `cell` holds the ids of the table of cells; a column a session.
+            One row per cell and one column per session; the index `cell_id` holds the ids of the cells.
 
         Raises
         ------
@@ -178,37 +187,49 @@ class CellMatching(_CellMatching):
 
     def presence_labels(self) -> pd.DataFrame:
         """Why each cell has, or has not, an ROI in each session, in words; laid out as :meth:`to_dataframe`."""
-        labels = {code.value: code.label for code in Presence}
-        words = np.array([labels.get(code, f"unknown code {code}") for code in range(256)], dtype=object)
+        words = np.array([label_of(Presence, code) for code in range(256)], dtype=object)
         return pd.DataFrame(words[array(self.cells["presence"])], index=self._cell_index(), columns=self.session_names)
 
-    def roi_row(self, cell: int, session: str | int) -> int | None:
+    def cell_row(self, cell_id: int) -> int:
+        """The position of a cell in the table of cells.
+
+        Raises
+        ------
+        KeyError
+            If there is no cell of this id.
+        """
+        rows = np.flatnonzero(self.cell_ids == operator.index(cell_id))
+        if not len(rows):
+            raise KeyError(f"there is no cell of id {cell_id}; `cell_ids` lists those that there are.")
+        return int(rows[0])
+
+    def roi_row(self, cell_id: int, session: str | int) -> int | None:
         """The `roi_row` of a cell's ROI in a session, None where it has none.
 
         Parameters
         ----------
-        cell : int
-            Row in the table of cells.
+        cell_id : int
+            Id of the cell, not its row in the table.
         session : str or int
             Name, or row in the table of sessions.
 
         Raises
         ------
         IndexError
-            If there is no such row in the table of cells or of sessions.
+            If there is no such row in the table of sessions.
         KeyError
-            If there is no session of that name.
+            If there is no cell of that id, or no session of that name.
         """
-        row = self.cells.session_rows(self.session_names[self._position(session)])[self._cell(cell)]
+        row = self.cells.session_rows(self.session_names[self._position(session)])[self.cell_row(cell_id)]
         return None if row < 0 else int(row)
 
-    def roi_id(self, cell: int, session: str | int) -> int | None:
+    def roi_id(self, cell_id: int, session: str | int) -> int | None:
         """The `roi_id` of a cell's ROI in a session, None where it has none; arguments as :meth:`roi_row`."""
-        row = self.roi_row(cell, session)
+        row = self.roi_row(cell_id, session)
         return None if row is None else int(self._roi_ids(self._position(session))[row])
 
     def cell_of(self, session: str | int, *, roi_row: int | None = None, roi_id: int | None = None) -> int | None:
-        """The cell to which an ROI belongs.
+        """The id of the cell to which an ROI belongs.
 
         Parameters
         ----------
@@ -220,7 +241,7 @@ class CellMatching(_CellMatching):
         Returns
         -------
         int or None
-            Row in the table of cells; None if the ROI took no part in the matching.
+            Id of the cell; None if the ROI took no part in the matching.
 
         Raises
         ------
@@ -241,8 +262,8 @@ class CellMatching(_CellMatching):
             roi_row = int(found[0])
         elif not 0 <= operator.index(roi_row) < len(ids):  # type: ignore[arg-type]
             raise IndexError(f"the session {name!r} has {len(ids)} ROIs, so there is no row {roi_row}.")
-        cells = np.flatnonzero(self.cells.session_rows(name) == roi_row)
-        return int(cells[0]) if len(cells) else None
+        cell_rows = np.flatnonzero(self.cells.session_rows(name) == roi_row)
+        return int(self.cell_ids[cell_rows[0]]) if len(cell_rows) else None
 
     def pairs_dataframe(self) -> pd.DataFrame:
         """The candidate pairs, with the names of the sessions and the ids of the ROIs beside their rows.
@@ -298,19 +319,21 @@ class CellMatching(_CellMatching):
         for pair in (wanted, wanted[::-1]):
             if pair in pairs:
                 row = pairs.index(pair)
-                if not table["registered"].data[row]:
+                if table["outcome"].data[row] not in RegistrationOutcome.with_matrix():
                     return None
-                matrix = np.asarray(table["affine_matrix"].data[row], dtype=np.float64)
+                matrix = np.asarray(table["matrix"].data[row], dtype=np.float64)
                 return matrix if pair == wanted else np.linalg.inv(matrix).astype(np.float64)
         return None
 
-    def traces(self, cell: int, nwbfiles: Mapping[str, NWBFile], name: str | None = None) -> dict[str, list[RoiTrace]]:
+    def traces(
+        self, cell_id: int, nwbfiles: Mapping[str, NWBFile], name: str | None = None
+    ) -> dict[str, list[RoiTrace]]:
         """Where a cell's activity is recorded in the files from which the sessions came.
 
         Parameters
         ----------
-        cell : int
-            Row in the table of cells.
+        cell_id : int
+            Id of the cell.
         nwbfiles : mapping of str to NWBFile
             The source files, opened, by name of the session; all of them or some.
         name : str, optional
@@ -334,13 +357,19 @@ class CellMatching(_CellMatching):
         for session, nwbfile in nwbfiles.items():
             position = self._position(session)
             roi_table = self._source_table(position, nwbfile)
-            row = self.roi_row(cell, position)
+            row = self.roi_row(cell_id, position)
             if row is not None:
                 found[session] = roi_traces(nwbfile, roi_table, row, name)
         return found
 
     def _source_table(self, position: int, nwbfile: NWBFile) -> Any:
-        columns = "session_name", "nwb_identifier", "session_start", "roi_table_path", "roi_table_object_id"
+        columns = (
+            "session_name",
+            "source_identifier",
+            "session_start",
+            "source_roi_table_path",
+            "source_roi_table_object_id",
+        )
         name, identifier, start, path, object_id = (
             texts([self.sessions[column].data[position]])[0] for column in columns
         )
@@ -361,13 +390,7 @@ class CellMatching(_CellMatching):
         return table
 
     def _cell_index(self) -> pd.Index:
-        return pd.Index(array(self.cells.id), name="cell")
-
-    def _cell(self, cell: int) -> int:
-        row = operator.index(cell)
-        if not 0 <= row < self.n_cells:
-            raise IndexError(f"there are {self.n_cells} cells, so there is no row {row} in the table of cells.")
-        return row
+        return pd.Index(self.cell_ids, name="cell_id")
 
     def _position(self, session: str | int) -> int:
         names = self.session_names

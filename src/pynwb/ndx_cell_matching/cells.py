@@ -13,14 +13,17 @@ from pynwb.ophys import PlaneSegmentation
 
 from ._columns import array, table_from_columns
 from ._namespace import NAMESPACE
-from .presence import Presence
+from .codes import Presence
 
 _MatchedCellsTable: Any = get_class("MatchedCellsTable", NAMESPACE)
 
 
 @register_class("MatchedCellsTable", NAMESPACE)
 class MatchedCellsTable(_MatchedCellsTable):
-    """The cells, a row a cell, with a ragged column for each session that points at the cell's ROI there.
+    """The cells, one row per cell, with a ragged column for each session that points at the cell's ROI there.
+
+    The column `id` holds the cells' ids, which stay the same for as long as the cells do; a cell's row is only its
+    position in this table.
 
     Build it in two steps: :meth:`from_array`, then, once the table hangs in the NWB file beside the ROI tables,
     :meth:`add_session_columns`. (hdmf warns about a reference to a table with which it shares no file yet.)
@@ -33,8 +36,11 @@ class MatchedCellsTable(_MatchedCellsTable):
         cells: npt.ArrayLike,
         presence: npt.ArrayLike,
         confidence: npt.ArrayLike | None = None,
+        *,
+        cell_ids: npt.ArrayLike | None = None,
         name: str = "cells",
-        description: str = "The cells, a row a cell; a column for each session points at the cell's ROI there.",
+        description: str = "The cells, one row per cell; a column for each session points at the cell's ROI there.",
+        **review: npt.ArrayLike | None,
     ) -> MatchedCellsTable:
         """Build the table without the sessions' columns.
 
@@ -46,13 +52,17 @@ class MatchedCellsTable(_MatchedCellsTable):
             Codes of :class:`Presence`: PRESENT exactly where `cells` is not -1.
         confidence : array_like of float, shape (n_cells,), optional
             Probability that all ROIs of the cell are one cell; NaN where unknown.
+        cell_ids : array_like of int, shape (n_cells,), optional
+            The cells' ids, without duplicates; by default 0, 1, 2, ...
         name, description : str
             Of the table.
+        **review : array_like, shape (n_cells,), optional
+            What a person decided: `review` (codes of :class:`Review`), `reviewer`, `reviewed_on`, `review_comment`.
 
         Raises
         ------
         ValueError
-            If the shapes do not fit, or `cells` and `presence` contradict each other.
+            If the shapes do not fit, `cells` and `presence` contradict each other, or two cells have the same id.
         """
         rows = _checked_cells(cells)
         codes = np.asarray(presence)
@@ -65,20 +75,16 @@ class MatchedCellsTable(_MatchedCellsTable):
         probabilities = None if confidence is None else np.asarray(confidence, dtype=np.float64)
         if probabilities is not None and probabilities.shape != rows.shape[:1]:
             raise ValueError(f"confidence must have the shape {rows.shape[:1]}, not {probabilities.shape}.")
-        return table_from_columns(
-            cls,
-            name,
-            description,
-            {
-                "n_sessions": (rows >= 0).sum(axis=1, dtype=np.int32),
-                "confidence": probabilities,
-                "presence": codes.astype(np.uint8),
-            },
-            {
-                "presence": "Why the cell has, or has not, an ROI in each session; sessions in the order of the table "
-                "of sessions. " + "; ".join(f"{code.value}: {code.label}" for code in Presence) + "."
-            },
-        )
+        ids = np.arange(len(rows)) if cell_ids is None else np.asarray(cell_ids)
+        if ids.shape != rows.shape[:1] or ids.dtype.kind not in "iu" or len(np.unique(ids)) != len(ids):
+            raise ValueError("cell_ids must be one whole number for each cell, without duplicates.")
+        columns = {
+            "n_sessions": (rows >= 0).sum(axis=1, dtype=np.int32),
+            "confidence": probabilities,
+            "presence": codes,
+            **review,
+        }
+        return table_from_columns(cls, name, description, columns, ids)
 
     @classmethod
     def check_session_name(cls, name: str) -> None:

@@ -63,13 +63,10 @@ def recognise(
         return tuple(recognised)
 
 
-def global_roi_ids(result: MatchResult, session: int, n_rois: int, first_cell: int = 0) -> npt.NDArray[np.int32]:
-    """The cell of each ROI of a session, shape (n_rois,): its row in `result.cells`, -1 where it is in none.
-
-    `first_cell`, the number of cells in other planes that come before, is added to the rows.
-    """
-    cell = cell_of_roi(result.cells[:, session], n_rois)
-    return np.where(cell < 0, -1, cell + first_cell).astype(np.int32)
+def cell_ids_of_rois(result: MatchResult, session: int, n_rois: int) -> npt.NDArray[np.int32]:
+    """The `cell_id` of each ROI of a session, shape (n_rois,); -1 if it is in no cell."""
+    cell_row = cell_of_roi(result.cells[:, session], n_rois)
+    return np.where(cell_row < 0, -1, result.cell_ids[cell_row]).astype(np.int32)
 
 
 def group_path(table: TableCandidate) -> str:
@@ -85,7 +82,7 @@ def _by_object_id(
 ) -> Found:
     found = []
     for k, session in enumerate(sessions):
-        if session.source.nwb_object_id != nwbfile.object_id:
+        if session.source.object_id != nwbfile.object_id:
             continue
         for table in tables:
             if table.table.object_id == session.source.roi_table_object_id:
@@ -104,7 +101,7 @@ def _by_identifier(
     """For files whose object ids are new, as after some exports, or that never had any."""
     found: Found = []
     for k, session in enumerate(sessions):
-        if not nwbfile.identifier or session.source.nwb_identifier != nwbfile.identifier:
+        if not nwbfile.identifier or session.source.identifier != nwbfile.identifier:
             continue
         same = [table for table in tables if _same_rois(table, session)]
         same = [table for table in same if table.path == session.source.roi_table_path] or same

@@ -13,14 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError, NdxMatchError, OutputError
-from ..matchfile import MatchFile, read_planes_of_match_file
-from ..model import Progress, Session
+from ..matchfile import read_planes_of_match_file
+from ..model import MatchedPlane, Progress, Session
 from ..sources import list_contents, open_nwb
 from ..storage.columns import COLUMN, Columns, has_column
 from ..storage.formats import format_of, lost_files
 from ..storage.publish import check_folder, check_output, make_folder, whole_or_absent
 from ..storage.remote import is_url, public_name
-from .identity import RecognisedTable, global_roi_ids, group_path, recognise
+from .identity import RecognisedTable, cell_ids_of_rois, group_path, recognise
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,9 @@ def annotate_files(
 ) -> tuple[AnnotatedFile, ...]:
     """Write copies of source files whose ROI tables say which cell each ROI is, in a column `global_roi_id`.
 
-    The number is the cell's row in the match file's table of cells, so the same number in two files of one match
+    The number is the cell's id in the match file's table of cells, so the same number in two files of one match
     file is the same cell; cells seen in one session only have numbers too; -1 means that the ROI is in no cell.
-    Where the match file has several imaging planes, the numbers go on from plane to plane, in the order of their
-    names, so that cells of different planes have different numbers.
+    Cells of different imaging planes have different numbers.
     Everything is checked before the first file is written, and each file takes its name only when it was compared
     with its source object by object, read by pynwb and validated.
 
@@ -133,7 +132,7 @@ def _annotate(
     source: Path,
     target: Path,
     tables: Sequence[RecognisedTable],
-    planes: Sequence[MatchFile],
+    planes: Sequence[MatchedPlane],
     description: str,
     in_place: bool,
 ) -> AnnotatedFile:
@@ -142,8 +141,9 @@ def _annotate(
     n_shared = 0
     for table, session in zip(tables, sessions, strict=True):
         plane = planes[table.plane]
-        ids = global_roi_ids(plane.result, table.session, session.n_rois, plane.first_cell)
-        n_shared += int((plane.result.n_sessions_of_cell[ids[ids >= 0] - plane.first_cell] > 1).sum())
+        ids = cell_ids_of_rois(plane.result, table.session, session.n_rois)
+        rows = plane.result.cells[:, table.session]
+        n_shared += int((plane.result.n_sessions_of_cell[rows >= 0] > 1).sum())
         # Planes of voxel masks share a table, of which each has some ROIs.
         columns[table.path] = np.maximum(ids, columns.get(table.path, ids))
     before = os.stat(source)
@@ -163,7 +163,7 @@ def _annotate(
         source,
         target,
         tuple(
-            f"{session.name} ({planes[table.plane].plane})" if len(planes) > 1 else session.name
+            f"{session.name} ({planes[table.plane].name})" if len(planes) > 1 else session.name
             for table, session in zip(tables, sessions, strict=True)
         ),
         sum(len(ids) for ids in columns.values()),
@@ -172,19 +172,13 @@ def _annotate(
     )
 
 
-def _description(planes: Sequence[MatchFile], identifier: str) -> str:
+def _description(planes: Sequence[MatchedPlane], identifier: str) -> str:
     """Of the column."""
     result = planes[0].result
-    table = f"in the table of cells of the NWB file {identifier}"
-    if len(planes) > 1 or planes[0].first_cell:
-        table = (
-            f"in the tables of cells of the NWB file {identifier}, counted on from imaging plane to imaging plane in "
-            "the order of their names"
-        )
     return (
-        f"The cell to which the ROI belongs: its row, from 0, {table}, in which the ROIs of several sessions were "
-        "matched. The same number in another session of that file is the same cell; -1: none. Matched by ndx-match "
-        f"with {result.method} {result.method_version}."
+        f"The cell to which the ROI belongs: its id in the table of cells of the NWB file {identifier}, in which the "
+        "ROIs of several sessions were matched. The same number in another session of that file is the same cell; "
+        f"-1: none. Matched by ndx-match with {result.method} {result.method_version}."
     )
 
 

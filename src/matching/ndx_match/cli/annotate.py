@@ -21,7 +21,7 @@ def annotate(
 ) -> None:
     """Write copies of the matched files with a column global_roi_id in their ROI tables.
 
-    The same number in two files is the same cell: its row in the match file's table of cells. -1: the ROI is in no
+    The same number in two files is the same cell: its id in the match file's table of cells. -1: the ROI is in no
     cell. Nothing else in the copies differs, which is checked object by object. --overwrite also replaces a column
     that is there already.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,7 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextCol
 from rich.text import Text
 
 from ..errors import InputError
-from ..matchfile import MatchFile
+from ..model import MatchedPlane
 from ..model import Progress as Report
 from ..sources import DEPTH_TOLERANCE, SourceOptions
 from ..sources.orientation import TRANSPOSE
@@ -167,7 +167,7 @@ def warn(sentences: Any) -> None:
         click.echo(f"Warning: {sentence}", err=True)
 
 
-def warn_of_plane(plane: MatchFile, several: bool, told: Sequence[str] = ()) -> None:
-    """Print the warnings of a result, but not those that the user was told before; of several planes with the name."""
-    of_plane = f"{plane.plane}: " if several else ""
-    warn(f"{of_plane}{sentence}" for sentence in plane.result.warnings if sentence not in told)
+def warn_of_plane(plane: MatchedPlane, several: bool) -> None:
+    """Print the warnings of a result; if there are several planes, with the plane's name."""
+    of_plane = f"{plane.name}: " if several else ""
+    warn(f"{of_plane}{sentence}" for sentence in plane.result.warnings)

@@ -9,13 +9,13 @@ import click
 
 from ..errors import OutputError
 from ..matchfile import (
-    MatchFile,
     output_path,
     read_match_file,
     read_planes_of_match_file,
     sessions_of,
     write_match_file,
 )
+from ..model import MatchedPlane
 from ..sources import read_sessions, source_warnings
 from ..storage.publish import check_folder, check_output, make_folder
 from .common import (
@@ -108,4 +108,4 @@ def import_(origin: str, result: Path, inputs: tuple[str, ...], output: Path, ov
         output_path(sessions, output, metadata, overwrite, dandi_name)
         matched = read_nway_output(result, sessions, parameters, method=f"import-{origin}")
         written = write_match_file(sessions, matched, output, metadata, overwrite, dandi_name)
-    report([MatchFile(tuple(sessions), matched)], written)
+    report([MatchedPlane(tuple(sessions), matched)], written)

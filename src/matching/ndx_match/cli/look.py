@@ -12,6 +12,7 @@ import click
 from ..errors import InputError
 from ..sources import SourceOptions, list_contents, open_nwb
 from ..sources.layouts import depth_of_plane, pixel_size_of_plane, recognise
+from ..sources.orientation import in_words
 from ..sources.pairing import RecordedPlane, pair_planes
 from ..sources.planes import PlaneOfFile, check_all_planes, list_planes
 from ..sources.read import Chosen, as_session, choose
@@ -74,7 +75,7 @@ def show(matches: str, plane: str | None) -> None:
     name = public_name(matches)
     for number, file in enumerate(planes):
         result = file.result
-        of_plane = f", plane {file.plane}" if len(planes) > 1 else ""
+        of_plane = f", plane {file.name}" if len(planes) > 1 else ""
         click.echo(f"{chr(10) if number else ''}{name}{of_plane}: matched with {result.method} {result.method_version}")
         changed = ", ".join(f"{name}={value}" for name, value in result.parameters.items())
         click.echo(f"parameters: {changed}")
@@ -153,7 +154,7 @@ def _inspect(
             lines.append(f"{_mark(image.path in used)} image        {image.path}: {size_text}")
         for name, chosen in choices.items():
             of_plane = f"{name}: " if name else ""
-            lines.append(f"  orientation  {of_plane}{chosen.decision.text}")
+            lines.append(f"  orientation  {of_plane}{in_words(chosen.decision.orientation)}; {chosen.decision.reason}")
             lines.append(f"  ROIs         {of_plane}{chosen.selection.text}")
             lines += [f"  note         {of_plane}{note}" for note in chosen.notes]
         for name, problem in problems.items():

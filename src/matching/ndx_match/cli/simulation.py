@@ -9,8 +9,9 @@ import numpy as np
 
 from ..errors import InputError, OutputError
 from ..evaluate import LinkScore, TrackScore, complete_tracks_score, score_links
-from ..matchfile import MatchFile, read_match_file, write_match_file
+from ..matchfile import read_match_file, write_match_file
 from ..methods import consensus
+from ..model import MatchedPlane
 from ..sources import read_sessions
 from .common import FILE, LOCATION, output_option, overwrite_option, plane_option, progress_bar
 from .write import draw, report
@@ -62,7 +63,7 @@ def demo(output: Path, seed: int, overwrite: bool) -> None:
         sessions = read_sessions(paths, progress=progress)
         result = consensus.match(sessions, progress=progress)
         written = write_match_file(sessions, result, matches, overwrite=overwrite)
-    file = MatchFile(tuple(sessions), result)
+    file = MatchedPlane(tuple(sessions), result)
     report([file], written)
     draw([file], plots, matches)
     click.echo(_score_text(*_score(file, output)))
@@ -79,7 +80,7 @@ def _simulate(output: Path, n_sessions: int | None, tier: str, seed: int, overwr
     return write_simulation(run(parameters, seed), output, overwrite=overwrite)
 
 
-def _score(file: MatchFile, truth_path: Path) -> tuple[LinkScore, TrackScore]:
+def _score(file: MatchedPlane, truth_path: Path) -> tuple[LinkScore, TrackScore]:
     from ..simulate.files import read_truth
 
     truth = read_truth(truth_path)

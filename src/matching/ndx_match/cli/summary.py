@@ -19,12 +19,12 @@ def summary(sessions: Sequence[Session], result: MatchResult) -> str:
 
 def _sessions(sessions: Sequence[Session], result: MatchResult) -> str:
     rows = [("session", "date", "ROIs", "image", "depth", "status")]
-    for session, status in zip(sessions, result.session_status, strict=True):
-        depth = session.source.imaging_depth
+    for session, status in zip(sessions, result.status_in_words(), strict=True):
+        depth = session.imaging_depth
         rows.append(
             (
                 session.name,
-                session.source.session_start[:10],
+                session.session_start[:10],
                 _n_rois(session),
                 f"{session.shape[0]} x {session.shape[1]}",
                 "" if depth is None else f"{depth:g} um",
@@ -43,8 +43,8 @@ def _pairs(sessions: Sequence[Session], result: MatchResult) -> str:
     fractions, counts = matched_fractions(result, [session.n_taking_part for session in sessions])
     rows = [("pair", "registration", "quality", "matches", "matched fraction")]
     for registration in result.registrations[:MAXIMUM_PAIRS]:
-        fixed, moving = registration.fixed, registration.moving
-        steps = registration.steps if registration.registered else f"NOT REGISTERED: {registration.reason}"
+        fixed, moving = registration.fixed_session, registration.moving_session
+        steps = ", ".join(registration.steps) if registration.registered else f"NOT REGISTERED: {registration.reason}"
         fraction = fractions[fixed, moving]
         rows.append(
             (
@@ -69,7 +69,7 @@ def _matches(registration: Registration, count: int) -> str:
 
 def _quality(registration: Registration) -> str:
     if registration.score is not None:
-        return f"z {registration.score:.0f} (chance {registration.chance or 0:.0f})"
+        return f"z {registration.score:.0f} (chance {registration.chance_score or 0:.0f})"
     return "" if registration.ssim is None else f"SSIM {registration.ssim:.3f}"
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from ..errors import MethodError, OutputError
-from ..matchfile import FileMetadata, MatchFile, WrittenFile, output_path, write_planes
-from ..model import Progress
+from ..matchfile import FileMetadata, WrittenFile, output_path, write_planes
+from ..model import MatchedPlane, Progress
 from ..planes import match_planes, progress_of
 from ..sources import plane_warnings, read_planes, read_sessions, source_warnings
 from ..storage.publish import check_folder, check_output, make_folder
@@ -87,24 +87,23 @@ def write(
     if plots is not None:
         check_folder(plots)
     with progress_bar() as progress:
-        told: list[str] = []
+        notes: tuple[str, ...] = ()
         if all_planes:
             read = read_planes(inputs, options, tolerance, progress)
-            told = [*plane_warnings(read.planes), *read.remarks]
+            warn([*plane_warnings(read.planes), *read.remarks])
             sessions = list({session.name: session for plane in read.planes for session in plane.sessions}.values())
         else:
             sessions = read_sessions(inputs, options, progress)
-            told = source_warnings(sessions)
-        warn(told)
+            warn(source_warnings(sessions))
         output_path(sessions, output, metadata, overwrite, dandi_name)
         if all_planes:
-            found = match_planes(read.planes, match, progress, read.remarks)
+            found = match_planes(read.planes, match, progress)
             warn(found.failures)
-            matched, told = found.planes, [*told, *found.failures]
+            matched, notes = found.planes, (*read.remarks, *found.failures)
         else:
-            matched = (MatchFile(tuple(sessions), match(sessions, progress)),)
-        written = write_planes(matched, output, metadata, overwrite, dandi_name)
-    report(matched, written, told)
+            matched = (MatchedPlane(tuple(sessions), match(sessions, progress)),)
+        written = write_planes(matched, output, metadata, overwrite, dandi_name, notes)
+    report(matched, written)
     if plots is not None:
         draw(matched, plots, written.path)
 
@@ -123,13 +122,13 @@ def take_metadata(values: dict[str, Any]) -> tuple[FileMetadata, bool]:
     )
 
 
-def report(planes: Sequence[MatchFile], written: WrittenFile, told: Sequence[str] = ()) -> None:
-    """Print what was found and written, but not the warnings that the user was told before."""
+def report(planes: Sequence[MatchedPlane], written: WrittenFile) -> None:
+    """Print what was matched and written."""
     for number, plane in enumerate(planes):
         if len(planes) > 1:
-            click.echo(f"{chr(10) if number else ''}plane {plane.plane}\n")
+            click.echo(f"{chr(10) if number else ''}plane {plane.name}\n")
         click.echo(summary(plane.sessions, plane.result))
-        warn_of_plane(plane, len(planes) > 1, told)
+        warn_of_plane(plane, len(planes) > 1)
     warn(written.warnings)
     for missing in written.missing:
         need = "DANDI needs it" if missing.required else "recommended"
@@ -137,7 +136,7 @@ def report(planes: Sequence[MatchFile], written: WrittenFile, told: Sequence[str
     click.echo(f"\nWrote {written.path}")
 
 
-def draw(planes: Sequence[MatchFile], folder: Path, matches: Path) -> None:
+def draw(planes: Sequence[MatchedPlane], folder: Path, matches: Path) -> None:
     """Write the pictures of a match file that is written already, and say that it is if they cannot be drawn."""
     try:
         with progress_bar() as progress:
@@ -150,7 +149,9 @@ def draw(planes: Sequence[MatchFile], folder: Path, matches: Path) -> None:
     click.echo(f"Wrote {len(written)} pictures in {folder}")
 
 
-def draw_planes(planes: Sequence[MatchFile], folder: Path, progress: Progress, all_pairs: bool = False) -> list[Path]:
+def draw_planes(
+    planes: Sequence[MatchedPlane], folder: Path, progress: Progress, all_pairs: bool = False
+) -> list[Path]:
     """Write the pictures into a folder, where there are several planes into a sub-folder for each."""
     from ..report.figures import write_figures
 
@@ -160,6 +161,6 @@ def draw_planes(planes: Sequence[MatchFile], folder: Path, progress: Progress, a
     written = []
     for plane in planes:
         written += write_figures(
-            plane.sessions, plane.result, folder / plane.plane, progress_of(progress, plane.plane), all_pairs
+            plane.sessions, plane.result, folder / plane.name, progress_of(progress, plane.name), all_pairs
         )
     return written

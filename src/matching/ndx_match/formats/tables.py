@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from ..errors import InputError, OutputError
-from ..matchfile import MatchFile, sessions_of
-from ..model import MatchResult, Session
+from ..matchfile import sessions_of
+from ..model import MatchedPlane, MatchResult, Session
 from ..storage.publish import whole_or_absent
 
 
@@ -27,8 +27,8 @@ def cells_dataframe(result: MatchResult, sessions: Sequence[Session]) -> pd.Data
     Returns
     -------
     pandas.DataFrame
-        A row a cell: `cell` (its position in `result.cells`), `n_sessions`, `confidence` where the result has it,
-        and a column a session, named as the session, of the ROI ids (`Int64`; missing where the cell has none).
+        One row per cell: `cell_id`, `n_sessions`, `confidence` if the result has it, and one column per session,
+        named as the session, of the ROI ids (`Int64`; missing where the cell has none).
 
     Raises
     ------
@@ -36,7 +36,7 @@ def cells_dataframe(result: MatchResult, sessions: Sequence[Session]) -> pd.Data
         A session's name is that of another column.
     """
     columns: dict[str, object] = {
-        "cell": np.arange(len(result.cells)),
+        "cell_id": result.cell_ids,
         "n_sessions": result.n_sessions_of_cell,
     }
     if result.confidence is not None:
@@ -54,20 +54,18 @@ def cells_dataframe(result: MatchResult, sessions: Sequence[Session]) -> pd.Data
     return pd.DataFrame(columns)
 
 
-def planes_dataframe(planes: Sequence[MatchFile]) -> pd.DataFrame:
+def planes_dataframe(planes: Sequence[MatchedPlane]) -> pd.DataFrame:
     """The cells of several imaging planes as one table.
 
     Parameters
     ----------
-    planes : sequence of MatchFile
+    planes : sequence of MatchedPlane
         As :func:`ndx_match.matchfile.read_planes_of_match_file` gives them.
 
     Returns
     -------
     pandas.DataFrame
-        As :func:`cells_dataframe`, with a first column `plane`; `cell` goes on from plane to plane, as the numbers of
-        :func:`ndx_match.annotate.annotate_files` do: the row in the plane's table of cells is `cell` less that of the
-        plane's first cell.
+        As :func:`cells_dataframe`, with a first column `plane`.
 
     Raises
     ------
@@ -79,11 +77,10 @@ def planes_dataframe(planes: Sequence[MatchFile]) -> pd.DataFrame:
         table = cells_dataframe(plane.result, plane.sessions)
         if "plane" in table:
             raise InputError("A session named 'plane' cannot have a column beside the planes'; give it another name.")
-        table["cell"] += plane.first_cell
-        table.insert(0, "plane", plane.plane)
+        table.insert(0, "plane", plane.name)
         tables.append(table)
     whole = pd.concat(tables, ignore_index=True)
-    leading = [name for name in ("plane", "cell", "n_sessions", "confidence") if name in whole]
+    leading = [name for name in ("plane", "cell_id", "n_sessions", "confidence") if name in whole]
     return whole[leading + [session.name for session in sessions_of(planes)]]
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from hdmf.common import DynamicTableRegion, ElementIdentifiers, VectorData, VectorIndex
 from pynwb import NWBFile
 from pynwb.device import Device
@@ -18,65 +20,72 @@ from ..storage.datasets import copy_rows, holds_references, in_memory, is_compou
 from ..storage.formats import StorageFormat
 from .metadata import is_placeholder
 
+TOOK_PART = "took_part"  #: column of the copied ROI tables
 PIXELS_OF_CHUNK = 65536  #: of a column of mask pixels
 
 
 class ImagingPlaneCopies:
-    """Copies of the imaging planes of sessions, and of their devices, in a file to be written: each once."""
+    """Copies of imaging planes and their devices in a file to be written; sessions share those that are the same."""
 
     def __init__(self, nwbfile: NWBFile, location: str | None = None) -> None:
         """Of all planes, `location` overrides their own."""
         self._nwbfile = nwbfile
         self._location = location
-        self._planes: dict[tuple[str, str], ImagingPlane] = {}
-        self._devices: dict[tuple[str, str], Device] = {}
+        self._copies: dict[str, Any] = {}
 
-    def add(self, plane: ImagingPlane, path: str, session: str, suffix: str = "") -> ImagingPlane:
-        """The copy of a plane of a session, whose name precedes its own; a suffix tells planes of one name apart."""
-        device = self._devices.get((session, plane.device.name))
-        if device is None:
-            device = _copy_device(plane.device, self._nwbfile, session)
-            self._devices[session, plane.device.name] = device
-        if (session, path) not in self._planes:
-            taken = f"{session}_{plane.name}" in self._nwbfile.imaging_planes
-            copy = _copy_imaging_plane(plane, device, f"{session}{suffix}" if taken else session, self._location)
-            self._planes[session, path] = self._nwbfile.add_imaging_plane(copy)
-        return self._planes[session, path]
-
-
-def _copy_device(device: Device, nwbfile: NWBFile, prefix: str) -> Device:
-    return nwbfile.add_device(
-        Device(
-            name=f"{prefix}_{device.name}",
-            description=_description(device, prefix),
-            manufacturer=_manufacturer(device),
-            serial_number=device.serial_number or None,
+    def add(self, plane: ImagingPlane) -> ImagingPlane:
+        """The copy of a plane."""
+        source, channels = plane.device, plane.optical_channel
+        device = self._shared(
+            self._nwbfile.devices,
+            source.name,
+            self._nwbfile.add_device,
+            Device,
+            description=_description(source),
+            manufacturer=_manufacturer(source),
+            serial_number=source.serial_number or None,
         )
-    )
-
-
-def _copy_imaging_plane(plane: ImagingPlane, device: Device, prefix: str, location: str | None) -> ImagingPlane:
-    channels = [
-        OpticalChannel(
-            name=channel.name, description=_description(channel, prefix), emission_lambda=channel.emission_lambda
+        return self._shared(
+            self._nwbfile.imaging_planes,
+            plane.name,
+            self._nwbfile.add_imaging_plane,
+            _imaging_plane,
+            channels=[(channel.name, _description(channel), channel.emission_lambda) for channel in channels],
+            device=device,
+            description=_description(plane),
+            excitation_lambda=plane.excitation_lambda,
+            indicator=plane.indicator,
+            location=self._location or plane.location,
+            imaging_rate=plane.imaging_rate,
+            reference_frame=plane.reference_frame or None,
+            origin_coords=in_memory(plane.origin_coords),
+            origin_coords_unit=plane.origin_coords_unit or "meters",
+            grid_spacing=in_memory(plane.grid_spacing),
+            grid_spacing_unit=plane.grid_spacing_unit or "meters",
         )
-        for channel in plane.optical_channel
+
+    def _shared(self, taken: Any, name: str, add: Any, make: Any, **about: Any) -> Any:
+        """What was made of the same name and content, or a new one; another content gets another name."""
+        key = f"{make.__name__} {name} {[(field, getattr(value, 'name', value)) for field, value in about.items()]}"
+        if key not in self._copies:
+            free = next(candidate for candidate in _names(name) if candidate not in taken)
+            self._copies[key] = add(make(name=free, **about))
+        return self._copies[key]
+
+
+def _names(name: str) -> Iterator[str]:
+    """A name, and others that resemble it."""
+    yield name
+    for number in count(2):
+        yield f"{name}_{number}"
+
+
+def _imaging_plane(name: str, channels: Sequence[tuple[str, str, float]], **about: Any) -> ImagingPlane:
+    optical_channel = [
+        OpticalChannel(name=channel, description=description, emission_lambda=emission_lambda)
+        for channel, description, emission_lambda in channels
     ]
-    return ImagingPlane(
-        name=f"{prefix}_{plane.name}",
-        optical_channel=channels,
-        device=device,
-        description=_description(plane, prefix),
-        excitation_lambda=plane.excitation_lambda,
-        indicator=plane.indicator,
-        location=location or plane.location,
-        imaging_rate=plane.imaging_rate,
-        reference_frame=plane.reference_frame or None,
-        origin_coords=in_memory(plane.origin_coords),
-        origin_coords_unit=plane.origin_coords_unit or "meters",
-        grid_spacing=in_memory(plane.grid_spacing),
-        grid_spacing_unit=plane.grid_spacing_unit or "meters",
-    )
+    return ImagingPlane(name=name, optical_channel=optical_channel, **about)
 
 
 @dataclass(frozen=True)
@@ -98,8 +107,16 @@ class TableCopy:
     pixels: Mapping[str, Any]
 
 
-def copy_roi_table(table: PlaneSegmentation, plane: ImagingPlane, prefix: str, file_format: StorageFormat) -> TableCopy:
+def copy_roi_table(
+    table: PlaneSegmentation,
+    plane: ImagingPlane,
+    prefix: str,
+    file_format: StorageFormat,
+    took_part: npt.NDArray[np.bool_],
+) -> TableCopy:
     """A copy of an ROI table: its ids and all its columns but those that point elsewhere in the source.
+
+    A column `took_part` says which ROIs took part in the matching; it takes the place of one of that name.
 
     Large columns stay in the source file until the copy is written, so it has to stay open until then.
 
@@ -113,27 +130,32 @@ def copy_roi_table(table: PlaneSegmentation, plane: ImagingPlane, prefix: str, f
         Of the copy's name.
     file_format : StorageFormat
         Of the file to be written.
+    took_part : ndarray of bool, shape (n_rois,)
     """
     columns: list[Any] = []
     names: list[str] = []
     pixels: dict[str, Any] = {}
     for name in table.colnames:
-        copied = _copy_column(table[name], prefix, file_format)
+        copied = [] if name == TOOK_PART else _copy_column(table[name], file_format)
         columns += copied
         if copied:
             names.append(name)
             source = stored(getattr(table[name], "target", table[name]).data)
             if is_compound(source):
                 pixels[name] = source
+    left_out = tuple(name for name in table.colnames if name not in names)
+    about = "Whether the ROI took part in the matching of cells across sessions."
+    columns.append(VectorData(name=TOOK_PART, description=about, data=took_part))
+    names.append(TOOK_PART)
     copy = PlaneSegmentation(
         name=f"{prefix}_{table.name}",
-        description=_description(table, prefix),
+        description=_description(table),
         imaging_plane=plane,
         id=ElementIdentifiers(name="id", data=np.asarray(table.id.data[:])),
         columns=columns,
         colnames=names,
     )
-    return TableCopy(copy, tuple(name for name in table.colnames if name not in names), pixels)
+    return TableCopy(copy, left_out, pixels)
 
 
 def fill_pixels(folder: Any, copy: TableCopy) -> None:
@@ -142,27 +164,27 @@ def fill_pixels(folder: Any, copy: TableCopy) -> None:
         copy_rows(source, folder[copy.table.name][name])
 
 
-def copy_image(image: Any, name: str) -> GrayscaleImage:
-    """A copy of a projection image, with its stored values and data type."""
+def copy_image(image: Any, name: str, file_format: StorageFormat) -> GrayscaleImage:
+    """A compressed copy of a projection image, with its stored values and data type."""
     return GrayscaleImage(
         name=name,
-        data=in_memory(image.data),
-        description=_description(image, name),
+        data=file_format.compressed(np.asarray(image.data[:])),
+        description=_description(image),
         resolution=getattr(image, "resolution", None),
     )
 
 
-def _description(item: Any, session_name: str) -> str:
-    """What the source says, or, where that is nothing, that it says nothing."""
+def _description(item: Any) -> str:
+    """What the source says, or, if that is nothing, that it says nothing."""
     if is_placeholder(item.description):
-        return f"{item.name} of the session {session_name}; its source does not describe it."
+        return f"{item.name}; the source does not describe it."
     return str(item.description)
 
 
-def _copy_column(column: Any, session_name: str, file_format: StorageFormat) -> list[Any]:
+def _copy_column(column: Any, file_format: StorageFormat) -> list[Any]:
     """The column and, of a ragged one, its indices; nothing where it points elsewhere in the source."""
     if isinstance(column, VectorIndex):
-        target = _copy_column(column.target, session_name, file_format)
+        target = _copy_column(column.target, file_format)
         if not target:
             return []
         # hdmf would narrow the type to fit the rows that the target has now.
@@ -177,7 +199,7 @@ def _copy_column(column: Any, session_name: str, file_format: StorageFormat) -> 
         data = file_format.growing(data[:0], min(len(data), PIXELS_OF_CHUNK))
     else:
         return []  # hdmf writes no other compound columns
-    return [VectorData(name=column.name, description=_description(column, session_name), data=data)]
+    return [VectorData(name=column.name, description=_description(column), data=data)]
 
 
 def _manufacturer(device: Device) -> str | None:

@@ -117,8 +117,9 @@ def build_nwbfile(
 
 
 def default_session_id(session_names: Sequence[str]) -> str:
-    """For example `775289198-to-792354406`."""
-    return f"{session_names[0]}-to-{session_names[-1]}"
+    """Made of the first and last session's names, in letters and digits only, as BIDS asks: `day1ToDay3`."""
+    first, last = (re.sub("[^A-Za-z0-9]", "", name) for name in (session_names[0], session_names[-1]))
+    return f"{first}To{last[:1].upper()}{last[1:]}"
 
 
 def is_placeholder(text: str | None) -> bool:

@@ -4,49 +4,39 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse
 
-from ndx_cell_matching import CellMatching
+from ndx_cell_matching import CellMatching, label_of
 
 from ..errors import AmbiguousInputError, InputError
-from ..footprints import without_rows
-from ..model import MatchResult, RoiPairs, Session, SourceInfo
+from ..model import (
+    MatchedPlane,
+    MatchResult,
+    Orientation,
+    Presence,
+    RegistrationOutcome,
+    RoiPairs,
+    RoiSelection,
+    Session,
+    SessionStatus,
+    SourceInfo,
+)
 from ..sources import open_nwb
 from ..sources.candidates import MASK_KINDS
 from ..sources.masks import read_masks
-from ..sources.orientation import Convention, orient
+from ..sources.orientation import orient
 from ..storage.datasets import text_of
 from ..storage.remote import public_name
 from .registrations import read_registrations
 
 
-@dataclass(frozen=True)
-class MatchFile:
-    """What a match file says of an imaging plane, usually its only one: the sessions and the result.
-
-    Attributes
-    ----------
-    sessions : tuple of Session
-    result : MatchResult
-    plane : str
-        Name of the imaging plane; empty where it does not matter, because there is only one.
-    first_cell : int
-        How many cells the file has in the planes before this one: what is added to a cell's position to number the
-        cells of all planes.
-    """
-
-    sessions: tuple[Session, ...]
-    result: MatchResult
-    plane: str = ""
-    first_cell: int = 0
-
-
-def read_match_file(path: str | os.PathLike[str], footprints: bool = True, plane: str | None = None) -> MatchFile:
+def read_match_file(path: str | os.PathLike[str], footprints: bool = True, plane: str | None = None) -> MatchedPlane:
     """Read a match file, of one imaging plane.
 
     Parameters
@@ -67,7 +57,7 @@ def read_match_file(path: str | os.PathLike[str], footprints: bool = True, plane
     """
     planes = read_planes_of_match_file(path, footprints, plane)
     if len(planes) > 1:
-        names = ", ".join(found.plane for found in planes)
+        names = ", ".join(found.name for found in planes)
         raise AmbiguousInputError(
             f"{public_name(path)}: this file holds several imaging planes; choose one with --plane: {names}."
         )
@@ -76,7 +66,7 @@ def read_match_file(path: str | os.PathLike[str], footprints: bool = True, plane
 
 def read_planes_of_match_file(
     path: str | os.PathLike[str], footprints: bool = True, plane: str | None = None
-) -> tuple[MatchFile, ...]:
+) -> tuple[MatchedPlane, ...]:
     """Read all imaging planes of a match file, in the order of their names, or the one of the given name.
 
     Raises
@@ -86,80 +76,67 @@ def read_planes_of_match_file(
     """
     with open_nwb(path) as nwbfile:
         matchings = [item for item in nwbfile.objects.values() if isinstance(item, CellMatching)]
+        where = public_name(path)
         if not matchings:
             raise InputError(
-                f"{public_name(path)}: this NWB file holds no matched cells (CellMatching); make one with "
-                "`ndx-match write`."
+                f"{where}: this NWB file holds no matched cells (CellMatching); make one with `ndx-match write`."
             )
-        where = public_name(path)
-        planes: list[MatchFile] = []
-        n_cells = 0
-        for matching in sorted(matchings, key=lambda matching: matching.name):
-            name = _plane(matching)
-            if plane in (None, name):
-                planes.append(_plane_of_match_file(matching, name, n_cells, where, footprints))
-            n_cells += matching.n_cells
-        if not planes:
-            names = ", ".join(sorted(_plane(matching) for matching in matchings))
+        named = [(_plane_name(matching), matching) for matching in sorted(matchings, key=lambda item: item.name)]
+        chosen = [(name, matching) for name, matching in named if plane in (None, name)]
+        if not chosen:
+            names = ", ".join(sorted(name for name, _ in named))
             raise InputError(f"{where}: this match file holds no plane {plane!r}; give --plane one of: {names}.")
-        return tuple(planes)
+        return tuple(_read_plane(matching, name, where, footprints) for name, matching in chosen)
 
 
-def _plane(matching: CellMatching) -> str:
+def _plane_name(matching: CellMatching) -> str:
     """The name of a result's imaging plane: as stated, or that of its first session."""
-    return matching.imaging_plane or text_of(matching.sessions["imaging_plane_path"].data[0]).rsplit("/", 1)[-1]
+    return matching.imaging_plane or text_of(matching.sessions["source_plane_path"].data[0]).rsplit("/", 1)[-1]
 
 
-def _plane_of_match_file(matching: CellMatching, plane: str, first_cell: int, path: str, footprints: bool) -> MatchFile:
+def _read_plane(matching: CellMatching, name: str, where: str, footprints: bool) -> MatchedPlane:
     result = _result(matching)
-    sessions = tuple(_session(matching, k, path, footprints, result.cells[:, k]) for k in range(matching.n_sessions))
-    return MatchFile(sessions, result, plane, first_cell)
+    sessions = tuple(_session(matching, k, where, footprints, rows) for k, rows in enumerate(result.cells.T))
+    warnings = (*result.warnings, *_unknown_codes(result, sessions))
+    return MatchedPlane(sessions, replace(result, warnings=warnings), name)
 
 
-def _session(matching: CellMatching, position: int, path: str, footprints: bool, cells: npt.NDArray[Any]) -> Session:
+def _session(matching: CellMatching, position: int, where: str, footprints: bool, cells: npt.NDArray[Any]) -> Session:
     columns = {name: matching.sessions[name].data[position] for name in matching.sessions.colnames}
+
+    def text(name: str) -> str:
+        return text_of(columns.get(name, ""))
+
     stored_image = np.asarray(columns["image"].data[:], np.float32)
     table = columns["roi_table"]
     roi_ids = np.asarray(table.id.data[:], np.int64)
     kind = next(kind for kind in MASK_KINDS if kind in table.colnames)
-    orientation, selection = text_of(columns["mask_orientation"]), text_of(columns["roi_selection"])
-    convention, where = Convention.parse(orientation), f"{path}, {table.name}"
-    excluded = np.zeros(0, np.intp)
-    if selection != SourceInfo.roi_selection:
-        excluded = np.setdiff1d(np.arange(len(roi_ids)), cells)
+    z_plane = int(columns.get("z_plane", -1))
+    flags = ("masks_transposed", "image_transposed", "masks_scrambled", "mirrored")
+    orientation = Orientation(**{name: bool(columns[name]) for name in flags}, z_plane=None if z_plane < 0 else z_plane)
+    where = f"{where}, {table.name}"
     if footprints:
-        masks, image = orient(read_masks(table, kind, where, convention.z_plane), stored_image, convention, where)
-        masks = without_rows(masks, excluded)
+        masks, image = orient(read_masks(table, kind, where, orientation.z_plane), stored_image, orientation, where)
     else:
-        image = stored_image.T if convention.image_transposed else stored_image
+        image = stored_image.T if orientation.image_transposed else stored_image
         masks = scipy.sparse.csr_array((len(roi_ids), image.size), dtype=np.float32)
-    pixel_size = columns.get("pixel_size")
-    depth = columns.get("imaging_depth")
+    pixel_size, depth = columns.get("pixel_size"), columns.get("imaging_depth")
     return Session(
-        name=text_of(columns["session_name"]),
+        name=text("session_name"),
         image=image,
         footprints=masks,
         roi_ids=roi_ids,
+        takes_part=np.isin(np.arange(len(roi_ids)), cells),
+        selection=columns["roi_selection"],
+        selection_reason=text("roi_selection_reason"),
+        has_image=bool(text("source_image_path")),
         pixel_size=None if pixel_size is None or np.isnan(pixel_size).any() else (pixel_size[0], pixel_size[1]),
-        source=SourceInfo(
-            uri=text_of(columns["source_uri"]),
-            nwb_identifier=text_of(columns["nwb_identifier"]),
-            nwb_object_id=text_of(columns["nwb_object_id"]),
-            session_start=text_of(columns["session_start"]),
-            subject_id=text_of(columns.get("subject_id", "")),
-            plane_path=text_of(columns["imaging_plane_path"]),
-            roi_table_path=text_of(columns["roi_table_path"]),
-            roi_table_object_id=text_of(columns["roi_table_object_id"]),
-            image_path=text_of(columns["image_path"]),
-            mask_kind=kind,
-            orientation=orientation,
-            roi_selection=selection,
-            imaging_depth=None if depth is None or np.isnan(depth) else float(depth),
-            sha256=text_of(columns.get("sha256", "")),
-            dandiset_id=text_of(columns.get("dandiset_id", "")),
-            dandi_asset_id=text_of(columns.get("dandi_asset_id", "")),
-        ),
-        excluded=excluded,
+        imaging_depth=None if depth is None or np.isnan(depth) else float(depth),
+        session_start=text("session_start"),
+        subject_id=text("subject_id"),
+        orientation=orientation,
+        orientation_reason=text("orientation_reason"),
+        source=SourceInfo(**{field.name: text(f"source_{field.name}") for field in fields(SourceInfo)}),
     )
 
 
@@ -173,16 +150,29 @@ def _result(matching: CellMatching) -> MatchResult:
         cells=matching.to_array(),
         presence=np.asarray(cells["presence"].data[:], np.uint8),
         confidence=np.asarray(cells["confidence"].data[:]) if "confidence" in cells.colnames else None,
+        cell_ids=matching.cell_ids,
         roi_pairs=_roi_pairs(matching),
         registrations=read_registrations(matching),
-        session_status=tuple(text_of(status) for status in matching.sessions["status"].data[:]),
+        session_status=np.asarray(matching.sessions["status"].data[:], np.uint8),
+        status_reasons=tuple(text_of(reason) for reason in matching.sessions["status_reason"].data[:]),
         warnings=tuple(text_of(warning) for warning in (matching.warnings if matching.warnings is not None else ())),
     )
 
 
 def _roi_pairs(matching: CellMatching) -> RoiPairs:
-    if matching.roi_pairs is None:
-        return RoiPairs.concatenate([])
-    names = {"fixed_roi_row": "fixed_row", "moving_roi_row": "moving_row"}
     table = matching.roi_pairs
-    return RoiPairs(**{names.get(name, name): np.asarray(table[name].data[:]) for name in table.colnames})
+    if table is None:
+        return RoiPairs.concatenate([])
+    return RoiPairs(**{name: np.asarray(table[name].data[:]) for name in table.colnames})
+
+
+def _unknown_codes(result: MatchResult, sessions: Sequence[Session]) -> Iterator[str]:
+    """A sentence for each kind of code that this version does not know."""
+    for what, codes, values in (
+        ("presence", Presence, result.presence.ravel()),
+        ("the status of a session", SessionStatus, result.session_status),
+        ("the selection of ROIs", RoiSelection, [int(session.selection) for session in sessions]),
+        ("the outcome of a registration", RegistrationOutcome, [r.outcome for r in result.registrations]),
+    ):
+        for code in sorted({int(value) for value in np.unique(np.asarray(values, int))} - set(codes)):
+            yield f"The column of {what} holds {label_of(codes, code)}; it is left as it is."

@@ -14,27 +14,32 @@ from ..displacement import GRID, inverse_displacement
 from ..model import Registration, Session
 from ..storage.datasets import text_of
 
+NUMBERS = ("ssim", "score", "chance_score", "chance_matches")  #: columns of numbers that may be unknown
+
 
 def registrations_table(
     registrations: Sequence[Registration], sessions: Sequence[Session]
-) -> SessionRegistrationsTable:
-    """A table with a row for each direction of each registration."""
-    rows = [(r.fixed, r.moving, r) for r in registrations]
-    rows += [(r.moving, r.fixed, _inverse(r, sessions)) for r in registrations]
-    bent = any(r.displacement is not None for r in registrations)
+) -> SessionRegistrationsTable | None:
+    """A table with a row for each direction of each registration; None if there are none."""
+    if not registrations:
+        return None
+    rows = [*registrations, *(_inverse(registration, sessions) for registration in registrations)]
+    first = [registration.fixed_session for registration in registrations]
+    second = [registration.moving_session for registration in registrations]
+    bent = any(registration.displacement is not None for registration in registrations)
     none = np.zeros((GRID, GRID, 2), np.float32)
+    columns: dict[str, Any] = {
+        name: [np.nan if (value := getattr(row, name)) is None else value for row in rows] for name in NUMBERS
+    }
     return SessionRegistrationsTable.from_arrays(
-        fixed_session=[fixed for fixed, _, _ in rows],
-        moving_session=[moving for _, moving, _ in rows],
-        affine_matrix=np.array([r.matrix for _, _, r in rows]).reshape(-1, 3, 3),
-        steps=[r.steps for _, _, r in rows],
-        registered=[r.registered for _, _, r in rows],
-        reason=[r.reason for _, _, r in rows],
-        ssim=[_number(r.ssim) for _, _, r in rows],
-        score=[_number(r.score) for _, _, r in rows],
-        chance_score=[_number(r.chance) for _, _, r in rows],
-        chance_matches=[_number(r.chance_matches) for _, _, r in rows],
-        displacement=[none if r.displacement is None else r.displacement for _, _, r in rows] if bent else None,
+        fixed_session=first + second,
+        moving_session=second + first,
+        matrix=[row.matrix for row in rows],
+        outcome=[row.outcome for row in rows],
+        reason=[row.reason for row in rows],
+        steps=[", ".join(row.steps) for row in rows],
+        displacement=[none if row.displacement is None else row.displacement for row in rows] if bent else None,
+        **columns,
     )
 
 
@@ -44,42 +49,34 @@ def read_registrations(matching: CellMatching) -> tuple[Registration, ...]:
     if table is None:
         return ()
     columns: dict[str, Any] = {name: table[name].data[:] for name in table.colnames}
-    unknown = np.full(len(table), np.nan)
-    found = []
-    for k in range(len(table)):
-        fixed, moving = int(columns["fixed_session"][k]), int(columns["moving_session"][k])
+    read = []
+    for k, (fixed, moving) in enumerate(zip(columns["fixed_session"], columns["moving_session"], strict=True)):
         if fixed < moving:
             bent = columns["displacement"][k] if "displacement" in columns else None
-            found.append(
+            steps = text_of(columns["steps"][k])
+            read.append(
                 Registration(
-                    fixed=fixed,
-                    moving=moving,
-                    matrix=np.asarray(columns["affine_matrix"][k], float),
-                    steps=text_of(columns["steps"][k]),
-                    registered=bool(columns["registered"][k]),
+                    fixed_session=int(fixed),
+                    moving_session=int(moving),
+                    matrix=np.asarray(columns["matrix"][k], float),
+                    steps=(steps,) if steps else (),
+                    outcome=int(columns["outcome"][k]),
                     reason=text_of(columns["reason"][k]),
-                    ssim=_known(columns.get("ssim", unknown)[k]),
-                    score=_known(columns.get("score", unknown)[k]),
-                    chance=_known(columns.get("chance_score", unknown)[k]),
-                    chance_matches=_known(columns.get("chance_matches", unknown)[k]),
                     displacement=None if bent is None or not np.any(bent) else np.asarray(bent, np.float32),
+                    **{name: _known(columns[name][k]) for name in NUMBERS if name in columns},
                 )
             )
-    return tuple(found)
+    return tuple(read)
 
 
 def _inverse(registration: Registration, sessions: Sequence[Session]) -> Registration:
     """The same registration the other way round; the sessions keep their places in it."""
     bent = registration.displacement
     if bent is not None:
-        shapes = sessions[registration.fixed].shape, sessions[registration.moving].shape
+        shapes = sessions[registration.fixed_session].shape, sessions[registration.moving_session].shape
         bent = inverse_displacement(registration.matrix, bent, *shapes)
     inverse = np.linalg.inv(registration.matrix)
     return replace(registration, matrix=inverse / inverse[2, 2], ssim=None, displacement=bent)
-
-
-def _number(value: float | None) -> float:
-    return np.nan if value is None else value
 
 
 def _known(value: float) -> float | None:

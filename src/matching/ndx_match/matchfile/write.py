@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import uuid
-import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,26 +12,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pynwb import NWBFile, ProcessingModule
+from pynwb import NWBFile
 from pynwb.base import Images
 from pynwb.image import GrayscaleImage, RGBImage
-from pynwb.ophys import ImageSegmentation, PlaneSegmentation
-
-from ndx_cell_matching import CellMatching, MatchedSessionsTable, RoiPairsTable
+from pynwb.ophys import ImageSegmentation
 
 from .. import __version__
 from ..errors import InputError, OutputError
-from ..model import MatchResult, Session
-from ..sources import ImageCandidate, list_contents, open_nwb
+from ..model import MatchedPlane, MatchResult, Session, with_distinct_cell_ids
+from ..sources import ImageCandidate, list_contents, open_nwb, source_warnings
 from ..storage.formats import StorageFormat, format_of
 from ..storage.publish import check_output, make_folder, whole_or_absent
 from ..warping import to_8_bit, warp_registered
 from .copying import ImagingPlaneCopies, TableCopy, copy_image, copy_roi_table, fill_pixels
 from .metadata import FileMetadata, MissingField, build_nwbfile, default_session_id, missing_fields
-from .read import MatchFile
-from .registrations import registrations_table
+from .tables import SessionCopy, add_result
 
-ROI_TABLES = "processing/ophys/roi_tables"
+ROI_TABLES, IMAGES = "processing/ophys/roi_tables", "processing/ophys/projection_images"
 
 
 @dataclass(frozen=True)
@@ -77,24 +73,27 @@ def write_match_file(
     InputError
         A source cannot be read any more.
     """
-    return write_planes([MatchFile(tuple(sessions), result)], output, metadata, overwrite, dandi_name)
+    return write_planes([MatchedPlane(tuple(sessions), result)], output, metadata, overwrite, dandi_name)
 
 
 def write_planes(
-    planes: Sequence[MatchFile],
+    planes: Sequence[MatchedPlane],
     output: str | os.PathLike[str],
     metadata: FileMetadata | None = None,
     overwrite: bool = False,
     dandi_name: bool = False,
+    notes: Sequence[str] = (),
 ) -> WrittenFile:
     """Write a match file of one or several imaging planes: whole or not at all.
 
     Parameters
     ----------
-    planes : sequence of MatchFile
+    planes : sequence of MatchedPlane
         What was matched in each plane; where there are several, the names of the planes must differ.
     output, metadata, overwrite, dandi_name
         As of :func:`write_match_file`.
+    notes : sequence of str
+        What a user of the file should know of its planes, beside the warnings of the results and of the sources.
 
     Raises
     ------
@@ -102,6 +101,7 @@ def write_planes(
         As :func:`write_match_file`.
     """
     metadata = metadata or FileMetadata()
+    planes = with_distinct_cell_ids(planes)
     sessions = sessions_of(planes)
     path = output_path(sessions, output, metadata, overwrite, dandi_name)
     file_format = format_of(path)
@@ -115,9 +115,9 @@ def write_planes(
             str(uuid.uuid4()),
             __version__,
             metadata,
-            [plane.plane for plane in planes] if len(planes) > 1 else (),
+            [plane.name for plane in planes] if len(planes) > 1 else (),
         )
-        copies = _add_data(nwbfile, planes, sources, metadata.location, file_format)
+        copies = _add_data(nwbfile, planes, sources, metadata.location, notes, path, file_format)
         missing = tuple(missing_fields(nwbfile, path))
         if dandi_name:
             make_folder(path.parent)
@@ -132,7 +132,7 @@ def write_planes(
     return WrittenFile(path, missing, tuple(dict.fromkeys(left_out)))
 
 
-def sessions_of(planes: Sequence[MatchFile]) -> list[Session]:
+def sessions_of(planes: Sequence[MatchedPlane]) -> list[Session]:
     """The sessions of several planes, each once: the first plane in which it is."""
     return list({session.name: session for plane in planes for session in plane.sessions}.values())
 
@@ -160,7 +160,7 @@ def output_path(
         return path
     if not path.is_dir():
         raise OutputError(f"{path}: there is no such folder; with --dandi-name, -o names the dandiset's folder.")
-    subject_id = metadata.subject_id or next((s.source.subject_id for s in sessions if s.source.subject_id), "")
+    subject_id = metadata.subject_id or next((s.subject_id for s in sessions if s.subject_id), "")
     if not re.search("[A-Za-z0-9]", subject_id):
         raise OutputError(
             f"A name in DANDI's style needs the subject's id, and that of the inputs is {subject_id!r}; "
@@ -185,16 +185,18 @@ def _fill(root: Any, copies: Sequence[TableCopy]) -> None:
 
 def _add_data(
     nwbfile: NWBFile,
-    planes: Sequence[MatchFile],
+    planes: Sequence[MatchedPlane],
     sources: Mapping[str, NWBFile],
     location: str | None,
+    notes: Sequence[str],
+    path: Path,
     file_format: StorageFormat,
 ) -> list[TableCopy]:
     """Fill the file; returns the copies of the ROI tables, whose mask pixels are still to be written."""
     module = nwbfile.create_processing_module("ophys", "Cells matched across imaging sessions.")
     segmentation = ImageSegmentation(name=ROI_TABLES.rsplit("/", 1)[-1])
     images = Images(
-        name="projection_images",
+        name=IMAGES.rsplit("/", 1)[-1],
         description="The projection image of each session, as stored in its file, and an overlay of all sessions "
         "registered to the first.",
     )
@@ -203,100 +205,33 @@ def _add_data(
     listed = {uri: list_contents(source) for uri, source in sources.items()}
     copied_planes = ImagingPlaneCopies(nwbfile, location)
     copies: list[TableCopy] = []
-    for plane in planes:
-        suffix = f"_{plane.plane}" if len(planes) > 1 else ""
-        copied: list[tuple[TableCopy, GrayscaleImage]] = []
+    for number, plane in enumerate(planes):
+        suffix = f"_{plane.name}" if len(planes) > 1 else ""
+        copied: list[SessionCopy] = []
         for session in plane.sessions:
             name = f"{session.name}{suffix}"
             contents = listed[session.source.uri]
             candidate = _by_path(contents.tables, session.source.roi_table_path, session)
-            imaging_plane = copied_planes.add(candidate.imaging_plane, candidate.plane_path, session.name, suffix)
-            table = copy_roi_table(candidate.table, imaging_plane, name, file_format)
-            copied.append((table, _image(contents.images, session, name, file_format)))
+            imaging_plane = copied_planes.add(candidate.imaging_plane)
+            table = copy_roi_table(candidate.table, imaging_plane, name, file_format, session.takes_part)
+            image = _image(contents.images, session, name, file_format)
             segmentation.add_plane_segmentation(table.table)
-            images.add_image(copied[-1][1])
+            images.add_image(image)
+            copied.append(SessionCopy(table, f"/{ROI_TABLES}/{table.table.name}", image, f"/{IMAGES}/{image.name}"))
         images.add_image(_overlay(plane.sessions, plane.result, f"overlay{suffix}", file_format))
-        _add_result(module, plane, suffix, copied)
-        copies += [table for table, _ in copied]
+        remarks = [*source_warnings(plane.sessions), *(notes if number == 0 else ())]
+        add_result(module, plane, suffix, copied, remarks, path, file_format)
+        copies += [copy.table for copy in copied]
     return copies
-
-
-def _add_result(
-    module: ProcessingModule, plane: MatchFile, suffix: str, copies: Sequence[tuple[TableCopy, GrayscaleImage]]
-) -> None:
-    result, pairs = plane.result, plane.result.roi_pairs
-    with warnings.catch_warnings():
-        # hdmf warns of columns that reference a table before both are in one file; here they are.
-        warnings.simplefilter("ignore")
-        CellMatching.from_arrays(
-            module,
-            name=f"CellMatching{suffix}",
-            imaging_plane=plane.plane if suffix else None,
-            method=result.method,
-            method_version=result.method_version,
-            parameters=dict(result.parameters),
-            software=dict(result.software),
-            warnings=result.warnings,
-            sessions=_sessions_table(
-                plane.sessions, result, [copy.table for copy, _ in copies], [image for _, image in copies]
-            ),
-            cells=result.cells,
-            presence=result.presence,
-            confidence=result.confidence,
-            roi_pairs=RoiPairsTable.from_arrays(
-                fixed_session=pairs.fixed_session,
-                moving_session=pairs.moving_session,
-                fixed_roi_row=pairs.fixed_row,
-                moving_roi_row=pairs.moving_row,
-                centroid_distance=pairs.centroid_distance,
-                iou=pairs.iou,
-                accepted=pairs.accepted,
-                cost=pairs.cost,
-                probability=pairs.probability,
-                margin=pairs.margin,
-            ),
-            registrations=registrations_table(result.registrations, plane.sessions),
-        )
-
-
-def _sessions_table(
-    sessions: Sequence[Session],
-    result: MatchResult,
-    roi_tables: Sequence[PlaneSegmentation],
-    images: Sequence[GrayscaleImage],
-) -> MatchedSessionsTable:
-    info = [session.source for session in sessions]
-    return MatchedSessionsTable.from_arrays(
-        session_name=[session.name for session in sessions],
-        roi_table=roi_tables,
-        image=images,
-        nwb_identifier=[source.nwb_identifier for source in info],
-        nwb_object_id=[source.nwb_object_id for source in info],
-        session_start=[source.session_start for source in info],
-        imaging_plane_path=[source.plane_path for source in info],
-        roi_table_path=[source.roi_table_path for source in info],
-        roi_table_object_id=[source.roi_table_object_id for source in info],
-        image_path=[source.image_path for source in info],
-        source_uri=[source.uri for source in info],
-        status=list(result.session_status),
-        mask_orientation=[source.orientation for source in info],
-        roi_selection=[source.roi_selection for source in info],
-        sha256=[source.sha256 for source in info],
-        dandiset_id=[source.dandiset_id for source in info],
-        dandi_asset_id=[source.dandi_asset_id for source in info],
-        subject_id=[source.subject_id for source in info],
-        imaging_depth=[np.nan if source.imaging_depth is None else source.imaging_depth for source in info],
-        pixel_size=[(np.nan, np.nan) if s.pixel_size is None else s.pixel_size for s in sessions],
-    )
 
 
 def _overlay(sessions: Sequence[Session], result: MatchResult, name: str, file_format: StorageFormat) -> RGBImage:
     """The first session in magenta, the mean of the others registered to it in green."""
     first = to_8_bit(sessions[0].image)
     others = [
-        warp_registered(to_8_bit(sessions[r.moving].image), r, first.shape)
+        warp_registered(to_8_bit(sessions[r.moving_session].image), r, first.shape)
         for r in result.registrations
-        if r.fixed == 0 and r.registered
+        if r.fixed_session == 0 and r.registered
     ]
     mean = np.mean(others, axis=0).astype(np.uint8) if others else np.zeros_like(first)
     return RGBImage(
@@ -311,8 +246,8 @@ def _image(
     candidates: Sequence[ImageCandidate], session: Session, name: str, file_format: StorageFormat
 ) -> GrayscaleImage:
     """A copy of the session's projection image; black where its file holds none, in the frame of the masks."""
-    if session.source.image_path:
-        return copy_image(_by_path(candidates, session.source.image_path, session).image, name)
+    if session.has_image:
+        return copy_image(_by_path(candidates, session.source.image_path, session).image, name, file_format)
     data = file_format.compressed(session.image)
     return GrayscaleImage(name=name, data=data, description="Black: the source holds no projection image.")
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..footprints import centroids, transform_points
-from ..model import Presence, Registration, Session
+from ..model import Presence, Registration, Session, SessionStatus
 
 
 def without_excluded(cells: npt.NDArray[np.int32], sessions: Sequence[Session]) -> npt.NDArray[np.int32]:
@@ -27,7 +27,7 @@ def presence_codes(
     cells: npt.NDArray[np.int32],
     sessions: Sequence[Session],
     registrations: Sequence[Registration],
-    session_status: Sequence[str],
+    session_status: npt.NDArray[np.uint8],
 ) -> npt.NDArray[np.uint8]:
     """Code of :class:`~ndx_match.model.Presence` for each cell and session.
 
@@ -41,8 +41,8 @@ def presence_codes(
     sessions : sequence of Session
     registrations : sequence of Registration
         Those not `registered` are ignored.
-    session_status : sequence of str
-        `matched`, or why a session was set aside.
+    session_status : ndarray of uint8, shape (n_sessions,)
+        Codes of :class:`~ndx_match.model.SessionStatus`.
 
     Returns
     -------
@@ -64,8 +64,8 @@ def presence_codes(
         inside[wanted[known & in_field], target] = True
 
     for registration in registrations:
-        fixed, moving = registration.fixed, registration.moving
-        if registration.registered and session_status[fixed] == session_status[moving] == "matched":
+        fixed, moving = registration.fixed_session, registration.moving_session
+        if registration.registered and session_status[fixed] == session_status[moving] == SessionStatus.MATCHED:
             carry(fixed, moving, registration.matrix)
             carry(moving, fixed, np.linalg.inv(registration.matrix))
 
@@ -79,11 +79,11 @@ def presence_codes(
 
 
 def _registered_pairs(
-    n_sessions: int, registrations: Sequence[Registration], session_status: Sequence[str]
+    n_sessions: int, registrations: Sequence[Registration], session_status: npt.NDArray[np.uint8]
 ) -> npt.NDArray[np.bool_]:
     together = np.zeros((n_sessions, n_sessions), bool)
     for registration in registrations:
-        fixed, moving = registration.fixed, registration.moving
-        if registration.registered and session_status[fixed] == session_status[moving] == "matched":
+        fixed, moving = registration.fixed_session, registration.moving_session
+        if registration.registered and session_status[fixed] == session_status[moving] == SessionStatus.MATCHED:
             together[fixed, moving] = together[moving, fixed] = True
     return together

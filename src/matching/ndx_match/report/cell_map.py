@@ -36,8 +36,8 @@ def cell_map_figure(sessions: Sequence[Session], result: MatchResult) -> Figure:
     tile = max(WIDTH / n_cols, SMALLEST_TILE)
     names = short_names([session.name for session in sessions], characters_in(tile, TEXT_SIZE))
     notes = [
-        textwrap.fill("" if status == "matched" else status, characters_in(tile, TEXT_SIZE))
-        for status in result.session_status
+        textwrap.fill("" if is_matched else status, characters_in(tile, TEXT_SIZE))
+        for is_matched, status in zip(result.is_matched, result.status_in_words(), strict=True)
     ]
     n_lines = 2 + max(note.count("\n") + bool(note) for note in notes)
     figure = new_figure(tile * n_cols, (tile * aspect + n_lines * line_height(TEXT_SIZE) + 0.15) * n_rows)

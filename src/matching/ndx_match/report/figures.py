@@ -65,6 +65,7 @@ def write_figures(
     """
     if len(sessions) != len(result.session_status):
         raise ValueError(f"{len(sessions)} sessions do not fit a result of {len(result.session_status)}")
+    sessions = [session.only_taking_part() for session in sessions]
     folder = Path(folder)
     pairs = pairs_to_draw(len(sessions), all_pairs)
     names = registration_file_names([session.name for session in sessions], pairs)

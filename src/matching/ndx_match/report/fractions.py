@@ -47,9 +47,9 @@ def matched_fractions(
             n_matches = int(pairs.accepted.sum())
             n_unmatched = (
                 roi_counts[fixed]
-                - len(np.unique(pairs.fixed_row))
+                - len(np.unique(pairs.fixed_roi_row))
                 + roi_counts[moving]
-                - len(np.unique(pairs.moving_row))
+                - len(np.unique(pairs.moving_roi_row))
             )
             fraction = _divide(n_matches, n_matches + n_unmatched) if compared else np.nan
             fractions[fixed, moving] = fractions[moving, fixed] = fraction

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -42,7 +43,9 @@ def group_sizes_figure(sessions: Sequence[Session], result: MatchResult) -> Figu
     return figure
 
 
-def _distribution(axes: Axes, values: npt.NDArray[np.float64], accepted: npt.NDArray[np.bool_], highest: float) -> None:
+def _distribution(
+    axes: Axes, values: npt.NDArray[np.floating[Any]], accepted: npt.NDArray[np.bool_], highest: float
+) -> None:
     bins = np.linspace(0, highest, N_BINS + 1).tolist()
     for chosen, colour, word in ((~accepted, ORANGE, "rejected"), (accepted, BLUE, "accepted")):
         shown = values[chosen & np.isfinite(values)]

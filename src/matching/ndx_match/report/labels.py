@@ -62,7 +62,7 @@ def plain(text: str) -> str:
 
 def session_date(session: Session) -> str:
     """The date of the session as YYYY-MM-DD, empty where it is not known."""
-    return session.source.session_start[:10]
+    return session.session_start[:10]
 
 
 def ssim_text(value: float | None) -> str:

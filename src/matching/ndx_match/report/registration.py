@@ -61,7 +61,7 @@ def registration_figure(sessions: Sequence[Session], result: MatchResult, fixed:
         + f";  {n_matches} matched ROIs"
     )
     if registration is not None:
-        steps = plain(registration.steps)
+        steps = plain(", ".join(registration.steps))
         transform = ";  ".join(filter(None, [transform_text(registration), steps]))
         details.extend(textwrap.wrap(transform, characters_in(LARGE_PANEL, TEXT_SIZE)))
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from pynwb import NWBFile
 from pynwb.ophys import ImagingPlane
 
+from ..model import Orientation
 from .candidates import PLANAR_SEGMENTATION, FileContents, TableCandidate, imaging_depth, pixel_size
-from .orientation import AS_STORED, Convention
+from .orientation import AS_STORED
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Layout:
         Last parts of the paths of images, most trusted first; `{z}` stands for the plane of voxel masks.
     accepted : tuple of str
         Conditions as of `--where`; the first whose column the table has says which ROIs the writer accepts.
-    convention : Convention
+    convention : Orientation
         How masks and images are stored.
     depth : DepthPlace
         Where the depth of the imaging plane is kept.
@@ -65,7 +66,7 @@ class Layout:
     type_name: str = "PlaneSegmentation"
     images: tuple[str, ...] = ()
     accepted: tuple[str, ...] = ()
-    convention: Convention = AS_STORED
+    convention: Orientation = AS_STORED
     depth: DepthPlace = DepthPlace()
     placeholder_pixel_size: tuple[float, float] | None = None
 
@@ -97,7 +98,7 @@ NEUROCONV = Layout(
         "summary_image",
     ),
     accepted=("iscell>0.5", "is_cell>0.5", "is_accepted>0", "Accepted>0", "cell_status==accepted"),
-    convention=Convention(masks_transposed=True, image_transposed=True),
+    convention=Orientation(masks_transposed=True, image_transposed=True),
 )
 
 #: In the order in which they are tried. Paths, columns and conventions are those of the files that the writers made.
@@ -132,7 +133,7 @@ LAYOUTS = (
         image_sign=r"processing/ophys/Backgrounds_\d+/\w+",
         images=("Backgrounds_{z}/meanImg", "Backgrounds_{z}/meanImgE", "Backgrounds_{z}/max_proj"),
         accepted=("iscell>0.5",),
-        convention=Convention(masks_transposed=True),
+        convention=Orientation(masks_transposed=True),
         placeholder_pixel_size=(2.0, 2.0),
     ),
     Layout(
@@ -141,14 +142,14 @@ LAYOUTS = (
         columns=("accepted", "rejected"),
         images=("summary_images/local_correlations",),
         accepted=("accepted>0", "keep>0"),
-        convention=Convention(masks_scrambled=True),
+        convention=Orientation(masks_scrambled=True),
     ),
     Layout(
         writer="Visual Coding",
         table=r"processing/[^/]+/ImageSegmentation/PlaneSegmentation",
         image_sign=r"processing/[^/]+/SummaryImages/maximum_intensity_projection",
         images=("maximum_intensity_projection",),
-        convention=Convention(masks_transposed=True),
+        convention=Orientation(masks_transposed=True),
     ),
     Layout(
         writer="ndx-microscopy",

@@ -45,6 +45,11 @@ class StoredMasks:
         col, row = np.divmod(self.footprints.indices.astype(np.int64), self.shape[0])
         return self._moved(row * self.shape[1] + col, self.shape)
 
+    def mirrored(self) -> StoredMasks:
+        """With the columns in reverse order."""
+        row, col = np.divmod(self.footprints.indices.astype(np.int64), self.shape[1])
+        return self._moved(row * self.shape[1] + self.shape[1] - 1 - col, self.shape)
+
     def within(self, shape: tuple[int, int]) -> StoredMasks:
         """In a frame of another size that holds them."""
         if shape == self.shape:

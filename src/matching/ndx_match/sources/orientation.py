@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +11,7 @@ import scipy.sparse
 from scipy.ndimage import distance_transform_edt
 
 from ..errors import InputError
+from ..model import Orientation
 from .masks import StoredMasks
 
 TRANSPOSE = ("masks", "image", "both", "none")  #: the choices that a user has
@@ -21,69 +21,32 @@ MOST_ROIS = 300  #: looked at in a test
 GAP, LEAST_RING = 1.0, 2.0  #: pixels between a mask and its surround, and the surround's least width
 
 
-@dataclass(frozen=True)
-class Convention:
-    """How masks and image are stored, as against [row, col].
-
-    Attributes
-    ----------
-    masks_transposed, image_transposed : bool
-        Stored [col, row]; of pixel and voxel masks, x holds the row.
-    masks_scrambled : bool
-        Image masks whose pixels, flattened by columns, were shaped again by rows: transposed where the field is
-        square, torn to stripes where it is not.
-    z_plane : int or None
-        The plane (z) of voxel masks that was taken; None for all.
-    """
-
-    masks_transposed: bool = False
-    image_transposed: bool = False
-    masks_scrambled: bool = False
-    z_plane: int | None = None
-
-    @property
-    def text(self) -> str:
-        """In words, from which :meth:`parse` makes it again."""
-        masks = "transposed" if self.masks_transposed else "as stored"
-        parts = [f"masks {'unscrambled' if self.masks_scrambled else masks}"]
-        parts += [f"image {'transposed' if self.image_transposed else 'as stored'}"]
-        parts += [f"z plane {self.z_plane}"] if self.z_plane is not None else []
-        return ", ".join(parts)
-
-    @staticmethod
-    def parse(text: str) -> Convention:
-        """What a text says that begins as :attr:`text`; as stored where it begins otherwise."""
-        found = re.match(r"masks (as stored|transposed|unscrambled), image (as stored|transposed)"
-                         r"(?:, z plane (\d+))?(?:;|$)", text)  # fmt: skip
-        if not found:
-            return AS_STORED
-        masks, image, z_plane = found.groups()
-        return Convention(
-            masks == "transposed", image == "transposed", masks == "unscrambled", int(z_plane) if z_plane else None
-        )
+AS_STORED = Orientation()  #: masks and image [row, col]
 
 
-AS_STORED = Convention()  #: masks and image [row, col]
+def in_words(orientation: Orientation) -> str:
+    """How masks and image are stored, for people."""
+    masks = "transposed" if orientation.masks_transposed else "as stored"
+    parts = [f"masks {'unscrambled' if orientation.masks_scrambled else masks}"]
+    parts += [f"image {'transposed' if orientation.image_transposed else 'as stored'}"]
+    parts += ["both mirrored"] if orientation.mirrored else []
+    parts += [f"z plane {orientation.z_plane}"] if orientation.z_plane is not None else []
+    return ", ".join(parts)
 
 
 @dataclass(frozen=True)
 class Decision:
-    """How masks and image were brought to [row, col], why, and what the user should be warned of (or nothing)."""
+    """How masks and image are stored, why they are taken so, and what the user should be warned of (or nothing)."""
 
-    convention: Convention
-    evidence: str
+    orientation: Orientation
+    reason: str
     warning: str = ""
-
-    @property
-    def text(self) -> str:
-        """What is recorded in the match file."""
-        return f"{self.convention.text}; {self.evidence}"
 
 
 def decide(
     masks: StoredMasks,
     image: npt.NDArray[Any] | None,
-    convention: Convention | None,
+    convention: Orientation | None,
     writer: str,
     transpose: str | None = None,
 ) -> Decision:
@@ -98,7 +61,7 @@ def decide(
     masks : StoredMasks
     image : ndarray, shape (n, m), or None
         As stored.
-    convention : Convention or None
+    convention : Orientation or None
         The writer's; None where the writer is not known, which assumes both stored [row, col].
     writer : str
         For the text.
@@ -141,7 +104,7 @@ def decide(
 
 
 def orient(
-    masks: StoredMasks, image: npt.NDArray[np.float32] | None, convention: Convention, where: str
+    masks: StoredMasks, image: npt.NDArray[np.float32] | None, convention: Orientation, where: str
 ) -> tuple[scipy.sparse.csr_array, npt.NDArray[np.float32]]:
     """Footprints and image in one [row, col] frame.
 
@@ -150,7 +113,7 @@ def orient(
     masks : StoredMasks
     image : ndarray of float32 or None
         As stored; None gives an image of zeros of the masks' size.
-    convention : Convention
+    convention : Orientation
     where : str
         File and table, for messages.
 
@@ -166,8 +129,9 @@ def orient(
     """
     masks = _oriented(masks, convention)
     if image is None:
-        return masks.footprints, np.zeros(masks.shape, np.float32)
-    image = np.ascontiguousarray(image.T) if convention.image_transposed else image
+        image = np.zeros(masks.shape, np.float32)
+    elif convention.image_transposed:
+        image = np.ascontiguousarray(image.T)
     n_rows, n_cols = image.shape
     if masks.whole and masks.shape != image.shape:
         raise InputError(
@@ -180,22 +144,25 @@ def orient(
             f"y = {masks.shape[0] - 1}, but the image has {n_rows} rows and {n_cols} columns; choose another image "
             "with --image, or repair the masks."
         )
-    return masks.within((n_rows, n_cols)).footprints, image
+    masks = masks.within((n_rows, n_cols))
+    if convention.mirrored:
+        return masks.mirrored().footprints, np.ascontiguousarray(image[:, ::-1])
+    return masks.footprints, image
 
 
-def _oriented(masks: StoredMasks, convention: Convention) -> StoredMasks:
+def _oriented(masks: StoredMasks, convention: Orientation) -> StoredMasks:
     if convention.masks_scrambled:
         masks = masks.unscrambled()
     return masks.transposed() if convention.masks_transposed else masks
 
 
-def _overridden(convention: Convention, known: str, evidence: str, remarks: list[str]) -> Decision:
+def _overridden(convention: Orientation, known: str, evidence: str, remarks: list[str]) -> Decision:
     transposed = "transposed" if convention.masks_transposed else "as stored"
     warning = f"The masks are taken {transposed}, against {known}: {evidence} (--transpose settles it)."
     return Decision(convention, f"against {known}; {evidence}", " ".join([*remarks, warning]))
 
 
-def _unscrambled(masks: StoredMasks, convention: Convention, known: str) -> tuple[Convention, list[str]]:
+def _unscrambled(masks: StoredMasks, convention: Orientation, known: str) -> tuple[Orientation, list[str]]:
     """The convention with what the masks' own shapes say of scrambling, and a remark where they speak against it."""
     if not masks.whole or masks.shape[0] == masks.shape[1]:
         if not convention.masks_scrambled:
@@ -221,13 +188,13 @@ def _compactness(masks: StoredMasks) -> float:
     return float(np.mean([np.isin(places + step, places).mean() for step in (1, n_cols + 1)]))
 
 
-def _fit(masks: StoredMasks, image: npt.NDArray[Any], convention: Convention) -> bool:
+def _fit(masks: StoredMasks, image: npt.NDArray[Any], convention: Orientation) -> bool:
     rows, cols = masks.shape[::-1] if convention.masks_transposed else masks.shape
     n_rows, n_cols = image.shape[::-1] if convention.image_transposed else image.shape
     return (rows, cols) == (n_rows, n_cols) if masks.whole else rows <= n_rows and cols <= n_cols
 
 
-def _contrast(masks: StoredMasks, image: npt.NDArray[Any], convention: Convention) -> npt.NDArray[np.float64]:
+def _contrast(masks: StoredMasks, image: npt.NDArray[Any], convention: Orientation) -> npt.NDArray[np.float64]:
     """Mean of the image in each mask less that around it, where no other mask lies; NaN where there is nothing."""
     image = np.asarray(image.T if convention.image_transposed else image, float)
     masks = _oriented(masks, convention).within((image.shape[0], image.shape[1]))

@@ -204,5 +204,4 @@ def _read(
             yield plane, error
         else:
             sha256 = session.source.sha256 if sha256 is None else sha256
-            source = replace(session.source, sha256=sha256, imaging_depth=plane.depth)
-            yield plane, replace(session, source=source)
+            yield plane, replace(session, imaging_depth=plane.depth, source=replace(session.source, sha256=sha256))

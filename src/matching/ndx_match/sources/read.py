@@ -16,7 +16,6 @@ from pynwb import NWBFile
 from ndx_cell_matching import MatchedCellsTable
 
 from ..errors import InputError
-from ..footprints import without_rows
 from ..model import Progress, Session, SourceInfo
 from ..storage.opening import open_nwb, sha256_of
 from ..storage.remote import file_stem, is_url, public_name, same_place, shared_access
@@ -57,16 +56,27 @@ def as_session(nwbfile: NWBFile, path: str | os.PathLike[str], chosen: Chosen, o
     """
     table = chosen.table
     where = f"{public_name(path)}, {table.path}"
-    footprints, image = orient(chosen.masks, chosen.stored_image, chosen.decision.convention, where)
-    excluded = np.flatnonzero(~chosen.selection.takes_part)
+    footprints, image = orient(chosen.masks, chosen.stored_image, chosen.decision.orientation, where)
+    layout, subject = chosen.recognised.layout, nwbfile.subject
+    with shared_access() as access:
+        notes = access.notes(path)
     return Session(
         name=_name(nwbfile.session_id or file_stem(path)),
         image=image,
-        footprints=without_rows(footprints, excluded),
+        footprints=footprints,
         roi_ids=np.asarray(table.table.id.data[:], np.int64),
-        pixel_size=pixel_size_of_plane(table.imaging_plane, chosen.recognised.layout),
+        takes_part=chosen.selection.takes_part,
+        selection=chosen.selection.kind,
+        selection_reason=chosen.selection.text,
+        has_image=chosen.image is not None,
+        pixel_size=pixel_size_of_plane(table.imaging_plane, layout),
+        imaging_depth=depth_of_plane(nwbfile, table.imaging_plane, layout),
+        session_start=nwbfile.session_start_time.isoformat(),
+        subject_id=(subject.subject_id or "") if subject is not None else "",
+        orientation=chosen.decision.orientation,
+        orientation_reason=chosen.decision.reason,
         source=_source(nwbfile, path, chosen, options),
-        excluded=excluded,
+        notes=(*chosen.notes, *notes),
     )
 
 
@@ -128,10 +138,10 @@ def choose(nwbfile: NWBFile, options: SourceOptions, where: str) -> Chosen:
         table.table, () if layout is None else layout.accepted, options.where, options.all_rois, place
     )
     if z_plane is not None:
-        decision = replace(decision, convention=replace(decision.convention, z_plane=z_plane))
-        in_plane = np.diff(masks.footprints.indptr) > 0
-        takes_part = selection.takes_part & in_plane
-        selection = Selection(takes_part, f"{selection.text}, of which {takes_part.sum()} in z plane {z_plane}")
+        decision = replace(decision, orientation=replace(decision.orientation, z_plane=z_plane))
+        takes_part = selection.takes_part & (np.diff(masks.footprints.indptr) > 0)
+        text = f"{selection.text}, of which {takes_part.sum()} in z plane {z_plane}"
+        selection = replace(selection, takes_part=takes_part, text=text)
     notes = [decision.warning] if decision.warning else []
     if image is None:
         reason = "No projection image is used" if contents.images else "The file holds no projection image"
@@ -201,10 +211,10 @@ def check_together(sessions: Sequence[Session], options: SourceOptions) -> None:
 def source_warnings(sessions: Sequence[Session]) -> list[str]:
     """What a user should know before trusting a match of these sessions, one sentence each."""
     found = []
-    starts = [datetime.fromisoformat(s.source.session_start) for s in sessions if s.source.session_start]
+    starts = [datetime.fromisoformat(s.session_start) for s in sessions if s.session_start]
     if starts != sorted(starts):
         found.append("The files are not in the order of their dates; columns and figures follow the files' order.")
-    depths = {s.name: s.source.imaging_depth for s in sessions if s.source.imaging_depth is not None}
+    depths = {s.name: s.imaging_depth for s in sessions if s.imaging_depth is not None}
     if len(set(depths.values())) > 1:
         listed = ", ".join(f"{name} {depth:g} um" for name, depth in depths.items())
         found.append(f"The imaging depths differ: {listed}.")
@@ -213,7 +223,7 @@ def source_warnings(sessions: Sequence[Session]) -> list[str]:
         listed = ", ".join(f"{name} {size[0]:g} x {size[1]:g} um" for name, size in sizes.items())
         found.append(f"The pixel sizes (row x column) differ: {listed}.")
     for session in sessions:
-        found += [f"{session.name}: {note}" for note in session.source.notes]
+        found += [f"{session.name}: {note}" for note in session.notes]
         if len(session.empty_rows):
             ids = ", ".join(str(roi_id) for roi_id in session.roi_ids[session.empty_rows][:5])
             more = ", ..." if len(session.empty_rows) > 5 else ""
@@ -225,30 +235,21 @@ def source_warnings(sessions: Sequence[Session]) -> list[str]:
 
 
 def _source(nwbfile: NWBFile, path: str | os.PathLike[str], chosen: Chosen, options: SourceOptions) -> SourceInfo:
-    subject, table = nwbfile.subject, chosen.table
+    table = chosen.table
     with shared_access() as access:
         origin = access.origin(path, options.checksum)
-        notes = (*chosen.notes, *access.notes(path))
-    checksum = origin.sha256 if is_url(path) or not options.checksum else sha256_of(path)
     return SourceInfo(
         uri=origin.uri,
-        nwb_identifier=nwbfile.identifier,
-        nwb_object_id=nwbfile.object_id,
+        identifier=nwbfile.identifier,
+        object_id=nwbfile.object_id,
         session_id=nwbfile.session_id or "",
-        session_start=nwbfile.session_start_time.isoformat(),
-        subject_id=(subject.subject_id or "") if subject is not None else "",
         plane_path=table.plane_path,
         roi_table_path=table.path,
         roi_table_object_id=table.table.object_id,
         image_path="" if chosen.image is None else chosen.image.path,
-        mask_kind=table.mask_kind,
-        orientation=chosen.decision.text,
-        roi_selection=chosen.selection.text,
-        imaging_depth=depth_of_plane(nwbfile, table.imaging_plane, chosen.recognised.layout),
-        sha256=checksum,
+        sha256=origin.sha256 if is_url(path) or not options.checksum else sha256_of(path),
         dandiset_id=origin.dandiset_id,
         dandi_asset_id=origin.dandi_asset_id,
-        notes=notes,
     )
 
 
@@ -278,7 +279,7 @@ def with_distinct_names(sessions: list[Session]) -> list[Session]:
 def _refuse_same_session(sessions: Sequence[Session]) -> None:
     first_by_table: dict[tuple[str, str], Session] = {}
     for session in sessions:
-        key = (session.source.nwb_object_id, session.source.roi_table_object_id)
+        key = (session.source.object_id, session.source.roi_table_object_id)
         first = first_by_table.setdefault(key, session)
         if first is not session:
             raise InputError(
@@ -290,8 +291,8 @@ def _refuse_same_session(sessions: Sequence[Session]) -> None:
 def _refuse_different_subjects(sessions: Sequence[Session]) -> None:
     subjects: dict[str, str] = {}
     for session in sessions:
-        if session.source.subject_id:
-            subjects.setdefault(session.source.subject_id, session.source.uri)
+        if session.subject_id:
+            subjects.setdefault(session.subject_id, session.source.uri)
     if len(subjects) > 1:
         listed = ", ".join(f"{subject} ({uri})" for subject, uri in subjects.items())
         raise InputError(

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from pynwb.ophys import PlaneSegmentation
 
 from ..errors import InputError
+from ..model import RoiSelection
 
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     ">=": operator.ge, "<=": operator.le, "==": operator.eq, "!=": operator.ne, ">": operator.gt, "<": operator.lt,
@@ -68,9 +69,10 @@ class Condition:
 
 @dataclass(frozen=True)
 class Selection:
-    """The ROIs that take part, shape (n_rois,), and how they were chosen, in words."""
+    """The ROIs that take part, shape (n_rois,), how they were chosen, and the same in words."""
 
     takes_part: npt.NDArray[np.bool_]
+    kind: RoiSelection
     text: str
 
 
@@ -105,11 +107,12 @@ def select_rois(
     for condition in conditions:
         takes_part &= _holds(condition, table, place)
     if not conditions:
-        return Selection(takes_part, "all ROIs")
+        return Selection(takes_part, RoiSelection.ALL, RoiSelection.ALL.label)
     text = " and ".join(map(str, conditions))
     if not takes_part.any():
         raise InputError(f"{place}: none of the {n_rois} ROIs has {text}; give --all-rois or another --where.")
-    return Selection(takes_part, f"{text} ({takes_part.sum()} of {n_rois} ROIs)")
+    kind = RoiSelection.CHOSEN_BY_USER if where else RoiSelection.ACCEPTED_BY_WRITER
+    return Selection(takes_part, kind, f"{text} ({takes_part.sum()} of {n_rois} ROIs)")
 
 
 def _holds(condition: Condition, table: PlaneSegmentation, place: str) -> npt.NDArray[np.bool_]:

@@ -17,13 +17,11 @@ from skimage.transform import AffineTransform
 from ... import __version__
 from ...errors import InputError
 from ...methods.presence import presence_codes
-from ...model import MatchResult, Registration, RoiPairs, Session
+from ...model import MatchResult, Registration, RegistrationOutcome, RoiPairs, Session, SessionStatus
 from .ids import IDS_FILE, RoiIds, RoiLookup, describe_ids, ids_as_json, ids_from_json, json_ids, read_ids
 from .json_files import read_json, write_json
 
-MATCHED = "matched"
-SET_ASIDE = "set aside: it could not be registered with any other session"
-STEP_SEPARATOR = ", "
+NOT_REGISTERED = "it could not be registered with any other session"
 
 
 def read_nway_output(
@@ -84,7 +82,7 @@ def read_nway_output(
                 found.append(_roi_pair(fixed, moving, pair, key == "matches", lookup, path))
 
     cells, warnings = _cells(groups, sessions, lookup, path)
-    status = _session_status(output, sessions, registrations)
+    status, reasons = _session_status(output, sessions, registrations)
     return MatchResult(
         method=method,
         method_version=method_version,
@@ -94,6 +92,7 @@ def read_nway_output(
         roi_pairs=_roi_pairs(found),
         registrations=tuple(registrations),
         session_status=status,
+        status_reasons=reasons,
         warnings=tuple(warnings),
     )
 
@@ -132,8 +131,8 @@ def write_nway_output(result: MatchResult, sessions: Sequence[Session], path: st
         ],
         "pairwise_results": pairs,
         "sessions": [
-            {"name": session.name, "status": status}
-            for session, status in zip(sessions, result.session_status, strict=True)
+            {"name": session.name, "status_code": int(status), "status_reason": reason}
+            for session, status, reason in zip(sessions, result.session_status, result.status_reasons, strict=True)
         ],
         "roi_ids": ids_as_json(describe_ids(sessions, ids)),
     }
@@ -213,11 +212,13 @@ def _registration(fixed: int, moving: int, transform: Any, path: Path) -> Regist
         raise InputError(f"{path}: the matrix between experiments {fixed} and {moving} is not 3 x 3 numbers.") from None
     ssim = transform.get("ssim")
     return Registration(
-        fixed=fixed,
-        moving=moving,
+        fixed_session=fixed,
+        moving_session=moving,
         matrix=matrix,
-        steps=STEP_SEPARATOR.join(map(str, _list(transform, "best_registration", path))),
-        registered=bool(transform.get("registered", True)),
+        steps=tuple(map(str, _list(transform, "best_registration", path))),
+        outcome=RegistrationOutcome.REGISTERED
+        if transform.get("registered", True)
+        else RegistrationOutcome.NOT_REGISTERED,
         reason=str(transform.get("reason", "")),
         ssim=None if ssim is None else float(ssim),
     )
@@ -236,8 +237,8 @@ def _roi_pair(fixed: int, moving: int, pair: Any, accepted: bool, lookup: RoiLoo
     return {
         "fixed_session": fixed,
         "moving_session": moving,
-        "fixed_row": lookup.row(_key(pair, "fixed", path), fixed),
-        "moving_row": lookup.row(_key(pair, "moving", path), moving),
+        "fixed_roi_row": lookup.row(_key(pair, "fixed", path), fixed),
+        "moving_roi_row": lookup.row(_key(pair, "moving", path), moving),
         "accepted": accepted,
         **numbers,
     }
@@ -256,8 +257,8 @@ def _roi_pairs(found: Sequence[Mapping[str, Any]]) -> RoiPairs:
     pairs = RoiPairs(
         fixed_session=integers("fixed_session"),
         moving_session=integers("moving_session"),
-        fixed_row=integers("fixed_row"),
-        moving_row=integers("moving_row"),
+        fixed_roi_row=integers("fixed_roi_row"),
+        moving_roi_row=integers("moving_roi_row"),
         centroid_distance=numbers("centroid_distance"),
         iou=numbers("iou"),
         accepted=np.array([pair["accepted"] for pair in found], bool),
@@ -265,7 +266,9 @@ def _roi_pairs(found: Sequence[Mapping[str, Any]]) -> RoiPairs:
         probability=optional("probability"),
         margin=optional("margin"),
     )
-    return pairs.take(np.lexsort((pairs.moving_row, pairs.fixed_row, pairs.moving_session, pairs.fixed_session)))
+    return pairs.take(
+        np.lexsort((pairs.moving_roi_row, pairs.fixed_roi_row, pairs.moving_session, pairs.fixed_session))
+    )
 
 
 def _cells(
@@ -324,13 +327,15 @@ def _ids_in_words(session: Session, chosen: npt.NDArray[np.bool_], most: int = 5
 
 def _session_status(
     output: Mapping[str, Any], sessions: Sequence[Session], registrations: Sequence[Registration]
-) -> tuple[str, ...]:
-    if "sessions" in output:
-        return tuple(
-            str(entry.get("status", MATCHED)) if isinstance(entry, dict) else MATCHED for entry in output["sessions"]
-        )
-    aligned = {k for r in registrations if r.registered for k in (r.fixed, r.moving)}
-    return tuple(MATCHED if k in aligned else SET_ASIDE for k in range(len(sessions)))
+) -> tuple[npt.NDArray[np.uint8], tuple[str, ...]]:
+    """Code of each session's status, and why: as written beside nway's keys, else by the registrations."""
+    aligned = {k for r in registrations if r.registered for k in (r.fixed_session, r.moving_session)}
+    status = [SessionStatus.MATCHED if k in aligned else SessionStatus.NOT_REGISTERED for k in range(len(sessions))]
+    reasons = ["" if k in aligned else NOT_REGISTERED for k in range(len(sessions))]
+    for k, entry in enumerate(output.get("sessions", ())):
+        if isinstance(entry, dict) and isinstance(entry.get("status_code"), int):
+            status[k], reasons[k] = SessionStatus(entry["status_code"]), str(entry.get("status_reason", ""))
+    return np.array(status, np.uint8), tuple(reasons)
 
 
 # ---- writing
@@ -345,8 +350,8 @@ def _pair_entry(result: MatchResult, fixed: int, moving: int, ids: Sequence[npt.
         "matches": _pair_list(pairs.take(pairs.accepted), ids[fixed], ids[moving]),
         "rejected": _pair_list(pairs.take(~pairs.accepted), ids[fixed], ids[moving]),
         "unmatched": {
-            "fixed": np.delete(ids[fixed], pairs.fixed_row).tolist(),
-            "moving": np.delete(ids[moving], pairs.moving_row).tolist(),
+            "fixed": np.delete(ids[fixed], pairs.fixed_roi_row).tolist(),
+            "moving": np.delete(ids[moving], pairs.moving_roi_row).tolist(),
         },
     }
 
@@ -355,8 +360,8 @@ def _pair_list(
     pairs: RoiPairs, fixed_ids: npt.NDArray[np.int64], moving_ids: npt.NDArray[np.int64]
 ) -> list[dict[str, Any]]:
     columns: dict[str, list[Any]] = {
-        "fixed": fixed_ids[pairs.fixed_row].tolist(),
-        "moving": moving_ids[pairs.moving_row].tolist(),
+        "fixed": fixed_ids[pairs.fixed_roi_row].tolist(),
+        "moving": moving_ids[pairs.moving_roi_row].tolist(),
         "distance": pairs.centroid_distance.tolist(),
         "iou": pairs.iou.tolist(),
         "cost": [None] * len(pairs) if pairs.cost is None else pairs.cost.tolist(),
@@ -373,7 +378,7 @@ def _transform(registration: Registration | None, parameters: Mapping[str, Any])
     affine = AffineTransform(matrix=registration.matrix)
     is_affine = np.array_equal(registration.matrix[2], [0, 0, 1])
     transform = {
-        "best_registration": registration.steps.split(STEP_SEPARATOR) if registration.steps else [],
+        "best_registration": list(registration.steps),
         "properties": {
             "scale": [float(value) for value in affine.scale],
             "shear": float(affine.shear),

@@ -19,7 +19,17 @@ from ... import __version__
 from ...displacement import GRID, displacement_points
 from ...errors import MethodError
 from ...footprints import centroids, transform_points
-from ...model import MatchResult, Presence, Progress, Registration, RoiPairs, Session, cell_of_roi
+from ...model import (
+    MatchResult,
+    Presence,
+    Progress,
+    Registration,
+    RegistrationOutcome,
+    RoiPairs,
+    Session,
+    SessionStatus,
+    cell_of_roi,
+)
 from ..presence import presence_codes, without_excluded
 from .candidates import ComparedPairs, candidate_pairs, impossible_pairs
 from .frame import CommonFrame, bend, frame_around
@@ -32,7 +42,7 @@ from .supports import warp_supports
 from .synchronisation import Component, align_all
 
 NAME = "consensus"
-MATCHED = "matched"
+NOT_REGISTERED = "no alignment with any other session is better than chance"
 AMBIGUOUS = 0.2  #: probability of a candidate from which an absent cell is called ambiguous
 
 
@@ -104,6 +114,7 @@ def match(
     parameters = parameters or ConsensusParameters()
     if len(sessions) < 2:
         raise MethodError("Matching needs at least two sessions.")
+    sessions = [session.only_taking_part() for session in sessions]
     report = progress or (lambda stage, done, total: None)
     warnings: list[str] = []
     # The systems solved are small, and several at once: threads of the linear algebra would only get in the way.
@@ -215,13 +226,13 @@ def _as_roi_pairs(
     return RoiPairs(
         fixed_session=members[pairs.first_session],
         moving_session=members[pairs.second_session],
-        fixed_row=pairs.first_row,
-        moving_row=pairs.second_row,
-        centroid_distance=pairs.distance,
-        iou=pairs.iou,
+        fixed_roi_row=pairs.first_row,
+        moving_roi_row=pairs.second_row,
+        centroid_distance=pairs.distance.astype(np.float32),
+        iou=pairs.iou.astype(np.float32),
         accepted=(probability >= parameters.least_probability) & (margin > 0),
-        probability=probability,
-        margin=margin,
+        probability=probability.astype(np.float32),
+        margin=margin.astype(np.float32),
     )
 
 
@@ -247,15 +258,19 @@ def _result(
             blocks.append(alone)
     cells = without_excluded(np.concatenate(blocks), sessions)
     cells = cells[np.argsort(-(cells >= 0).sum(axis=1), kind="stable")]
-    status = _session_status(sessions, components)
+    status = np.array([SessionStatus.MATCHED] * n, np.uint8)
+    status[[component.members[0] for component in components if len(component.members) == 1]] = (
+        SessionStatus.NOT_REGISTERED
+    )
     registrations = _registrations(sessions, components, alignments, matches)
     presence = presence_codes(cells, sessions, registrations, status)
     by_pair = _probabilities(pairs)
     _mark_ambiguous(presence, cells, pairs)
     confidence = _confidence(cells, by_pair)
-    for k, text in enumerate(status):
-        if text != MATCHED:
-            warnings.append(f"{sessions[k].name} was {text}; its ROIs are matched with nothing.")
+    reasons = tuple("" if code == SessionStatus.MATCHED else NOT_REGISTERED for code in status)
+    for session, reason in zip(sessions, reasons, strict=True):
+        if reason:
+            warnings.append(f"{session.name} was set aside: {reason}; its ROIs are matched with nothing.")
     if sum(len(component.members) > 1 for component in components) > 1:
         listed = "; ".join(
             ", ".join(sessions[k].name for k in component.members)
@@ -274,6 +289,7 @@ def _result(
         roi_pairs=pairs,
         registrations=registrations,
         session_status=status,
+        status_reasons=reasons,
         warnings=tuple(warnings),
     )
 
@@ -281,14 +297,6 @@ def _result(
 def _no_pairs() -> RoiPairs:
     rows, real = np.zeros(0, np.int32), np.zeros(0)
     return RoiPairs(rows, rows, rows, rows, real, real, np.zeros(0, bool), probability=np.zeros(0), margin=np.zeros(0))
-
-
-def _session_status(sessions: Sequence[Session], components: Sequence[Component]) -> tuple[str, ...]:
-    status = [MATCHED] * len(sessions)
-    for component in components:
-        if len(component.members) == 1:
-            status[component.members[0]] = "set aside: no alignment with any other session is better than chance"
-    return tuple(status)
 
 
 def _registrations(
@@ -310,7 +318,8 @@ def _registrations(
         tried = alignments.get((i, j))
         score, chance = (None, None) if tried is None else (tried.score, tried.chance)
         if place[i] == place[j]:
-            steps = "composed of other pairs" if tried is None or not tried.registered else "searched, refined"
+            composed = tried is None or not tried.registered
+            steps = ("composed of other pairs",) if composed else ("searched", "refined")
             remark = "" if tried is None or tried.registered else f"its own alignment was left out: {tried.reason}"
             matrix = affine[j] @ np.linalg.inv(affine[i])
             frame, at, in_frame = bent[j][0], bent[j][1], bent[i][2]
@@ -321,16 +330,26 @@ def _registrations(
                     i,
                     j,
                     matrix,
-                    f"{steps}, made consistent",
-                    reason=remark,
+                    (*steps, "made consistent"),
+                    RegistrationOutcome.COMPOSED if composed else RegistrationOutcome.REGISTERED,
+                    remark,
                     score=score,
-                    chance=chance,
+                    chance_score=chance,
                     displacement=away.astype(np.float32) if np.abs(away).max() > 1e-6 else None,
                 )
             )
         elif tried is not None:
             found.append(
-                Registration(i, j, tried.matrix, "searched, refined", False, tried.reason, score=score, chance=chance)
+                Registration(
+                    i,
+                    j,
+                    tried.matrix,
+                    ("searched", "refined"),
+                    RegistrationOutcome.NOT_REGISTERED,
+                    tried.reason,
+                    score=score,
+                    chance_score=chance,
+                )
             )
     return tuple(found)
 
@@ -338,9 +357,9 @@ def _registrations(
 def _probabilities(pairs: RoiPairs) -> dict[tuple[int, int, int, int], float]:
     keys = zip(
         pairs.fixed_session.tolist(),
-        pairs.fixed_row.tolist(),
+        pairs.fixed_roi_row.tolist(),
         pairs.moving_session.tolist(),
-        pairs.moving_row.tolist(),
+        pairs.moving_roi_row.tolist(),
         strict=True,
     )
     assert pairs.probability is not None
@@ -350,10 +369,12 @@ def _probabilities(pairs: RoiPairs) -> dict[tuple[int, int, int, int], float]:
 def _confidence(
     cells: npt.NDArray[np.int32], by_pair: Mapping[tuple[int, int, int, int], float]
 ) -> npt.NDArray[np.float64]:
-    """Probability that all ROIs of a cell are one: that of its most probable spanning tree. 1 for a single ROI."""
-    confidence = np.ones(len(cells))
+    """Probability that all ROIs of a cell are one: that of its most probable spanning tree. NaN for a single ROI."""
+    confidence = np.full(len(cells), np.nan)
     for number, cell in enumerate(cells.tolist()):
         own = [k for k, row in enumerate(cell) if row >= 0]
+        if len(own) < 2:
+            continue
         reached, total = own[:1], 1.0
         while len(reached) < len(own):
             best, target = max(
@@ -374,8 +395,8 @@ def _mark_ambiguous(presence: npt.NDArray[np.uint8], cells: npt.NDArray[np.int32
     likely = pairs.take(pairs.probability >= AMBIGUOUS)
     cell_of = [cell_of_roi(column, int(column.max(initial=-1)) + 1) for column in cells.T]
     for own_session, own_row, other in (
-        (likely.fixed_session, likely.fixed_row, likely.moving_session),
-        (likely.moving_session, likely.moving_row, likely.fixed_session),
+        (likely.fixed_session, likely.fixed_roi_row, likely.moving_session),
+        (likely.moving_session, likely.moving_roi_row, likely.fixed_session),
     ):
         for session, row, target in zip(own_session.tolist(), own_row.tolist(), other.tolist(), strict=True):
             cell = cell_of[session][row]

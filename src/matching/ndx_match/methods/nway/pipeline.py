@@ -15,7 +15,7 @@ import skimage
 from ... import __version__
 from ...errors import MethodError
 from ...footprints import transform_points
-from ...model import MatchResult, Progress, Registration, RoiPairs, Session
+from ...model import MatchResult, Progress, Registration, RegistrationOutcome, RoiPairs, Session, SessionStatus
 from ...warping import to_8_bit
 from ..presence import presence_codes, without_excluded
 from . import registration as candidates
@@ -26,7 +26,7 @@ from .parameters import NwayParameters
 NAME = "nway"
 FALSE_SHIFT = 0.2  #: of the field, by which sessions are shifted to count the matches that chance gives
 CLEARLY_MORE = 1.5  #: times as many matches as by chance, below which a registration is suspect
-MATCHED = "matched"
+NOT_REGISTERED = "it could not be registered with any other session"
 ALIGNED_ALREADY = 1.0
 """Pixels: identity is right where the best estimated alignment moves no corner of the image farther than this."""
 
@@ -100,8 +100,8 @@ def register_all(
     if failed and parameters.strict:
         first = failed[0]
         raise MethodError(
-            f"Not all pairwise registrations succeeded: {sessions[first.fixed].name} and "
-            f"{sessions[first.moving].name} ({first.reason}); leave out --strict to go on without that pair."
+            f"Not all pairwise registrations succeeded: {sessions[first.fixed_session].name} and "
+            f"{sessions[first.moving_session].name} ({first.reason}); leave out --strict to go on without that pair."
         )
     return tuple(found)
 
@@ -114,6 +114,7 @@ def match_registered(
 ) -> MatchResult:
     """Everything after registration: cost, assignment and groups, with the given registrations."""
     parameters = parameters or NwayParameters()
+    sessions = [session.with_all_rois() for session in sessions]
     masks = [SessionMasks.of(session.footprints, session.roi_ids, session.shape) for session in sessions]
     parts: list[RoiPairs] = []
     tested: list[Registration] = []
@@ -121,7 +122,7 @@ def match_registered(
         if progress:
             progress("matching", done, len(registrations))
         if registration.registered:
-            fixed, moving = masks[registration.fixed], masks[registration.moving]
+            fixed, moving = masks[registration.fixed_session], masks[registration.moving_session]
             parts.append(_as_roi_pairs(registration, match_pair(fixed, moving, registration.matrix, parameters)))
             registration = replace(registration, chance_matches=_by_chance(fixed, moving, registration, parameters))
         tested.append(registration)
@@ -129,7 +130,9 @@ def match_registered(
         progress("matching", len(registrations), len(registrations))
     roi_pairs = RoiPairs.concatenate(parts)
     cells = without_excluded(_cells(roi_pairs, [session.n_rois for session in sessions], parameters), sessions)
-    status = _session_status(len(sessions), registrations)
+    registered = {k for r in registrations if r.registered for k in (r.fixed_session, r.moving_session)}
+    status = np.array([SessionStatus.NOT_REGISTERED] * len(sessions), np.uint8)
+    status[list(registered)] = SessionStatus.MATCHED
     return MatchResult(
         method=NAME,
         method_version=__version__,
@@ -140,6 +143,7 @@ def match_registered(
         roi_pairs=roi_pairs,
         registrations=tuple(tested),
         session_status=status,
+        status_reasons=tuple("" if k in registered else NOT_REGISTERED for k in range(len(sessions))),
         warnings=tuple(_warnings(sessions, tested, roi_pairs)),
     )
 
@@ -159,7 +163,8 @@ def _choose(
             shift = np.linalg.norm(transform_points(found[1].matrix, corners) - corners, axis=1).max()
             if shift <= ALIGNED_ALREADY:
                 registered, reason = True, "the images are aligned already"
-    return Registration(fixed, moving, best.matrix, ", ".join(best.steps), registered, reason, best.ssim)
+    outcome = RegistrationOutcome.REGISTERED if registered else RegistrationOutcome.NOT_REGISTERED
+    return Registration(fixed, moving, best.matrix, best.steps, outcome, reason, best.ssim)
 
 
 def _by_chance(
@@ -177,10 +182,10 @@ def _by_chance(
 def _as_roi_pairs(registration: Registration, pairs: CandidatePairs) -> RoiPairs:
     n = len(pairs.cost)
     return RoiPairs(
-        fixed_session=np.full(n, registration.fixed, np.int32),
-        moving_session=np.full(n, registration.moving, np.int32),
-        fixed_row=pairs.fixed_row,
-        moving_row=pairs.moving_row,
+        fixed_session=np.full(n, registration.fixed_session, np.int32),
+        moving_session=np.full(n, registration.moving_session, np.int32),
+        fixed_roi_row=pairs.fixed_row,
+        moving_roi_row=pairs.moving_row,
         centroid_distance=pairs.distance,
         iou=pairs.iou,
         accepted=pairs.accepted,
@@ -192,13 +197,13 @@ def _cells(pairs: RoiPairs, roi_counts: Sequence[int], parameters: NwayParameter
     accepted = pairs.take(pairs.accepted)
     matches = np.full((len(accepted), len(roi_counts)), -1, np.int32)
     each = np.arange(len(accepted))
-    matches[each, accepted.fixed_session] = accepted.fixed_row
-    matches[each, accepted.moving_session] = accepted.moving_row
+    matches[each, accepted.fixed_session] = accepted.fixed_roi_row
+    matches[each, accepted.moving_session] = accepted.moving_roi_row
     keys = zip(
         pairs.fixed_session.tolist(),
-        pairs.fixed_row.tolist(),
+        pairs.fixed_roi_row.tolist(),
         pairs.moving_session.tolist(),
-        pairs.moving_row.tolist(),
+        pairs.moving_roi_row.tolist(),
         strict=True,
     )
     costs = dict(zip(keys, pairs.cost.tolist() if pairs.cost is not None else [], strict=True))
@@ -212,19 +217,11 @@ def _cells(pairs: RoiPairs, roi_counts: Sequence[int], parameters: NwayParameter
     return np.concatenate([groups, *alone]).astype(np.int32)
 
 
-def _session_status(n_sessions: int, registrations: Sequence[Registration]) -> tuple[str, ...]:
-    registered = {k for r in registrations if r.registered for k in (r.fixed, r.moving)}
-    return tuple(
-        MATCHED if k in registered else "set aside: it could not be registered with any other session"
-        for k in range(n_sessions)
-    )
-
-
 def _warnings(sessions: Sequence[Session], registrations: Sequence[Registration], pairs: RoiPairs) -> list[str]:
     found = []
     for r in registrations:
-        names = f"{sessions[r.fixed].name} and {sessions[r.moving].name}"
-        n_matches = int(pairs.between(r.fixed, r.moving).accepted.sum())
+        names = f"{sessions[r.fixed_session].name} and {sessions[r.moving_session].name}"
+        n_matches = int(pairs.between(r.fixed_session, r.moving_session).accepted.sum())
         if not r.registered:
             found.append(f"{names} could not be registered ({r.reason}); the pair gives no matches.")
         elif r.chance_matches is not None and n_matches < CLEARLY_MORE * r.chance_matches:

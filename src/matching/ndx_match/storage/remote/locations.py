@@ -44,6 +44,30 @@ def public_name(location: str | os.PathLike[str]) -> str:
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, query, ""))
 
 
+def recorded_location(location: str | os.PathLike[str], match_file: Path) -> str:
+    """A location as a match file records it, which says nothing of who ran the command.
+
+    Parameters
+    ----------
+    location : path or URL
+        Of a source file.
+    match_file : Path
+        The file that records it.
+
+    Returns
+    -------
+    str
+        Of a path, its part below the match file's folder, or only its name if it lies elsewhere. Of a URL no user and
+        no query but the version of an object of S3 (`versionId`).
+    """
+    if is_url(location):
+        parts = urlsplit(str(location))
+        query = "&".join(part for part in parts.query.split("&") if part.split("=")[0] == "versionId")
+        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, query, ""))
+    path, folder = Path(os.path.realpath(location)), Path(os.path.realpath(match_file.parent))
+    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
+
+
 def file_stem(location: str | os.PathLike[str]) -> str:
     """The name of the file without its ending, be it `.nwb` or `.nwb.zarr`."""
     path = unquote(urlsplit(str(location)).path) if is_url(location) else Path(location).as_posix()

@@ -18,7 +18,7 @@ from pynwb.testing.mock.file import mock_NWBFile
 from pynwb.testing.mock.ophys import mock_ImagingPlane, mock_OpticalChannel
 
 from ...cell_matching import CellMatching
-from ...presence import Presence
+from ...codes import Presence, RegistrationOutcome, RoiSelection, SessionStatus
 from ...tables import MatchedSessionsTable, RoiPairsTable, SessionRegistrationsTable
 
 _SHAPE = (32, 40)  #: rows, columns of the images
@@ -191,18 +191,27 @@ def _sessions_table(
     return MatchedSessionsTable.from_arrays(
         session_name=names,
         roi_table=roi_tables,
+        roi_table_path=[f"/processing/ophys/{table.parent.name}/{table.name}" for table in roi_tables],
         image=images,
-        nwb_identifier=[source.identifier for source in sources],
-        nwb_object_id=[source.object_id for source in sources],
+        image_path=[f"/processing/ophys/{image.parent.name}/{image.name}" for image in images],
+        status=[SessionStatus.MATCHED] * n_sessions,
+        status_reason=[""] * n_sessions,
         session_start=[source.session_start_time.isoformat() for source in sources],
-        imaging_plane_path=["/general/optophysiology/ImagingPlane"] * n_sessions,
-        roi_table_path=["/processing/ophys/ImageSegmentation/PlaneSegmentation"] * n_sessions,
-        roi_table_object_id=[_source_roi_table(source).object_id for source in sources],
-        image_path=["/processing/ophys/Images/mean"] * n_sessions,
+        roi_selection=[RoiSelection.ALL] * n_sessions,
+        roi_selection_reason=["all ROIs"] * n_sessions,
+        masks_transposed=[False] * n_sessions,
+        image_transposed=[False] * n_sessions,
+        masks_scrambled=[False] * n_sessions,
+        mirrored=[False] * n_sessions,
+        orientation_reason=["stored as [row, col]"] * n_sessions,
         source_uri=[f"{name}.nwb" for name in names],
-        status=["matched"] * n_sessions,
-        mask_orientation=["stored as [row, col]"] * n_sessions,
-        roi_selection=["all ROIs"] * n_sessions,
+        source_identifier=[source.identifier for source in sources],
+        source_object_id=[source.object_id for source in sources],
+        source_session_id=names,
+        source_plane_path=["/general/optophysiology/ImagingPlane"] * n_sessions,
+        source_roi_table_path=["/processing/ophys/ImageSegmentation/PlaneSegmentation"] * n_sessions,
+        source_roi_table_object_id=[_source_roi_table(source).object_id for source in sources],
+        source_image_path=["/processing/ophys/Images/mean"] * n_sessions,
         subject_id=["mouse1"] * n_sessions,
         imaging_depth=np.full(n_sessions, 175.0),
         pixel_size=np.full((n_sessions, 2), 0.8),
@@ -240,9 +249,9 @@ def _registrations_table(n_sessions: int, random: np.random.Generator) -> Sessio
     return SessionRegistrationsTable.from_arrays(
         fixed_session=pairs[:, 0],
         moving_session=pairs[:, 1],
-        affine_matrix=matrices,
+        matrix=matrices,
         steps=["ECC"] * len(pairs),
-        registered=np.ones(len(pairs), dtype=bool),
+        outcome=[RegistrationOutcome.REGISTERED] * len(pairs),
         reason=[""] * len(pairs),
         ssim=random.random(len(pairs)),
     )

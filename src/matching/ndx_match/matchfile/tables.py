@@ -1,0 +1,143 @@
+"""The tables of a match file, made of the model."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pynwb import ProcessingModule
+from pynwb.image import GrayscaleImage
+
+from ndx_cell_matching import CellMatching, MatchedSessionsTable, RoiPairsTable
+
+from ..model import MatchedPlane, MatchResult, RoiPairs, SourceInfo, cell_of_roi
+from ..storage.formats import StorageFormat
+from ..storage.remote.locations import recorded_location
+from .copying import TableCopy
+from .registrations import registrations_table
+
+LONG_TABLE = 1000  #: rows from which the columns of a table are compressed
+LEAST_PROBABILITY = 0.001  #: of a pair of ROIs that is kept as evidence, if the method gives probabilities
+
+
+@dataclass(frozen=True)
+class SessionCopy:
+    """The copies of a session's ROI table and image in the file that is written, and their paths in it."""
+
+    table: TableCopy
+    table_path: str
+    image: GrayscaleImage
+    image_path: str
+
+
+def add_result(
+    module: ProcessingModule,
+    plane: MatchedPlane,
+    suffix: str,
+    copies: Sequence[SessionCopy],
+    notes: Sequence[str],
+    match_file: Path,
+    file_format: StorageFormat,
+) -> None:
+    """Add what was matched in a plane to a processing module.
+
+    Parameters
+    ----------
+    module : ProcessingModule
+        Of the file that is written, which holds the copies already.
+    plane : MatchedPlane
+    suffix : str
+        Of the name of the result, if the file holds several planes; else empty.
+    copies : sequence of SessionCopy
+        One per session.
+    notes : sequence of str
+        What a user of the file should know beside the warnings of the result.
+    match_file : Path
+        Where the file will be.
+    file_format : StorageFormat
+    """
+    result = plane.result
+    pairs = roi_pairs_table(worth_storing(result))
+    registrations = registrations_table(result.registrations, plane.sessions)
+    with warnings.catch_warnings():
+        # hdmf warns of columns that reference a table before both are in one file; here they are.
+        warnings.simplefilter("ignore")
+        matching = CellMatching.from_arrays(
+            module,
+            name=f"CellMatching{suffix}",
+            imaging_plane=plane.name if suffix else None,
+            method=result.method,
+            method_version=result.method_version,
+            parameters=dict(result.parameters),
+            software=dict(result.software),
+            warnings=(*notes, *result.warnings),
+            sessions=_sessions_table(plane, copies, match_file),
+            cells=result.cells,
+            presence=result.presence,
+            confidence=result.confidence,
+            cell_ids=result.cell_ids,
+            roi_pairs=pairs,
+            registrations=registrations,
+        )
+    for table in (matching.cells, pairs, registrations):
+        for column in table.columns if table is not None and len(table) >= LONG_TABLE else ():
+            if isinstance(column.data, np.ndarray) and column.data.dtype.kind in "biuf":
+                column.set_data_io(file_format.compressed, {})
+
+
+def worth_storing(result: MatchResult) -> RoiPairs:
+    """The candidate pairs that a reader can use: those within cells, and of the others those that are not ruled out.
+
+    Pairs are ruled out by a probability below `LEAST_PROBABILITY`, if the method gives probabilities.
+    """
+    pairs = result.roi_pairs
+    if pairs.probability is None:
+        return pairs
+    n_rois = 1 + max(int(rows.max(initial=-1)) for rows in (result.cells, pairs.fixed_roi_row, pairs.moving_roi_row))
+    cell = np.stack([cell_of_roi(rows, n_rois) for rows in result.cells.T])
+    fixed = cell[pairs.fixed_session, pairs.fixed_roi_row]
+    moving = cell[pairs.moving_session, pairs.moving_roi_row]
+    return pairs.take((pairs.probability >= LEAST_PROBABILITY) | ((fixed == moving) & (fixed >= 0)) | pairs.accepted)
+
+
+def roi_pairs_table(pairs: RoiPairs) -> RoiPairsTable | None:
+    """The table of candidate pairs; None if there are none."""
+    return RoiPairsTable.from_arrays(**vars(pairs)) if len(pairs) else None
+
+
+def _sessions_table(plane: MatchedPlane, copies: Sequence[SessionCopy], match_file: Path) -> MatchedSessionsTable:
+    sessions, result = plane.sessions, plane.result
+    columns: dict[str, Any] = {
+        "session_name": [session.name for session in sessions],
+        "roi_table": [copy.table.table for copy in copies],
+        "roi_table_path": [copy.table_path for copy in copies],
+        "image": [copy.image for copy in copies],
+        "image_path": [copy.image_path for copy in copies],
+        "status": result.session_status,
+        "status_reason": result.status_reasons,
+        "session_start": [session.session_start for session in sessions],
+        "roi_selection": [session.selection for session in sessions],
+        "roi_selection_reason": [session.selection_reason for session in sessions],
+        "orientation_reason": [session.orientation_reason for session in sessions],
+        "subject_id": [session.subject_id for session in sessions],
+        "imaging_depth": _numbers([session.imaging_depth for session in sessions]),
+        "pixel_size": [session.pixel_size or (np.nan, np.nan) for session in sessions],
+    }
+    for flag in ("masks_transposed", "image_transposed", "masks_scrambled", "mirrored"):
+        columns[flag] = [getattr(session.orientation, flag) for session in sessions]
+    z_planes = [session.orientation.z_plane for session in sessions]
+    if any(z_plane is not None for z_plane in z_planes):
+        columns["z_plane"] = [-1 if z_plane is None else z_plane for z_plane in z_planes]
+    for field in fields(SourceInfo):
+        columns[f"source_{field.name}"] = [getattr(session.source, field.name) for session in sessions]
+    columns["source_uri"] = [recorded_location(session.source.uri, match_file) for session in sessions]
+    return MatchedSessionsTable.from_arrays(**columns)
+
+
+def _numbers(values: Sequence[float | None]) -> npt.NDArray[np.float64]:
+    return np.array([np.nan if value is None else value for value in values])

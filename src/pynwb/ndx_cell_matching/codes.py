@@ -1,0 +1,90 @@
+"""The codes that stand in the columns of the match file, and what they mean.
+
+A code's meaning never changes and a code is never used again for something else; a newer version may add codes. A
+reader that meets a code it does not know says so (:func:`label_of`) and goes on.
+"""
+
+from __future__ import annotations
+
+import enum
+
+
+class Code(enum.IntEnum):
+    """A number in a file with a meaning in words."""
+
+    label: str
+
+    def __new__(cls, value: int, label: str = "") -> Code:
+        code = int.__new__(cls, value)
+        code._value_ = value
+        code.label = label
+        return code
+
+    @classmethod
+    def spelled_out(cls) -> str:
+        """All codes and their meanings, for the description of a column."""
+        return "; ".join(f"{code.value}: {code.label}" for code in cls)
+
+
+class Presence(Code):
+    """Why a cell has, or has not, an ROI in a session: column `presence` of the table of cells."""
+
+    NOT_DETECTED = 0, "not detected"  #: the place lies in the session's field of view, but no ROI there was matched
+    PRESENT = 1, "present"  #: an ROI of the session belongs to the cell
+    OUTSIDE_FIELD = 2, "outside the field"  #: the cell's place lies outside the session's field of view
+    AMBIGUOUS = 3, "ambiguous"  #: several ROIs could be the cell and none stands out
+    NOT_REGISTERED = 4, "session not registered"  #: the session was not aligned with those in which the cell was seen
+    NOT_LOOKED_FOR = 5, "not looked for"  #: the method did not look for the cell in this session
+
+
+class SessionStatus(Code):
+    """What became of a session: column `status` of the table of sessions."""
+
+    MATCHED = 0, "matched"  #: it took part in the matching
+    NOT_REGISTERED = 1, "set aside"  #: it could be aligned with no other session, so its ROIs are matched with none
+    LEFT_OUT = 2, "left out"  #: a person decided that it takes no part
+
+
+class RegistrationOutcome(Code):
+    """How the alignment of two sessions ended: column `outcome` of the table of registrations."""
+
+    NOT_REGISTERED = 0, "not registered"  #: the two could not be aligned; the matrix has no meaning
+    REGISTERED = 1, "registered"  #: the two were aligned with each other
+    COMPOSED = 2, "composed"  #: the matrix follows from alignments with other sessions; their own was left out
+    BY_HAND = 3, "by hand"  #: a person gave the alignment
+
+    @classmethod
+    def with_matrix(cls) -> tuple[RegistrationOutcome, ...]:
+        """The outcomes after which the matrix aligns the two sessions."""
+        return cls.REGISTERED, cls.COMPOSED, cls.BY_HAND
+
+
+class RoiSelection(Code):
+    """Which ROIs of a session take part: column `roi_selection` of the table of sessions."""
+
+    ALL = 0, "all ROIs"
+    ACCEPTED_BY_WRITER = 1, "ROIs that the file's writer accepts"
+    CHOSEN_BY_USER = 2, "ROIs that meet a condition of the user"
+
+
+class Review(Code):
+    """What a person decided on a cell: column `review` of the table of cells."""
+
+    NOT_REVIEWED = 0, "not reviewed"
+    ACCEPTED = 1, "accepted"  #: the automatic result is right
+    CHANGED = 2, "changed"  #: a person joined, split or moved ROIs
+    UNCERTAIN = 3, "uncertain"  #: a person looked and cannot tell
+
+
+def label_of(codes: type[Code], code: int) -> str:
+    """What a code of a file means; of a code that this version does not know, that it is not known.
+
+    Examples
+    --------
+    >>> label_of(Presence, 2), label_of(Presence, 7)
+    ('outside the field', 'code 7 (unknown: written by a newer version?)')
+    """
+    try:
+        return codes(int(code)).label
+    except ValueError:
+        return f"code {int(code)} (unknown: written by a newer version?)"
