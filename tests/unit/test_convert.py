@@ -67,12 +67,12 @@ def plain(value: Any, file: h5py.File) -> Any:
     if isinstance(value, bytes):
         return value.decode()
     if isinstance(value, np.ndarray) and value.dtype.names:
-        return [[plain(row[name], file) for name in value.dtype.names] for row in value.ravel()]
+        return [plain(value[name], file) for name in value.dtype.names]
     if isinstance(value, np.ndarray) and value.dtype.hasobject | (value.dtype.kind == "S"):
         return [plain(element, file) for element in value.ravel()]
     if isinstance(value, np.void):
         return [plain(value[name], file) for name in value.dtype.names or ()]
-    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def assert_same_contents(one: Path, two: Path) -> None:
@@ -142,6 +142,19 @@ def test_large_data_are_compressed(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert sum(file.stat().st_size for file in (tmp_path / "there.nwb.zarr").rglob("image_mask/**/*")) < 100_000
 
 
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int16, np.uint16, np.int64, np.float32, np.float64])
+def test_large_data_keep_their_type(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dtype: type):
+    monkeypatch.setattr("ndx_match.storage.datasets.LARGE_BYTES", 1000)
+    nwbfile = make_nwbfile()
+    table = nwbfile.processing["ophys"]["image_segmentation"]["roi_table"]
+    rng = np.random.default_rng(0)
+    table.add_column(name="values", description="Some.", data=rng.integers(0, 2, (20, 1000)).astype(dtype))
+    if dtype == np.float64:
+        table["values"].data[:] += rng.uniform(size=(20, 1000))
+    path = write_nwb(tmp_path / "a.nwb", nwbfile)
+    assert_same_contents(path, there_and_back(path, tmp_path))
+
+
 def test_a_store_that_hdmf_zarr_wrote_is_converted(tmp_path: Path):
     """Also one of format 2 into format 3, where that is written."""
     shutil.unpack_archive(FILES / "hdmf_zarr_2.tar.xz", tmp_path, filter="data")
@@ -178,5 +191,5 @@ def test_what_cannot_be_converted_leaves_nothing_behind(tmp_path: Path):
     assert listing(tmp_path) == before
     with h5py.File(path, "r+") as file:
         file["analysis/other"] = h5py.ExternalLink("other.nwb", "/processing")
-    with pytest.raises(InputError, match=r"takes data from other\.nwb; give a file that holds all its data itself"):
+    with pytest.raises(InputError, match=r"takes data from other\.nwb; give one that holds all its data itself"):
         convert_file(path, tmp_path / "out.nwb.zarr")

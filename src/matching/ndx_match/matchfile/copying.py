@@ -164,11 +164,11 @@ def fill_pixels(folder: Any, copy: TableCopy) -> None:
         copy_rows(source, folder[copy.table.name][name])
 
 
-def copy_image(image: Any, name: str) -> GrayscaleImage:
-    """A copy of a projection image, with its stored values and data type."""
+def copy_image(image: Any, name: str, file_format: StorageFormat) -> GrayscaleImage:
+    """A compressed copy of a projection image, with its stored values and data type."""
     return GrayscaleImage(
         name=name,
-        data=in_memory(image.data),
+        data=file_format.compressed(np.asarray(image.data[:])),
         description=_description(image),
         resolution=getattr(image, "resolution", None),
     )

@@ -246,7 +246,7 @@ def _image(
 ) -> GrayscaleImage:
     """A copy of the session's projection image; black where its file holds none, in the frame of the masks."""
     if session.has_image:
-        return copy_image(_by_path(candidates, session.source.image_path).image, name)
+        return copy_image(_by_path(candidates, session.source.image_path).image, name, file_format)
     data = file_format.compressed(session.image)
     return GrayscaleImage(name=name, data=data, description="Black: the source holds no projection image.")
 
