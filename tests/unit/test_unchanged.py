@@ -20,7 +20,7 @@ from ndx_match.matchfile.sources import check_sources
 from ndx_match.methods import nway
 from ndx_match.model import MatchResult, Session
 from ndx_match.sources import SourceOptions, read_planes, read_sessions
-from ndx_match.storage import datasets, unchanged
+from ndx_match.storage import convert, datasets, unchanged
 from ndx_match.storage.unchanged import open_steady, state_of
 
 TABLE = "processing/ophys/image_segmentation/roi_table"
@@ -301,3 +301,17 @@ def test_a_folder_that_was_made_for_a_file_does_not_stay_without_it(folder: Path
     with pytest.raises(InputError, match=CHANGED):
         write_late(sessions)
     assert listing(folder) == before
+
+
+def test_a_source_that_is_changed_while_it_is_converted_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    path = sources(folder)[0]
+    hand_over = convert._hand_over
+
+    def hand_over_and_touch(*arguments) -> None:
+        hand_over(*arguments)
+        os.utime(path, (1, 1))
+
+    monkeypatch.setattr(convert, "_hand_over", hand_over_and_touch)
+    with pytest.raises(InputError, match=rf"session_0\.nwb: {CHANGED}"):
+        convert.convert_file(path, folder / "converted.nwb")
+    assert not (folder / "converted.nwb").exists()
