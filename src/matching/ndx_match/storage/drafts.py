@@ -74,14 +74,22 @@ class Draft:
         if fcntl is None:
             return None
         about = {"output": self.path.name, "host": platform.node(), "process": self.process}
-        while True:
-            descriptor = os.open(self.lock, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
-            with suppress(OSError):  # a file system without locks
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if _is_still(descriptor, self.lock):  # else another process took it for that of a dead writer
-                os.write(descriptor, json.dumps(about).encode())
-                return descriptor
+        descriptor = self._locked()
+        if not _is_still(descriptor, self.lock):  # another process took it for that of a dead writer
             os.close(descriptor)
+            descriptor = self._locked()
+        try:
+            os.write(descriptor, json.dumps(about).encode())
+        except OSError:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+    def _locked(self) -> int:
+        descriptor = os.open(self.lock, os.O_CREAT | os.O_RDWR, 0o600)
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        return descriptor
 
     def settle(self) -> None:
         """Remove what is there of the draft; what it was about to replace gets its name back. Can be done again."""
