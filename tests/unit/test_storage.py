@@ -37,9 +37,8 @@ def test_only_storage_knows_how_files_are_stored():
 
 def test_storage_does_not_look_into_other_libraries():
     """At frames of their functions, or at names that Python or a leading underscore makes private."""
-    private = re.compile(
-        r"tb_frame|f_locals|f_code|\b_[A-Z]\w*__\w+|\b(zarr|hdmf\w*|h5py|numcodecs|pynwb)(\.\w+)*\._[a-z]"
-    )
+    names = r"\b(zarr|hdmf\w*|h5py|numcodecs|pynwb)(\.\w+)*\._[a-z]"
+    private = re.compile(rf"tb_frame|f_locals|f_code|\b_[A-Z]\w*__\w+|{names}")
     found = [
         f"{path.relative_to(SOURCE)}: {match.group(0)}"
         for path in sorted(SOURCE.rglob("*.py"))
@@ -98,7 +97,7 @@ def test_open_files_without_a_name_are_told_apart(paths: list[Path], tmp_path: P
     sessions = read_sessions(files)
     assert len({session.source.uri for session in sessions}) == 2
     write_match_file(sessions, nway.match(sessions), tmp_path / "m.nwb")
-    with pytest.raises(InputError, match="<open file>.*: this file is given 2 times"):
+    with pytest.raises(InputError, match=r"<open file>.*: this file is given 2 times"):
         read_sessions([files[0], files[0]])
 
 

@@ -145,6 +145,11 @@ class StoreFiles:
         number, inner = self._place(key)
         return self._folders[number].read(inner, 0, 1) is not None
 
+    @property
+    def is_consolidated(self) -> bool:
+        """Whether the root has the metadata of all that is in the store."""
+        return self.exists(".zmetadata") or "consolidated_metadata" in self._metadata(0, "", "zarr.json")
+
     def names(self, key: str) -> list[str]:
         """The files and folders in a folder."""
         number, inner = self._place(key.rstrip("/"))
