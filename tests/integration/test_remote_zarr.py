@@ -108,3 +108,26 @@ def test_secrets_of_addresses_are_used_and_not_shown(server: LoopbackServer, sto
     session = read_sessions([url, stores[1]])[0]
     assert session.source.uri == f"{server.url}/{stores[0].name}"
     assert {request.query for request in server.requests} == {"token=secret"}
+
+
+def test_stores_on_s3(server: LoopbackServer, stores: list[Path], monkeypatch: pytest.MonkeyPatch):
+    pytest.importorskip("s3fs", reason="s3fs is not installed; install the extra [remote]")
+    folder = stores[0].parent
+
+    def answer(request: Request) -> Answer | None:
+        path = folder / request.path.removeprefix("/bucket/day 1/")
+        if not path.is_file():
+            return Answer(404, b"<Error><Code>NoSuchKey</Code></Error>")
+        server.files[request.path] = path
+        return None
+
+    server.answer = answer
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    session, expected = read_session(f"s3://bucket/day 1/{stores[0].name}"), read_session(stores[0])
+    assert (session.footprints != expected.footprints).nnz == 0
+    assert session.source.uri == f"s3://bucket/day 1/{stores[0].name}"
+    assert not any("authorization" in request.headers for request in server.requests)
+    (stores[1] / IMAGE / chunk(0, 0)).unlink()
+    with pytest.raises(InputError, match=f"chunk {chunk(0, 0)} of {IMAGE} is missing"):
+        read_session(f"s3://bucket/day 1/{stores[1].name}")
