@@ -10,6 +10,7 @@ from pynwb import NWBFile
 
 from ..errors import AmbiguousInputError, InputError
 from ..model import Progress, Session
+from ..storage.open_files import Location
 from ..storage.remote import public_name, shared_access
 from ..storage.unchanged import open_steady
 from .candidates import TableCandidate, list_contents
@@ -98,7 +99,7 @@ def check_all_planes(options: SourceOptions, depth_tolerance: float) -> None:
 
 
 def read_planes(
-    paths: Sequence[str | os.PathLike[str]],
+    paths: Sequence[Location],
     options: SourceOptions | None = None,
     depth_tolerance: float = DEPTH_TOLERANCE,
     progress: Progress | None = None,

@@ -86,6 +86,7 @@ class _Array:
     is_blosc: bool = False
     never_empty: bool = True
     is_pickled: bool = False
+    is_new: bool = False  #: of format 3
 
 
 class StoreFiles:
@@ -135,7 +136,8 @@ class StoreFiles:
             array, metadata = found
             StoreFiles.last_read = self, array
             if data is None and metadata.never_empty:
-                raise self._damaged(folder, f"{where} is missing")
+                why = ", or its writer left it out as empty: see Zarr in docs/layouts.md" if metadata.is_new else ""
+                raise self._damaged(folder, f"{where} is missing{why}")
             if data is not None and metadata.is_blosc and start is None and _blosc_length(data) != len(data):
                 raise self._damaged(folder, f"{where} is cut off or damaged")
         return data
@@ -144,6 +146,11 @@ class StoreFiles:
         """Whether there is such a file."""
         number, inner = self._place(key)
         return self._folders[number].read(inner, 0, 1) is not None
+
+    @property
+    def is_consolidated(self) -> bool:
+        """Whether the root has the metadata of all that is in the store."""
+        return self.exists(".zmetadata") or "consolidated_metadata" in self._metadata(0, "", "zarr.json")
 
     def names(self, key: str) -> list[str]:
         """The files and folders in a folder."""
@@ -203,7 +210,8 @@ class StoreFiles:
         if new.get("node_type") != "array":
             return None
         last_codec = (new.get("codecs") or [{}])[-1].get("name", "")
-        return _Array(last_codec in ("blosc", "numcodecs.blosc"), self._is_never_empty(number, path, new))
+        is_blosc = last_codec in ("blosc", "numcodecs.blosc")
+        return _Array(is_blosc, self._is_never_empty(number, path, new), is_new=True)
 
     def _is_never_empty(self, number: int, path: str, metadata: dict[str, Any]) -> bool:
         attributes, shape = metadata.get("attributes", {}), metadata["shape"]

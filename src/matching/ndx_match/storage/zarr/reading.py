@@ -15,6 +15,7 @@ from hdmf_zarr import NWBZarrIO
 from pynwb import NWBFile
 
 from ...errors import InputError
+from ..remote import is_url
 from .files import Folder, StoreFiles, format_of_store
 
 #: The format that the installed version of Zarr writes.
@@ -62,6 +63,8 @@ def open_zarr(folder: Folder, name: str) -> Iterator[Callable[[], HDMFIO]]:
 
 def _format(files: StoreFiles, name: str) -> int:
     store_format = format_of_store(files)
+    if store_format is None and is_url(name):
+        raise InputError(f"{name}: there is no Zarr store here (it has no .zgroup or zarr.json); check the address.")
     if store_format is None:
         if name.rstrip("/").endswith(".zarr"):
             raise InputError(
@@ -71,6 +74,11 @@ def _format(files: StoreFiles, name: str) -> int:
     if store_format > FORMAT:
         stem = name.removesuffix(".zarr").removesuffix(".nwb") + ".nwb"
         raise InputError(f"{name}: {NEEDS_NEWER.format(version=hdmf_zarr.__version__, name=name, stem=stem)}.")
+    if is_url(name) and not files.is_consolidated:
+        raise InputError(
+            f"{name}: this Zarr store has no consolidated metadata, without which it is not read over the network; "
+            "download it and give the copy."
+        )
     return store_format
 
 

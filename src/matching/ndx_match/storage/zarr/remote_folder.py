@@ -10,7 +10,7 @@ from ...errors import InputError
 from ..remote import import_extra
 from .files import Folder
 
-MISSING = (404, 403, 410)  #: what servers say of a file that is not there; S3 says 403 where nothing may be listed
+MISSING = (403, 404, 410)  #: what servers say of a file that is not there
 
 
 class RemoteFolder:
@@ -34,7 +34,10 @@ class RemoteFolder:
         fsspec: Any = import_extra("fsspec", public=path)
         scheme = urlsplit(url).scheme.lower()
         import_extra({"s3": "s3fs"}.get(scheme, "aiohttp"), public=path)
-        options = {"anon": True} if scheme == "s3" else {}
+        options: dict[str, Any] = {}
+        if scheme == "s3":  # with the credentials of this machine where it has any, otherwise as anybody
+            session: Any = import_extra("botocore.session", public=path).Session()
+            options["anon"] = session.get_credentials() is None
         self._files: Any = fsspec.filesystem(scheme, **options)
         self._base, _, query = url.partition("?")
         self._query = f"?{query}" if query else ""
@@ -45,7 +48,7 @@ class RemoteFolder:
             data: bytes = self._files.cat_file(
                 f"{self._base.rstrip('/')}/{key}{self._query}", start=start or None, end=stop
             )
-        except FileNotFoundError:
+        except (FileNotFoundError, PermissionError):  # S3 says the latter where nothing may be listed
             return None
         except Exception as error:  # aiohttp and botocore have errors of their own, whose texts hold addresses
             status = getattr(error, "status", None)
