@@ -35,7 +35,7 @@ def match(path: Path, method: str) -> None:
     started, processor_started = time.perf_counter(), time.process_time()
     result = function(sessions)
     seconds, processor_seconds = time.perf_counter() - started, time.process_time() - processor_started
-    from ndx_match.evaluate import score_links
+    from ndx_match.simulate.scores import score_links
 
     print(
         json.dumps(

@@ -11,11 +11,11 @@ import numpy.typing as npt
 import real_sessions
 from compared import METHODS, set_aside
 from markdown_tables import say, table, verdict
+from measures import supported_groups, triangle_disagreement
+from oracles import yardstick_pairs
 
-from ndx_match.evaluate import supported_groups, triangle_disagreement, yardstick_pairs
-from ndx_match.methods import consensus
+from ndx_match.methods import consensus, nway
 from ndx_match.methods.consensus.pairs import confirm, prepare
-from ndx_match.methods.nway.pipeline import match_registered
 from ndx_match.model import MatchResult, Registration, Session
 from ndx_match.sources import SourceOptions, read_session, read_sessions
 
@@ -144,7 +144,7 @@ def _false_shifts(sessions: Sequence[Session], results: dict[str, MatchResult]) 
 
 
 def _nway_links(pair: Sequence[Session], matrix: npt.NDArray[np.float64]) -> int:
-    return _links(match_registered(pair, [Registration(0, 1, matrix)]), 0, 1)
+    return _links(nway.match_registered(pair, [Registration(0, 1, matrix)]), 0, 1)
 
 
 def _links(result: MatchResult, i: int, j: int) -> int:

@@ -13,22 +13,13 @@ import numpy as np
 import numpy.typing as npt
 from compared import METHODS, set_aside
 from markdown_tables import mean_sd, say, table, verdict
+from measures import Calibration, calibration, registration_error
+from oracles import known_bodies, oracle
 
-from ndx_match.evaluate import (
-    Calibration,
-    LinkScore,
-    TrackScore,
-    calibration,
-    complete_tracks_score,
-    known_bodies,
-    oracle,
-    registration_error,
-    score_links,
-    true_cells,
-)
 from ndx_match.methods import consensus
 from ndx_match.model import MatchResult
 from ndx_match.simulate import TIERS, Simulation, simulate
+from ndx_match.simulate.scores import LinkScore, TrackScore, complete_tracks_score, score_links, true_cells
 
 NWAY_ON_TYPICAL = (0.90, 0.95)  #: F1 of nway where a tier is as difficult as it was meant to be
 NWAY_ON_HARD = 0.3

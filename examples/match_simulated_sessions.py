@@ -6,11 +6,11 @@ Run: python examples/match_simulated_sessions.py FOLDER
 import sys
 from pathlib import Path
 
-from ndx_match.evaluate import score_links
 from ndx_match.matchfile import write_match_file
 from ndx_match.methods import consensus
 from ndx_match.simulate import TIERS, simulate
 from ndx_match.simulate.files import write_simulation
+from ndx_match.simulate.scores import score_links
 from ndx_match.sources import read_sessions
 
 

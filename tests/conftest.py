@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import ipaddress
 import os
 import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -92,3 +94,34 @@ def pytest_runtest_makereport(item: pytest.Item):
     if needs_data and ALLEN_DATA.is_dir() and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"skipped although the data are present: {report.longrepr}"
+
+
+@pytest.fixture
+def add_file(tmp_path: Path) -> Iterator[Callable[..., None]]:
+    """Adds one new module to the folder of a package, for this test only: `add_file(package, name, source)`.
+
+    Modules that list plug-ins when they are imported are named behind, to be loaded anew.
+    """
+    folder = tmp_path / "added"
+    added: list[tuple[Any, str]] = []
+    reloaded: list[str] = []
+
+    def add(package: str, name: str, source: str, *reload: str) -> None:
+        folder.mkdir(exist_ok=True)
+        (folder / f"{name}.py").write_text(source)
+        module = importlib.import_module(package)
+        module.__path__.append(str(folder))
+        added.append((module, name))
+        importlib.invalidate_caches()
+        reloaded.extend(reload)
+        for listing in reload:
+            importlib.reload(importlib.import_module(listing))
+
+    yield add
+    for module, name in added:
+        module.__path__.remove(str(folder))
+        sys.modules.pop(f"{module.__name__}.{name}", None)
+        if hasattr(module, name):
+            delattr(module, name)
+    for listing in reloaded:
+        importlib.reload(importlib.import_module(listing))

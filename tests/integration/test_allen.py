@@ -120,7 +120,7 @@ def test_package_is_given_the_sessions_and_its_output_comes_back(tmp_path, sessi
     assert result.cells.tolist() == [[1, 3], [0, -1], [2, -1], [-1, 0], [-1, 2], [-1, 1]]
     assert result.roi_pairs.moving_roi_row.tolist() == [2, 3]
     assert result.roi_pairs.accepted.tolist() == [False, True]
-    assert result.registrations[0].steps == "Crop, ECC"
+    assert result.registrations[0].steps == ("Crop", "ECC")
     (warning,) = result.warnings
     assert "tuesday" in warning
     assert "without a mask pixel" in warning

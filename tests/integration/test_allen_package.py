@@ -15,7 +15,7 @@ import pytest
 import scipy.sparse
 
 from ndx_match.errors import MethodError
-from ndx_match.formats import read_nway_output, write_nway_output
+from ndx_match.formats.nway import read_nway_output, write_nway_output
 from ndx_match.methods import nway
 from ndx_match.methods.allen import AllenParameters, match
 from ndx_match.model import MatchResult, Session

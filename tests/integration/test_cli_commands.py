@@ -194,7 +194,7 @@ def test_export(matches: Path, tmp_path: Path, suffix: str):
 
 
 def test_export_refuses_other_formats_and_its_own_input(matches: Path, tmp_path: Path):
-    run("export", matches, "-o", tmp_path / "cells.xlsx").refused("must end in .csv, .parquet or .json")
+    run("export", matches, "-o", tmp_path / "cells.xlsx").refused("must end in .csv, .json or .parquet")
     before = matches.read_bytes()
     link = tmp_path / "cells.csv"
     link.symlink_to(matches)

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.sparse
+from measures import supported_groups, triangle_disagreement
+from oracles import yardstick_pairs
 
-from ndx_match.evaluate import supported_groups, triangle_disagreement, yardstick_pairs
 from ndx_match.methods import consensus
 from ndx_match.methods.consensus import ConsensusParameters
 from ndx_match.methods.consensus.pairs import confirm, prepare, register

@@ -22,7 +22,7 @@ from nwbinspector import inspect_nwbfile, load_config
 
 from ndx_match.annotate import COLUMN
 from ndx_match.errors import AmbiguousInputError, InputError
-from ndx_match.formats import planes_dataframe
+from ndx_match.formats import cells_dataframe
 from ndx_match.matchfile import read_match_file, read_planes_of_match_file, write_planes
 from ndx_match.methods import nway
 from ndx_match.planes import match_planes
@@ -74,17 +74,17 @@ def matches(folder: Path, inputs: list[Path]) -> Path:
 
 def test_each_plane_is_matched_as_if_it_were_alone(matches: Path, inputs: list[Path], tmp_path: Path):
     planes = read_planes_of_match_file(matches)
-    assert [plane.plane for plane in planes] == ["deep", "upper"]
+    assert [plane.name for plane in planes] == ["deep", "upper"]
     for plane in planes:
-        run("write", *inputs, "--plane", plane.plane, "-o", tmp_path / f"{plane.plane}.nwb", *METHOD).succeeded()
-        alone = read_match_file(tmp_path / f"{plane.plane}.nwb")
+        run("write", *inputs, "--plane", plane.name, "-o", tmp_path / f"{plane.name}.nwb", *METHOD).succeeded()
+        alone = read_match_file(tmp_path / f"{plane.name}.nwb")
         np.testing.assert_array_equal(plane.result.cells, alone.result.cells)
         assert (plane.result.n_sessions_of_cell == 3).sum() >= 15
         for session, expected in zip(plane.sessions, alone.sessions, strict=True):
             np.testing.assert_array_equal(session.image, expected.image)
             np.testing.assert_array_equal(session.footprints.toarray(), expected.footprints.toarray())
             assert (session.name, session.source) == (expected.name, expected.source)
-            assert session.imaging_depth == DEPTHS[plane.plane]
+            assert session.imaging_depth == DEPTHS[plane.name]
     assert not np.array_equal(planes[0].sessions[0].image, planes[1].sessions[0].image)
 
 
@@ -120,13 +120,13 @@ def test_a_file_of_one_plane_says_nothing_of_planes(tmp_path: Path):
     with h5py.File(tmp_path / "m.nwb") as file:
         assert {"CellMatching", "roi_tables", "projection_images"} == set(file["processing/ophys"])
         assert "imaging_plane" not in file["processing/ophys/CellMatching"].attrs
-    assert read_match_file(tmp_path / "m.nwb", plane="deep").plane == "deep"
+    assert read_match_file(tmp_path / "m.nwb", plane="deep").name == "deep"
 
 
 def test_reading_asks_for_a_plane_where_there_are_several(matches: Path):
     with pytest.raises(AmbiguousInputError, match="--plane: deep, upper"):
         read_match_file(matches)
-    assert read_match_file(matches, plane="upper").plane == "upper"
+    assert read_match_file(matches, plane="upper").name == "upper"
     with pytest.raises(InputError, match="no plane 'middle'; give --plane one of: deep, upper"):
         read_match_file(matches, plane="middle")
 
@@ -173,9 +173,9 @@ def test_depths_that_do_not_agree(tmp_path: Path):
     outcome = run(*arguments).succeeded()
     assert "102: the plane deep (330 um) is not matched, because the depths" in outcome.err
     assert "--depth-tolerance" in outcome.err
-    assert [plane.plane for plane in read_planes_of_match_file(tmp_path / "m.nwb")] == ["upper"]
+    assert [plane.name for plane in read_planes_of_match_file(tmp_path / "m.nwb")] == ["upper"]
     run(*arguments, "--depth-tolerance", 30, "--overwrite").succeeded()
-    assert [plane.plane for plane in read_planes_of_match_file(tmp_path / "m.nwb")] == ["deep", "upper"]
+    assert [plane.name for plane in read_planes_of_match_file(tmp_path / "m.nwb")] == ["deep", "upper"]
 
 
 def test_where_no_depth_agrees_nothing_is_written(tmp_path: Path):
@@ -212,18 +212,20 @@ def test_where_all_planes_fail_nothing_is_written(tmp_path: Path):
 def test_a_bug_in_one_plane_leaves_the_others_too(inputs: list[Path]):
     planes = read_planes(inputs).planes
 
-    def match(sessions, progress=None):
+    def match(sessions, parameters, progress):
         if sessions[0].imaging_depth == DEPTHS["deep"]:
             raise ZeroDivisionError("division by zero")
-        return nway.match(sessions, progress=progress)
+        return nway.METHOD.match(sessions, parameters, progress)
+
+    method = replace(nway.METHOD, match=match)
 
     stages: list[str] = []
-    matched = match_planes(planes, match, lambda stage, *_: stages.append(stage))
-    assert [plane.plane for plane in matched.planes] == ["upper"]
+    matched = match_planes(planes, method, progress=lambda stage, *_: stages.append(stage))
+    assert [plane.name for plane in matched.planes] == ["upper"]
     assert matched.failures == ("The plane deep could not be matched: ZeroDivisionError: division by zero.",)
     assert stages
     with pytest.raises(ZeroDivisionError):
-        match_planes(planes[:1], match)
+        match_planes(planes[:1], method)
     assert all(stage.startswith("upper ") for stage in stages)
 
 
@@ -290,7 +292,7 @@ def test_a_session_named_as_the_column_of_planes_is_refused(matches: Path):
     plane = read_match_file(matches, footprints=False, plane="deep")
     renamed = replace(plane, sessions=(replace(plane.sessions[0], name="plane"), *plane.sessions[1:]))
     with pytest.raises(InputError, match="give it another name"):
-        planes_dataframe([renamed])
+        cells_dataframe([renamed, plane])
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
@@ -302,7 +304,7 @@ def test_export_numbers_the_cells_of_all_planes(matches: Path, tmp_path: Path, s
     assert table["cell_id"].tolist() == list(range(len(table)))
     assert list(table.columns) == ["plane", "cell_id", "n_sessions", "101", "102", "103"]
     for plane in read_planes_of_match_file(matches, footprints=False):
-        part = table[table["plane"] == plane.plane]
+        part = table[table["plane"] == plane.name]
         expected = plane.result.cells.astype(float)
         assert np.array_equal(part[["101", "102", "103"]].fillna(-1).to_numpy(float), expected)
         assert part["cell_id"].tolist() == plane.result.cell_ids.tolist()
@@ -331,10 +333,10 @@ def test_annotate_writes_each_planes_own_table(matches: Path, inputs: list[Path]
     seen: dict[str, set[int]] = {}
     for plane in read_planes_of_match_file(matches, footprints=False):
         for k, path in enumerate(inputs):
-            ids = annotated(tmp_path / "out" / path.name, plane.plane)
-            cells = plane.result.cells[:, k]
-            assert [cells[number - plane.first_cell] for number in ids] == list(range(20))
-            seen.setdefault(plane.plane, set()).update(ids)
+            ids = annotated(tmp_path / "out" / path.name, plane.name)
+            roi_row_of_cell = dict(zip(plane.result.cell_ids, plane.result.cells[:, k], strict=True))
+            assert [roi_row_of_cell[number] for number in ids] == list(range(20))
+            seen.setdefault(plane.name, set()).update(ids)
     assert not seen["deep"] & seen["upper"]  # a number names one cell of the whole file
 
 
@@ -376,7 +378,7 @@ def test_voxel_masks_in_several_planes_are_matched_z_by_z(tmp_path: Path):
     outcome = run("write", *paths, "--all-planes", "-o", tmp_path / "m.nwb").succeeded()
     assert "plane ImagingPlane_z0" in outcome.out
     planes = read_planes_of_match_file(tmp_path / "m.nwb")
-    assert [plane.plane for plane in planes] == ["ImagingPlane_z0", "ImagingPlane_z1"]
+    assert [plane.name for plane in planes] == ["ImagingPlane_z0", "ImagingPlane_z1"]
     assert pynwb.validate(path=tmp_path / "m.nwb") == []
     for z, plane in enumerate(planes):
         in_both = plane.result.cells[(plane.result.cells >= 0).all(axis=1)]
@@ -404,7 +406,7 @@ def test_planes_of_one_name_are_told_apart_by_their_tables(tmp_path: Path):
             file.attrs["object_id"] = str(uuid.uuid4())
     run("write", *paths, "--all-planes", "-o", tmp_path / "m.nwb").succeeded()
     more, rois = read_planes_of_match_file(tmp_path / "m.nwb")
-    assert (more.plane, rois.plane) == ("more_rois", "rois")
+    assert (more.name, rois.name) == ("more_rois", "rois")
     assert [plane.sessions[0].imaging_depth for plane in (more, rois)] == [300, 210]
     np.testing.assert_array_equal(more.sessions[1].image, rois.sessions[1].image + 7)
     with pynwb.NWBHDF5IO(tmp_path / "m.nwb", "r") as io:
@@ -423,7 +425,7 @@ def test_an_roi_table_can_be_chosen_in_all_planes(inputs: list[Path], tmp_path: 
 
 def test_the_same_from_python(inputs: list[Path], matches: Path, tmp_path: Path):
     read = read_planes(inputs[:2], SourceOptions(checksum=False))
-    matched = match_planes(read.planes, nway.match)
+    matched = match_planes(read.planes, "nway")
     write_planes(matched.planes, tmp_path / "m.nwb")
     assert [len(plane.sessions) for plane in read_planes_of_match_file(tmp_path / "m.nwb")] == [2, 2]
     assert all(session.source.sha256 == "" for plane in read.planes for session in plane.sessions)
@@ -451,7 +453,7 @@ def test_the_planes_of_real_sessions(allen_data: Path, tmp_path: Path):
     paths = sorted((allen_data / "openscope_multiplane").glob("*.nwb"))
     outcome = run("write", *paths[:2], "--all-planes", "-o", tmp_path / "m.nwb").succeeded()
     planes = read_planes_of_match_file(tmp_path / "m.nwb", footprints=False)
-    assert [plane.plane for plane in planes] == ["VISp_0", "VISp_1"]
+    assert [plane.name for plane in planes] == ["VISp_0", "VISp_1"]
     assert [plane.sessions[0].imaging_depth for plane in planes] == [175, 375]
     found = [{tuple(cell) for cell in plane.result.cells[(plane.result.cells >= 0).all(axis=1)]} for plane in planes]
     assert len(found[0] & found[1]) > 0.95 * len(found[0] | found[1])

@@ -361,7 +361,7 @@ def test_signatures_and_passwords_are_not_shown_or_kept(
 
 def test_bytes_are_reported(paths: list[Path], server: LoopbackServer, urls: list[str]):
     reports: list[tuple[str, int, int]] = []
-    with remote_access(report=lambda *values: reports.append(values)):
+    with remote_access(progress=lambda *values: reports.append(values)):
         read_session(urls[0])
     assert {(name, size) for name, _, size in reports} == {(urls[0], paths[0].stat().st_size)}
     fetched = [n for _, n, _ in reports]

@@ -82,7 +82,7 @@ def test_truth_survives_the_file(simulation: Simulation, paths: tuple[Path, ...]
         entry = truth.of_file(path.name)
         assert list(entry.cell_of_roi) == session.roi_ids.tolist()
         np.testing.assert_array_equal(entry.identity, simulation.identity[k])
-        np.testing.assert_array_equal(entry.matrix, simulation.transforms[k].matrix)
+        np.testing.assert_array_equal(entry.affine_matrix, simulation.transforms[k].matrix)
         assert entry.field == simulation.fields[k]
     again = simulate(truth.parameters, truth.seed)
     np.testing.assert_array_equal(again.sessions[2].image, simulation.sessions[2].image)

@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from ndx_match.evaluate import score_links
 from ndx_match.methods import consensus, nway
 from ndx_match.model import Session
 from ndx_match.simulate import TIERS, Simulation, simulate
+from ndx_match.simulate.scores import score_links
 from ndx_match.sources import SourceOptions, read_sessions
 
 FOLDER = Path(__file__).parent.parent

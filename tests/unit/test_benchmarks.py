@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections import defaultdict
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -20,14 +21,9 @@ MEGABYTE = 1_000_000
 
 
 @pytest.fixture
-def benchmark_module(monkeypatch: pytest.MonkeyPatch):
-    """Import a module of the benchmarks, which are scripts of a folder and no package."""
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-
-    def load(name: str) -> ModuleType:
-        return import_module(name)
-
-    return load
+def benchmark_module() -> Callable[[str], ModuleType]:
+    """Imports a module of the benchmarks, whose folder pytest searches for modules."""
+    return import_module
 
 
 def test_peak_memory_counts_children(benchmark_module) -> None:

@@ -9,16 +9,17 @@ from functools import cache
 import numpy as np
 import pytest
 import scipy.sparse
+from measures import inside, supported_groups, triangle_disagreement
 
 from ndx_match.displacement import displacement_at
 from ndx_match.errors import MethodError
-from ndx_match.evaluate import complete_tracks_score, inside, score_links, supported_groups, triangle_disagreement
 from ndx_match.footprints import centroids, transform_points
 from ndx_match.methods import consensus
 from ndx_match.methods.consensus import ConsensusParameters
 from ndx_match.methods.consensus.blocks import grid_points
 from ndx_match.model import MatchResult, Presence, Session
 from ndx_match.simulate import Simulation, SimulationParameters, simulate
+from ndx_match.simulate.scores import complete_tracks_score, score_links
 
 SMALL = SimulationParameters(shape=(208, 208), n_cells=54, shift=12.0)
 

@@ -8,8 +8,8 @@ from functools import cache
 import numpy as np
 import pytest
 import scipy.sparse
+from measures import inside
 
-from ndx_match.evaluate import inside
 from ndx_match.footprints import transform_points
 from ndx_match.methods.consensus.blocks import grid_points
 from ndx_match.methods.consensus.pairs import PairAlignment, confirm, prepare, register

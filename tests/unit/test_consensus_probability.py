@@ -9,14 +9,14 @@ import pytest
 import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from measures import calibration
 from scipy.optimize import check_grad, minimize
 from scipy.special import expit
 
-from ndx_match.evaluate import calibration
 from ndx_match.footprints import pairwise_iou
 from ndx_match.methods.consensus import probability
 from ndx_match.methods.consensus.candidates import ComparedPairs, candidate_pairs, impossible_pairs
-from ndx_match.methods.consensus.overlap import sharpen
+from ndx_match.methods.consensus.overlap_tuning import moves_to_overlap
 from ndx_match.methods.consensus.probability import PRIOR, coherent, margins, match_log_odds
 
 RADIUS = 6.0
@@ -257,7 +257,7 @@ def test_sharpening_brings_more_rois_to_overlap():
     misplaced = centres @ away[:2, :2].T + away[:2, 2]
     shape = (200, 220)
     fixed = discs(centres, 6.0, shape)
-    first, second = sharpen([fixed, discs(misplaced, 6.0, shape)], shape, 6.0)
+    first, second = moves_to_overlap([fixed, discs(misplaced, 6.0, shape)], shape, 6.0)
     np.testing.assert_array_equal(first, np.eye(3))
     back = misplaced @ second[:2, :2].T + second[:2, 2]
     before, after = (
@@ -270,7 +270,7 @@ def test_sharpening_brings_more_rois_to_overlap():
 
 def test_sharpening_leaves_alone_what_it_cannot_judge():
     for regions in ([discs([]), discs([])], [discs([(10, 10)]), discs([(40, 30)])], [discs([(9, 9)]), discs([])]):
-        for move in sharpen(regions, (ROWS, COLS), 4.0):
+        for move in moves_to_overlap(regions, (ROWS, COLS), 4.0):
             np.testing.assert_array_equal(move, np.eye(3))
 
 
@@ -280,13 +280,13 @@ def test_sharpening_does_not_make_neighbours_overlap():
     centres = scattered(60)
     neighbours = centres + 7.0 * np.column_stack([np.cos(rng.uniform(0, 1.5, 60)), np.sin(rng.uniform(0, 1.5, 60))])
     regions = discs([*centres, *neighbours], 6.0, (200, 220))
-    _, move = sharpen([regions, regions], (200, 220), 6.0)
+    _, move = moves_to_overlap([regions, regions], (200, 220), 6.0)
     np.testing.assert_allclose(move, np.eye(3), atol=0.02)
 
 
 def test_sharpening_hardly_moves_a_single_roi():
     """One ROI that could overlap better is no reason to bend a field."""
-    for move in sharpen([discs([(20, 20)]), discs([(23, 20)])], (ROWS, COLS), 4.0):
+    for move in moves_to_overlap([discs([(20, 20)]), discs([(23, 20)])], (ROWS, COLS), 4.0):
         corners = np.array([[0, 0, 1], [COLS, 0, 1], [0, ROWS, 1], [COLS, ROWS, 1.0]]).T
         assert np.abs(move @ corners - corners).max() < 4.0
         assert np.isfinite(move).all()

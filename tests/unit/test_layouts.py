@@ -11,13 +11,14 @@ import h5py
 import numpy as np
 import pynwb
 import pytest
+from document_tables import layouts_table
 from helpers import run
 
 from ndx_match.errors import AmbiguousInputError, InputError
 from ndx_match.matchfile import read_match_file
 from ndx_match.model import Session
 from ndx_match.sources import SourceOptions, list_contents, open_nwb, read_session
-from ndx_match.sources.layouts import LAYOUTS, recognise
+from ndx_match.sources.layouts import find_layouts, recognise
 from ndx_match.sources.orientation import in_words
 
 FOLDER = Path(__file__).parent.parent / "back_compat"
@@ -166,7 +167,40 @@ def test_the_matrix_in_the_documents_is_what_the_files_give(unpack):
 
 def test_every_layout_has_a_file():
     seen = {expected.writer for expected in EXPECTED}
-    assert {layout.writer for layout in LAYOUTS} <= seen
+    assert {layout.writer for layout in find_layouts()} <= seen
+
+
+TOY = """
+from ndx_match.sources.layouts import Layout
+
+LAYOUT = Layout(
+    writer="the toy",
+    table="processing/ophys/segmentation/rois",
+    columns=("good",),
+    images=("mean",),
+    accepted=("good>0",),
+)
+"""
+
+
+def test_a_layout_is_added_by_one_file(unpack, add_file):
+    """A file that was of an unknown writer is then known, and its writer's choice of ROIs taken."""
+    path = unpack("pynwb_4.2.0")
+    assert read_session(path).n_taking_part == 18
+    add_file("ndx_match.sources.layouts", "toy", TOY)
+    session = read_session(path)
+    assert session.n_taking_part == ACCEPTED.sum()
+    told = run("inspect", path).succeeded().out
+    assert "the toy: ROI table processing/ophys/segmentation/rois; columns good" in told
+    assert "| the toy | `processing/ophys/segmentation/rois` | columns `good` | `mean` | `good>0` |" in layouts_table()
+
+
+def test_layouts_are_tried_in_order(add_file):
+    writers = [layout.writer for layout in find_layouts()]
+    assert writers == ["AllenSDK", "AIND multiplane", "neuroconv", "neuroconv (without its mark)", "Suite2p", "CaImAn",
+                       "Visual Coding", "ndx-microscopy"]  # fmt: skip
+    add_file("ndx_match.sources.layouts", "toy", TOY.replace('"the toy"', '"last", order=100'))
+    assert [layout.writer for layout in find_layouts()] == [*writers, "last"]
 
 
 def test_a_condition_replaces_the_writers_choice(unpack):

@@ -26,7 +26,7 @@ from ndx_match.methods.nway.masks import (
     warp_footprints,
 )
 from ndx_match.methods.nway.matching import SMALLEST_WEIGHT, maximum_weight, minimum_cost
-from ndx_match.model import Presence, Registration, Session
+from ndx_match.model import Presence, Registration, RegistrationOutcome, Session
 
 small_masks = arrays(bool, st.tuples(st.integers(0, 7), st.just(4), st.just(5)))
 
@@ -224,7 +224,7 @@ def test_every_roi_is_in_exactly_one_cell(data: st.DataObject):
         ids = data.draw(st.permutations(range(n_rois)))
         sessions.append(session_of(Field(np.zeros((12, 15), np.float32), masks), f"s{k}", ids))
     registrations = [
-        replace(identity(i, j), outcome=data.draw(st.sampled_from([0, 1])))
+        replace(identity(i, j), outcome=data.draw(st.sampled_from(RegistrationOutcome)))
         for i, j in combinations(range(len(sessions)), 2)
     ]
     parameters = nway.NwayParameters(

@@ -7,8 +7,8 @@ import scipy.sparse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ndx_match.methods.presence import presence_codes
 from ndx_match.model import Presence, Registration, Session
+from ndx_match.presence import presence_codes
 
 ROWS, COLS = 20, 30
 

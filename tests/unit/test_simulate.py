@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from measures import inside
+from oracles import oracle
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from ndx_match.errors import MethodError
-from ndx_match.evaluate import inside, oracle
 from ndx_match.footprints import centroids
 from ndx_match.simulate import TIERS, Simulation, SimulationParameters, simulate
 from ndx_match.simulate.warp import pixel_points

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from .errors import MethodError, NdxMatchError
-from .model import MatchedPlane, MatchResult, Progress, with_distinct_cell_ids
+from .methods import DEFAULT, Method, Parameters, find_method, match
+from .methods.apply import method_parameters
+from .model import MatchedPlane, Progress, with_distinct_cell_ids
 from .sources import Plane
 
 
@@ -20,7 +23,8 @@ class MatchedPlanes:
 
 def match_planes(
     planes: Sequence[Plane],
-    match: Callable[..., MatchResult],
+    method: str | Method = DEFAULT,
+    parameters: Parameters | Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> MatchedPlanes:
     """Match every plane on its own.
@@ -29,21 +33,24 @@ def match_planes(
     ----------
     planes : sequence of Plane
         As read by :func:`ndx_match.sources.read_planes`.
-    match : callable
-        A method's function, for example :func:`ndx_match.methods.consensus.match`; called as
-        `match(sessions, progress=...)`.
+    method : str or Method
+    parameters : Parameters or mapping, optional
+        As of :func:`ndx_match.methods.match`.
     progress : callable, optional
 
     Raises
     ------
     MethodError
-        No plane could be matched. An error that is not one of this package's is raised as it is.
+        There is no such method, the parameters are not the method's, or no plane could be matched. An error that is
+        not one of this package's is raised as it is.
     """
+    method = find_method(method) if isinstance(method, str) else method
+    parameters = method_parameters(method, parameters)
     matched: list[MatchedPlane] = []
     failures: dict[str, Exception] = {}
     for plane in planes:
         try:
-            result = match(plane.sessions, progress=progress_of(progress, plane.name))
+            result = match(plane.sessions, method, parameters, progress_of(progress, plane.name))
         except Exception as error:  # a plane must not lose the others, whatever its data do to a library
             failures[plane.name] = error
         else:
@@ -67,8 +74,8 @@ def _failure(plane: str, error: Exception) -> str:
 def progress_of(progress: Progress | None, plane: str) -> Progress:
     """Progress of one plane among several."""
 
-    def report(stage: str, done: int, total: int) -> None:
+    def of_plane(stage: str, done: int, total: int) -> None:
         if progress is not None:
             progress(f"{plane} {stage}", done, total)
 
-    return report
+    return of_plane

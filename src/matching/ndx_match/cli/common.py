@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 from rich.console import Console
@@ -16,7 +17,7 @@ from rich.text import Text
 
 from ..errors import InputError
 from ..model import MatchedPlane
-from ..model import Progress as Report
+from ..model import Progress as ProgressCallback
 from ..sources import DEPTH_TOLERANCE, SourceOptions
 from ..sources.orientation import TRANSPOSE
 from ..storage.remote import file_stem, remote_access, shared_access
@@ -33,6 +34,26 @@ def with_options(*options: Callable[[Any], Any]) -> Callable[[Command], Command]
         for option in reversed(options):
             command = option(command)
         return command
+
+    return decorate
+
+
+def option_group(
+    argument: str, make: Callable[[dict[str, Any]], Any], *options: Callable[[Any], Any]
+) -> Callable[[Command], Command]:
+    """Apply several options whose values the command gets as one argument, made of the values by name."""
+
+    def decorate(command: Command) -> Command:
+        @wraps(command)
+        def with_group(**values: Any) -> Any:
+            own = {name: values.pop(name) for name in names}
+            return command(**values, **{argument: make(own)})
+
+        with_group.__click_params__ = []  # type: ignore[attr-defined]
+        grouped = with_options(*options)(with_group)
+        names = [option.name for option in grouped.__click_params__ if option.expose_value]  # type: ignore[attr-defined]
+        grouped.__click_params__[:0] = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
+        return cast(Command, grouped)
 
     return decorate
 
@@ -124,13 +145,13 @@ def take_depth_tolerance(all_planes: bool, depth_tolerance: float | None) -> flo
 
 
 @contextmanager
-def progress_bar() -> Iterator[Report]:
+def progress_bar() -> Iterator[ProgressCallback]:
     """Progress on the terminal; nothing where standard error is no terminal."""
     columns = (TextColumn("{task.description:<12}"), BarColumn(), _Amount(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         tasks: dict[str, Any] = {}
 
-        def report(stage: str, done: int, total: int) -> None:
+        def show(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
                 tasks[stage] = bar.add_task(stage, total=total)
             bar.update(tasks[stage], completed=done, total=total)
@@ -138,18 +159,18 @@ def progress_bar() -> Iterator[Report]:
         fetching_id = bar.add_task("fetching", total=None, visible=False, amount="")
         (fetching,) = (task for task in bar.tasks if task.id == fetching_id)
 
-        def report_bytes(name: str, fetched: int, size: int) -> None:
+        def show_bytes(name: str, fetched: int, size: int) -> None:
             # Called within HDF5, so with h5py's lock: taking that of the bar, whose thread may wait for h5py's to
             # collect garbage, would be a deadlock.
             fetching.fields["amount"] = f"{decimal(fetched)} (of {decimal(size)}) {file_stem(name)}"
             fetching.visible = True
 
         with shared_access() as access:
-            before, access.report = access.report, report_bytes
+            before, access.progress = access.progress, show_bytes
             try:
-                yield report
+                yield show
             finally:
-                access.report = before
+                access.progress = before
 
 
 class _Amount(MofNCompleteColumn):

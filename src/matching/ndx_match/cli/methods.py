@@ -1,113 +1,138 @@
-"""The matching methods as options of the command."""
+"""The matching methods, and the parameters of each, as options of the command."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import click
 
 from ..errors import MethodError
-from ..methods import consensus, nway
-from ..model import MatchResult, Progress, Session
-from .common import with_options
+from ..formats import find_importers
+from ..methods import DEFAULT, Method, Parameters, all_methods
+from ..methods.parameters import Parameter, parameters_of
+from .common import option_group
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-METHODS = ("consensus", "nway", "allen")
-TAKES_ALL_ROIS = ("nway", "allen")  #: as the published pipeline does
 
 
-def _options_of(defaults: Any) -> Callable[[str, Any, str], Callable[[Command], Command]]:
-    """Makes options that say the parameters' defaults and are None where they are not given."""
+@dataclass(frozen=True)
+class ParameterOption:
+    """A parameter as an option: of one method, or of several that have it alike."""
 
-    def option(name: str, kind: Any, text: str) -> Callable[[Command], Command]:
-        flag, default = f"--{name.replace('_', '-')}", getattr(defaults, name)
-        if kind is bool:
-            flag, default = f"{flag}/--no-{flag[2:]}", "yes" if default else "no"
-            return click.option(flag, default=None, help=f"{text}  [default: {default}]")
-        return click.option(flag, type=kind, default=None, help=f"{text}  [default: {default}]")
+    parameter: Parameter
+    methods: tuple[str, ...]
 
-    return option
+    @property
+    def value_name(self) -> str:
+        """The name of the option among a command's values."""
+        return self.parameter.option.replace("-", "_")
 
+    @property
+    def flags(self) -> str:
+        """The option as it is given to the command."""
+        option = self.parameter.option
+        return f"--{option}/--no-{option}" if self.parameter.kind is bool else f"--{option}"
 
-_nway, _consensus = _options_of(nway.NwayParameters()), _options_of(consensus.ConsensusParameters())
-
-nway_options = with_options(
-    _nway("maximum_distance", float, "nway: pixels beyond which centroids are never matched."),
-    _nway("motion_type", click.Choice(nway.MOTION_TYPES), "nway: freedom of the ECC registration."),
-    _nway("registration_iterations", int, "nway: greatest number of ECC iterations."),
-    _nway("registration_precision", float, "nway: gain of correlation at which ECC stops."),
-    _nway("gauss_filt_size", int, "nway: size in pixels of ECC's Gaussian."),
-    _nway("clahe_grid", int, "nway: tiles a side of the contrast equalisation (CLAHE); -1: none."),
-    _nway("clahe_clip", float, "nway: contrast limit of CLAHE."),
-    _nway("edge_buffer", int, "nway: pixels cropped from all sides before registration."),
-    _nway("include_original", bool, "nway: try without the crop too."),
-    _nway("assignment_solver", click.Choice(nway.ASSIGNMENT_SOLVERS), "nway: how pairs are assigned."),
-    _nway("pruning_method", click.Choice(nway.PRUNING_METHODS), "nway: how conflicting groups are settled."),
-)
-consensus_options = with_options(
-    _consensus("largest_shift", float, "consensus: shift that is searched for, as a fraction of the field."),
-    _consensus("largest_rotation", float, "consensus: degrees that are searched for."),
-    _consensus("smallest_scale", float, "consensus: least magnification of an axis that is searched for."),
-    _consensus("largest_scale", float, "consensus: greatest magnification of an axis that is searched for."),
-    _consensus("non_rigid", bool, "consensus: correct smooth deformations where the data support it."),
-    _consensus("significance", float, "consensus: z score that an alignment must reach."),
-    _consensus("reach", float, "consensus: distance of centroids, in ROI radii, up to which ROIs are compared."),
-    _consensus("least_probability", float, "consensus: probability that a match must reach."),
-)
-method_options = with_options(
-    click.option("--method", type=click.Choice(METHODS), default="consensus", show_default=True,
-                 help="consensus: tested registration and match probabilities; nway: the published pipeline; allen: "
-                 "the Allen Institute's own package. Options below name the methods they belong to; those of nway are "
-                 "allen's too."),
-    consensus_options,
-    nway_options,
-    _nway("strict", bool, "nway: restore every behaviour of the published pipeline."),
-    click.option("--nway-python", metavar="PATH", help="allen: Python interpreter that has the Allen package."),
-)  # fmt: skip
+    @property
+    def help(self) -> str:
+        """Whose it is, its description, unit, default and limits."""
+        known = self.parameter
+        unit = f", in {known.unit}" if known.unit else ""
+        default = f"default: {known.default_text}" if known.default_text else ""
+        remarks = "; ".join(filter(None, (default, known.limits)))
+        return f"{', '.join(self.methods)}: {known.description}{unit}.{f'  [{remarks}]' if remarks else ''}"
 
 
-def take_nway_parameters(values: dict[str, Any]) -> dict[str, Any]:
-    """Remove the options of the nway pipeline that were given from a command's values."""
-    return _take_given(values, nway.NwayParameters)
+def parameter_options(of_methods: Mapping[str, type[Parameters]]) -> tuple[ParameterOption, ...]:
+    """The options of the parameters of several methods.
+
+    Methods whose parameters of one name are alike share the option; if they differ, that of the later method is
+    called `--METHOD-NAME`.
+    """
+    options: dict[str, ParameterOption] = {}
+    for method, parameters in of_methods.items():
+        for each in parameters_of(parameters):
+            shared = options.get(each.option)
+            if shared is not None and shared.parameter != each:
+                each, shared = replace(each, option=f"{method}-{each.option}"), None
+            options[each.option] = ParameterOption(each, (*(shared.methods if shared else ()), method))
+    return tuple(options.values())
 
 
-def take_method(values: dict[str, Any]) -> Callable[[Sequence[Session], Progress], MatchResult]:
-    """Remove the method and its options from a command's values; returns the function that matches.
+def method_options(command: Command) -> Command:
+    """Give a command `--method` and the parameters of all methods, as the argument `method`: (Method, Parameters).
 
     Raises
     ------
     MethodError
-        An option of another method was given, or a parameter makes no sense.
+        From the command: an option of another method was given, or a parameter makes no sense.
     """
-    method = values.pop("method")
-    of_nway = take_nway_parameters(values)
-    of_consensus = _take_given(values, consensus.ConsensusParameters)
-    python = values.pop("nway_python")
-    of_allen = {} if python is None else {"python": python}
-    if method == "consensus":
-        _refuse(method, of_nway, of_allen)
-        parameters = consensus.ConsensusParameters(**of_consensus)
-        return lambda sessions, progress: consensus.match(sessions, parameters, progress)
-    if method == "nway":
-        _refuse(method, of_consensus, of_allen)
-        nway_parameters = nway.NwayParameters(**of_nway)
-        return lambda sessions, progress: nway.match(sessions, nway_parameters, progress)
-    from ..methods import allen
+    methods = all_methods()
+    known = {name: method.parameters for name, method in methods.items()}
+    summaries = "; ".join(f"{method.name}: {method.summary}" for method in methods.values())
 
-    _refuse(method, of_consensus, {name: value for name, value in of_nway.items() if name == "strict"})
-    allen_parameters = allen.AllenParameters(**of_nway, **of_allen)
-    return lambda sessions, progress: allen.match(sessions, allen_parameters, progress)
+    def choose(values: dict[str, Any]) -> tuple[Method, Parameters]:
+        method = methods[values["method"]]
+        return method, method.parameters(**_given(values, known, method.name))
+
+    choice = click.option(
+        "--method",
+        type=click.Choice(list(methods)),
+        default=DEFAULT,
+        show_default=True,
+        help=f"{summaries}. Options below name the methods they belong to.",
+    )
+    return option_group("method", choose, choice, *_options(known))(command)
 
 
-def _take_given(values: dict[str, Any], parameters: Any) -> dict[str, Any]:
-    """Remove a method's options from a command's values; returns those that were given."""
-    found = {field.name: values.pop(field.name, None) for field in fields(parameters)}
-    return {name: value for name, value in found.items() if value is not None}
+def importer_options(command: Command) -> Command:
+    """Give a command `--from` and what users can state of results, as the argument `origin`: (name, parameters given).
+
+    Raises
+    ------
+    MethodError
+        From the command: an option of another importer was given.
+    """
+    importers = find_importers()
+    known = {name: importer.parameters for name, importer in importers.items()}
+    summaries = " ".join(f"{name}: {importer.summary}." for name, importer in importers.items())
+
+    def choose(values: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        return values["from"], _given(values, known, values["from"], "--from")
+
+    choice = click.option(
+        "--from", "from", type=click.Choice(list(importers)), required=True, help=f"The tool. {summaries}"
+    )
+    return option_group("origin", choose, choice, *_options(known))(command)
 
 
-def _refuse(method: str, *others: dict[str, Any]) -> None:
-    for name in (name for options in others for name in options):
-        option = "--nway-python" if name == "python" else f"--{name.replace('_', '-')}"
-        raise MethodError(f"{option} does not belong to --method {method}; `ndx-match write --help` says whose it is.")
+def _options(of_methods: Mapping[str, type[Parameters]]) -> list[Callable[[Any], Any]]:
+    """The options of parameters; the value of one that is not given is None."""
+    return [
+        click.option(
+            option.flags,
+            option.value_name,
+            type=click.Choice(option.parameter.choices) if option.parameter.choices else option.parameter.kind,
+            default=None,
+            help=option.help,
+        )
+        for option in parameter_options(of_methods)
+    ]
+
+
+def _given(
+    values: Mapping[str, Any], of_methods: Mapping[str, type[Parameters]], method: str, choice: str = "--method"
+) -> dict[str, Any]:
+    """The parameters that were given, by name."""
+    given = {}
+    for option in parameter_options(of_methods):
+        if values[option.value_name] is None:
+            continue
+        if method not in option.methods:
+            raise MethodError(
+                f"--{option.parameter.option} does not belong to {choice} {method}; --help says whose it is."
+            )
+        given[option.parameter.name] = values[option.value_name]
+    return given

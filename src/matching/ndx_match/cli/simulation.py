@@ -8,13 +8,13 @@ import click
 import numpy as np
 
 from ..errors import InputError, OutputError
-from ..evaluate import LinkScore, TrackScore, complete_tracks_score, score_links
 from ..matchfile import read_match_file, write_match_file
-from ..methods import consensus
+from ..methods import match
 from ..model import MatchedPlane
+from ..simulate.scores import LinkScore, TrackScore, complete_tracks_score, score_links
 from ..sources import read_sessions
 from .common import FILE, LOCATION, output_option, overwrite_option, plane_option, progress_bar
-from .write import draw, report
+from .write import draw, print_result
 
 TIER_NAMES = (
     "small", "typical", "typical_stripes", "hard", "unrelated", "odd_one_out", "one_photon", "five_sessions",
@@ -61,10 +61,10 @@ def demo(output: Path, seed: int, overwrite: bool) -> None:
         paths = _simulate(output, 3, "typical", seed, overwrite)
         progress("simulating", 1, 1)
         sessions = read_sessions(paths, progress=progress)
-        result = consensus.match(sessions, progress=progress)
+        result = match(sessions, progress=progress)
         written = write_match_file(sessions, result, matches, overwrite=overwrite)
     file = MatchedPlane(tuple(sessions), result)
-    report([file], written)
+    print_result([file], written)
     draw([file], plots, matches)
     click.echo(_score_text(*_score(file, output)))
 

@@ -10,6 +10,7 @@ import click
 
 from ..errors import MethodError, OutputError
 from ..matchfile import FileMetadata, WrittenFile, output_path, write_planes
+from ..methods import Method, Parameters, match
 from ..model import MatchedPlane, Progress
 from ..planes import match_planes, progress_of
 from ..sources import plane_warnings, read_planes, read_sessions, source_warnings
@@ -29,7 +30,7 @@ from .common import (
     warn_of_plane,
     with_options,
 )
-from .methods import TAKES_ALL_ROIS, method_options, take_method
+from .methods import method_options
 from .summary import summary
 
 metadata_options = with_options(
@@ -67,6 +68,7 @@ def write(
     plots: Path | None,
     all_planes: bool,
     depth_tolerance: float | None,
+    method: tuple[Method, Parameters],
     **values: Any,
 ) -> None:
     """Match the cells of two or more sessions of one animal and write a new NWB file.
@@ -75,12 +77,11 @@ def write(
     path or a URL: https://..., s3://..., dandi://dandi/DANDISET/PATH; a folder of DANDI stands for its ophys files. Of
     files with several imaging planes, --plane matches one and --all-planes all.
     """
-    takes_all = values["method"] in TAKES_ALL_ROIS
-    if takes_all and values["where"]:
-        raise MethodError(f"--where does not belong to --method {values['method']}, which takes all ROIs.")
     tolerance = take_depth_tolerance(all_planes, depth_tolerance)
-    match = take_method(values)
-    options = take_source_options(values, values.pop("checksum"), all_rois=takes_all, image_required=takes_all)
+    chosen, parameters = method
+    if chosen.takes_all_rois and values["where"]:
+        raise MethodError(f"--where does not belong to --method {chosen.name}, which takes all ROIs.")
+    options = take_source_options(values, values.pop("checksum"), chosen.takes_all_rois, chosen.needs_image)
     metadata, dandi_name = take_metadata(values)
     if not dandi_name:
         check_output(output, overwrite, inputs)
@@ -97,13 +98,13 @@ def write(
             warn(source_warnings(sessions))
         output_path(sessions, output, metadata, overwrite, dandi_name)
         if all_planes:
-            found = match_planes(read.planes, match, progress)
+            found = match_planes(read.planes, chosen, parameters, progress)
             warn(found.failures)
             matched, notes = found.planes, (*read.remarks, *found.failures)
         else:
-            matched = (MatchedPlane(tuple(sessions), match(sessions, progress)),)
+            matched = (MatchedPlane(tuple(sessions), match(sessions, chosen, parameters, progress)),)
         written = write_planes(matched, output, metadata, overwrite, dandi_name, notes)
-    report(matched, written)
+    print_result(matched, written)
     if plots is not None:
         draw(matched, plots, written.path)
 
@@ -122,7 +123,7 @@ def take_metadata(values: dict[str, Any]) -> tuple[FileMetadata, bool]:
     )
 
 
-def report(planes: Sequence[MatchedPlane], written: WrittenFile) -> None:
+def print_result(planes: Sequence[MatchedPlane], written: WrittenFile) -> None:
     """Print what was matched and written."""
     for number, plane in enumerate(planes):
         if len(planes) > 1:

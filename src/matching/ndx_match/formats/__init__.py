@@ -1,16 +1,20 @@
-"""Exchange with other tools: the nway package's JSON, tables of matched cells."""
+"""Formats of other tools: results that they made are imported, matched cells are exported.
 
-from .nway_json import NwayInput, RoiIds, read_ids, read_nway_output, write_nway_input, write_nway_output
-from .tables import cells_dataframe, planes_dataframe, write_cells
+A module that defines `IMPORTER`, `EXPORTER` or both, put into this folder or named by another package as an entry point
+of the group `ndx_match.formats`, adds a format; no other file is edited. `docs/formats.md` says how.
+"""
+
+from .exchange import export, find_exporter, find_exporters, find_importers, import_result
+from .protocol import Exporter, Importer
+from .tables import cells_dataframe
 
 __all__ = [
-    "NwayInput",
-    "RoiIds",
+    "Exporter",
+    "Importer",
     "cells_dataframe",
-    "planes_dataframe",
-    "read_ids",
-    "read_nway_output",
-    "write_cells",
-    "write_nway_input",
-    "write_nway_output",
+    "export",
+    "find_exporter",
+    "find_exporters",
+    "find_importers",
+    "import_result",
 ]

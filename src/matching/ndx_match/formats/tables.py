@@ -1,47 +1,58 @@
-"""Matched cells as a table of ROI ids, for pandas, CSV and Parquet."""
+"""Matched cells as a table of ROI ids."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
-from ..errors import InputError, OutputError
-from ..matchfile import sessions_of
-from ..model import MatchedPlane, MatchResult, Session
-from ..storage.publish import publish
+from ..errors import InputError
+from ..model import MatchedPlane
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
-def cells_dataframe(result: MatchResult, sessions: Sequence[Session]) -> pd.DataFrame:
-    """The cells of a match result as a table.
+def cells_dataframe(planes: Sequence[MatchedPlane]) -> pd.DataFrame:
+    """The cells of one imaging plane or of several as one table.
 
     Parameters
     ----------
-    result : MatchResult
-    sessions : sequence of Session
-        The sessions of the result.
+    planes : sequence of MatchedPlane
+        As :func:`ndx_match.matchfile.read_planes_of_match_file` gives them.
 
     Returns
     -------
     pandas.DataFrame
-        One row per cell: `cell_id`, `n_sessions`, `confidence` if the result has it, and one column per session,
-        named as the session, of the ROI ids (`Int64`; missing where the cell has none).
+        One row per cell: `plane` if there are several; `cell_id`; `n_sessions`; `confidence` if the result has it; and
+        one column per session, with its name, of the ROI ids (`Int64`; missing where the cell has none).
 
     Raises
     ------
     InputError
         A session's name is that of another column.
     """
-    columns: dict[str, object] = {
-        "cell_id": result.cell_ids,
-        "n_sessions": result.n_sessions_of_cell,
-    }
+    import pandas as pd
+
+    from ..matchfile import sessions_of
+
+    tables = [_table(plane, len(planes) > 1) for plane in planes]
+    whole = pd.concat(tables, ignore_index=True)
+    names = [session.name for session in sessions_of(planes)]
+    return whole[[name for name in whole if name not in names] + names]
+
+
+def _table(plane: MatchedPlane, several: bool) -> pd.DataFrame:
+    import pandas as pd
+
+    result = plane.result
+    columns: dict[str, object] = {"plane": [plane.name] * len(result.cells)} if several else {}
+    columns["cell_id"] = result.cell_ids
+    columns["n_sessions"] = result.n_sessions_of_cell
     if result.confidence is not None:
         columns["confidence"] = result.confidence
-    for session, roi_rows in zip(sessions, result.cells.T, strict=True):
+    for session, roi_rows in zip(plane.sessions, result.cells.T, strict=True):
         if session.name in columns:
             raise InputError(
                 f"{session.source.uri or session.name}: a session named {session.name!r} cannot have a column beside "
@@ -52,72 +63,3 @@ def cells_dataframe(result: MatchResult, sessions: Sequence[Session]) -> pd.Data
         roi_ids[~absent] = session.roi_ids[roi_rows[~absent]]
         columns[session.name] = pd.arrays.IntegerArray(roi_ids, absent)
     return pd.DataFrame(columns)
-
-
-def planes_dataframe(planes: Sequence[MatchedPlane]) -> pd.DataFrame:
-    """The cells of several imaging planes as one table.
-
-    Parameters
-    ----------
-    planes : sequence of MatchedPlane
-        As :func:`ndx_match.matchfile.read_planes_of_match_file` gives them.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As :func:`cells_dataframe`, with a first column `plane`.
-
-    Raises
-    ------
-    InputError
-        A session's name is that of another column.
-    """
-    tables = []
-    for plane in planes:
-        table = cells_dataframe(plane.result, plane.sessions)
-        if "plane" in table:
-            raise InputError("A session named 'plane' cannot have a column beside the planes'; give it another name.")
-        table.insert(0, "plane", plane.name)
-        tables.append(table)
-    whole = pd.concat(tables, ignore_index=True)
-    leading = [name for name in ("plane", "cell_id", "n_sessions", "confidence") if name in whole]
-    return whole[leading + [session.name for session in sessions_of(planes)]]
-
-
-def write_cells(dataframe: pd.DataFrame, path: str | os.PathLike[str], overwrite: bool = False) -> None:
-    """Write a table of cells as CSV or Parquet, by the suffix of the path; whole or not at all.
-
-    Parameters
-    ----------
-    dataframe : pandas.DataFrame
-        As :func:`cells_dataframe` gives it.
-    path : path
-        Ends in `.csv` or `.parquet`.
-    overwrite : bool
-        Replace an existing file.
-
-    Raises
-    ------
-    OutputError
-        The suffix is another, pyarrow is needed and not installed, or the file exists or cannot be written.
-    """
-    path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix == ".csv":
-        with publish(path, overwrite) as temporary:
-            dataframe.to_csv(temporary, index=False)
-    elif suffix == ".parquet":
-        _require_pyarrow(path)
-        with publish(path, overwrite) as temporary:
-            dataframe.to_parquet(temporary, engine="pyarrow", index=False)
-    else:
-        raise OutputError(f"{path}: the name of a table of cells must end in .csv or .parquet.")
-
-
-def _require_pyarrow(path: Path) -> None:
-    try:
-        import pyarrow  # noqa: F401
-    except ImportError:
-        raise OutputError(
-            f'{path}: writing Parquet needs pyarrow; run pip install "ndx-cell-matching[parquet]", or write .csv.'
-        ) from None

@@ -244,10 +244,10 @@ def _overlay(sessions: Sequence[Session], result: MatchResult, name: str, file_f
 def _image(
     candidates: Sequence[ImageCandidate], session: Session, name: str, file_format: StorageFormat
 ) -> GrayscaleImage:
-    """A copy of the session's projection image; black where its file holds none, in the frame of the masks."""
+    """A copy of the session's projection image; black where its file holds none, stored as the writer would."""
     if session.has_image:
         return copy_image(_by_path(candidates, session.source.image_path).image, name, file_format)
-    data = file_format.compressed(session.image)
+    data = file_format.compressed(session.image.T if session.orientation.image_transposed else session.image)
     return GrayscaleImage(name=name, data=data, description="Black: the source holds no projection image.")
 
 

@@ -16,18 +16,30 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import MethodError
-from ..formats.nway_json import read_nway_output, write_nway_input
-from ..model import MatchResult, Progress, Session
-from .nway.parameters import NwayParameters
+from . import apply
+from .nway.parameters import PipelineParameters
+from .parameters import documented, parameter
+from .protocol import Method
+
+if TYPE_CHECKING:
+    from ..model import MatchResult, Progress, Session
 
 NAME = "allen"
 MODULE = "nway.nway_matching"
 POLL_SECONDS = 0.2
+
+#: The package's own names of parameters, where they differ.
+_NAMES = {
+    "motion_type": "motionType",
+    "gauss_filt_size": "gaussFiltSize",
+    "clahe_grid": "CLAHE_grid",
+    "clahe_clip": "CLAHE_clip",
+}
 
 ADVICE = (
     "install the Allen Institute's package in an environment of its own (0.6.0, ophys_nway_matching, from the "
@@ -62,85 +74,34 @@ print(json.dumps({"python": platform.python_version(), "versions": versions, "ru
 """
 
 
+@documented
 @dataclass(frozen=True)
-class AllenParameters:
-    """Parameters of :func:`match`: those of the package, with its defaults, and how to run it.
+class AllenParameters(PipelineParameters):
+    """Parameters of :func:`match`: those of the package, with its defaults, and how to run it."""
 
-    Attributes
-    ----------
-    maximum_distance : float
-        Pixels; ROIs whose centroids lie farther apart after registration are never matched. The package takes whole
-        numbers only.
-    motion_type, registration_iterations, registration_precision, gauss_filt_size, clahe_grid, clahe_clip, \
-edge_buffer, include_original, assignment_solver, pruning_method
-        As in :class:`~ndx_match.methods.nway.NwayParameters`.
-    python : str
-        The interpreter that has the package: a path, or a name to be found on the `PATH`.
-    timeout_minutes : float or None
-        The package is stopped after this time; None waits for ever.
-
-    Raises
-    ------
-    MethodError
-        A value that the package cannot take.
-    """
-
-    maximum_distance: float = 10.0
-    motion_type: str = "MOTION_EUCLIDEAN"
-    registration_iterations: int = 1000
-    registration_precision: float = 1.5e-7
-    gauss_filt_size: int = 5
-    clahe_grid: int = 24
-    clahe_clip: float = 2.5
-    edge_buffer: int = 40
-    include_original: bool = False
-    assignment_solver: str = "Blossom"
-    pruning_method: str = "keepmin"
-    python: str = sys.executable
-    timeout_minutes: float | None = None
+    python: str | None = parameter(
+        None,
+        "Python interpreter that has the Allen Institute's package, by its path or name; without it the one that runs "
+        "ndx-match",
+        option="nway-python",
+        stored=False,
+    )
+    timeout_minutes: float | None = parameter(
+        None, "time after which the package is stopped; without it none", above=0, unit="minutes", stored=False
+    )
 
     def __post_init__(self) -> None:
-        NwayParameters(**self.of_package())  # raises where a value makes no sense
-        if not float(self.maximum_distance).is_integer():
+        super().__post_init__()
+        if not self.maximum_distance.is_integer():
             raise MethodError(
                 f"maximum_distance is {self.maximum_distance}; the Allen Institute's package takes whole pixels "
                 "only, --method nway takes any."
             )
-        if self.timeout_minutes is not None and not self.timeout_minutes > 0:
-            raise MethodError(
-                f"timeout_minutes is {self.timeout_minutes}; it must be greater than 0, or left out for no limit."
-            )
-
-    def of_package(self) -> dict[str, Any]:
-        """What decides the result: every parameter but how the package is run."""
-        return {k: v for k, v in asdict(self).items() if k not in ("python", "timeout_minutes")}
 
     def arguments(self) -> list[str]:
         """The package's own names and values."""
-        return [
-            "--maximum_distance",
-            str(int(self.maximum_distance)),
-            "--motionType",
-            self.motion_type,
-            "--registration_iterations",
-            str(self.registration_iterations),
-            "--registration_precision",
-            repr(float(self.registration_precision)),
-            "--gaussFiltSize",
-            str(self.gauss_filt_size),
-            "--CLAHE_grid",
-            str(self.clahe_grid),
-            "--CLAHE_clip",
-            repr(float(self.clahe_clip)),
-            "--edge_buffer",
-            str(self.edge_buffer),
-            "--include_original",
-            str(self.include_original),
-            "--assignment_solver",
-            self.assignment_solver,
-            "--pruning_method",
-            self.pruning_method,
-        ]
+        values = {**self.stored(), "maximum_distance": int(self.maximum_distance)}
+        return [part for name, value in values.items() for part in (f"--{_NAMES.get(name, name)}", str(value))]
 
 
 @dataclass(frozen=True)
@@ -169,25 +130,13 @@ def match(
 ) -> MatchResult:
     """Match the cells of several sessions with the Allen Institute's package.
 
-    Parameters
-    ----------
-    sessions : sequence of Session
-        Two or more, in the order that decides which is fixed and which is moving.
-    parameters : AllenParameters, optional
-    progress : callable, optional
-        Called as `progress(stage, done, total)`; `total` is the number of pairs of sessions.
-
-    Returns
-    -------
-    MatchResult
-        Its `parameters` are the package's; the interpreter's path and the time limit are left out, since they decide
-        nothing and a path says who ran it.
+    Arguments and result are those of :func:`ndx_match.methods.match`.
 
     Raises
     ------
     MethodError
-        Fewer than two sessions; the interpreter or the package is missing; the package ended without an output or
-        took too long.
+        As there; also the interpreter or the package is missing, or the package ended without an output or took too
+        long.
     InputError
         The package's output does not fit the sessions.
 
@@ -195,10 +144,13 @@ def match(
     ----------
     Garrett et al. 2023, 10.1101/2023.02.14.528085, p. 31.
     """
-    parameters = parameters or AllenParameters()
-    if len(sessions) < 2:
-        raise MethodError("Matching needs at least two sessions.")
-    interpreter = find_package(parameters.python)
+    return apply.match(sessions, METHOD, parameters, progress)
+
+
+def _match(sessions: Sequence[Session], parameters: AllenParameters, progress: Progress | None) -> MatchResult:
+    from ..formats.nway import read_nway_output, write_nway_input
+
+    interpreter = find_package(parameters.python or sys.executable)
     n_pairs = len(sessions) * (len(sessions) - 1) // 2
     with tempfile.TemporaryDirectory(prefix="ndx-match-allen-") as name:
         folder = Path(name)
@@ -224,12 +176,17 @@ def match(
         result = read_nway_output(
             output,
             sessions,
-            parameters.of_package(),
+            parameters.stored(),
             written.ids,
             method=NAME,
             method_version=interpreter.package_version,
         )
     return replace(result, software=interpreter.software)
+
+
+METHOD = Method(
+    NAME, "the Allen Institute's own package", AllenParameters, _match, takes_all_rois=True, needs_image=True
+)
 
 
 def find_package(python: str = sys.executable) -> Interpreter:

@@ -3,7 +3,43 @@
 See :func:`match`.
 """
 
-from .parameters import ConsensusParameters
-from .pipeline import match
+from __future__ import annotations
 
-__all__ = ["ConsensusParameters", "match"]
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from .. import apply
+from ..protocol import Method
+from .parameters import NAME, ConsensusParameters
+
+if TYPE_CHECKING:
+    from ...model import MatchResult, Progress, Session
+
+__all__ = ["METHOD", "ConsensusParameters", "match"]
+
+
+def match(
+    sessions: Sequence[Session],
+    parameters: ConsensusParameters | None = None,
+    progress: Progress | None = None,
+    workers: int = 2,
+) -> MatchResult:
+    """Match the cells of several sessions: tested registrations, calibrated probabilities, consistent groups.
+
+    Arguments, result and errors are those of :func:`ndx_match.methods.match`; besides, `workers` pairs of sessions are
+    registered at the same time, on which the result does not depend. The result has probabilities, margins and
+    confidences. A session that fits no other is set aside, and its ROIs are cells by themselves.
+    """
+    return apply.match(sessions, _method(workers), parameters, progress)
+
+
+def _method(workers: int = 2) -> Method:
+    def run(sessions: Sequence[Session], parameters: ConsensusParameters, progress: Progress | None) -> MatchResult:
+        from .pipeline import match_sessions
+
+        return match_sessions(sessions, parameters, progress, workers)
+
+    return Method(NAME, "tested registration and match probabilities", ConsensusParameters, run)
+
+
+METHOD = _method()

@@ -4,14 +4,71 @@ Register each pair of sessions, cost each pair of ROIs by distance and IoU, matc
 merge the matches into groups. See :func:`match`.
 """
 
-from .parameters import ASSIGNMENT_SOLVERS, MOTION_TYPES, PRUNING_METHODS, NwayParameters
-from .pipeline import match, match_registered
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from .. import apply
+from ..protocol import Method
+from .parameters import ASSIGNMENT_SOLVERS, MOTION_TYPES, NAME, PRUNING_METHODS, NwayParameters, PipelineParameters
+
+if TYPE_CHECKING:
+    from ...model import MatchResult, Progress, Registration, Session
 
 __all__ = [
     "ASSIGNMENT_SOLVERS",
+    "METHOD",
     "MOTION_TYPES",
     "PRUNING_METHODS",
     "NwayParameters",
+    "PipelineParameters",
     "match",
     "match_registered",
 ]
+
+
+def match(
+    sessions: Sequence[Session],
+    parameters: NwayParameters | None = None,
+    progress: Progress | None = None,
+    workers: int = 2,
+) -> MatchResult:
+    """Match the cells of several sessions with the nway pipeline, as published.
+
+    Arguments, result and errors are those of :func:`ndx_match.methods.match`; besides, `workers` pairs of sessions are
+    registered at the same time, on which the result does not depend. A pair that could not be registered gives no
+    matches and is reported; with `parameters.strict` it raises a MethodError.
+
+    References
+    ----------
+    Garrett et al. 2023, 10.1101/2023.02.14.528085, p. 31.
+    """
+    return apply.match(sessions, _method(workers=workers), parameters, progress)
+
+
+def match_registered(
+    sessions: Sequence[Session],
+    registrations: Sequence[Registration],
+    parameters: NwayParameters | None = None,
+    progress: Progress | None = None,
+) -> MatchResult:
+    """Everything after registration: cost, assignment and groups, with the given registrations."""
+    return apply.match(sessions, _method(registrations), parameters, progress)
+
+
+def _method(registrations: Sequence[Registration] | None = None, workers: int = 2) -> Method:
+    def run(sessions: Sequence[Session], parameters: NwayParameters, progress: Progress | None) -> MatchResult:
+        from . import pipeline
+
+        known = registrations
+        if known is None:
+            known = pipeline.register_all(sessions, parameters, progress, workers)
+        return pipeline.match_registered(sessions, known, parameters, progress)
+
+    return Method(
+        NAME, "the published pipeline", NwayParameters, run, takes_all_rois=True, needs_image=registrations is None
+    )
+
+
+METHOD = _method()

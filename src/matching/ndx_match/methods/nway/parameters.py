@@ -2,79 +2,69 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from ...errors import MethodError
+from ..parameters import Parameters, documented, parameter
 
+NAME = "nway"
 MOTION_TYPES = ("MOTION_EUCLIDEAN", "MOTION_TRANSLATION", "MOTION_AFFINE", "MOTION_HOMOGRAPHY")
 ASSIGNMENT_SOLVERS = ("Blossom", "Hungarian")
 PRUNING_METHODS = ("keepmin", "popmax")
 
 
+@documented
 @dataclass(frozen=True)
-class NwayParameters:
-    """Parameters of :func:`ndx_match.methods.nway.match`.
+class PipelineParameters(Parameters):
+    """Parameters of the published pipeline, whoever runs it."""
 
-    Attributes
-    ----------
-    maximum_distance : float
-        Pixels; ROIs whose centroids lie farther apart after registration are never matched.
-    motion_type : str
-        Freedom of the ECC step: `MOTION_EUCLIDEAN`, `MOTION_TRANSLATION`, `MOTION_AFFINE`, `MOTION_HOMOGRAPHY`.
-    registration_iterations : int
-        Greatest number of ECC iterations.
-    registration_precision : float
-        ECC stops when its correlation grows by less than this.
-    gauss_filt_size : int
-        Size in pixels of the Gaussian that ECC smooths with; odd.
-    clahe_grid : int
-        Tiles a side of the adaptive histogram equalisation (CLAHE); -1 turns it off.
-    clahe_clip : float
-        Contrast limit of CLAHE.
-    edge_buffer : int
-        Pixels cropped from all four sides before estimating; 0 crops nothing.
-    include_original : bool
-        Adds one candidate: CLAHE and ECC without the crop.
-    assignment_solver : str
-        `Blossom` (maximum weight) or `Hungarian` (minimum total cost).
-    pruning_method : str
-        `keepmin` or `popmax`: how conflicting groups are settled.
-    strict : bool
-        Restores what the published pipeline does where this implementation departs from it on purpose: it raises
-        where identity is the best alignment of any pair, and matches ROIs that were warped out of the image as
-        if they sat in the corner (0, 0).
-    """
-
-    maximum_distance: float = 10.0
-    motion_type: str = "MOTION_EUCLIDEAN"
-    registration_iterations: int = 1000
-    registration_precision: float = 1.5e-7
-    gauss_filt_size: int = 5
-    clahe_grid: int = 24
-    clahe_clip: float = 2.5
-    edge_buffer: int = 40
-    include_original: bool = False
-    assignment_solver: str = "Blossom"
-    pruning_method: str = "keepmin"
-    strict: bool = False
+    maximum_distance: float = parameter(
+        10.0,
+        "distance of centroids after registration from which ROIs are never matched",
+        above=0,
+        unit="pixels",
+    )
+    motion_type: str = parameter("MOTION_EUCLIDEAN", "freedom of the ECC registration", choices=MOTION_TYPES)
+    registration_iterations: int = parameter(1000, "greatest number of ECC iterations", minimum=1)
+    registration_precision: float = parameter(1.5e-7, "gain of correlation at which ECC stops", above=0)
+    gauss_filt_size: int = parameter(5, "odd size of the Gaussian that ECC smooths with", minimum=1, unit="pixels")
+    clahe_grid: int = parameter(
+        24, "tiles along each side of the adaptive histogram equalisation (CLAHE); -1: none", minimum=-1
+    )
+    clahe_clip: float = parameter(2.5, "contrast limit of CLAHE; 0: none", minimum=0)
+    edge_buffer: int = parameter(
+        40,
+        "width cropped from all four sides before registration (half the image or more: no estimate)",
+        minimum=0,
+        unit="pixels",
+    )
+    include_original: bool = parameter(False, "try one more chain of steps, without the crop: CLAHE, ECC")
+    assignment_solver: str = parameter(
+        "Blossom",
+        "how ROIs are assigned: Blossom has the greatest total weight, Hungarian the least total cost",
+        choices=ASSIGNMENT_SOLVERS,
+    )
+    pruning_method: str = parameter(
+        "keepmin",
+        "how conflicting groups are settled: keepmin keeps the group of least cost, popmax drops that of greatest cost",
+        choices=PRUNING_METHODS,
+    )
 
     def __post_init__(self) -> None:
-        for name, choices in (
-            ("motion_type", MOTION_TYPES),
-            ("assignment_solver", ASSIGNMENT_SOLVERS),
-            ("pruning_method", PRUNING_METHODS),
-        ):
-            if getattr(self, name) not in choices:
-                raise MethodError(f"{name} is {getattr(self, name)!r}; choose one of {', '.join(choices)}.")
-        for name in ("maximum_distance", "registration_iterations", "registration_precision"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise MethodError(f"{name} is {getattr(self, name)}; it must be a number greater than 0.")
-        if self.gauss_filt_size < 1 or self.gauss_filt_size % 2 == 0:
-            raise MethodError(f"gauss_filt_size is {self.gauss_filt_size}; it must be odd and positive.")
-        if self.clahe_grid < 1 and self.clahe_grid != -1:
-            raise MethodError(f"clahe_grid is {self.clahe_grid}; it must be positive, or -1 for no CLAHE.")
-        if not 0 <= self.clahe_clip < math.inf:
-            raise MethodError(f"clahe_clip is {self.clahe_clip}; it must be 0 (no limit) or more.")
-        if self.edge_buffer < 0:
-            raise MethodError(f"edge_buffer is {self.edge_buffer}; it must be 0 or more pixels.")
+        super().__post_init__()
+        if self.gauss_filt_size % 2 == 0:
+            raise MethodError(f"gauss_filt_size is {self.gauss_filt_size}; it must be odd.")
+        if self.clahe_grid == 0:
+            raise MethodError("clahe_grid is 0; it must be greater than 0, or -1 for no CLAHE.")
+
+
+@documented
+@dataclass(frozen=True)
+class NwayParameters(PipelineParameters):
+    """Parameters of :func:`ndx_match.methods.nway.match`."""
+
+    strict: bool = parameter(
+        False,
+        "restore every behaviour of the published pipeline: refuse sessions where no registration is better than none "
+        "at all, and match ROIs that were warped out of the image as if they lay in its corner (0, 0)",
+    )

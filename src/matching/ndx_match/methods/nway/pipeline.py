@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, replace
+from dataclasses import replace
 from itertools import combinations
 
 import cv2
@@ -16,14 +16,13 @@ from ... import __version__
 from ...errors import MethodError
 from ...footprints import transform_points
 from ...model import MatchResult, Progress, Registration, RegistrationOutcome, RoiPairs, Session, SessionStatus
+from ...presence import presence_codes
 from ...warping import to_8_bit
-from ..presence import presence_codes, without_excluded
 from . import registration as candidates
 from .groups import group_matches
 from .matching import CandidatePairs, SessionMasks, match_pair
-from .parameters import NwayParameters
+from .parameters import NAME, NwayParameters
 
-NAME = "nway"
 FALSE_SHIFT = 0.2  #: of the field, by which sessions are shifted to count the matches that chance gives
 CLEARLY_MORE = 1.5  #: times as many matches as by chance, below which a registration is suspect
 NOT_REGISTERED = "it could not be registered with any other session"
@@ -33,43 +32,6 @@ ALIGNED_ALREADY = 1.0
 SMALLEST_IMAGE = 7  #: pixels a side
 
 
-def match(
-    sessions: Sequence[Session],
-    parameters: NwayParameters | None = None,
-    progress: Progress | None = None,
-    workers: int = 2,
-) -> MatchResult:
-    """Match the cells of several sessions with the nway pipeline.
-
-    Parameters
-    ----------
-    sessions : sequence of Session
-        Two or more, in the order that decides which is fixed and which is moving.
-    parameters : NwayParameters, optional
-    progress : callable, optional
-        Called as `progress(stage, done, total)`.
-    workers : int
-        Pairs registered at the same time; the result does not depend on it.
-
-    Returns
-    -------
-    MatchResult
-        A pair that could not be registered gives no matches and is reported, unless `parameters.strict`.
-
-    Raises
-    ------
-    MethodError
-        Fewer than two sessions, or, with `parameters.strict`, a pair that could not be registered.
-
-    References
-    ----------
-    Garrett et al. 2023, 10.1101/2023.02.14.528085, p. 31.
-    """
-    parameters = parameters or NwayParameters()
-    registrations = register_all(sessions, parameters, progress, workers)
-    return match_registered(sessions, registrations, parameters, progress)
-
-
 def register_all(
     sessions: Sequence[Session],
     parameters: NwayParameters,
@@ -77,8 +39,6 @@ def register_all(
     workers: int = 2,
 ) -> tuple[Registration, ...]:
     """Register every pair of sessions, in the order (0, 1), (0, 2), ..., (1, 2), ..."""
-    if len(sessions) < 2:
-        raise MethodError("Matching needs at least two sessions.")
     for session in sessions:
         if min(session.shape) < SMALLEST_IMAGE:
             raise MethodError(
@@ -109,12 +69,10 @@ def register_all(
 def match_registered(
     sessions: Sequence[Session],
     registrations: Sequence[Registration],
-    parameters: NwayParameters | None = None,
+    parameters: NwayParameters,
     progress: Progress | None = None,
 ) -> MatchResult:
     """Everything after registration: cost, assignment and groups, with the given registrations."""
-    parameters = parameters or NwayParameters()
-    sessions = [session.with_all_rois() for session in sessions]
     masks = [SessionMasks.of(session.footprints, session.roi_ids, session.shape) for session in sessions]
     parts: list[RoiPairs] = []
     tested: list[Registration] = []
@@ -129,14 +87,14 @@ def match_registered(
     if progress:
         progress("matching", len(registrations), len(registrations))
     roi_pairs = RoiPairs.concatenate(parts)
-    cells = without_excluded(_cells(roi_pairs, [session.n_rois for session in sessions], parameters), sessions)
+    cells = _cells(roi_pairs, [session.n_rois for session in sessions], parameters)
     registered = {k for r in registrations if r.registered for k in (r.fixed_session, r.moving_session)}
     status = np.array([SessionStatus.NOT_REGISTERED] * len(sessions), np.uint8)
     status[list(registered)] = SessionStatus.MATCHED
     return MatchResult(
         method=NAME,
         method_version=__version__,
-        parameters=asdict(parameters),
+        parameters=parameters.stored(),
         software={"opencv": cv2.__version__, "scikit-image": skimage.__version__},  # type: ignore[attr-defined]
         cells=cells,
         presence=presence_codes(cells, sessions, registrations, status),

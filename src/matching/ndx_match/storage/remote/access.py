@@ -16,7 +16,7 @@ from . import dandi_assets
 from .blocks import BLOCK_BYTES, store_in
 from .locations import is_of_dandi, is_of_session, is_ophys, is_url, public_name, session_label
 from .ranges import Patience, RangeReader
-from .stream import ByteReport, RemoteFile, RemoteStream
+from .stream import ByteProgress, RemoteFile, RemoteStream
 from .transports import HttpTransport, S3Transport, Transport, import_extra
 
 CACHE_VARIABLE = "NDX_MATCH_CACHE"  #: environment variable that names another folder for what was fetched
@@ -48,20 +48,20 @@ class RemoteAccess:
     ----------
     cache : path or None
         Folder that keeps what was fetched for another time; None keeps it until the access ends.
-    report : callable, optional
-        Called as `report(name, fetched, size)`, in bytes, while a file is read.
+    progress : callable, optional
+        Called as `progress(name, fetched, size)`, in bytes, while a file is read.
     patience : Patience
 
     Attributes
     ----------
-    report
+    progress
         May be changed at any time.
     """
 
     def __init__(
-        self, cache: Path | None = None, report: ByteReport | None = None, patience: Patience | None = None
+        self, cache: Path | None = None, progress: ByteProgress | None = None, patience: Patience | None = None
     ) -> None:
-        self.report = report
+        self.progress = progress
         self._cache = cache
         self._patience = patience or Patience()
         self._addresses: dict[str, str] = {}
@@ -134,7 +134,7 @@ class RemoteAccess:
             assert reader.version is not None
             key = self._asset(location).address if is_of_dandi(location) else name
             self._files[name] = RemoteFile(reader, store_in(self._cache, key, reader.version))
-        self._files[name].report = self.report
+        self._files[name].progress = self.progress
         return self._files[name]
 
     @contextmanager
@@ -202,7 +202,7 @@ class RemoteAccess:
 
 @contextmanager
 def remote_access(
-    cache: bool = True, report: ByteReport | None = None, patience: Patience | None = None
+    cache: bool = True, progress: ByteProgress | None = None, patience: Patience | None = None
 ) -> Iterator[RemoteAccess]:
     """Read remote files in this way while the block runs.
 
@@ -213,12 +213,12 @@ def remote_access(
     ----------
     cache : bool
         Keep what was fetched in the user's cache folder, for another time.
-    report : callable, optional
-        Called as `report(name, fetched, size)`, in bytes.
+    progress : callable, optional
+        Called as `progress(name, fetched, size)`, in bytes.
     patience : Patience, optional
         With servers that do not answer.
     """
-    access = RemoteAccess(_cache_folder() if cache else None, report, patience)
+    access = RemoteAccess(_cache_folder() if cache else None, progress, patience)
     token = _current.set(access)
     try:
         yield access

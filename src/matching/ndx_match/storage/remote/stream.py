@@ -11,8 +11,8 @@ from .ranges import RangeReader
 
 MOST_AHEAD = 64  #: blocks fetched beyond those that are needed
 
-#: Called as `report(name, fetched, size)`, in bytes, while a file is read.
-ByteReport = Callable[[str, int, int], None]
+#: Called as `progress(name, fetched, size)`, in bytes, while a file is read.
+ByteProgress = Callable[[str, int, int], None]
 
 
 class RemoteFile:
@@ -31,13 +31,13 @@ class RemoteFile:
         Bytes that came from the server so far, and how many times it was asked.
     """
 
-    def __init__(self, reader: RangeReader, store: BlockStore, report: ByteReport | None = None) -> None:
+    def __init__(self, reader: RangeReader, store: BlockStore, progress: ByteProgress | None = None) -> None:
         assert reader.version is not None
         self.name = reader.name
         self.version = reader.version
         self.size = reader.version.size
         self.serves_parts = reader.serves_parts
-        self.report = report
+        self.progress = progress
         self.fetched = len(reader.first)
         self.n_requests = 1
         self._reader = reader
@@ -95,8 +95,8 @@ class RemoteFile:
                 self._store.put(block, bytes(waiting[:length]))
                 del waiting[:length]
                 block += 1
-            if self.report is not None:
-                self.report(self.name, self.fetched, self.size)
+            if self.progress is not None:
+                self.progress(self.name, self.fetched, self.size)
         return end
 
     def _length(self, block: int) -> int:

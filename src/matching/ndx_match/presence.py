@@ -8,19 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..footprints import centroids, transform_points
-from ..model import Presence, Registration, Session, SessionStatus
-
-
-def without_excluded(cells: npt.NDArray[np.int32], sessions: Sequence[Session]) -> npt.NDArray[np.int32]:
-    """The cells without those that are only an ROI that takes no part.
-
-    Such an ROI has an empty footprint, so that a method matches it with nothing and leaves it a cell of its own.
-    """
-    kept = np.ones(len(cells), bool)
-    for session, rows in zip(sessions, cells.T, strict=True):
-        kept &= ~np.isin(rows, session.excluded)
-    return cells[kept]
+from .footprints import centroids, transform_points
+from .model import Presence, Registration, Session, SessionStatus
 
 
 def presence_codes(

@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from skimage.transform import AffineTransform
+
+from ndx_cell_matching.codes import Code, label_of
 
 from ... import __version__
 from ...errors import InputError
-from ...methods.presence import presence_codes
-from ...model import MatchResult, Registration, RegistrationOutcome, RoiPairs, Session, SessionStatus
+from ...model import MatchResult, Presence, Registration, RegistrationOutcome, RoiPairs, Session, SessionStatus
+from ...presence import presence_codes
 from .ids import IDS_FILE, RoiIds, RoiLookup, describe_ids, ids_as_json, ids_from_json, json_ids, read_ids
 from .json_files import read_json, write_json
 
@@ -81,14 +82,15 @@ def read_nway_output(
             for pair in _list(entry, key, path):
                 found.append(_roi_pair(fixed, moving, pair, key == "matches", lookup, path))
 
-    cells, warnings = _cells(groups, sessions, lookup, path)
-    status, reasons = _session_status(output, sessions, registrations)
+    cells, cell_ids, warnings = _cells(groups, output, sessions, lookup, path)
+    status, reasons = _session_status(output, sessions, registrations, path)
     return MatchResult(
         method=method,
         method_version=method_version,
         parameters=dict(parameters or {}),
         cells=cells,
-        presence=presence_codes(cells, sessions, registrations, status),
+        cell_ids=cell_ids,
+        presence=_presence(cells, sessions, registrations, status, pairs),
         roi_pairs=_roi_pairs(found),
         registrations=tuple(registrations),
         session_status=status,
@@ -103,10 +105,11 @@ def write_nway_output(
     """Write a match result as the JSON that the nway package prints, without its plots; whole or not at all.
 
     ROI ids are the ROI tables' own where all are distinct and from 1 to 2**32 - 1, else 1, 2, 3, ...; experiment ids
-    are 0, 1, 2, .... Beside nway's keys stand `sessions` (name and status of each experiment) and `roi_ids` (what each
-    ROI id stands for: [session name, roi_row, roi_id]), so that the file can be read back by itself; beside the
-    keys of a pair stand `probability` and `margin`, beside those of a transform `ssim`, `registered` and `reason`,
-    where the result has them. Confidences of cells have no place in it.
+    are 0, 1, 2, .... Beside nway's keys stand `cell_ids` (one for each group), `sessions` (name and status of each
+    experiment) and `roi_ids` (what each ROI id stands for: [session name, roi_row, roi_id]), so that the file can be
+    read back by itself; beside the keys of a pair stand `probability` and `margin`, beside those of a transform `ssim`,
+    `outcome_code` (if it is not 1, registered) and `reason`, if the result has them. Confidences of cells have no place
+    in it.
 
     Parameters
     ----------
@@ -134,8 +137,14 @@ def write_nway_output(
             [int(ids[k][roi_row]) for k, roi_row in enumerate(cell) if roi_row >= 0] for cell in result.cells.tolist()
         ],
         "pairwise_results": pairs,
+        "cell_ids": result.cell_ids.tolist(),
         "sessions": [
-            {"name": session.name, "status_code": int(status), "status_reason": reason}
+            {
+                "name": session.name,
+                "status_code": int(status),
+                "status": label_of(SessionStatus, status),
+                "status_reason": reason,
+            }
             for session, status, reason in zip(sessions, result.session_status, result.status_reasons, strict=True)
         ],
         "roi_ids": ids_as_json(describe_ids(sessions, ids)),
@@ -220,9 +229,7 @@ def _registration(fixed: int, moving: int, transform: Any, path: Path) -> Regist
         moving_session=moving,
         matrix=matrix,
         steps=tuple(map(str, _list(transform, "best_registration", path))),
-        outcome=RegistrationOutcome.REGISTERED
-        if transform.get("registered", True)
-        else RegistrationOutcome.NOT_REGISTERED,
+        outcome=_code(RegistrationOutcome, transform.get("outcome_code", RegistrationOutcome.REGISTERED), path),
         reason=str(transform.get("reason", "")),
         ssim=None if ssim is None else float(ssim),
     )
@@ -276,8 +283,9 @@ def _roi_pairs(found: Sequence[Mapping[str, Any]]) -> RoiPairs:
 
 
 def _cells(
-    groups: Sequence[Any], sessions: Sequence[Session], lookup: RoiLookup, path: Path
-) -> tuple[npt.NDArray[np.int32], list[str]]:
+    groups: Sequence[Any], output: Mapping[str, Any], sessions: Sequence[Session], lookup: RoiLookup, path: Path
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64], list[str]]:
+    """`roi_row` and id of each cell, and warnings of ROIs that the file does not mention."""
     seen = [np.zeros(session.n_rois, bool) for session in sessions]
     cells: list[list[int]] = []
     for group in groups:
@@ -305,7 +313,37 @@ def _cells(
         for session, present in zip(sessions, seen, strict=True)
         for warning in _missing_warnings(session, ~present, path)
     ]
-    return np.array(cells, np.int32).reshape(-1, len(sessions)), warnings
+    return np.array(cells, np.int32).reshape(-1, len(sessions)), _cell_ids(output, groups, len(cells), path), warnings
+
+
+def _cell_ids(output: Mapping[str, Any], groups: Sequence[Any], n_cells: int, path: Path) -> npt.NDArray[np.int64]:
+    """Ids as written beside nway's keys; cells that the file does not mention have those that follow."""
+    written = output.get("cell_ids", list(range(len(groups))))
+    whole = isinstance(written, list) and all(type(number) is int and 0 <= number < 2**63 for number in written)
+    if not whole or len({*written}) != len(groups) or len(written) != len(groups):
+        raise InputError(f"{path}: 'cell_ids' must hold a number of its own for each group of nway_matches.")
+    ids = [number for number, group in zip(written, groups, strict=True) if group]
+    first = max(ids, default=-1) + 1
+    return np.array([*ids, *range(first, first + n_cells - len(ids))], np.int64)
+
+
+def _presence(
+    cells: npt.NDArray[np.int32],
+    sessions: Sequence[Session],
+    registrations: Sequence[Registration],
+    status: npt.NDArray[np.uint8],
+    compared: Sequence[tuple[int, int]],
+) -> npt.NDArray[np.uint8]:
+    """Codes of presence; a cell was not looked for in a session that the file compares with none of the cell's."""
+    codes = presence_codes(cells, sessions, registrations, status)
+    looked = np.zeros((len(sessions), len(sessions)), bool)
+    for fixed, moving in compared:
+        looked[fixed, moving] = looked[moving, fixed] = True
+    set_aside = status != SessionStatus.MATCHED
+    looked |= set_aside | set_aside[:, None]  # these could not be compared, which is another reason
+    present = cells >= 0
+    codes[~present & (present.astype(int) @ looked.astype(int) == 0)] = Presence.NOT_LOOKED_FOR
+    return codes
 
 
 def _missing_warnings(session: Session, missing: npt.NDArray[np.bool_], path: Path) -> Iterable[str]:
@@ -330,16 +368,26 @@ def _ids_in_words(session: Session, chosen: npt.NDArray[np.bool_], most: int = 5
 
 
 def _session_status(
-    output: Mapping[str, Any], sessions: Sequence[Session], registrations: Sequence[Registration]
+    output: Mapping[str, Any], sessions: Sequence[Session], registrations: Sequence[Registration], path: Path
 ) -> tuple[npt.NDArray[np.uint8], tuple[str, ...]]:
     """Code of each session's status, and why: as written beside nway's keys, else by the registrations."""
     aligned = {k for r in registrations if r.registered for k in (r.fixed_session, r.moving_session)}
-    status = [SessionStatus.MATCHED if k in aligned else SessionStatus.NOT_REGISTERED for k in range(len(sessions))]
+    status: list[int] = [
+        SessionStatus.MATCHED if k in aligned else SessionStatus.NOT_REGISTERED for k in range(len(sessions))
+    ]
     reasons = ["" if k in aligned else NOT_REGISTERED for k in range(len(sessions))]
     for k, entry in enumerate(output.get("sessions", ())):
-        if isinstance(entry, dict) and isinstance(entry.get("status_code"), int):
-            status[k], reasons[k] = SessionStatus(entry["status_code"]), str(entry.get("status_reason", ""))
+        if isinstance(entry, dict) and "status_code" in entry:
+            status[k] = _code(SessionStatus, entry["status_code"], path)
+            reasons[k] = str(entry.get("status_reason", ""))
     return np.array(status, np.uint8), tuple(reasons)
+
+
+def _code(codes: type[Code], value: object, path: Path) -> int:
+    """A code as it is written; one that is not known is kept, as it may be of a newer version."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 255:
+        raise InputError(f"{path}: {value!r} is no code of {codes.__name__}; it must be a whole number, 0 to 255.")
+    return int(value)
 
 
 # ---- writing
@@ -379,6 +427,8 @@ def _pair_list(
 def _transform(registration: Registration | None, parameters: Mapping[str, Any]) -> dict[str, Any] | None:
     if registration is None:
         return None
+    from skimage.transform import AffineTransform
+
     affine = AffineTransform(matrix=registration.matrix)
     is_affine = np.array_equal(registration.matrix[2], [0, 0, 1])
     transform = {
@@ -394,8 +444,8 @@ def _transform(registration: Registration | None, parameters: Mapping[str, Any])
     }
     if registration.ssim is not None:
         transform["ssim"] = registration.ssim
-    if not registration.registered:
-        transform["registered"] = False
+    if registration.outcome != RegistrationOutcome.REGISTERED:
+        transform["outcome_code"] = int(registration.outcome)
     if registration.reason:
         transform["reason"] = registration.reason
     return transform

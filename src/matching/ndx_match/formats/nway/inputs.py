@@ -10,13 +10,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from ...errors import OutputError
 from ...footprints import pixel_coordinates
 from ...model import Session
 from ...storage.publish import publish
-from ...warping import to_8_bit
 from .ids import IDS_FILE, RoiIds, describe_ids, json_ids, write_ids
 from .json_files import write_json
 
@@ -72,6 +70,10 @@ def write_nway_input(sessions: Sequence[Session], folder: str | os.PathLike[str]
     OutputError
         The folder does not exist or cannot be written.
     """
+    from PIL import Image
+
+    from ...warping import to_8_bit
+
     folder = Path(folder).resolve()  # the package looks for images from wherever it is started
     if not folder.is_dir():
         raise OutputError(f"{folder}: the folder does not exist; make it first.")

@@ -6,6 +6,7 @@ import errno
 import json
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,9 +16,17 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from ndx_match.errors import InputError, OutputError
-from ndx_match.formats import read_ids, read_nway_output, write_nway_input, write_nway_output
-from ndx_match.methods.presence import presence_codes
-from ndx_match.model import MatchResult, Presence, Registration, RoiPairs, Session
+from ndx_match.formats.nway import read_ids, read_nway_output, write_nway_input, write_nway_output
+from ndx_match.model import (
+    MatchResult,
+    Presence,
+    Registration,
+    RegistrationOutcome,
+    RoiPairs,
+    Session,
+    SessionStatus,
+)
+from ndx_match.presence import presence_codes
 
 
 def make_session(name: str, roi_ids: list[int], empty: tuple[int, ...] = (), shape: tuple[int, int] = (12, 20)):
@@ -381,14 +390,15 @@ def results(draw):
     for fixed, moving in combinations(range(len(counts)), 2):
         matrix = np.eye(3)
         matrix[:2] += np.array(draw(st.lists(number, min_size=6, max_size=6))).reshape(2, 3) / 4
-        registered = draw(st.booleans())
+        outcome = draw(st.sampled_from(RegistrationOutcome))
+        registered = outcome in RegistrationOutcome.with_matrix()
         registrations.append(
             Registration(
                 fixed,
                 moving,
                 matrix,
                 draw(st.sampled_from([(), ("Crop", "ECC"), ("grid search",)])),
-                int(registered),
+                outcome,
                 "" if registered else "too faint",
                 draw(st.none() | number),
             )
@@ -407,10 +417,13 @@ def results(draw):
         accepted=np.array(columns[6], bool),
         **({"probability": last, "margin": last} if has_probability else {"cost": last}),
     )
-    status = np.array([draw(st.sampled_from([0, 1])) for _ in counts], np.uint8)
+    status = np.array([draw(st.sampled_from(SessionStatus)) for _ in counts], np.uint8)
     reasons = tuple("too dark" if code else "" for code in status)
     presence = presence_codes(cells, sessions, registrations, status)
-    return MatchResult("any", "1", {}, cells, presence, pairs, tuple(registrations), status, reasons), sessions
+    ids = np.array(draw(st.permutations(range(7, 7 + len(cells)))), np.int64)
+    return MatchResult(
+        "any", "1", {}, cells, presence, pairs, tuple(registrations), status, reasons, cell_ids=ids
+    ), sessions
 
 
 def _without_matrix(registration: Registration) -> dict[str, object]:
@@ -427,7 +440,9 @@ def test_export_can_be_read_back(tmp_path, made):
 
     np.testing.assert_array_equal(again.cells, result.cells)
     np.testing.assert_array_equal(again.presence, result.presence)
-    assert again.session_status.tolist() == result.session_status.tolist()
+    np.testing.assert_array_equal(again.cell_ids, result.cell_ids)
+    np.testing.assert_array_equal(again.session_status, result.session_status)
+    assert again.status_reasons == result.status_reasons
     assert again.warnings == ()
     for name, values in vars(result.roi_pairs).items():
         np.testing.assert_array_equal(getattr(again.roi_pairs, name), values, err_msg=name)
@@ -435,6 +450,78 @@ def test_export_can_be_read_back(tmp_path, made):
     for ours, theirs in zip(result.registrations, again.registrations, strict=True):
         np.testing.assert_array_equal(ours.matrix, theirs.matrix)
         assert _without_matrix(ours) == _without_matrix(theirs)
+
+
+def of_three_sessions(**changes: object) -> dict[str, Any]:
+    """An output that compares the first session with the second, and the second with the third."""
+    return {
+        "nway_matches": [[1, 3], [2], [5]],
+        "pairwise_results": [pair(0, 1, matches=[(1, 3)]), pair(1, 2)],
+        "sessions": [{"name": name, "status_code": 0} for name in "abc"],
+        **changes,
+    }
+
+
+THREE = [make_session("a", [1, 2]), make_session("b", [3], shape=(30, 30)), make_session("c", [5])]
+
+
+def read_content(path: Path, content: dict[str, Any]) -> MatchResult:
+    path.write_text(json.dumps(content))
+    return read_nway_output(path, THREE)
+
+
+def test_a_cell_is_not_looked_for_in_a_session_that_is_compared_with_none_of_its_own(tmp_path):
+    result = read_content(tmp_path / "o.json", of_three_sessions())
+    looked_for = result.presence != Presence.NOT_LOOKED_FOR
+    assert looked_for.tolist() == [[True, True, True], [True, True, False], [False, True, True]]
+    assert result.presence[1, 1] == Presence.NOT_DETECTED
+
+
+def test_a_session_that_was_set_aside_is_another_reason(tmp_path):
+    status = [{"name": name, "status_code": int(name == "c")} for name in "abc"]
+    result = read_content(tmp_path / "o.json", of_three_sessions(sessions=status))
+    assert result.presence[:, 2].tolist() == [Presence.NOT_REGISTERED, Presence.NOT_REGISTERED, Presence.PRESENT]
+
+
+def test_what_is_decided_is_not_read_from_texts(tmp_path):
+    plain = of_three_sessions()
+    changed = json.loads(json.dumps(plain))
+    for entry in changed["sessions"]:
+        entry |= {"status": "x", "status_reason": "x"}
+    for entry in changed["pairwise_results"]:
+        entry["transform"] |= {"reason": "x", "best_registration": ["x"]}
+    first, second = (read_content(tmp_path / "o.json", content) for content in (plain, changed))
+    for name in ("cells", "cell_ids", "presence", "session_status"):
+        np.testing.assert_array_equal(getattr(first, name), getattr(second, name))
+    assert [r.outcome for r in first.registrations] == [r.outcome for r in second.registrations]
+
+
+def test_a_code_of_a_newer_version_is_kept(tmp_path):
+    status = [{"name": name, "status_code": 7} for name in "abc"]
+    assert read_content(tmp_path / "o.json", of_three_sessions(sessions=status)).session_status.tolist() == [7] * 3
+
+
+def test_cells_that_the_file_does_not_mention_have_ids_that_follow(tmp_path):
+    content = of_three_sessions(nway_matches=[[1, 3], []], cell_ids=[40, 50])
+    assert read_content(tmp_path / "o.json", content).cell_ids.tolist() == [40, 41, 42]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"cell_ids": [1, 2]},
+        {"cell_ids": [1, 1, 2]},
+        {"cell_ids": [1, 2, -3]},
+        {"cell_ids": [1, 2, 2**63]},
+        {"cell_ids": "012"},
+        {"sessions": [{"status_code": "matched"}] * 3},
+        {"sessions": [{"status_code": 256}] * 3},
+    ],
+    ids=str,
+)
+def test_ids_and_codes_that_make_no_sense_are_refused(tmp_path, change):
+    with pytest.raises(InputError, match=r"o\.json: .*(cell_ids|is no code of SessionStatus)"):
+        read_content(tmp_path / "o.json", of_three_sessions(**change))
 
 
 def test_export_looks_like_the_packages_output(tmp_path):

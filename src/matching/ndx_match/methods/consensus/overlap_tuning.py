@@ -1,4 +1,4 @@
-"""Sharpen the affine maps of sessions so that as many ROIs as possible overlap.
+"""Tune the affine maps of sessions so that as many ROIs as possible overlap.
 
 Least squares finds the affine maps that are best on average. Where the tissue also bends, no affine map fits all of it,
 and one that fits most ROIs well serves those better who use nothing but the matrices. What an overlap would be after a
@@ -29,7 +29,7 @@ PAIRS_A_SESSION = 300  #: that are counted at most; more say nothing new of six 
 EASY_MOVE = 0.5  #: typical ROI radii that a corner moves easily: few ROIs move little
 
 
-def sharpen(
+def moves_to_overlap(
     regions: Sequence[scipy.sparse.csr_array],
     shape: tuple[int, int],
     radius: float,

@@ -9,22 +9,12 @@ import pytest
 import scipy.sparse
 from hypothesis import given
 from hypothesis import strategies as st
+from measures import calibration, registration_error, supported_groups, triangle_disagreement
+from oracles import assign, known_bodies, oracle, warp_footprints, yardstick_pairs
 
-from ndx_match.evaluate import (
-    assign,
-    calibration,
-    complete_tracks_score,
-    known_bodies,
-    oracle,
-    registration_error,
-    score_links,
-    supported_groups,
-    triangle_disagreement,
-    warp_footprints,
-    yardstick_pairs,
-)
 from ndx_match.model import MatchResult, Presence, Registration, RegistrationOutcome, RoiPairs, Session
 from ndx_match.simulate import Simulation, SimulationParameters, simulate
+from ndx_match.simulate.scores import complete_tracks_score, score_links
 from ndx_match.simulate.warp import pixel_points
 
 # Three sessions: cells 1, 2, 3; ROI -1 is no cell.

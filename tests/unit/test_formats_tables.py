@@ -10,8 +10,8 @@ import pytest
 import scipy.sparse
 
 from ndx_match.errors import InputError, OutputError
-from ndx_match.formats import cells_dataframe, write_cells
-from ndx_match.model import MatchResult, Presence, RoiPairs, Session
+from ndx_match.formats import cells_dataframe, export
+from ndx_match.model import MatchedPlane, MatchResult, Presence, RoiPairs, Session
 
 BEYOND_FLOAT = 2**53 + 1
 
@@ -37,7 +37,7 @@ def make_result(cells: list[list[int]], confidence: list[float] | None = None) -
 
 
 SESSIONS = [make_session("monday", [0, BEYOND_FLOAT]), make_session("tuesday", [7, 5, 6])]
-RESULT = make_result([[1, 2], [0, -1], [-1, 0], [-1, 1]], [0.9, 1.0, 1.0, 1.0])
+PLANE = [MatchedPlane(tuple(SESSIONS), make_result([[1, 2], [0, -1], [-1, 0], [-1, 1]], [0.9, 1.0, 1.0, 1.0]))]
 IDS = [(BEYOND_FLOAT, 6), (0, None), (None, 7), (None, 5)]
 
 
@@ -49,7 +49,7 @@ def ids_in(table: pd.DataFrame) -> list[tuple[int | None, int | None]]:
 
 
 def test_a_row_a_cell_and_a_column_of_roi_ids_a_session():
-    table = cells_dataframe(RESULT, SESSIONS)
+    table = cells_dataframe(PLANE)
     assert list(table.columns) == ["cell_id", "n_sessions", "confidence", "monday", "tuesday"]
     assert table["cell_id"].tolist() == [0, 1, 2, 3]
     assert table["n_sessions"].tolist() == [2, 1, 1, 1]
@@ -59,17 +59,17 @@ def test_a_row_a_cell_and_a_column_of_roi_ids_a_session():
 
 
 def test_no_confidence_no_column():
-    table = cells_dataframe(make_result([[0], [1]]), [SESSIONS[0]])
+    table = cells_dataframe([MatchedPlane((SESSIONS[0],), make_result([[0], [1]]))])
     assert list(table.columns) == ["cell_id", "n_sessions", "monday"]
 
 
 def test_session_named_as_another_column_is_refused():
     with pytest.raises(InputError, match="'cell_id'"):
-        cells_dataframe(make_result([[0]]), [make_session("cell_id", [1])])
+        cells_dataframe([MatchedPlane((make_session("cell_id", [1]),), make_result([[0]]))])
 
 
 def test_csv_keeps_every_id(tmp_path):
-    write_cells(cells_dataframe(RESULT, SESSIONS), tmp_path / "cells.csv")
+    export(PLANE, tmp_path / "cells.csv")
     lines = (tmp_path / "cells.csv").read_text().splitlines()
     assert lines == [
         "cell_id,n_sessions,confidence,monday,tuesday",
@@ -82,7 +82,7 @@ def test_csv_keeps_every_id(tmp_path):
 
 def test_parquet_keeps_every_id(tmp_path):
     pytest.importorskip("pyarrow")
-    write_cells(cells_dataframe(RESULT, SESSIONS), tmp_path / "cells.parquet")
+    export(PLANE, tmp_path / "cells.parquet")
     table = pd.read_parquet(tmp_path / "cells.parquet")
     assert table["monday"].dtype == pd.Int64Dtype()
     assert ids_in(table) == IDS
@@ -91,13 +91,13 @@ def test_parquet_keeps_every_id(tmp_path):
 def test_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)  # makes the import fail
     with pytest.raises(OutputError, match=r'pip install "ndx-cell-matching\[parquet\]"'):
-        write_cells(cells_dataframe(RESULT, SESSIONS), tmp_path / "cells.parquet")
+        export(PLANE, tmp_path / "cells.parquet")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_other_suffix_is_refused(tmp_path):
-    with pytest.raises(OutputError, match=r"\.csv or \.parquet"):
-        write_cells(cells_dataframe(RESULT, SESSIONS), tmp_path / "cells.xlsx")
+    with pytest.raises(OutputError, match=r"must end in \.csv, \.json or \.parquet"):
+        export(PLANE, tmp_path / "cells.xlsx")
 
 
 @pytest.mark.parametrize("name", ["cells.csv", "cells.parquet"])
@@ -113,6 +113,6 @@ def test_failed_writing_leaves_the_old_file(tmp_path, monkeypatch, name):
     for writer in ("to_csv", "to_parquet"):
         monkeypatch.setattr(pd.DataFrame, writer, break_off)
     with pytest.raises(OutputError, match="the disk went away"):
-        write_cells(cells_dataframe(RESULT, SESSIONS), path, overwrite=True)
+        export(PLANE, path, overwrite=True)
     assert path.read_text() == "old"
     assert [file.name for file in tmp_path.iterdir()] == [name]

@@ -1,0 +1,115 @@
+"""Find the importer or the exporter that is meant, and use it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError, OutputError
+from ..model import MatchedPlane, MatchResult, Session
+from ..plugins import find_plugins
+from ..storage.publish import publish
+from .protocol import Exporter, Importer
+
+GROUP = "ndx_match.formats"  #: name of the package that holds the formats, and of the group of entry points
+
+
+def find_importers() -> dict[str, Importer]:
+    """Every importer by its name, in order of names."""
+    found = find_plugins(GROUP, GROUP, Importer, "IMPORTER")
+    return {importer.name: importer for importer in sorted(found, key=lambda importer: importer.name)}
+
+
+def find_exporters() -> dict[str, Exporter]:
+    """Every exporter by its suffix, in order of suffixes."""
+    found = find_plugins(GROUP, GROUP, Exporter, "EXPORTER", "suffix")
+    return {exporter.suffix: exporter for exporter in sorted(found, key=lambda exporter: exporter.suffix)}
+
+
+def import_result(
+    origin: str,
+    path: str | os.PathLike[str],
+    sessions: Sequence[Session],
+    parameters: Mapping[str, Any] | None = None,
+) -> MatchResult:
+    """Read the finished result of another tool.
+
+    Parameters
+    ----------
+    origin : str
+        Name of the tool, one of :func:`find_importers`.
+    path : path
+        What the tool wrote.
+    sessions : sequence of Session
+        Those that were matched, in the same order; all their ROIs take part.
+    parameters : mapping, optional
+        What is known of how the result was made; kept with it.
+
+    Returns
+    -------
+    MatchResult
+        Its method is `import-` and the name of the tool.
+
+    Raises
+    ------
+    InputError
+        There is no such importer, a parameter is not the importer's, or the file does not fit the sessions.
+    MethodError
+        The value of a parameter makes no sense.
+    """
+    importers = find_importers()
+    if origin not in importers:
+        raise InputError(f"There is no importer of {origin}; give one of {', '.join(importers)}.")
+    importer, given = importers[origin], dict(parameters or {})
+    known = [field.name for field in fields(importer.parameters)]
+    for name in given:
+        if name not in known:
+            raise InputError(f"{name} is no parameter of {origin}; known are: {', '.join(known) or 'none'}.")
+    checked = importer.parameters(**given)
+    given = {name: getattr(checked, name) for name in given}
+    result = importer.read(Path(path), [session.with_all_rois() for session in sessions], given)
+    return replace(result, method=f"import-{origin}", parameters=given)
+
+
+def find_exporter(path: str | os.PathLike[str]) -> Exporter:
+    """The exporter that the name of a file means: of several suffixes that fit, the longest counts.
+
+    Raises
+    ------
+    OutputError
+        None fits.
+    """
+    exporters = find_exporters()
+    fitting = [suffix for suffix in exporters if Path(path).name.lower().endswith(suffix)]
+    if not fitting:
+        *others, last = exporters
+        raise OutputError(f"{path}: the name must end in {', '.join(others)} or {last}.")
+    return exporters[max(fitting, key=len)]
+
+
+def export(planes: Sequence[MatchedPlane], path: str | os.PathLike[str], overwrite: bool = False) -> None:
+    """Write matched cells in the format that the path ends in, whole or not at all.
+
+    Parameters
+    ----------
+    planes : sequence of MatchedPlane
+        One for each imaging plane.
+    path : path
+    overwrite : bool
+        Replace an existing file.
+
+    Raises
+    ------
+    OutputError
+        No format has this suffix, the format holds one imaging plane and there are several, or the file exists or
+        cannot be written.
+    """
+    exporter = find_exporter(path)
+    if len(planes) > 1 and not exporter.several_planes:
+        names = ", ".join(plane.name for plane in planes)
+        raise OutputError(f"{path}: this format holds one imaging plane; choose one with --plane: {names}.")
+    with publish(path, overwrite) as temporary:
+        exporter.write(planes, temporary)

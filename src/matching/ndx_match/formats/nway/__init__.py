@@ -1,0 +1,46 @@
+"""The JSON of the Allen Institute's nway package: its input from sessions, its output to and from a match result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ...methods.nway.parameters import PipelineParameters
+from ...model import MatchedPlane, MatchResult, Session
+from ..protocol import Exporter, Importer
+from .ids import RoiIds, read_ids
+from .inputs import NwayInput, write_nway_input
+from .outputs import read_nway_output, write_nway_output
+
+__all__ = [
+    "EXPORTER",
+    "IMPORTER",
+    "NwayInput",
+    "RoiIds",
+    "read_ids",
+    "read_nway_output",
+    "write_nway_input",
+    "write_nway_output",
+]
+
+
+def _read(path: Path, sessions: Sequence[Session], parameters: Mapping[str, Any]) -> MatchResult:
+    return read_nway_output(path, sessions, parameters)
+
+
+def _write(planes: Sequence[MatchedPlane], path: Path) -> None:
+    for plane in planes:
+        write_nway_output(plane.result, plane.sessions, path, overwrite=True)
+
+
+IMPORTER = Importer(
+    "nway",
+    "the Allen Institute's package: what it wrote as --output_json",
+    "the ids of ids.json beside the file, or else of the ROI tables",
+    _read,
+    PipelineParameters,
+)
+EXPORTER = Exporter(
+    "nway", ".json", "what the Allen Institute's package writes as --output_json", _write, several_planes=False
+)

@@ -1,0 +1,68 @@
+"""What an importer and an exporter are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..methods import Parameters
+from ..model import MatchedPlane, MatchResult, Session
+
+
+@dataclass(frozen=True)
+class Importer:
+    """Reads the finished result of another tool: the `IMPORTER` of a module of :mod:`ndx_match.formats`.
+
+    Such a module is imported to list the formats: it imports heavy libraries only when they are used.
+
+    Attributes
+    ----------
+    name : str
+        Of the tool, as in `ndx-match import --from NAME`; the method of a result is `import-NAME`.
+    summary : str
+        What it reads, in one line.
+    indices : str
+        What the numbers by which the tool speaks of ROIs stand for, in one line.
+    read : callable
+        Called as `read(path, sessions, parameters)` with the tool's file or folder, the sessions that were matched, in
+        their order and with all ROIs, and the parameters that were given. Codes of presence are
+        :attr:`~ndx_match.model.Presence.NOT_LOOKED_FOR` where the tool did not look.
+    parameters : type
+        Dataclass of what users can state about the result; each field is an option of the command.
+    """
+
+    name: str
+    summary: str
+    indices: str
+    read: Callable[[Path, Sequence[Session], Mapping[str, Any]], MatchResult]
+    parameters: type[Parameters] = Parameters
+
+
+@dataclass(frozen=True)
+class Exporter:
+    """Writes matched cells in another format: the `EXPORTER` of a module of :mod:`ndx_match.formats`.
+
+    Attributes
+    ----------
+    name : str
+        Of the format.
+    suffix : str
+        With which the name of a file in this format ends, for example `.csv`.
+    summary : str
+        What it writes, in one line.
+    write : callable
+        Called as `write(planes, path)`; writes into an empty file that is there, and gets its name afterwards.
+    several_planes : bool
+        Whether one file can hold the cells of several imaging planes.
+    needs_masks : bool
+        Whether the sessions must come with their footprints, which take long to read.
+    """
+
+    name: str
+    suffix: str
+    summary: str
+    write: Callable[[Sequence[MatchedPlane], Path], None]
+    several_planes: bool = True
+    needs_masks: bool = False

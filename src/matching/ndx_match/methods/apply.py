@@ -1,0 +1,125 @@
+"""Apply a method to sessions: the rules that hold for Python and for the command alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ..errors import MethodError
+from .parameters import Parameters, parameters_of
+from .protocol import Method
+from .registry import DEFAULT, find_method
+
+if TYPE_CHECKING:
+    from ..model import MatchResult, Progress, Session
+
+
+def match(
+    sessions: Sequence[Session],
+    method: str | Method = DEFAULT,
+    parameters: Parameters | Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> MatchResult:
+    """Match the cells of several sessions.
+
+    Parameters
+    ----------
+    sessions : sequence of Session
+        Two or more, in the order that decides which is fixed and which is moving. Where the method takes all ROIs,
+        those take part too that the writers of the files do not accept.
+    method : str or Method
+        One of :func:`all_methods`.
+    parameters : Parameters or mapping, optional
+        Of the method; those that a mapping lacks have their defaults.
+    progress : callable, optional
+        Called as `progress(stage, done, total)`.
+
+    Returns
+    -------
+    MatchResult
+
+    Raises
+    ------
+    MethodError
+        There is no such method; the parameters are not the method's or make no sense; there are fewer than two
+        sessions, or one that the method cannot take.
+    """
+    method = find_method(method) if isinstance(method, str) else method
+    valid = method_parameters(method, parameters)
+    taken = sessions_for(method, sessions)
+    result = without_excluded(method.match(taken, valid, progress), taken)
+    return replace(result, method=method.name, parameters=valid.stored())
+
+
+def method_parameters(method: Method, given: Parameters | Mapping[str, Any] | None = None) -> Parameters:
+    """The parameters of a method.
+
+    Raises
+    ------
+    MethodError
+        They are another method's, or make no sense.
+    """
+    if isinstance(given, method.parameters):
+        return given
+    if isinstance(given, Parameters):
+        raise MethodError(
+            f"{type(given).__name__} does not belong to the method {method.name}; give {method.parameters.__name__}."
+        )
+    values = dict(given or {})
+    known = [each.name for each in parameters_of(method.parameters)]
+    for name in values:
+        if name not in known:
+            listed = f"its parameters are {', '.join(known)}" if known else "it has no parameters"
+            raise MethodError(f"{name} does not belong to the method {method.name}; {listed}.")
+    return method.parameters(**values)
+
+
+def sessions_for(method: Method, sessions: Sequence[Session]) -> list[Session]:
+    """The sessions as a method takes them.
+
+    Raises
+    ------
+    MethodError
+        There are fewer than two, or one that the method cannot take.
+    """
+    from ..model import RoiSelection
+
+    if len(sessions) < 2:
+        raise MethodError("Matching needs at least two sessions.")
+    for session in sessions:
+        if method.takes_all_rois and session.selection == RoiSelection.CHOSEN_BY_USER:
+            raise MethodError(
+                f"{session.name}: its ROIs are chosen by a condition (--where), but the method {method.name} takes all "
+                "ROIs; leave out the condition or choose another method."
+            )
+        if method.needs_image and not session.has_image:
+            raise MethodError(
+                f"{session.name}: there is no projection image, which the method {method.name} needs; leave this "
+                f"session out or use the method {DEFAULT}."
+            )
+    if method.takes_all_rois:
+        return [session.with_all_rois() for session in sessions]
+    return [session.only_taking_part() for session in sessions]
+
+
+def without_excluded(result: MatchResult, sessions: Sequence[Session]) -> MatchResult:
+    """The result without the cells that are only an ROI that takes no part.
+
+    Such an ROI has an empty footprint, so that a method matches it with nothing and leaves it a cell of its own.
+    """
+    import numpy as np
+
+    kept = np.ones(len(result.cells), bool)
+    for session, rows in zip(sessions, result.cells.T, strict=True):
+        kept &= ~np.isin(rows, session.excluded)
+    if kept.all():
+        return result
+    confidence = None if result.confidence is None else result.confidence[kept]
+    return replace(
+        result,
+        cells=result.cells[kept],
+        presence=result.presence[kept],
+        confidence=confidence,
+        cell_ids=np.arange(kept.sum()),
+    )

@@ -1,0 +1,86 @@
+"""Align all sessions: which belong together, and the transforms within each set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from ...model import Session
+from .pairs import PairAlignment, PreparedSession, prepare
+from .parameters import ConsensusParameters
+from .synchronisation import Component, align_all
+
+
+@dataclass(frozen=True)
+class AlignedSessions:
+    """Sessions that belong together, prepared, and the typical radius of an ROI in pixels.
+
+    Attributes
+    ----------
+    component : Component
+        Its members are positions among all sessions.
+    members : tuple of PreparedSession
+        Of the component, in its order.
+    radius : float
+    """
+
+    component: Component
+    members: tuple[PreparedSession, ...]
+    radius: float
+
+
+def align_sessions(
+    sessions: Sequence[Session],
+    parameters: ConsensusParameters,
+    progress: Callable[[int, int], None],
+    workers: int,
+) -> tuple[list[AlignedSessions], Mapping[tuple[int, int], PairAlignment]]:
+    """Align sessions; those that fit each other are aligned as if there were no others.
+
+    Parameters
+    ----------
+    sessions : sequence of Session
+    parameters : ConsensusParameters
+    progress : callable
+        Called as `progress(done, total)`.
+    workers : int
+        Pairs registered at the same time.
+
+    Returns
+    -------
+    aligned : list of AlignedSessions
+        Each session is in one; one that fits no other is alone.
+    alignments : mapping
+        Every pair that was tried, by the positions of its sessions.
+    """
+    aligned, alignments = _align(sessions, range(len(sessions)), parameters, progress, workers)
+    if len(aligned) > 1:
+        # Once more without the others, which influenced the typical radius and the choice of pairs.
+        for position, found in enumerate(aligned):
+            if len(found.component.members) > 1:
+                again, tried = _align(sessions, found.component.members, parameters, progress, workers)
+                if len(again) == 1:
+                    aligned[position] = again[0]
+                    alignments.update(tried)
+    return aligned, alignments
+
+
+def _align(
+    sessions: Sequence[Session],
+    chosen: Sequence[int],
+    parameters: ConsensusParameters,
+    progress: Callable[[int, int], None],
+    workers: int,
+) -> tuple[list[AlignedSessions], dict[tuple[int, int], PairAlignment]]:
+    """Align some of the sessions, given by position, as if there were no others."""
+    prepared, radius = prepare([sessions[k] for k in chosen])
+    components, tried = align_all(prepared, radius, parameters, progress, workers)
+    aligned = [
+        AlignedSessions(
+            replace(component, members=tuple(chosen[k] for k in component.members)),
+            tuple(prepared[k] for k in component.members),
+            radius,
+        )
+        for component in components
+    ]
+    return aligned, {(chosen[i], chosen[j]): alignment for (i, j), alignment in tried.items()}

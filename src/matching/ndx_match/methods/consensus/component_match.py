@@ -1,0 +1,114 @@
+"""Match the ROIs of sessions that are aligned with each other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse
+from scipy.special import expit
+
+from ...footprints import centroids
+from ...model import RoiPairs
+from .aligned import AlignedSessions
+from .candidates import ComparedPairs, candidate_pairs, impossible_pairs
+from .frame import CommonFrame, bend, frame_around
+from .groups import group_rois
+from .overlap_tuning import SOFTNESS, moves_to_overlap
+from .pairs import PreparedSession
+from .parameters import ConsensusParameters
+from .probability import LARGEST_LOG_ODDS, coherent, margins, match_log_odds
+from .supports import warp_supports
+from .synchronisation import Component
+
+
+@dataclass(frozen=True)
+class ComponentMatch:
+    """What was found in sessions that belong together; sessions are positions among all sessions.
+
+    Attributes
+    ----------
+    component : Component
+    frame : CommonFrame
+    pairs : RoiPairs
+    cells : ndarray of int32, shape (n_cells, n_sessions of the component)
+    """
+
+    component: Component
+    frame: CommonFrame
+    pairs: RoiPairs
+    cells: npt.NDArray[np.int32]
+
+
+def match_component(aligned: AlignedSessions, parameters: ConsensusParameters) -> ComponentMatch:
+    """Bring sessions to one frame, compare their ROIs and group them to cells."""
+    component, members, radius = aligned.component, aligned.members, aligned.radius
+    shapes = [member.shape for member in members]
+    for softness in (SOFTNESS, SOFTNESS[-2:]):
+        frame = frame_around(component.matrices, shapes, radius)
+        moves = moves_to_overlap(_in_frame(frame, members), frame.shape, radius, softness)
+        # Regions are moved by E within the frame where the map from the frame is followed after E's inverse.
+        matrices = [matrix @ np.linalg.inv(move) for matrix, move in zip(frame.matrices, moves, strict=True)]
+        first = np.linalg.inv(matrices[0])
+        component = replace(component, matrices=tuple(matrix @ first for matrix in matrices))
+    frame = frame_around(component.matrices, shapes, radius)
+    if parameters.non_rigid:
+        frame = bend(frame, [member.channels for member in members], radius)
+    regions = _in_frame(frame, members)
+    reach = parameters.reach * radius
+    candidates = candidate_pairs(regions, frame.shape[1], reach)
+    impossible = impossible_pairs(regions, frame.shape[1], reach)
+    log_odds = match_log_odds(candidates, impossible, len(members), radius)
+    cells = _cells(candidates, log_odds, [region.shape[0] for region in regions])
+    probability = coherent(candidates, expit(log_odds), cells)
+    return ComponentMatch(component, frame, _as_roi_pairs(component, candidates, probability, parameters), cells)
+
+
+def _in_frame(frame: CommonFrame, members: Sequence[PreparedSession]) -> list[scipy.sparse.csr_array]:
+    """The regions of each session in the frame."""
+    return [
+        warp_supports(
+            member.regions,
+            member.shape,
+            frame.places(k),
+            frame.from_session(k, np.nan_to_num(centroids(member.regions, member.shape[1]))),
+            frame.stretch(k),
+        )
+        for k, member in enumerate(members)
+    ]
+
+
+def _cells(pairs: ComparedPairs, log_odds: npt.NDArray[np.float64], counts: Sequence[int]) -> npt.NDArray[np.int32]:
+    first_of = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    session = np.repeat(np.arange(len(counts)), counts)
+    groups = group_rois(
+        first_of[pairs.first_session] + pairs.first_row,
+        first_of[pairs.second_session] + pairs.second_row,
+        np.clip(log_odds, -LARGEST_LOG_ODDS, LARGEST_LOG_ODDS),
+        session,
+    )
+    cells = np.full((len(groups), len(counts)), -1, np.int32)
+    for number, members in enumerate(groups):
+        own = session[members]
+        cells[number, own] = np.asarray(members) - first_of[own]
+    return cells
+
+
+def _as_roi_pairs(
+    component: Component, pairs: ComparedPairs, probability: npt.NDArray[np.float64], parameters: ConsensusParameters
+) -> RoiPairs:
+    members = np.asarray(component.members, np.int32)
+    margin = margins(pairs, probability)
+    return RoiPairs(
+        fixed_session=members[pairs.first_session],
+        moving_session=members[pairs.second_session],
+        fixed_roi_row=pairs.first_row,
+        moving_roi_row=pairs.second_row,
+        centroid_distance=pairs.distance,
+        iou=pairs.iou,
+        accepted=(probability >= parameters.least_probability) & (margin > 0),
+        probability=probability,
+        margin=margin,
+    )

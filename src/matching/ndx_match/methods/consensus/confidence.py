@@ -1,0 +1,63 @@
+"""How sure each cell is, and where an ROI that was not taken could have been the cell."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from ...model import Presence, RoiPairs, cell_of_roi
+
+AMBIGUOUS = 0.2  #: probability of a candidate from which an absent cell is called ambiguous
+
+
+def confidence_of(cells: npt.NDArray[np.int32], pairs: RoiPairs) -> npt.NDArray[np.float64]:
+    """Probability that all ROIs of a cell are one: that of its most probable spanning tree. NaN for a single ROI."""
+    by_pair = _probabilities(pairs)
+    confidence = np.full(len(cells), np.nan)
+    for number, cell in enumerate(cells.tolist()):
+        present = [k for k, row in enumerate(cell) if row >= 0]
+        if len(present) < 2:
+            continue
+        reached, total = present[:1], 1.0
+        while len(reached) < len(present):
+            best, target = max(
+                (by_pair.get((min(a, b), cell[min(a, b)], max(a, b), cell[max(a, b)]), 0.0), -b)
+                for a in reached
+                for b in present
+                if b not in reached
+            )
+            total *= best
+            reached.append(-target)
+        confidence[number] = total
+    return confidence
+
+
+def with_ambiguous(
+    presence: npt.NDArray[np.uint8], cells: npt.NDArray[np.int32], pairs: RoiPairs
+) -> npt.NDArray[np.uint8]:
+    """The presence codes, AMBIGUOUS where a cell is absent from a session but an ROI there could be it."""
+    presence = presence.copy()
+    assert pairs.probability is not None
+    likely = pairs.take(pairs.probability >= AMBIGUOUS)
+    cell_of = [cell_of_roi(column, int(column.max(initial=-1)) + 1) for column in cells.T]
+    for sessions, rows, others in (
+        (likely.fixed_session, likely.fixed_roi_row, likely.moving_session),
+        (likely.moving_session, likely.moving_roi_row, likely.fixed_session),
+    ):
+        for session, row, target in zip(sessions.tolist(), rows.tolist(), others.tolist(), strict=True):
+            cell = cell_of[session][row]
+            if presence[cell, target] == Presence.NOT_DETECTED:
+                presence[cell, target] = Presence.AMBIGUOUS
+    return presence
+
+
+def _probabilities(pairs: RoiPairs) -> dict[tuple[int, int, int, int], float]:
+    keys = zip(
+        pairs.fixed_session.tolist(),
+        pairs.fixed_roi_row.tolist(),
+        pairs.moving_session.tolist(),
+        pairs.moving_roi_row.tolist(),
+        strict=True,
+    )
+    assert pairs.probability is not None
+    return dict(zip(keys, pairs.probability.tolist(), strict=True))

@@ -1,0 +1,176 @@
+"""Parameters of methods: default, range, choices, unit and description of each stand once, in its dataclass field.
+
+Made from them: the checks, the option of the command and its help, the tables of the documentation (`documentation.py`)
+and what a match file stores.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass, field, fields
+from numbers import Integral, Real
+from types import NoneType
+from typing import Any, TypeVar, get_args, get_type_hints
+
+from ..errors import MethodError
+
+P = TypeVar("P", bound="type[Parameters]")
+_LIMITS = (
+    ("above", "greater than {}", lambda value, limit: value > limit),
+    ("minimum", "at least {}", lambda value, limit: value >= limit),
+    ("below", "less than {}", lambda value, limit: value < limit),
+    ("maximum", "at most {}", lambda value, limit: value <= limit),
+)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """What is known of one parameter.
+
+    Attributes
+    ----------
+    name : str
+        Of the dataclass field.
+    kind : type
+        bool, int, float or str.
+    optional : bool
+        Whether it may be None.
+    default : object
+    description : str
+        Begins in lower case, as it can follow a colon.
+    unit : str
+    minimum, maximum, above, below : float or None
+        The limits of a number; above and below exclude the limit itself.
+    choices : tuple of str
+        The values allowed; empty: any.
+    option : str
+        Name of the command's option, without dashes in front.
+    stored : bool
+        Whether a match file stores it: False for what does not decide the result.
+    """
+
+    name: str
+    kind: type
+    optional: bool
+    default: Any
+    description: str
+    unit: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    above: float | None = None
+    below: float | None = None
+    choices: tuple[str, ...] = ()
+    option: str = ""
+    stored: bool = True
+
+    @property
+    def sentence(self) -> str:
+        """The description as a sentence or several."""
+        return f"{self.description[0].upper()}{self.description[1:].rstrip('.')}."
+
+    @property
+    def default_text(self) -> str:
+        """The default for people; empty where it is None."""
+        if self.default is None:
+            return ""
+        if self.kind is bool:
+            return "yes" if self.default else "no"
+        return f"{self.default:g}" if self.kind is float else str(self.default)
+
+    @property
+    def allowed(self) -> str:
+        """The values allowed, for people."""
+        if self.choices:
+            return f"one of {', '.join(self.choices)}"
+        if self.kind is bool:
+            return "yes or no"
+        if self.kind is str:
+            return "text"
+        number = "a whole number" if self.kind is int else "a number"
+        return f"{number}{', ' if self.limits else ''}{self.limits}{f' ({self.unit})' if self.unit else ''}"
+
+    @property
+    def limits(self) -> str:
+        """The limits of a number, for people; empty where it has none."""
+        found = ((text, getattr(self, name)) for name, text, _ in _LIMITS)
+        return " and ".join(text.format(f"{limit:g}") for text, limit in found if limit is not None)
+
+    def checked(self, value: Any) -> Any:
+        """The value as the parameter's type.
+
+        Raises
+        ------
+        MethodError
+            It has another type, or is out of range.
+        """
+        if value is None and self.optional:
+            return None
+        converted = self._converted(value)
+        if converted is None or not self._in_range(converted):
+            raise MethodError(f"{self.name} is {value!r}; it must be {self.allowed}.")
+        return converted
+
+    def _converted(self, value: Any) -> Any:
+        if self.kind is bool or isinstance(value, bool):
+            return value if self.kind is bool and isinstance(value, bool) else None
+        if self.kind is int:
+            return int(value) if isinstance(value, Integral) else None
+        if self.kind is float:
+            return float(value) if isinstance(value, Real) else None
+        return os.fspath(value) if isinstance(value, str | os.PathLike) else None
+
+    def _in_range(self, value: Any) -> bool:
+        if self.choices:
+            return value in self.choices
+        if self.kind is float and not math.isfinite(value):
+            return False
+        return all(holds(value, getattr(self, name)) for name, _, holds in _LIMITS if getattr(self, name) is not None)
+
+
+def parameter(default: Any, description: str, **known: Any) -> Any:
+    """A dataclass field with what is known of the parameter, by the names of :class:`Parameter`."""
+    return field(default=default, metadata={"description": description, **known})
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """Base of the parameters of every method, each a field made with :func:`parameter`.
+
+    Raises
+    ------
+    MethodError
+        A value has the wrong type or is out of range.
+    """
+
+    def __post_init__(self) -> None:
+        for each in parameters_of(type(self)):
+            object.__setattr__(self, each.name, each.checked(getattr(self, each.name)))
+
+    def stored(self) -> dict[str, Any]:
+        """What a match file stores."""
+        return {each.name: getattr(self, each.name) for each in parameters_of(type(self)) if each.stored}
+
+
+def parameters_of(cls: type[Parameters]) -> tuple[Parameter, ...]:
+    """The parameters of a class, in the order of its fields."""
+    hints = get_type_hints(cls)
+    return tuple(_parameter(each.name, hints[each.name], each.default, dict(each.metadata)) for each in fields(cls))
+
+
+def _parameter(name: str, hint: Any, default: Any, known: dict[str, Any]) -> Parameter:
+    kinds = [kind for kind in get_args(hint) or (hint,) if kind is not NoneType]
+    if "description" not in known or len(kinds) != 1 or kinds[0] not in (bool, int, float, str):
+        raise TypeError(f"{name}: make it with parameter(default, description) and as a bool, int, float or str")
+    option = known.pop("option", name.replace("_", "-"))
+    return Parameter(name, kinds[0], NoneType in get_args(hint), default, option=option, **known)
+
+
+def documented(cls: P) -> P:
+    """Add the parameters to the docstring of their class."""
+    lines = ["", "", "    Attributes", "    ----------"]
+    for each in parameters_of(cls):
+        lines.append(f"    {each.name} : {each.kind.__name__}{' or None' if each.optional else ''}")
+        lines.append(f"        {each.sentence} {each.allowed[0].upper()}{each.allowed[1:]}; default {each.default}.")
+    cls.__doc__ = (cls.__doc__ or "").rstrip() + "\n".join(lines) + "\n"
+    return cls

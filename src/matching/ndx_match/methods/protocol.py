@@ -1,0 +1,45 @@
+"""What a matching method is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .parameters import Parameters
+
+if TYPE_CHECKING:
+    from ..model import MatchResult, Progress, Session
+
+
+@dataclass(frozen=True)
+class Method:
+    """A matching method, as the `METHOD` of a module of :mod:`ndx_match.methods` or of an entry point.
+
+    Such a module is imported to list the methods for the command's help: it imports what makes numbers only when
+    `match` is called.
+
+    Attributes
+    ----------
+    name : str
+        What the user calls it.
+    summary : str
+        What it does, in one line.
+    parameters : type
+        Of its parameters.
+    match : callable
+        Called as `match(sessions, parameters, progress)` by :func:`ndx_match.methods.match`, with sessions as the next
+        two fields say and valid parameters; returns a :class:`~ndx_match.model.MatchResult`.
+    takes_all_rois : bool
+        Whether every ROI takes part, whatever the writers of the files accept. If not, the footprints of those that
+        take no part are empty.
+    needs_image : bool
+        Whether every session must have a projection image.
+    """
+
+    name: str
+    summary: str
+    parameters: type[Parameters]
+    match: Callable[[Sequence[Session], Any, Progress | None], MatchResult]
+    takes_all_rois: bool = False
+    needs_image: bool = False

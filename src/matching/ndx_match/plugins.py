@@ -1,0 +1,71 @@
+"""Find what a new file adds: one in a folder of this package, or one that another package names as an entry point."""
+
+from __future__ import annotations
+
+import functools
+import pkgutil
+from importlib import import_module
+from importlib.metadata import entry_points
+from types import ModuleType
+from typing import Any, TypeVar
+
+from .errors import NdxMatchError
+
+Plugin = TypeVar("Plugin")
+
+
+def find_plugins(package: str, group: str, kind: type[Plugin], attribute: str, name: str = "name") -> list[Plugin]:
+    """What the modules of a folder define under an attribute, and what other packages name as entry points.
+
+    Parameters
+    ----------
+    package : str
+        Name of the package whose folder is searched. Modules without the attribute are helpers.
+    group : str
+        Group of the entry points. Each names a plug-in, or a module that defines the attribute as ours do.
+    kind : type
+        Of the plug-ins; others of the group are of another kind.
+    attribute : str
+        Holds a plug-in; with an S behind it, a sequence of several.
+    name : str
+        Attribute of a plug-in by which users tell it from others.
+
+    Raises
+    ------
+    NdxMatchError
+        An entry point cannot be loaded, or two plug-ins have one name.
+    """
+    folder = import_module(package).__path__
+    modules = [import_module(f"{package}.{module.name}") for module in pkgutil.iter_modules(folder)]
+    found: dict[str, Plugin] = {}
+    for source in [*modules, *_of_other_packages(group)]:
+        for plugin in _defined(source, attribute):
+            if not isinstance(plugin, kind):
+                continue
+            called = getattr(plugin, name)
+            if called in found:
+                raise NdxMatchError(
+                    f"There are two plug-ins of {group} with the {name} {called!r}; uninstall the package of one, or "
+                    "give it another."
+                )
+            found[called] = plugin
+    return list(found.values())
+
+
+def _defined(source: Any, attribute: str) -> list[Any]:
+    if not isinstance(source, ModuleType):
+        return [source]
+    return [getattr(source, attribute)] if hasattr(source, attribute) else [*getattr(source, f"{attribute}S", ())]
+
+
+@functools.cache
+def _of_other_packages(group: str) -> tuple[Any, ...]:
+    loaded = []
+    for entry_point in sorted(entry_points(group=group), key=lambda entry_point: entry_point.name):
+        try:
+            loaded.append(entry_point.load())
+        except Exception as error:  # whatever a foreign module does when it is imported
+            raise NdxMatchError(
+                f"{entry_point.value}: this plug-in of {group} cannot be loaded ({error}); repair or uninstall it."
+            ) from error
+    return tuple(loaded)
