@@ -11,7 +11,7 @@ from .. import formats
 from ..matchfile import output_path, read_planes_of_match_file, sessions_of, write_match_file
 from ..model import MatchedPlane
 from ..sources import read_sessions, source_warnings
-from ..storage.publish import check_folder, check_output, make_folder
+from ..storage.outputs import check_folder, check_output, make_folder
 from .common import (
     FILE,
     LOCATION,

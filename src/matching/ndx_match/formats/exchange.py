@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import InputError, OutputError
 from ..model import MatchedPlane, MatchResult, Session
 from ..plugins import find_plugins
-from ..storage.publish import check_output, whole_or_absent
+from ..storage.publish import publish
 from .protocol import Exporter, Importer
 
 GROUP = "ndx_match.formats"  #: name of the package that holds the formats, and of the group of entry points
@@ -111,6 +111,5 @@ def export(planes: Sequence[MatchedPlane], path: str | os.PathLike[str], overwri
     if len(planes) > 1 and not exporter.several_planes:
         names = ", ".join(plane.name for plane in planes)
         raise OutputError(f"{path}: this format holds one imaging plane; choose one with --plane: {names}.")
-    check_output(path, overwrite)
-    with whole_or_absent(path) as temporary:
+    with publish(path, overwrite) as temporary:
         exporter.write(planes, temporary)

@@ -99,15 +99,17 @@ def read_nway_output(
     )
 
 
-def write_nway_output(result: MatchResult, sessions: Sequence[Session], path: str | os.PathLike[str]) -> None:
-    """Write the JSON of :func:`nway_output`, whole or not at all; an existing file is replaced.
+def write_nway_output(
+    result: MatchResult, sessions: Sequence[Session], path: str | os.PathLike[str], overwrite: bool = False
+) -> None:
+    """Write the JSON of :func:`nway_output`, whole or not at all.
 
     Raises
     ------
     OutputError
-        It cannot be written.
+        It exists and may not be overwritten, or cannot be written.
     """
-    write_json(nway_output(result, sessions), path)
+    write_json(nway_output(result, sessions), path, overwrite)
 
 
 def nway_output(result: MatchResult, sessions: Sequence[Session]) -> dict[str, Any]:
