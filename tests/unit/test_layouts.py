@@ -124,7 +124,7 @@ def test_accepted_cells_take_part_and_rows_stay_the_tables(unpack, expected: Exp
     assert session.excluded.tolist() == np.flatnonzero(~taking_part).tolist()
     assert session.roi_ids.tolist() == list(range(len(taking_part)))
     np.testing.assert_allclose(dense(session)[:18], recording.masks())
-    assert session.selection_reason.startswith(expected.accepted or "all ROIs")
+    assert session.roi_selection_reason.startswith(expected.accepted or "all ROIs")
     assert len(session.empty_rows) == 0
 
 
@@ -206,7 +206,7 @@ def test_layouts_are_tried_in_order(add_file):
 def test_a_condition_replaces_the_writers_choice(unpack):
     session = read_session(unpack("suite2p"), SourceOptions(where=("iscell<0.5",)))
     assert session.excluded.tolist() == np.flatnonzero(ACCEPTED).tolist()
-    assert session.selection_reason == "iscell < 0.5 (3 of 18 ROIs)"
+    assert session.roi_selection_reason == "iscell < 0.5 (3 of 18 ROIs)"
     path = unpack("pynwb_4.2.0")
     assert read_session(path, SourceOptions(where=("good==1",))).n_taking_part == ACCEPTED.sum()
 
@@ -258,7 +258,7 @@ def test_a_plane_of_voxel_masks_comes_with_its_image(unpack, z_plane: int):
     np.testing.assert_allclose(dense(session)[own], recording.masks())
     np.testing.assert_allclose(session.image, recording.image() + 1000 * z_plane)
     assert session.source.image_path.endswith(f"Backgrounds_{z_plane}/meanImg")
-    assert session.selection_reason == f"iscell > 0.5 (30 of 36 ROIs), of which 15 in z plane {z_plane}"
+    assert session.roi_selection_reason == f"iscell > 0.5 (30 of 36 ROIs), of which 15 in z plane {z_plane}"
 
 
 def test_voxel_masks_are_projected_with_a_note(unpack):
@@ -307,7 +307,7 @@ def matrix(unpack) -> str:
                 kind,
                 f"`{source.image_path}`" if source.image_path else "-",
                 in_words(session.orientation),
-                session.selection_reason,
+                session.roi_selection_reason,
                 "-" if session.imaging_depth is None else f"{session.imaging_depth:g} um",
                 "-" if size is None else f"{size[0]:g} x {size[1]:g} um",
             )

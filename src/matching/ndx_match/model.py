@@ -127,9 +127,9 @@ class Session:
         The ROI table's ids, without duplicates.
     takes_part : ndarray of bool, shape (n_rois,)
         Which ROIs take part in matching; by default all.
-    selection : RoiSelection
+    roi_selection : RoiSelection
         How these were chosen.
-    selection_reason : str
+    roi_selection_reason : str
         The same in words, for people.
     has_image : bool
         Whether there is a projection image.
@@ -158,8 +158,8 @@ class Session:
     footprints: scipy.sparse.csr_array
     roi_ids: npt.NDArray[np.int64]
     takes_part: npt.NDArray[np.bool_] = None  # type: ignore[assignment]
-    selection: RoiSelection = RoiSelection.ALL
-    selection_reason: str = ""
+    roi_selection: RoiSelection = RoiSelection.ALL
+    roi_selection_reason: str = ""
     has_image: bool = True
     pixel_size: tuple[float, float] | None = None
     imaging_depth: float | None = None
@@ -232,7 +232,9 @@ class Session:
             everyone = np.diff(self.footprints.indptr) > 0
         if np.array_equal(everyone, self.takes_part):
             return self
-        return replace(self, takes_part=everyone, selection=RoiSelection.ALL, selection_reason=RoiSelection.ALL.label)
+        return replace(
+            self, takes_part=everyone, roi_selection=RoiSelection.ALL, roi_selection_reason=RoiSelection.ALL.label
+        )
 
 
 @dataclass(frozen=True)

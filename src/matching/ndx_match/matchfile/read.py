@@ -126,8 +126,8 @@ def _session(matching: CellMatching, position: int, where: str, footprints: bool
         footprints=masks,
         roi_ids=roi_ids,
         takes_part=np.isin(np.arange(len(roi_ids)), cells),
-        selection=columns["roi_selection"],
-        selection_reason=text("roi_selection_reason"),
+        roi_selection=columns["roi_selection"],
+        roi_selection_reason=text("roi_selection_reason"),
         has_image=bool(text("source_image_path")),
         pixel_size=None if pixel_size is None or np.isnan(pixel_size).any() else (pixel_size[0], pixel_size[1]),
         imaging_depth=None if depth is None or np.isnan(depth) else float(depth),
@@ -170,7 +170,7 @@ def _unknown_codes(result: MatchResult, sessions: Sequence[Session]) -> Iterator
     for what, codes, values in (
         ("presence", Presence, result.presence.ravel()),
         ("the status of a session", SessionStatus, result.session_status),
-        ("the selection of ROIs", RoiSelection, [int(session.selection) for session in sessions]),
+        ("the selection of ROIs", RoiSelection, [int(session.roi_selection) for session in sessions]),
         ("the outcome of a registration", RegistrationOutcome, [r.outcome for r in result.registrations]),
     ):
         for code in sorted({int(value) for value in np.unique(np.asarray(values, int))} - set(codes)):

@@ -69,8 +69,8 @@ def as_session(nwbfile: NWBFile, path: str | os.PathLike[str], chosen: Chosen, o
         footprints=footprints,
         roi_ids=np.asarray(table.table.id.data[:], np.int64),
         takes_part=chosen.selection.takes_part,
-        selection=chosen.selection.kind,
-        selection_reason=chosen.selection.text,
+        roi_selection=chosen.selection.kind,
+        roi_selection_reason=chosen.selection.text,
         has_image=chosen.image is not None,
         pixel_size=pixel_size_of_plane(table.imaging_plane, layout),
         imaging_depth=depth_of_plane(nwbfile, table.imaging_plane, layout),
@@ -98,7 +98,7 @@ class Chosen:
     masks : StoredMasks
     decision : Decision
         The orientation of masks and image.
-    selection : Selection
+    roi_selection : Selection
         The ROIs that take part.
     notes : tuple of str
         What the user should know, one sentence each.
@@ -110,7 +110,7 @@ class Chosen:
     stored_image: npt.NDArray[np.float32] | None
     masks: StoredMasks
     decision: Decision
-    selection: Selection
+    roi_selection: Selection
     notes: tuple[str, ...]
 
 
