@@ -51,7 +51,8 @@ def check_output(
     """
     path = Path(output)
     zarr = has_zarr_name(path)
-    check_name(path)
+    if path.name:  # `.` and the root have none
+        check_name(path)
     if path.is_dir() and not zarr:
         raise OutputError(f"{path}: this is a folder; give the name of a file, for example {path / 'matches.nwb'}.")
     if not path.parent.is_dir():
@@ -118,7 +119,6 @@ def check_folder(folder: Path) -> None:
     OutputError
         It is a file or the Zarr store of an NWB file, cannot be made, or cannot be written into.
     """
-    check_name(folder)
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder}: this is a file; give the name of a folder.")
     if is_zarr_nwb(folder):
