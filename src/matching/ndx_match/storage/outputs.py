@@ -51,8 +51,7 @@ def check_output(
     """
     path = Path(output)
     zarr = has_zarr_name(path)
-    if path.name:  # `.` and the root have none
-        check_name(path)
+    check_name(path)
     if path.is_dir() and not zarr:
         raise OutputError(f"{path}: this is a folder; give the name of a file, for example {path / 'matches.nwb'}.")
     if not path.parent.is_dir():
@@ -80,8 +79,11 @@ def check_name(path: Path) -> None:
     Raises
     ------
     OutputError
-        It is so.
+        The name or the path is too long.
     """
+    path = Path(os.path.abspath(path))
+    if not path.name:  # the root
+        return
     there = next((parent for parent in path.parents if os.path.isdir(parent)), Path())
     for name in path.parts[len(there.parts) :]:  # one by one: of a folder that is not there yet no limit is known
         if _is_too_long(there / name):
@@ -119,6 +121,7 @@ def check_folder(folder: Path) -> None:
     OutputError
         It is a file or the Zarr store of an NWB file, cannot be made, or cannot be written into.
     """
+    check_name(folder)
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder}: this is a file; give the name of a folder.")
     if is_zarr_nwb(folder):
