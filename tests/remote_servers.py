@@ -158,6 +158,18 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send_file(request, owner.files[request.path])
 
+    def do_HEAD(self) -> None:
+        """As S3 is asked how large an object is."""
+        parts = urlsplit(self.path)
+        owner = self.server_of
+        request = Request(unquote(parts.path), parts.query, {name.lower(): v for name, v in self.headers.items()})
+        owner.count(request)
+        answer = owner.answer(request) if owner.answer is not None else None
+        path = owner.files.get(request.path)
+        self.send_response(answer.status if answer is not None else 404 if path is None else 200)
+        self.send_header("Content-Length", str(path.stat().st_size if path is not None and answer is None else 0))
+        self.end_headers()
+
     def log_message(self, *_: Any) -> None:
         pass
 

@@ -18,7 +18,7 @@ from ndx_match.annotate import COLUMN
 from ndx_match.matchfile import read_match_file
 from ndx_match.simulate import SimulationParameters, simulate
 from ndx_match.simulate.files import write_simulation
-from ndx_match.storage.compare import differences
+from ndx_match.storage.hdf5.comparing import differences
 
 TABLE = "processing/ophys/image_segmentation/cell_specimen_table"
 PARAMETERS = SimulationParameters(shape=(150, 140), n_cells=30, n_sessions=2, shift=8)

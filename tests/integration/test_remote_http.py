@@ -19,8 +19,10 @@ from hdmf.backends.hdf5 import H5DataIO
 from helpers import COMMAND, listing, run
 from remote_servers import Answer, LoopbackServer, Request
 
-from ndx_match.matchfile import read_match_file
-from ndx_match.sources import open_nwb, read_session
+from ndx_match.errors import InputError
+from ndx_match.matchfile import read_match_file, write_match_file
+from ndx_match.methods import nway
+from ndx_match.sources import open_nwb, read_session, read_sessions
 from ndx_match.storage.hdf5 import Hdf5Format
 from ndx_match.storage.remote import remote_access
 
@@ -238,6 +240,19 @@ def test_a_changed_file_is_read_anew(tmp_path: Path, server: LoopbackServer):
     session = read_session(f"{server.url}/a.nwb")
     assert session.name == "after"
     assert np.array_equal(session.image, field_of_view((3, 2)).image)
+
+
+def test_a_file_that_was_changed_between_reading_and_copying_is_refused(tmp_path: Path, server: LoopbackServer):
+    """Also where nothing of it is kept from one to the other, and the change is one of the time only."""
+    server.files = {f"/{path.name}": path for path in write_sessions(tmp_path)}
+    urls = [server.url + name for name in server.files]
+    sessions = read_sessions(urls)
+    result = nway.match(sessions)
+    write_match_file(sessions, result, tmp_path / "m.nwb")
+    os.utime(server.files["/session_1.nwb"], (1, 1))
+    with pytest.raises(InputError, match=f"{urls[1]}: the file was changed since it was read"):
+        write_match_file(sessions, result, tmp_path / "again.nwb")
+    assert not (tmp_path / "again.nwb").exists()
 
 
 def test_only_the_newest_version_is_kept(tmp_path: Path, cache: Path, server: LoopbackServer):

@@ -18,6 +18,8 @@ from ndx_match.matchfile import read_match_file
 
 pytest.importorskip("hdmf_zarr", reason="hdmf-zarr is not installed; install the extra [zarr]")
 
+from zarr_stores import chunk
+
 METHOD = ("--method", "nway")
 TABLE = "processing/ophys/image_segmentation/roi_table"
 
@@ -61,24 +63,29 @@ def test_every_command_takes_stores_and_files_alike(folder: Path, tmp_path: Path
 
 @pytest.mark.parametrize("output", ["m.nwb", "m.nwb.zarr"])
 @pytest.mark.parametrize(
-    "missing", [f"{TABLE}/image_mask/0.0.0", f"{TABLE}/id/0", "processing/ophys/images/average_image/0.0"]
+    ("array", "missing"),
+    [
+        (f"{TABLE}/image_mask", chunk(0, 0, 0)),
+        (f"{TABLE}/id", chunk(0)),
+        ("processing/ophys/images/average_image", chunk(0, 0)),
+    ],
 )
-def test_a_missing_chunk(folder: Path, missing: str, output: str):
+def test_a_missing_chunk(folder: Path, array: str, missing: str, output: str):
     bad, good = folder / "session_0.nwb.zarr", folder / "session_1.nwb"
-    (bad / missing).unlink()
+    (bad / array / missing).unlink()
     before = listing(folder)
     outcome = run("write", bad, good, "-o", folder / output, *METHOD)
-    outcome.refused(
-        str(bad), "damaged or incomplete", f"chunk {Path(missing).name} of {Path(missing).parent} is missing"
-    )
+    outcome.refused(str(bad), "damaged or incomplete", f"chunk {missing} of {array} is missing")
     assert listing(folder) == before
 
 
 def test_a_chunk_that_is_missing_only_in_the_match_file(folder: Path):
     matches = folder / "m.nwb.zarr"
     run("write", folder / "session_0.nwb", folder / "session_1.nwb", "-o", matches, *METHOD).succeeded()
-    (matches / "processing/ophys/CellMatching/cells/101/0").unlink()
-    run("show", matches).refused(str(matches), "chunk 0 of processing/ophys/CellMatching/cells/101 is missing")
+    (matches / "processing/ophys/CellMatching/cells/101" / chunk(0)).unlink()
+    run("show", matches).refused(
+        str(matches), f"chunk {chunk(0)} of processing/ophys/CellMatching/cells/101 is missing"
+    )
     run("export", matches, "-o", folder / "cells.csv").refused(str(matches), "is missing")
     assert not (folder / "cells.csv").exists()
 
@@ -89,7 +96,7 @@ def test_a_store_that_may_not_be_read(folder: Path):
         if "pytest" in str(path):
             path.chmod(0o755)
     run("inspect", bad).succeeded()  # imports all that it needs, which may lie where only its owner can read
-    for closed in (bad / TABLE / "id" / "0", bad):
+    for closed in (bad / TABLE / "id" / chunk(0), bad):
         closed.chmod(0)
         try:
             with without_privileges():

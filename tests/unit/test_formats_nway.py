@@ -435,7 +435,7 @@ def _without_matrix(registration: Registration) -> dict[str, object]:
 def test_export_can_be_read_back(tmp_path, made):
     result, sessions = made
     path = tmp_path / "matches.json"
-    write_nway_output(result, sessions, path)
+    write_nway_output(result, sessions, path, overwrite=True)
     again = read_nway_output(path, sessions)
 
     np.testing.assert_array_equal(again.cells, result.cells)
@@ -553,6 +553,6 @@ def test_failed_export_leaves_the_old_file(tmp_path, monkeypatch):
 
     monkeypatch.setattr(json, "dump", fill_the_disk)
     with pytest.raises(OutputError, match="no space left"):
-        write_nway_output(result, TWO, path)
+        write_nway_output(result, TWO, path, overwrite=True)
     assert path.read_text() == "old"
     assert sorted(file.name for file in tmp_path.iterdir()) == ["export.json", "output.json"]

@@ -113,6 +113,16 @@ def test_failed_writing_leaves_the_old_file(tmp_path, monkeypatch, name):
     for writer in ("to_csv", "to_parquet"):
         monkeypatch.setattr(pd.DataFrame, writer, break_off)
     with pytest.raises(OutputError, match="the disk went away"):
-        export(PLANE, path)
+        export(PLANE, path, overwrite=True)
     assert path.read_text() == "old"
     assert [file.name for file in tmp_path.iterdir()] == [name]
+
+
+def test_an_existing_file_is_kept_unless_told(tmp_path):
+    path = tmp_path / "cells.csv"
+    path.write_text("old")
+    with pytest.raises(OutputError, match="exists already"):
+        export(PLANE, path)
+    assert path.read_text() == "old"
+    export(PLANE, path, overwrite=True)
+    assert path.read_text().startswith("cell_id,")

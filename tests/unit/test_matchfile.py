@@ -187,8 +187,8 @@ def test_columns_that_point_elsewhere_are_left_out_and_named(tmp_path: Path):
 def test_large_masks_are_streamed_and_stored_compressed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mask_kind: str, compression: str | None
 ):
-    monkeypatch.setattr("ndx_match.matchfile.copying.LARGE_BYTES", 1000)
-    monkeypatch.setattr("ndx_match.matchfile.copying.BUFFER_BYTES", 300_000)
+    monkeypatch.setattr("ndx_match.storage.datasets.LARGE_BYTES", 1000)
+    monkeypatch.setattr("ndx_match.storage.datasets.BUFFER_BYTES", 300_000)
     paths = write_sessions(tmp_path, mask_kind=mask_kind)
     table = f"processing/ophys/image_segmentation/roi_table/{mask_kind}"
     for path in paths:
@@ -240,10 +240,10 @@ def test_a_source_that_was_changed_since_is_refused(tmp_path: Path):
     paths = write_sessions(tmp_path)
     sessions = read_sessions(paths)
     write_nwb(paths[1], make_nwbfile(session_id="other", images=("another",)))
-    with pytest.raises(InputError, match="not there any more; the file was changed"):
+    with pytest.raises(InputError, match=r"session_1\.nwb: the file was changed since it was read"):
         write_match_file(sessions, match(sessions), tmp_path / "m.nwb")
     paths[1].unlink()
-    with pytest.raises(InputError, match="no such file"):
+    with pytest.raises(InputError, match=r"session_1\.nwb: there is no such file any more"):
         write_match_file(sessions, match(sessions), tmp_path / "m.nwb")
     assert not (tmp_path / "m.nwb").exists()
 

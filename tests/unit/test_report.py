@@ -544,7 +544,7 @@ class TestWriteFigures:
             raise OSError(28, "No space left on device")
 
         monkeypatch.setattr(Figure, "savefig", full_disk)
-        with pytest.raises(OutputError, match="No space left on device"):
+        with pytest.raises(OutputError, match="no space left on the disk"):
             write_figures(sessions, result, tmp_path)
         assert not list(tmp_path.iterdir())
 

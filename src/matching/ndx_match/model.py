@@ -88,6 +88,29 @@ class SourceInfo:
 
 
 @dataclass(frozen=True)
+class FileState:
+    """By what a change of a file shows.
+
+    Attributes
+    ----------
+    size : int
+        In bytes; of a Zarr store of all its files.
+    modified : int or str
+        When the content was changed last, in nanoseconds, of a Zarr store of any of its files; of a file on the
+        network what its server says of its version.
+    changed : int
+        When content, permissions or links were changed last, which, unlike `modified`, no program can set.
+    n_files : int
+        Of a Zarr store.
+    """
+
+    size: int
+    modified: int | str
+    changed: int = 0
+    n_files: int = 1
+
+
+@dataclass(frozen=True)
 class Session:
     """One imaging session of one plane.
 
@@ -126,6 +149,8 @@ class Session:
         Provenance.
     notes : tuple of str
         What the user should know of how the session was read, one sentence each; not kept in a match file.
+    state : FileState or None
+        Of the file when it was read, where it is known; not kept in a match file.
     """
 
     name: str
@@ -144,6 +169,7 @@ class Session:
     orientation_reason: str = ""
     source: SourceInfo = field(default_factory=SourceInfo)
     notes: tuple[str, ...] = field(default=(), compare=False)
+    state: FileState | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.takes_part is None:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 import numpy.typing as npt
 from pynwb import NWBFile
@@ -15,6 +14,7 @@ from pynwb import NWBFile
 from ..errors import InputError
 from ..model import MatchResult, Session, cell_of_roi
 from ..sources import TableCandidate, list_contents, open_nwb
+from ..storage.datasets import location_of
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def cell_ids_of_rois(result: MatchResult, session: int, n_rois: int) -> npt.NDAr
 
 def group_path(table: TableCandidate) -> str:
     """Absolute path of a table's group in its file."""
-    return str(table.table.id.data.name).rpartition("/")[0]
+    return location_of(table.table.id.data)[1].rpartition("/")[0]
 
 
 Found = list[tuple[int, TableCandidate]]
@@ -125,8 +125,7 @@ def _same_rois(table: TableCandidate, session: Session) -> bool:
 
 
 def _path_in(path: str | os.PathLike[str], table: TableCandidate) -> str:
-    ids = table.table.id.data
-    holder = ids.file.filename if isinstance(ids, h5py.Dataset) else ids.chunk_store.path
+    holder, _ = location_of(table.table.id.data)
     if not os.path.samefile(holder, path):
         raise InputError(
             f"{path}: its ROI table {table.path} is a link to {Path(holder).name}; annotate a file that "

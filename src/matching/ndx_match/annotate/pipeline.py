@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,12 +14,15 @@ import numpy.typing as npt
 
 from ..errors import InputError, NdxMatchError, OutputError
 from ..matchfile import read_planes_of_match_file
-from ..model import MatchedPlane, Progress, Session
+from ..model import FileState, MatchedPlane, Progress, Session
 from ..sources import list_contents, open_nwb
-from ..storage.column import COLUMN, has_column
-from ..storage.copies import Columns, storage_of
-from ..storage.publish import check_folder, check_output, make_folder, whole_or_absent
+from ..storage.columns import COLUMN, Columns, has_column
+from ..storage.formats import format_of, lost_files
+from ..storage.opening import damaged, sha256_of
+from ..storage.outputs import check_folder, check_name, check_output, folder_for_outputs
+from ..storage.publish import publish
 from ..storage.remote import is_url, public_name
+from ..storage.unchanged import check_unchanged, state_of
 from .identity import RecognisedTable, cell_ids_of_rois, group_path, recognise
 
 
@@ -101,28 +104,25 @@ def annotate_files(
     _refuse_repeated(sources)
     targets = [_target(source, folder, overwrite, [*sources, Path(matches)]) for source in sources]
     _refuse_same_name(sources, targets)
+    states = [state_of(source) for source in sources]
     tables = [recognise(source, [plane.sessions for plane in planes], matches) for source in sources]
     _refuse_stores(sources, in_place)
     for source, target, found in zip(sources, targets, tables, strict=True):
         _refuse_annotated(source, found, overwrite)
         if not in_place:
             _refuse_lost_files(source, target)
-    made = folder is not None and make_folder(Path(folder))
     written: list[AnnotatedFile] = []
     try:
-        for source, target, found in zip(sources, targets, tables, strict=True):
-            if progress:
-                progress("annotating", len(written), len(sources))
-            written.append(_annotate(source, target, found, planes, description, in_place))
+        with nullcontext() if folder is None else folder_for_outputs(Path(folder)):
+            for source, target, found, state in zip(sources, targets, tables, states, strict=True):
+                if progress:
+                    progress("annotating", len(written), len(sources))
+                written.append(_annotate(source, target, found, state, planes, description, in_place, overwrite))
     except NdxMatchError as error:
         if not written:
             raise
         done = ", ".join(str(file.path) for file in written)
         raise type(error)(f"{str(error).rstrip('.')}; written before it: {done}.") from error
-    finally:
-        if made and folder is not None and not written:
-            with suppress(OSError):
-                os.rmdir(folder)
     if progress:
         progress("annotating", len(written), len(sources))
     return tuple(written)
@@ -132,9 +132,11 @@ def _annotate(
     source: Path,
     target: Path,
     tables: Sequence[RecognisedTable],
+    state: FileState | None,
     planes: Sequence[MatchedPlane],
     description: str,
     in_place: bool,
+    overwrite: bool,
 ) -> AnnotatedFile:
     sessions = [planes[table.plane].sessions[table.session] for table in tables]
     columns: dict[str, npt.NDArray[np.int32]] = {}
@@ -146,19 +148,18 @@ def _annotate(
         n_shared += int((plane.result.n_sessions_of_cell[rows >= 0] > 1).sum())
         # Planes of voxel masks share a table, of which each has some ROIs.
         columns[table.path] = np.maximum(ids, columns.get(table.path, ids))
-    before = os.stat(source)
-    storage = storage_of(source)
-    with whole_or_absent(target, storage.is_folder) as temporary:
-        checksum = storage.copy(source, temporary)
-        storage.add_columns(temporary, columns, description)
+    file_format = format_of(source)
+    with publish(target, overwrite or in_place, file_format.is_folder) as temporary:
+        try:
+            checksum = file_format.copy(source, temporary)
+        except OSError:
+            _refuse_unreadable(source)
+            raise
+        file_format.add_columns(temporary, columns, description)
         _check(source, temporary, target, columns)
         if in_place:
             _to_disk(temporary)
-            after = os.stat(source)
-            if (before.st_mtime_ns, before.st_size) != (after.st_mtime_ns, after.st_size):
-                raise OutputError(f"{source}: this file was changed by another program meanwhile; annotate it again.")
-    if in_place:
-        _restore_owner(target, before)
+        check_unchanged(source, state, checksum)
     return AnnotatedFile(
         source,
         target,
@@ -207,8 +208,8 @@ def _check(source: Path, copy: Path, target: Path, columns: Columns) -> None:
 
 
 def _first_problem(source: Path, copy: Path, columns: Columns) -> str | None:
-    storage = storage_of(source)
-    difference = storage.difference(source, copy, columns)
+    file_format = format_of(source)
+    difference = file_format.difference(source, copy, columns)
     if difference:
         return difference
     with open_nwb(copy) as nwbfile:
@@ -216,8 +217,8 @@ def _first_problem(source: Path, copy: Path, columns: Columns) -> str | None:
         for table, values in columns.items():
             if not np.array_equal(by_path[table][COLUMN].data[:], values):
                 return f"pynwb reads other values of {table}/{COLUMN}"
-    errors = storage.validation_errors(copy)
-    for error in errors - storage.validation_errors(source) if errors else ():
+    errors = file_format.validation_errors(copy)
+    for error in errors - file_format.validation_errors(source) if errors else ():
         return f"it is less valid: {error}"
     return None
 
@@ -235,6 +236,7 @@ def _target(source: Path, folder: str | os.PathLike[str] | None, overwrite: bool
     check_folder(folder)
     if not folder.is_dir():
         check_output(folder, inputs=inputs)
+        check_name(folder / source.name)
         return folder / source.name
     target = folder / source.name
     if target.exists() and any(path.exists() and os.path.samefile(target, path) for path in inputs):
@@ -264,7 +266,7 @@ def _refuse_same_name(sources: Sequence[Path], targets: Sequence[Path]) -> None:
 
 def _refuse_annotated(source: Path, tables: Sequence[RecognisedTable], overwrite: bool) -> None:
     for table in tables:
-        with storage_of(source).table(source, table.path) as group:
+        with format_of(source).table(source, table.path) as group:
             if f"{COLUMN}_index" in group:
                 raise InputError(
                     f"{source}: the ROI table {table.path} has a column {COLUMN} with several values a row, which is "
@@ -278,12 +280,12 @@ def _refuse_annotated(source: Path, tables: Sequence[RecognisedTable], overwrite
 
 def _refuse_stores(sources: Sequence[Path], in_place: bool) -> None:
     for source in sources:
-        if in_place and storage_of(source).is_folder:
+        if in_place and format_of(source).is_folder:
             raise OutputError(f"{source}: a Zarr store is not annotated in place; annotate a copy of it with -o DIR.")
 
 
 def _refuse_lost_files(source: Path, target: Path) -> None:
-    lost = storage_of(source).lost_files(source, target)
+    lost = lost_files(source, target)
     if lost:
         raise InputError(
             f"{source}: this file takes data from {lost[0]} beside it, which a copy in {target.parent} would not find; "
@@ -297,8 +299,9 @@ def _to_disk(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _restore_owner(path: Path, before: os.stat_result) -> None:
-    with suppress(OSError):  # only root may give files away
-        if hasattr(os, "chown"):
-            os.chown(path, before.st_uid, before.st_gid)
-    os.chmod(path, before.st_mode & 0o7777)
+def _refuse_unreadable(source: Path) -> None:
+    """Where copying failed and it is the source that cannot be read."""
+    try:
+        sha256_of(source)
+    except OSError as error:
+        raise damaged(source, error) from error

@@ -11,7 +11,7 @@ from .. import formats
 from ..matchfile import output_path, read_planes_of_match_file, sessions_of, write_match_file
 from ..model import MatchedPlane
 from ..sources import read_sessions, source_warnings
-from ..storage.publish import check_folder, check_output, make_folder
+from ..storage.outputs import check_folder, check_output, make_folder
 from .common import (
     FILE,
     LOCATION,
@@ -45,7 +45,7 @@ def export(matches: str, output: Path, plane: str | None, overwrite: bool) -> No
     exporter = formats.find_exporter(output)
     check_output(output, overwrite, [matches])
     planes = read_planes_of_match_file(matches, footprints=exporter.needs_masks, plane=plane)
-    formats.export(planes, output)
+    formats.export(planes, output, overwrite)
     n_cells = sum(len(found.result.cells) for found in planes)
     in_planes = f" in {len(planes)} imaging planes" if len(planes) > 1 else ""
     click.echo(f"Wrote {output}: {n_cells} cells of {len(sessions_of(planes))} sessions{in_planes}")

@@ -16,7 +16,7 @@ from ..sources.orientation import in_words
 from ..sources.pairing import RecordedPlane, pair_planes
 from ..sources.planes import PlaneOfFile, check_all_planes, list_planes
 from ..sources.read import Chosen, as_session, choose
-from ..storage.publish import check_folder
+from ..storage.outputs import check_folder
 from ..storage.remote import file_stem, public_name, shared_access
 from .common import (
     LOCATION,

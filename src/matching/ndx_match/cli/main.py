@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import warnings
+from contextlib import suppress
 from importlib import import_module
+from typing import NoReturn
 
 import click
 
 from .. import __version__
 from ..errors import NdxMatchError
+from ..storage.publish import settle_drafts
+from .signals import Stop, stop_on_signals
 
-ERROR, BUG, INTERRUPTED, ENDED = 2, 70, 130, 143
+ERROR, BUG, INTERRUPTED = 2, 70, 130
 
 #: Name of a command -> its module, its function and its help in one line.
 COMMANDS = {
@@ -23,6 +26,7 @@ COMMANDS = {
     "plot": ("look", "plot", "Draw the pictures of a match file."),
     "export": ("exchange", "export", "Write the cells of a match file as a table or in another tool's format."),
     "annotate": ("annotate", "annotate", "Write copies of NWB files with the cell of each ROI in their ROI tables."),
+    "convert": ("convert", "convert", "Write an NWB file of any kind as HDF5 or as a Zarr store."),
     "prepare": ("exchange", "prepare", "Write the input JSON and PNGs of the Allen package, without running it."),
     "import": ("exchange", "import_", "Make a match file of another tool's result."),
     "simulate": ("simulation", "simulate", "Write NWB files of simulated sessions with known truth."),
@@ -56,21 +60,38 @@ def cli() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command and exit: 0 done, 2 a mistake that a sentence explains, 70 a bug, 130 interrupted, 143 ended."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(ENDED))  # so that no half-written file stays behind
+    """Run the command and exit.
+
+    0: done; 2: a mistake that a sentence explains; 70: a bug; 128 and the number of a signal that ended it: 130 for
+    Ctrl-C, 143 for SIGTERM, 129 for SIGHUP.
+    """
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # of libraries; our own are printed as sentences
-    sys.exit(_run(arguments))
+    with stop_on_signals() as stop:
+        try:
+            code = _run(arguments, stop)
+        finally:
+            if stop.code is not None:
+                _end(stop.code)
+    sys.exit(code)
 
 
-def _run(arguments: list[str] | None) -> int:
+def _end(code: int) -> NoReturn:
+    """End after a signal, whatever happened since, for example to a terminal that is there no more."""
+    settle_drafts()
+    with suppress(OSError):
+        if code == INTERRUPTED:
+            click.echo("Interrupted.", err=True)
+    sys.exit(code)
+
+
+def _run(arguments: list[str] | None, stop: Stop) -> int:
     try:
         cli.main(args=arguments, prog_name="ndx-match", standalone_mode=False)
     except NdxMatchError as error:
         click.echo(f"Error: {error}", err=True)
         return ERROR
-    except click.exceptions.Abort:
-        click.echo("Interrupted.", err=True)
+    except click.exceptions.Abort:  # of a signal
         return INTERRUPTED
     except click.ClickException as error:
         error.show()
@@ -79,6 +100,8 @@ def _run(arguments: list[str] | None) -> int:
         sys.stderr.close()
         return 0
     except Exception as error:
+        if stop.code is not None:
+            return stop.code
         if os.environ.get("NDX_MATCH_DEBUG"):
             raise
         click.echo(

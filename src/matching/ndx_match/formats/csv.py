@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..model import MatchedPlane
-from ..storage.publish import whole_or_absent
 from .protocol import Exporter
 from .tables import cells_dataframe
 
 
 def write_csv(planes: Sequence[MatchedPlane], path: Path) -> None:
     """Write a table of cells as CSV."""
-    with whole_or_absent(path) as temporary:
-        cells_dataframe(planes).to_csv(temporary, index=False)
+    cells_dataframe(planes).to_csv(path, index=False)
 
 
 EXPORTER = Exporter("CSV", ".csv", "a table: one row per cell, one column of ROI ids per session", write_csv)

@@ -11,6 +11,7 @@ from typing import Any
 from ..errors import InputError, OutputError
 from ..model import MatchedPlane, MatchResult, Session
 from ..plugins import find_plugins
+from ..storage.publish import publish
 from .protocol import Exporter, Importer
 
 GROUP = "ndx_match.formats"  #: name of the package that holds the formats, and of the group of entry points
@@ -89,7 +90,7 @@ def find_exporter(path: str | os.PathLike[str]) -> Exporter:
     return exporters[max(fitting, key=len)]
 
 
-def export(planes: Sequence[MatchedPlane], path: str | os.PathLike[str]) -> None:
+def export(planes: Sequence[MatchedPlane], path: str | os.PathLike[str], overwrite: bool = False) -> None:
     """Write matched cells in the format that the path ends in, whole or not at all.
 
     Parameters
@@ -97,16 +98,18 @@ def export(planes: Sequence[MatchedPlane], path: str | os.PathLike[str]) -> None
     planes : sequence of MatchedPlane
         One for each imaging plane.
     path : path
-        An existing file is replaced.
+    overwrite : bool
+        Replace an existing file.
 
     Raises
     ------
     OutputError
-        No format has this suffix, the format holds one imaging plane and there are several, or the file cannot be
-        written.
+        No format has this suffix, the format holds one imaging plane and there are several, or the file exists or
+        cannot be written.
     """
     exporter = find_exporter(path)
     if len(planes) > 1 and not exporter.several_planes:
         names = ", ".join(plane.name for plane in planes)
         raise OutputError(f"{path}: this format holds one imaging plane; choose one with --plane: {names}.")
-    exporter.write(planes, Path(path))
+    with publish(path, overwrite) as temporary:
+        exporter.write(planes, temporary)

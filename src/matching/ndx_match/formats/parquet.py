@@ -7,7 +7,6 @@ from pathlib import Path
 
 from ..errors import OutputError
 from ..model import MatchedPlane
-from ..storage.publish import whole_or_absent
 from .protocol import Exporter
 from .tables import cells_dataframe
 
@@ -18,10 +17,9 @@ def write_parquet(planes: Sequence[MatchedPlane], path: Path) -> None:
         import pyarrow  # noqa: F401
     except ImportError:
         raise OutputError(
-            f'{path}: writing Parquet needs pyarrow; run pip install "ndx-cell-matching[parquet]", or write .csv.'
+            'Writing Parquet needs pyarrow; run pip install "ndx-cell-matching[parquet]", or write .csv.'
         ) from None
-    with whole_or_absent(path) as temporary:
-        cells_dataframe(planes).to_parquet(temporary, engine="pyarrow", index=False)
+    cells_dataframe(planes).to_parquet(path, engine="pyarrow", index=False)
 
 
 EXPORTER = Exporter(

@@ -7,24 +7,19 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-import h5py
 import numpy as np
 import numpy.typing as npt
 from hdmf.common import DynamicTableRegion, ElementIdentifiers, VectorData, VectorIndex
-from hdmf.data_utils import GenericDataChunkIterator
-from hdmf.query import ReferenceResolver
 from pynwb import NWBFile
 from pynwb.device import Device
 from pynwb.image import GrayscaleImage
 from pynwb.ophys import ImagingPlane, OpticalChannel, PlaneSegmentation
 
 from ..sources.candidates import MASK_KINDS
-from ..storage.file_format import FileFormat
-from ..storage.opening import stored
+from ..storage.datasets import copy_rows, holds_references, in_memory, is_compound, stored, streamed
+from ..storage.formats import StorageFormat
 from .metadata import is_placeholder
 
-LARGE_BYTES = 1_000_000  #: of an uncompressed column from which it is compressed on the way
-BUFFER_BYTES = 16_000_000  #: of it held in memory at a time
 TOOK_PART = "took_part"  #: column of the copied ROI tables
 PIXELS_OF_CHUNK = 65536  #: of a column of mask pixels
 
@@ -63,9 +58,9 @@ class ImagingPlaneCopies:
             location=self._location or plane.location,
             imaging_rate=plane.imaging_rate,
             reference_frame=plane.reference_frame or None,
-            origin_coords=_in_memory(plane.origin_coords),
+            origin_coords=in_memory(plane.origin_coords),
             origin_coords_unit=plane.origin_coords_unit or "meters",
-            grid_spacing=_in_memory(plane.grid_spacing),
+            grid_spacing=in_memory(plane.grid_spacing),
             grid_spacing_unit=plane.grid_spacing_unit or "meters",
         )
 
@@ -116,7 +111,7 @@ def copy_roi_table(
     table: PlaneSegmentation,
     plane: ImagingPlane,
     prefix: str,
-    file_format: FileFormat,
+    file_format: StorageFormat,
     took_part: npt.NDArray[np.bool_],
 ) -> TableCopy:
     """A copy of an ROI table: its ids and all its columns but those that point elsewhere in the source.
@@ -133,7 +128,7 @@ def copy_roi_table(
         In the file to be written.
     prefix : str
         Of the copy's name.
-    file_format : FileFormat
+    file_format : StorageFormat
         Of the file to be written.
     took_part : ndarray of bool, shape (n_rois,)
     """
@@ -146,7 +141,7 @@ def copy_roi_table(
         if copied:
             names.append(name)
             source = stored(getattr(table[name], "target", table[name]).data)
-            if _is_compound(source):
+            if is_compound(source):
                 pixels[name] = source
     left_out = tuple(name for name in table.colnames if name not in names)
     about = "Whether the ROI took part in the matching of cells across sessions."
@@ -166,14 +161,10 @@ def copy_roi_table(
 def fill_pixels(folder: Any, copy: TableCopy) -> None:
     """Write the rows of the columns of mask pixels into the copy, which lies in a group of the open file by now."""
     for name, source in copy.pixels.items():
-        target = folder[copy.table.name][name]
-        target.resize(source.shape)
-        rows = max(1, BUFFER_BYTES // source.dtype.itemsize)
-        for start in range(0, len(source), rows):
-            target[start : start + rows] = source[start : start + rows]
+        copy_rows(source, folder[copy.table.name][name])
 
 
-def copy_image(image: Any, name: str, file_format: FileFormat) -> GrayscaleImage:
+def copy_image(image: Any, name: str, file_format: StorageFormat) -> GrayscaleImage:
     """A compressed copy of a projection image, with its stored values and data type."""
     return GrayscaleImage(
         name=name,
@@ -190,7 +181,7 @@ def _description(item: Any) -> str:
     return str(item.description)
 
 
-def _copy_column(column: Any, file_format: FileFormat) -> list[Any]:
+def _copy_column(column: Any, file_format: StorageFormat) -> list[Any]:
     """The column and, of a ragged one, its indices; nothing where it points elsewhere in the source."""
     if isinstance(column, VectorIndex):
         target = _copy_column(column.target, file_format)
@@ -200,72 +191,15 @@ def _copy_column(column: Any, file_format: FileFormat) -> list[Any]:
         index = VectorIndex(name=column.name, data=file_format.typed(np.asarray(column.data[:])), target=target[0])
         return [index, *target]
     data = stored(column.data)
-    if isinstance(column, DynamicTableRegion) or type(column).__name__ == "EnumData" or _holds_references(column.data):
+    if isinstance(column, DynamicTableRegion) or type(column).__name__ == "EnumData" or holds_references(column.data):
         return []
-    if not _is_compound(data):
-        data = _streamed(data, file_format)
+    if not is_compound(data):
+        data = streamed(data, file_format)
     elif column.name in MASK_KINDS:
         data = file_format.growing(data[:0], min(len(data), PIXELS_OF_CHUNK))
     else:
         return []  # hdmf writes no other compound columns
     return [VectorData(name=column.name, description=_description(column), data=data)]
-
-
-class _DatasetIterator(GenericDataChunkIterator):
-    """Reads a dataset of another file piece by piece."""
-
-    def __init__(self, dataset: Any, **shapes: Any) -> None:
-        self.dataset = dataset
-        super().__init__(**shapes)
-
-    def _get_data(self, selection: tuple[slice, ...]) -> Any:
-        return self.dataset[selection]
-
-    def _get_maxshape(self) -> tuple[int, ...]:
-        return tuple(self.dataset.shape)
-
-    def _get_dtype(self) -> np.dtype[Any]:
-        return self.dataset.dtype
-
-
-def _holds_references(data: Any) -> bool:
-    dataset = stored(data)
-    if not isinstance(dataset, h5py.Dataset):
-        return isinstance(data, ReferenceResolver)
-    fields = [field[0] for field in (dataset.dtype.fields or {}).values()]
-    return any(h5py.check_ref_dtype(dtype) is not None for dtype in (dataset.dtype, *fields))
-
-
-def _is_in_file(data: Any) -> bool:
-    """Whether these are data of an open file (h5py.Dataset, zarr.Array), not yet read."""
-    return hasattr(data, "dtype") and hasattr(data, "chunks")
-
-
-def _is_compound(data: Any) -> bool:
-    return _is_in_file(data) and data.dtype.names is not None
-
-
-def _streamed(data: Any, file_format: FileFormat) -> Any:
-    """Small data in memory; large data as they are in the file, or through a compressing iterator."""
-    if not _is_in_file(data) or data.nbytes < LARGE_BYTES:
-        return _in_memory(data)
-    if file_format.takes(data):
-        return data
-    if data.dtype.kind == "O":
-        return _in_memory(data)
-    row_bytes = max(1, data.nbytes // data.shape[0])
-    chunk_rows = max(1, min(data.shape[0], 1_000_000 // row_bytes))
-    buffer_rows = max(chunk_rows, BUFFER_BYTES // row_bytes // chunk_rows * chunk_rows)
-    iterator = _DatasetIterator(
-        data,
-        chunk_shape=(chunk_rows, *data.shape[1:]),
-        buffer_shape=(min(buffer_rows, data.shape[0]), *data.shape[1:]),
-    )
-    return file_format.compressed(iterator)
-
-
-def _in_memory(data: Any) -> Any:
-    return data[:] if _is_in_file(data) else data
 
 
 def _manufacturer(device: Device) -> str | None:

@@ -13,7 +13,7 @@ from pynwb import NWBFile
 from pynwb.file import Subject
 from pynwb.ophys import ImagingPlane
 
-from ..storage.opening import text_of
+from ..storage.datasets import text_of
 
 MOUSE = ("Mus musculus", "Mouse", "mouse", "http://purl.obolibrary.org/obo/NCBITaxon_10090")
 NO_BRAIN_AREA = ("unknown", "none", "n/a", "na", "no location", "location", "brain", "cortex", "v1")

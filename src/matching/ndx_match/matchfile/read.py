@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from typing import Any
@@ -31,20 +30,21 @@ from ..sources import open_nwb
 from ..sources.candidates import MASK_KINDS
 from ..sources.masks import read_masks
 from ..sources.orientation import orient
-from ..storage.opening import text_of
+from ..storage.datasets import text_of
+from ..storage.open_files import Location, as_location
 from ..storage.remote import public_name
 from .registrations import read_registrations
 
 
-def read_match_file(path: str | os.PathLike[str], footprints: bool = True, plane: str | None = None) -> MatchedPlane:
+def read_match_file(path: Location, footprints: bool = True, plane: str | None = None) -> MatchedPlane:
     """Read a match file, of one imaging plane.
 
     Parameters
     ----------
-    path : path
+    path : path, str or binary file
+        As of :func:`ndx_match.sources.open_nwb`.
     footprints : bool
         Read the masks; without them every footprint is empty and reading is fast.
-
     plane : str, optional
         Name of the imaging plane, needed where the file holds several.
 
@@ -58,14 +58,13 @@ def read_match_file(path: str | os.PathLike[str], footprints: bool = True, plane
     planes = read_planes_of_match_file(path, footprints, plane)
     if len(planes) > 1:
         names = ", ".join(found.name for found in planes)
-        raise AmbiguousInputError(
-            f"{public_name(path)}: this file holds several imaging planes; choose one with --plane: {names}."
-        )
+        where = public_name(as_location(path))
+        raise AmbiguousInputError(f"{where}: this file holds several imaging planes; choose one with --plane: {names}.")
     return planes[0]
 
 
 def read_planes_of_match_file(
-    path: str | os.PathLike[str], footprints: bool = True, plane: str | None = None
+    path: Location, footprints: bool = True, plane: str | None = None
 ) -> tuple[MatchedPlane, ...]:
     """Read all imaging planes of a match file, in the order of their names, or the one of the given name.
 
@@ -76,7 +75,7 @@ def read_planes_of_match_file(
     """
     with open_nwb(path) as nwbfile:
         matchings = [item for item in nwbfile.objects.values() if isinstance(item, CellMatching)]
-        where = public_name(path)
+        where = public_name(as_location(path))
         if not matchings:
             raise InputError(
                 f"{where}: this NWB file holds no matched cells (CellMatching); make one with `ndx-match write`."

@@ -12,7 +12,7 @@ from ndx_cell_matching import CellMatching, SessionRegistrationsTable
 
 from ..displacement import GRID, inverse_displacement
 from ..model import Registration, Session
-from ..storage.opening import text_of
+from ..storage.datasets import text_of
 
 NUMBERS = ("ssim", "score", "chance_score", "chance_matches")  #: columns of numbers that may be unknown
 

@@ -16,7 +16,7 @@ from pynwb.image import GrayscaleImage
 from ndx_cell_matching import CellMatching, MatchedSessionsTable, RoiPairsTable
 
 from ..model import MatchedPlane, MatchResult, RoiPairs, SourceInfo, cell_of_roi
-from ..storage.file_format import FileFormat
+from ..storage.formats import StorageFormat
 from ..storage.remote.locations import recorded_location
 from .copying import TableCopy
 from .registrations import registrations_table
@@ -42,7 +42,7 @@ def add_result(
     copies: Sequence[SessionCopy],
     notes: Sequence[str],
     match_file: Path,
-    file_format: FileFormat,
+    file_format: StorageFormat,
 ) -> None:
     """Add what was matched in a plane to a processing module.
 
@@ -59,7 +59,7 @@ def add_result(
         What a user of the file should know beside the warnings of the result.
     match_file : Path
         Where the file will be.
-    file_format : FileFormat
+    file_format : StorageFormat
     """
     result = plane.result
     pairs = roi_pairs_table(worth_storing(result))

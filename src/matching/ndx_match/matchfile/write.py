@@ -6,7 +6,6 @@ import os
 import re
 import uuid
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,14 +17,16 @@ from pynwb.image import GrayscaleImage, RGBImage
 from pynwb.ophys import ImageSegmentation
 
 from .. import __version__
-from ..errors import InputError, OutputError
+from ..errors import OutputError
 from ..model import MatchedPlane, MatchResult, Session, with_distinct_cell_ids
-from ..sources import ImageCandidate, list_contents, open_nwb, source_warnings
-from ..storage.file_format import FileFormat, format_of
-from ..storage.publish import check_output, make_folder, whole_or_absent
+from ..sources import ImageCandidate, source_warnings
+from ..storage.formats import StorageFormat, format_of
+from ..storage.outputs import check_name, check_output, folder_for_outputs
+from ..storage.publish import publish
 from ..warping import to_8_bit, warp_registered
 from .copying import ImagingPlaneCopies, TableCopy, copy_image, copy_roi_table, fill_pixels
 from .metadata import FileMetadata, MissingField, build_nwbfile, default_session_id, missing_fields
+from .sources import OpenSource, check_sources, open_sources
 from .tables import SessionCopy, add_result
 
 ROI_TABLES, IMAGES = "processing/ophys/roi_tables", "processing/ophys/projection_images"
@@ -71,7 +72,7 @@ def write_match_file(
     OutputError
         The file exists, its folder does not, it cannot be written, or what writes its format is not installed.
     InputError
-        A source cannot be read any more.
+        A source was changed since it was read, or is damaged.
     """
     return write_planes([MatchedPlane(tuple(sessions), result)], output, metadata, overwrite, dandi_name)
 
@@ -105,11 +106,10 @@ def write_planes(
     sessions = sessions_of(planes)
     path = output_path(sessions, output, metadata, overwrite, dandi_name)
     file_format = format_of(path)
-    with ExitStack() as stack:
-        uris = dict.fromkeys(session.source.uri for session in sessions)
-        sources = {uri: stack.enter_context(open_nwb(uri)) for uri in uris}
+    every_plane = [session for plane in planes for session in plane.sessions]
+    with open_sources(every_plane) as sources:
         nwbfile = build_nwbfile(
-            [sources[session.source.uri] for session in sessions],
+            [sources[session.source.uri].nwbfile for session in sessions],
             [session.name for session in sessions],
             planes[0].result.method,
             str(uuid.uuid4()),
@@ -119,14 +119,13 @@ def write_planes(
         )
         copies = _add_data(nwbfile, planes, sources, metadata.location, notes, path, file_format)
         missing = tuple(missing_fields(nwbfile, path))
-        if dandi_name:
-            make_folder(path.parent)
-        with whole_or_absent(path, file_format.is_folder) as temporary:
+        with folder_for_outputs(path.parent), publish(path, overwrite, file_format.is_folder) as temporary:
             file_format.write(temporary, nwbfile, lambda root: _fill(root, copies))
+            check_sources(every_plane)
     left_out = [
         f"{session.name}: the copy of the ROI table lacks columns that point elsewhere in its source: "
         f"{', '.join(copy.left_out)}."
-        for session, copy in zip((session for plane in planes for session in plane.sessions), copies, strict=True)
+        for session, copy in zip(every_plane, copies, strict=True)
         if copy.left_out
     ]
     return WrittenFile(path, missing, tuple(dict.fromkeys(left_out)))
@@ -168,6 +167,7 @@ def output_path(
         )
     names = [session.name for session in sessions]
     path = dandi_path(path, subject_id, metadata.session_id or default_session_id(names))
+    check_name(path)
     check_output(path if path.parent.is_dir() else path.parent, overwrite, inputs)
     return path
 
@@ -186,11 +186,11 @@ def _fill(root: Any, copies: Sequence[TableCopy]) -> None:
 def _add_data(
     nwbfile: NWBFile,
     planes: Sequence[MatchedPlane],
-    sources: Mapping[str, NWBFile],
+    sources: Mapping[str, OpenSource],
     location: str | None,
     notes: Sequence[str],
     path: Path,
-    file_format: FileFormat,
+    file_format: StorageFormat,
 ) -> list[TableCopy]:
     """Fill the file; returns the copies of the ROI tables, whose mask pixels are still to be written."""
     module = nwbfile.create_processing_module("ophys", "Cells matched across imaging sessions.")
@@ -202,7 +202,6 @@ def _add_data(
     )
     module.add(segmentation)
     module.add(images)
-    listed = {uri: list_contents(source) for uri, source in sources.items()}
     copied_planes = ImagingPlaneCopies(nwbfile, location)
     copies: list[TableCopy] = []
     for number, plane in enumerate(planes):
@@ -210,8 +209,8 @@ def _add_data(
         copied: list[SessionCopy] = []
         for session in plane.sessions:
             name = f"{session.name}{suffix}"
-            contents = listed[session.source.uri]
-            candidate = _by_path(contents.tables, session.source.roi_table_path, session)
+            contents = sources[session.source.uri].contents
+            candidate = _by_path(contents.tables, session.source.roi_table_path)
             imaging_plane = copied_planes.add(candidate.imaging_plane)
             table = copy_roi_table(candidate.table, imaging_plane, name, file_format, session.takes_part)
             image = _image(contents.images, session, name, file_format)
@@ -225,7 +224,7 @@ def _add_data(
     return copies
 
 
-def _overlay(sessions: Sequence[Session], result: MatchResult, name: str, file_format: FileFormat) -> RGBImage:
+def _overlay(sessions: Sequence[Session], result: MatchResult, name: str, file_format: StorageFormat) -> RGBImage:
     """The first session in magenta, the mean of the others registered to it in green."""
     first = to_8_bit(sessions[0].image)
     others = [
@@ -243,17 +242,14 @@ def _overlay(sessions: Sequence[Session], result: MatchResult, name: str, file_f
 
 
 def _image(
-    candidates: Sequence[ImageCandidate], session: Session, name: str, file_format: FileFormat
+    candidates: Sequence[ImageCandidate], session: Session, name: str, file_format: StorageFormat
 ) -> GrayscaleImage:
     """A copy of the session's projection image; black where its file holds none, stored as the writer would."""
     if session.has_image:
-        return copy_image(_by_path(candidates, session.source.image_path, session).image, name, file_format)
+        return copy_image(_by_path(candidates, session.source.image_path).image, name, file_format)
     data = file_format.compressed(session.image.T if session.orientation.image_transposed else session.image)
     return GrayscaleImage(name=name, data=data, description="Black: the source holds no projection image.")
 
 
-def _by_path(candidates: Sequence, path: str, session: Session):  # type: ignore[no-untyped-def, type-arg]
-    for candidate in candidates:
-        if candidate.path == path:
-            return candidate
-    raise InputError(f"{session.source.uri}: {path} is not there any more; the file was changed since it was read.")
+def _by_path(candidates: Sequence, path: str):  # type: ignore[no-untyped-def, type-arg]
+    return next(candidate for candidate in candidates if candidate.path == path)  # which was checked before

@@ -10,9 +10,9 @@ from pathlib import Path
 import matplotlib
 from matplotlib.figure import Figure
 
-from ..errors import OutputError
 from ..model import MatchResult, Progress, Session
-from ..storage.publish import make_folder
+from ..storage.outputs import make_folder
+from ..storage.publish import publish
 from .cell_map import cell_map_figure
 from .fraction_matrix import fraction_matrix_figure
 from .group_sizes import group_sizes_figure
@@ -60,8 +60,7 @@ def write_figures(
     Raises
     ------
     OutputError
-        If the folder or a file in it cannot be written. Each file is written under a temporary name and renamed,
-        so none is ever half written.
+        If the folder or a file in it cannot be written; no file is ever half written.
     """
     if len(sessions) != len(result.session_status):
         raise ValueError(f"{len(sessions)} sessions do not fit a result of {len(result.session_status)}")
@@ -108,15 +107,6 @@ def pairs_to_draw(n_sessions: int, all_pairs: bool = False) -> list[tuple[int, i
 
 
 def _save(figure: Figure, path: Path) -> Path:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with publish(path, overwrite=True) as temporary:
         figure.savefig(temporary, format="png")
-        temporary.replace(path)
-    except OSError as error:
-        raise OutputError(
-            f"{path}: the figure cannot be written ({error.strerror or error}); "
-            "check that the folder is writable and the disk is not full."
-        ) from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return path

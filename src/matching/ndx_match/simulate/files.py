@@ -31,6 +31,8 @@ from pynwb.ophys import (
 
 from ..errors import InputError, OutputError
 from ..model import Session
+from ..storage.outputs import check_output
+from ..storage.publish import publish
 from .tiers import SimulationParameters
 from .truth import Simulation
 
@@ -148,36 +150,18 @@ def write_simulation(
     folder = Path(folder)
     subject_id = subject_id or f"sim{simulation.seed:04d}"
     names = [f"sub-{subject_id}_ses-{_session_id(simulation, k)}_ophys.nwb" for k in range(len(simulation.sessions))]
-    existing = [name for name in [*names, TRUTH_NAME] if (folder / name).exists()]
-    if existing and not overwrite:
-        raise OutputError(f"{folder / existing[0]} exists already; choose another folder or allow overwriting.")
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for name in [*names, TRUTH_NAME]:
+            check_output(folder / name, overwrite)
         for number, name in enumerate(names):
-            with _Replacing(folder / name) as temporary:
-                with NWBHDF5IO(temporary, "w") as io:
-                    io.write(_nwb_file(simulation, number, subject_id, n_samples))
-        with _Replacing(folder / TRUTH_NAME) as temporary:
+            with publish(folder / name, overwrite) as temporary, NWBHDF5IO(temporary, "w") as io:
+                io.write(_nwb_file(simulation, number, subject_id, n_samples))
+        with publish(folder / TRUTH_NAME, overwrite) as temporary:
             temporary.write_text(json.dumps(_truth(simulation, names), indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise OutputError(f"{folder}: the simulation cannot be written there ({error}); choose another.") from error
     return tuple(folder / name for name in names)
-
-
-class _Replacing:
-    """A temporary path that takes the given one's place when all went well, and is removed otherwise."""
-
-    def __init__(self, path: Path) -> None:
-        self.path, self.temporary = path, path.with_name(f".partial-{path.name}")
-
-    def __enter__(self) -> Path:
-        return self.temporary
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is None:
-            self.temporary.replace(self.path)
-        else:
-            self.temporary.unlink(missing_ok=True)
 
 
 def read_truth(path: str | os.PathLike[str]) -> Truth:

@@ -11,7 +11,7 @@ import scipy.sparse
 from pynwb.ophys import PlaneSegmentation
 
 from ..errors import InputError
-from ..storage.opening import stored
+from ..storage.datasets import stored
 
 BLOCK_BYTES = 16_000_000  #: of masks held dense at a time
 MAXIMUM_BLOCK = 8  #: times as much where chunks span many ROIs

@@ -10,8 +10,9 @@ from pynwb import NWBFile
 
 from ..errors import AmbiguousInputError, InputError
 from ..model import Progress, Session
-from ..storage.opening import open_nwb
+from ..storage.open_files import Location
 from ..storage.remote import public_name, shared_access
+from ..storage.unchanged import open_steady
 from .candidates import TableCandidate, list_contents
 from .choose import SourceOptions
 from .layouts import depth_of_plane, recognise
@@ -98,7 +99,7 @@ def check_all_planes(options: SourceOptions, depth_tolerance: float) -> None:
 
 
 def read_planes(
-    paths: Sequence[str | os.PathLike[str]],
+    paths: Sequence[Location],
     options: SourceOptions | None = None,
     depth_tolerance: float = DEPTH_TOLERANCE,
     progress: Progress | None = None,
@@ -143,11 +144,11 @@ def _read_planes(
         if progress:
             progress("reading", done, len(paths))
         sessions, failed = {}, {}
-        with open_nwb(path) as nwbfile:
+        with open_steady(path) as (nwbfile, state):
             listed = list_planes(nwbfile, options)
             for plane, session in _read(nwbfile, path, listed, options):
                 if isinstance(session, Session):
-                    sessions[plane.name] = session
+                    sessions[plane.name] = replace(session, state=state)
                 else:
                     failed[plane.name] = session
         if not sessions:

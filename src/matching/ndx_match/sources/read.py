@@ -17,8 +17,10 @@ from ndx_cell_matching import MatchedCellsTable
 
 from ..errors import InputError
 from ..model import Progress, Session, SourceInfo
-from ..storage.opening import open_nwb, sha256_of
+from ..storage.open_files import Location, as_location
+from ..storage.opening import sha256_of
 from ..storage.remote import file_stem, is_url, public_name, same_place, shared_access
+from ..storage.unchanged import open_steady
 from .candidates import ImageCandidate, TableCandidate, list_contents
 from .choose import SourceOptions, choose_image, choose_table, choose_z_plane
 from .layouts import Recognised, depth_of_plane, pixel_size_of_plane, recognise
@@ -27,8 +29,8 @@ from .orientation import Decision, decide, orient
 from .selection import Selection, select_rois
 
 
-def read_session(path: str | os.PathLike[str], options: SourceOptions | None = None) -> Session:
-    """Read one session from an NWB file: a path or a URL.
+def read_session(path: Location, options: SourceOptions | None = None) -> Session:
+    """Read one session from an NWB file: a path, a URL, or an HDF5 file that is open in binary mode.
 
     Raises
     ------
@@ -37,8 +39,9 @@ def read_session(path: str | os.PathLike[str], options: SourceOptions | None = N
     AmbiguousInputError
         It holds several planes, tables or images and `options` does not settle which.
     """
-    with shared_access(), open_nwb(path) as nwbfile:
-        return session_in(nwbfile, path, options or SourceOptions())
+    location = as_location(path)
+    with open_steady(location) as (nwbfile, state):
+        return replace(session_in(nwbfile, location, options or SourceOptions()), state=state)
 
 
 def session_in(nwbfile: NWBFile, path: str | os.PathLike[str], options: SourceOptions) -> Session:
@@ -152,13 +155,14 @@ def choose(nwbfile: NWBFile, options: SourceOptions, where: str) -> Chosen:
 
 
 def read_sessions(
-    paths: Sequence[str | os.PathLike[str]],
+    paths: Sequence[Location],
     options: SourceOptions | None = None,
     progress: Progress | None = None,
 ) -> list[Session]:
     """Read the sessions to be matched, in the order given, with distinct names.
 
-    Paths, URLs of files, and URLs of folders on DANDI, which stand for all optical physiology files in them.
+    Paths, URLs of files, URLs of folders on DANDI, which stand for all optical physiology files in them, and HDF5 files
+    that are open in binary mode; these must stay open until the match file is written.
 
     Raises
     ------
@@ -167,15 +171,15 @@ def read_sessions(
     """
     options = options or SourceOptions()
     with shared_access() as access:
-        paths = access.expand(paths, options.sessions)
-        check_paths(paths)
+        locations = access.expand(paths, options.sessions)
+        check_paths(locations)
         sessions = []
-        for done, path in enumerate(paths):
+        for done, location in enumerate(locations):
             if progress:
-                progress("reading", done, len(paths))
-            sessions.append(read_session(path, options))
+                progress("reading", done, len(locations))
+            sessions.append(read_session(location, options))
     if progress:
-        progress("reading", len(paths), len(paths))
+        progress("reading", len(locations), len(locations))
     check_together(sessions, options)
     return with_distinct_names(sessions)
 

@@ -52,8 +52,8 @@ def describe_ids(sessions: Sequence[Session], ids: Sequence[npt.NDArray[np.int64
 
 
 def write_ids(ids: RoiIds, path: str | os.PathLike[str]) -> None:
-    """Write `ids.json`: an object that holds `[session name, roi_row, roi_id]` under each id."""
-    write_json(ids_as_json(ids), path)
+    """Write or replace `ids.json`: an object that holds `[session name, roi_row, roi_id]` under each id."""
+    write_json(ids_as_json(ids), path, overwrite=True)
 
 
 def ids_as_json(ids: RoiIds) -> dict[str, list[Any]]:

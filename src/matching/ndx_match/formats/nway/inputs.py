@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ...errors import OutputError
 from ...footprints import pixel_coordinates
 from ...model import Session
-from ...storage.publish import whole_or_absent
+from ...storage.publish import publish
 from .ids import IDS_FILE, RoiIds, describe_ids, json_ids, write_ids
 from .json_files import write_json
 
@@ -80,7 +80,7 @@ def write_nway_input(sessions: Sequence[Session], folder: str | os.PathLike[str]
     numbers = json_ids(sessions)
     images = tuple(folder / f"image_{k}.png" for k in range(len(sessions)))
     for session, image in zip(sessions, images, strict=True):
-        with whole_or_absent(image) as temporary:
+        with publish(image, overwrite=True) as temporary:
             Image.fromarray(to_8_bit(session.image)).save(temporary)
     experiments = [
         {
@@ -99,7 +99,7 @@ def write_nway_input(sessions: Sequence[Session], folder: str | os.PathLike[str]
         left_out=tuple((k, int(row)) for k, session in enumerate(sessions) for row in session.empty_rows),
     )
     write_ids(written.ids, written.ids_json)
-    write_json({"experiment_containers": {"ophys_experiments": experiments}}, written.input_json)
+    write_json({"experiment_containers": {"ophys_experiments": experiments}}, written.input_json, overwrite=True)
     return written
 
 

@@ -7,7 +7,7 @@ import os
 from typing import Any
 
 from ...errors import InputError
-from ...storage.publish import whole_or_absent
+from ...storage.publish import publish
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:
@@ -29,13 +29,13 @@ def read_json(path: str | os.PathLike[str]) -> Any:
         raise InputError(f"{path}: holds no JSON ({error}).") from None
 
 
-def write_json(content: object, path: str | os.PathLike[str]) -> None:
+def write_json(content: object, path: str | os.PathLike[str], overwrite: bool = False) -> None:
     """Write a JSON file, whole or not at all.
 
     Raises
     ------
     OutputError
-        It cannot be written.
+        It exists and may not be overwritten, or cannot be written.
     """
-    with whole_or_absent(path) as temporary, open(temporary, "w", encoding="utf-8") as stream:
+    with publish(path, overwrite) as temporary, open(temporary, "w", encoding="utf-8") as stream:
         json.dump(content, stream)

@@ -3,11 +3,13 @@
 from .access import RemoteAccess, remote_access, shared_access
 from .locations import file_stem, is_url, public_name, same_place
 from .stream import RemoteStream
+from .transports import import_extra
 
 __all__ = [
     "RemoteAccess",
     "RemoteStream",
     "file_stem",
+    "import_extra",
     "is_url",
     "public_name",
     "remote_access",

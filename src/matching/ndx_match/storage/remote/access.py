@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from ...errors import InputError
+from ..open_files import Location, as_location
 from . import dandi_assets
 from .blocks import BLOCK_BYTES, store_in
 from .locations import is_of_dandi, is_of_session, is_ophys, is_url, public_name, session_label
@@ -67,15 +68,13 @@ class RemoteAccess:
         self._assets: dict[str, dandi_assets.Asset] = {}
         self._files: dict[str, RemoteFile] = {}
 
-    def expand(
-        self, locations: Iterable[str | os.PathLike[str]], sessions: Sequence[str] = ()
-    ) -> list[str | os.PathLike[str]]:
+    def expand(self, locations: Iterable[Location], sessions: Sequence[str] = ()) -> list[str | os.PathLike[str]]:
         """Locations of single files: those given, and all optical physiology files of DANDI folders among them.
 
         Parameters
         ----------
-        locations : iterable of str or path
-            Paths, `https://`, `s3://` and `dandi://` URLs. URLs are shown and recorded without passwords.
+        locations : iterable of path, str or binary file
+            Paths, `https://`, `s3://` and `dandi://` URLs, open files. URLs are shown and recorded without passwords.
         sessions : sequence of str
             Take only these sessions of folders: labels, their first parts, or patterns with `*`.
 
@@ -86,7 +85,7 @@ class RemoteAccess:
         """
         found: list[str | os.PathLike[str]] = []
         in_folders: list[str] = []
-        for location in locations:
+        for location in map(as_location, locations):
             if not is_url(location):
                 found.append(location)
                 continue
@@ -102,6 +101,10 @@ class RemoteAccess:
             found += [asset.uri for asset in assets]
         _refuse_missing(sessions, in_folders)
         return found
+
+    def address(self, location: str) -> str:
+        """The URL that was given for a location, with all that is needed to read it."""
+        return self._addresses.get(public_name(location), location)
 
     def origin(self, location: str | os.PathLike[str], checksum: bool = True) -> Origin:
         """Where a file is from, without reading it; `checksum` asks for the one that its archive recorded."""
@@ -183,7 +186,7 @@ class RemoteAccess:
         return self._assets[url]
 
     def _transport(self, location: str) -> Transport:
-        address = self._addresses.get(public_name(location), location)
+        address = self.address(location)
         if is_of_dandi(address):
             asset = self._asset(location)
             if asset.is_zarr:

@@ -23,6 +23,8 @@ class RemoteFile:
 
     Attributes
     ----------
+    version : Version
+        What the server says of it.
     size : int
         Of the file, in bytes.
     fetched, n_requests : int
@@ -32,6 +34,7 @@ class RemoteFile:
     def __init__(self, reader: RangeReader, store: BlockStore, progress: ByteProgress | None = None) -> None:
         assert reader.version is not None
         self.name = reader.name
+        self.version = reader.version
         self.size = reader.version.size
         self.serves_parts = reader.serves_parts
         self.progress = progress

@@ -1,0 +1,23 @@
+"""`ndx-match convert`: NWB files from HDF5 to Zarr and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .common import FILE, LOCATION, overwrite_option
+
+
+@click.command()
+@click.argument("source", type=LOCATION, metavar="FILE")
+@click.argument("output", type=FILE, metavar="OUTPUT")
+@overwrite_option
+def convert(source: str, output: Path, overwrite: bool) -> None:
+    """Write all that an NWB file holds in another format: a Zarr store if OUTPUT ends in .zarr, else HDF5.
+
+    Of any NWB file, match files too, with the same tables, references and attributes.
+    """
+    from ..storage.convert import convert_file
+
+    click.echo(f"Wrote {convert_file(source, output, overwrite)}")

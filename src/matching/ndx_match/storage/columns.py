@@ -1,0 +1,65 @@
+"""The column of cell numbers in an ROI table, of HDF5 files and Zarr stores alike."""
+
+from __future__ import annotations
+
+import uuid
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .datasets import text_of
+
+COLUMN = "global_roi_id"
+
+Columns = Mapping[str, npt.NDArray[np.int32]]  #: for the path of each table its values
+
+
+def has_column(table: Any) -> bool:
+    """Whether the group of a table has a column of this name, or the remains of one."""
+    return COLUMN in table or COLUMN in column_names(table)
+
+
+def column_names(table: Any) -> list[str]:
+    """The names of a table's columns in their order."""
+    return [text_of(name) for name in np.ravel(table.attrs["colnames"])]
+
+
+def column_names_with(table: Any) -> list[str]:
+    """The names of a table's columns when it has this one too."""
+    names = column_names(table)
+    return names if COLUMN in names else [*names, COLUMN]
+
+
+def column_attributes(table: Any, description: str) -> dict[str, str]:
+    """What makes a dataset a column: as the file's schema version wants it, which other columns show.
+
+    Files older than NWB 2.2 have columns in the namespace `core`, the oldest also with an attribute `help` and
+    without object ids.
+    """
+    columns = [table[name] for name in ("id", *column_names(table)) if name in table]
+    plain = [column for column in columns if column.attrs.get("neurodata_type") in ("VectorData", b"VectorData")]
+    like = (plain or columns)[0].attrs
+    attributes = {"namespace": like.get("namespace", "hdmf-common"), "neurodata_type": "VectorData"}
+    if plain and "help" in like:
+        attributes["help"] = like["help"]
+    if "object_id" in table.attrs:
+        attributes["object_id"] = str(uuid.uuid4())
+    return {**attributes, "description": description}
+
+
+def errors_of(check: Callable[[], Iterable[object]], path: Path) -> Counter[str]:
+    """Each error that a check of the file at `path` gives and how often, without the file's path.
+
+    So that a copy can be held against its source.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return Counter(str(error) for error in check())
+        except Exception as error:  # as for schemas that the validator does not know: the same for source and copy
+            return Counter([f"{type(error).__name__}: {error}".replace(str(path), "")])

@@ -1,0 +1,105 @@
+"""Convert NWB files between HDF5 and Zarr, and Zarr stores of format 2 into the format that is written."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from hdmf.build import DatasetBuilder, GroupBuilder, ReferenceBuilder
+
+from ..errors import InputError, NdxMatchError
+from .datasets import holds_references, is_compound, is_in_file, stored, streamed, text_of
+from .formats import StorageFormat, format_of
+from .open_files import Location, as_location
+from .opening import open_reader
+from .outputs import check_output
+from .publish import publish
+from .remote import is_url, public_name
+from .unchanged import check_unchanged, state_of
+
+EMPTY_TEXT = h5py.string_dtype()  #: the type of texts of which there are none, which hdmf cannot see
+
+
+def convert_file(source: Location, output: str | os.PathLike[str], overwrite: bool = False) -> Path:
+    """Write all that an NWB file holds in another format: whole or not at all.
+
+    Every group, dataset, attribute, link and reference is written as it was read, also what the schema does not know;
+    large data are compressed anew, whatever their compression was.
+
+    Parameters
+    ----------
+    source : path, str or binary file
+        As of :func:`ndx_match.sources.open_nwb`.
+    output : path
+        The file to write, a Zarr store where its name ends in `.zarr`, else HDF5.
+    overwrite : bool
+        Replace an existing file.
+
+    Raises
+    ------
+    InputError
+        The source cannot be read, holds what the other format cannot hold, or takes data from other files.
+    OutputError
+        The output exists, cannot be written, or what writes its format is not installed.
+    """
+    location, path = as_location(source), Path(output)
+    check_output(path, overwrite, [] if is_url(location) else [location])
+    target = format_of(path)
+    name = public_name(location)
+    state = state_of(source)
+    with open_reader(source) as reader, publish(path, overwrite, target.is_folder) as temporary:
+        io = reader()
+        if os.path.exists(location):
+            for other in sorted(format_of(location).other_files(Path(location))):
+                raise InputError(f"{name}: this file takes data from {other}; give one that holds all its data itself.")
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of what hdmf writes in another type
+                builder = io.read_builder()
+                _hand_over(builder, target)
+                target.write_builder(temporary, builder, io)
+        except (NdxMatchError, OSError):
+            raise
+        except Exception as error:  # hdmf raises many kinds
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise InputError(f"{name}: this file cannot be converted ({reason}).") from error
+        check_unchanged(source, state)
+    return path
+
+
+def _hand_over(group: GroupBuilder, target: StorageFormat) -> None:
+    """Replace all datasets that lie in a file by what hdmf writes in the other format."""
+    for name, dataset in group.datasets.items():
+        data = stored(dataset.data)
+        if holds_references(dataset.data) or isinstance(data, ReferenceBuilder):
+            continue  # hdmf resolves references
+        values, dtype = _handed_over(data[()] if is_in_file(data) and not data.ndim else data, dataset.dtype, target)
+        replacement = DatasetBuilder(name, values, dtype, attributes=dict(dataset.attributes), source=dataset.source)
+        replacement.location = dataset.location
+        group.datasets[name] = replacement
+    for inner in group.groups.values():
+        _hand_over(inner, target)
+
+
+def _handed_over(data: Any, dtype: Any, target: StorageFormat) -> tuple[Any, Any]:
+    """The data to be written, and their type for hdmf.
+
+    The names of types that hdmf-zarr states, hdmf does not know all, and writes what it does not know as float32.
+    """
+    if dtype == "scalar" and np.shape(data) == (1,):  # as Zarr of format 2 holds single values
+        data = data[0]
+    is_text = isinstance(data, (str, bytes)) or getattr(data, "dtype", np.dtype(float)).kind in "OSU"
+    if is_text and np.ndim(data):
+        values = np.asarray(data[:])
+        texts = np.empty(values.size, object)
+        texts[:] = [text_of(value) for value in values.ravel()]
+        return texts.reshape(values.shape), "utf" if texts.size else EMPTY_TEXT
+    if is_text:
+        return text_of(data), "utf"
+    if is_compound(data):
+        return target.compressed(data[:]), dtype
+    return streamed(data, target), dtype if isinstance(dtype, list) else getattr(data, "dtype", None)

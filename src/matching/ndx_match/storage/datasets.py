@@ -1,0 +1,111 @@
+"""Datasets of open NWB files as hdmf gives them: `h5py.Dataset`, `zarr.Array`, or an object that wraps one."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import h5py
+import numpy as np
+from hdmf.data_utils import GenericDataChunkIterator
+from hdmf.query import ReferenceResolver
+
+LARGE_BYTES = 1_000_000  #: of an uncompressed dataset from which it is compressed on the way
+BUFFER_BYTES = 16_000_000  #: of it held in memory at a time
+CHUNK_BYTES = 1_000_000
+
+
+class TargetFormat(Protocol):
+    """What of a :class:`ndx_match.storage.formats.StorageFormat` is needed to hand data to hdmf."""
+
+    def compressed(self, data: Any) -> Any:
+        """An array, or an iterator over chunks of one, to be written compressed."""
+
+    def takes(self, dataset: Any) -> bool:
+        """Whether a large dataset of a source is copied well where it is handed to hdmf as it is."""
+
+
+def stored(data: Any) -> Any:
+    """The dataset of the file behind what hdmf gives for one of a compound type, which converts row by row."""
+    return getattr(data, "dataset", data)
+
+
+def text_of(value: Any) -> str:
+    """A text as it comes from a file, which may be bytes."""
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def is_in_file(data: Any) -> bool:
+    """Whether these are data of an open file, not yet read."""
+    return hasattr(data, "dtype") and hasattr(data, "chunks")
+
+
+def is_compound(data: Any) -> bool:
+    """Whether these are data of an open file whose elements have several fields."""
+    return is_in_file(data) and data.dtype.names is not None
+
+
+def holds_references(data: Any) -> bool:
+    """Whether the elements, or fields of them, lead to other objects of the file."""
+    dataset = stored(data)
+    if not isinstance(dataset, h5py.Dataset):
+        return isinstance(data, ReferenceResolver)
+    fields = [field[0] for field in (dataset.dtype.fields or {}).values()]
+    return any(h5py.check_ref_dtype(dtype) is not None for dtype in (dataset.dtype, *fields))
+
+
+def location_of(dataset: Any) -> tuple[str, str]:
+    """The file in which a dataset lies, which may be another than the one that was opened, and its path in it."""
+    if isinstance(dataset, h5py.Dataset):
+        return dataset.file.filename, dataset.name
+    store = getattr(dataset, "chunk_store", None) or dataset.store  # as Zarr 2 and 3 call what was opened
+    place: tuple[str, str] = store.files.location(dataset.path)
+    return place
+
+
+def in_memory(data: Any) -> Any:
+    """The values of a dataset; anything else as it is."""
+    return data[:] if is_in_file(data) else data
+
+
+def streamed(data: Any, target: TargetFormat) -> Any:
+    """Small data in memory; large data as they are in the file, or through a compressing iterator."""
+    if not is_in_file(data) or data.nbytes < LARGE_BYTES:
+        return in_memory(data)
+    if target.takes(data):
+        return data
+    if data.dtype.kind == "O":
+        return in_memory(data)
+    row_bytes = max(1, data.nbytes // data.shape[0])
+    chunk_rows = max(1, min(data.shape[0], CHUNK_BYTES // row_bytes))
+    buffer_rows = max(chunk_rows, BUFFER_BYTES // row_bytes // chunk_rows * chunk_rows)
+    iterator = _DatasetIterator(
+        data,
+        chunk_shape=(chunk_rows, *data.shape[1:]),
+        buffer_shape=(min(buffer_rows, data.shape[0]), *data.shape[1:]),
+    )
+    return target.compressed(iterator)
+
+
+def copy_rows(source: Any, target: Any) -> None:
+    """Fill a dataset that was written without rows."""
+    target.resize(source.shape)
+    rows = max(1, BUFFER_BYTES // source.dtype.itemsize)
+    for start in range(0, source.shape[0], rows):
+        target[start : start + rows] = source[start : start + rows]
+
+
+class _DatasetIterator(GenericDataChunkIterator):
+    """Reads a dataset of another file piece by piece."""
+
+    def __init__(self, dataset: Any, **shapes: Any) -> None:
+        self.dataset = dataset
+        super().__init__(**shapes)
+
+    def _get_data(self, selection: tuple[slice, ...]) -> Any:
+        return self.dataset[selection]
+
+    def _get_maxshape(self) -> tuple[int, ...]:
+        return tuple(self.dataset.shape)
+
+    def _get_dtype(self) -> np.dtype[Any]:
+        return self.dataset.dtype

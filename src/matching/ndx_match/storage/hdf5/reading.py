@@ -1,0 +1,84 @@
+"""Open NWB files in HDF5, read-only."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import h5py
+from hdmf.build import BuildManager, TypeMap
+from pynwb import NWBHDF5IO, get_type_map
+
+from ...errors import InputError
+
+NOT_HDF5 = "this is not an HDF5 file, so it cannot be an NWB file (HDF5)"
+
+
+@contextmanager
+def open_hdf5(location: Any, name: str) -> Iterator[Callable[[], NWBHDF5IO]]:
+    """A function that gives hdmf's reader of a file: a path, or an object with the file's bytes.
+
+    Raises
+    ------
+    InputError
+        The file is missing, may not be read, is truncated, not HDF5, or no NWB file.
+    """
+    if isinstance(location, (str, os.PathLike)):
+        _refuse_unreadable(location, name)
+    elif isinstance(location, io.TextIOBase):
+        raise InputError(f"{name}: this file is open as text; open it in binary mode.")
+    try:
+        with h5py.File(location, "r") as file:
+            yield lambda: _reader(file, name)
+    except OSError as error:
+        if "signature not found" in str(error):
+            raise InputError(f"{name}: {NOT_HDF5}.") from error
+        raise
+
+
+def _reader(file: h5py.File, name: str) -> NWBHDF5IO:
+    if "nwb_version" not in file.attrs:
+        raise InputError(f"{name}: this HDF5 file is not an NWB file (it has no attribute nwb_version).")
+    return NWBHDF5IO(file=file, mode="r", manager=BuildManager(_type_map(file)))
+
+
+def _refuse_unreadable(path: str | os.PathLike[str], name: str) -> None:
+    try:
+        with open(path, "rb") as file:
+            empty = not file.read(1)
+    except FileNotFoundError as error:
+        raise InputError(f"{name}: there is no such file.") from error
+    except OSError as error:
+        raise InputError(f"{name}: the file cannot be read ({error.strerror}).") from error
+    if empty:
+        raise InputError(f"{name}: the file is empty.")
+    if not h5py.is_hdf5(path):
+        raise InputError(f"{name}: {NOT_HDF5} as needed here.")
+
+
+#: By the digest of a schema. Files of one writer hold the same, and loading it takes longer than reading a file.
+_type_maps: dict[bytes, TypeMap] = {}
+
+
+def _type_map(file: h5py.File) -> TypeMap:
+    """What reads the types of the schema that is kept in a file."""
+    digest = hashlib.sha256()
+
+    def add(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        digest.update(name.encode())
+        if isinstance(item, h5py.Dataset):
+            digest.update(item[()])
+
+    location = file.attrs.get(".specloc")
+    if location is None:
+        return get_type_map()
+    file[location].visititems(add)
+    if digest.digest() not in _type_maps:
+        type_map = get_type_map()
+        NWBHDF5IO.load_namespaces(type_map, file=file)
+        _type_maps[digest.digest()] = type_map
+    return _type_maps[digest.digest()]

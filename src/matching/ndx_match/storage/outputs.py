@@ -1,0 +1,162 @@
+"""Refuse outputs that cannot or should not be written, before any work is done."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ..errors import OutputError
+from .drafts import Draft, settle_abandoned
+from .zarr.files import is_zarr_nwb
+
+LONGEST_IN_STORE = "/".join(["x" * 200] * 2)  #: about as long as the path of an array within a store gets
+
+
+def has_zarr_name(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is named as a Zarr store: `.zarr` or `.nwb.zarr`."""
+    return Path(path).suffix == ".zarr"
+
+
+def files_in(folder: str | os.PathLike[str]) -> dict[str, Path]:
+    """Every file below a folder, by its path in it, sorted; links are followed."""
+    folder = Path(folder)
+    paths = [Path(top, name) for top, _, names in os.walk(folder, followlinks=True) for name in names]
+    return dict(sorted((path.relative_to(folder).as_posix(), path) for path in paths))
+
+
+def check_output(
+    output: str | os.PathLike[str], overwrite: bool = False, inputs: Iterable[str | os.PathLike[str]] = ()
+) -> None:
+    """Refuse an output that cannot or should not be written, before any work is done.
+
+    What writers that were killed left beside it is removed first.
+
+    Parameters
+    ----------
+    output : path
+        The file to write, or the folder of the Zarr store where it is named so.
+    overwrite : bool
+        An existing file may be replaced, as may a Zarr store of an NWB file by another, but no other folder.
+    inputs : iterable of path
+        Files that may not be replaced even so.
+
+    Raises
+    ------
+    OutputError
+        The output is a folder, one of the inputs or a link to nothing, its name is too long, its folder does not exist
+        or may not be written into, or it exists and may not be overwritten.
+    """
+    path = Path(output)
+    zarr = has_zarr_name(path)
+    check_name(path)
+    if path.is_dir() and not zarr:
+        raise OutputError(f"{path}: this is a folder; give the name of a file, for example {path / 'matches.nwb'}.")
+    if not path.parent.is_dir():
+        raise OutputError(f"{path}: the folder {path.parent} does not exist; make it first or choose another.")
+    check_link(path)
+    settle_abandoned(Path(os.path.realpath(path)).parent)
+    for source in filter(os.path.exists, inputs):
+        if path.exists() and os.path.samefile(path, source):
+            raise OutputError(f"{path}: the output is one of the inputs; give another name with -o.")
+        if _holds(source, path) or _holds(path, source):
+            raise OutputError(f"{path}: the output and the input {source} lie one within the other; choose another -o.")
+    if path.exists() and not overwrite:
+        kind = "folder" if path.is_dir() else "file"
+        raise OutputError(f"{path}: this {kind} exists already; give another name or --overwrite.")
+    if zarr and path.exists() and not is_zarr_nwb(path):
+        kind = "folder" if path.is_dir() else "file"
+        raise OutputError(f"{path}: this {kind} is no Zarr store of an NWB file and is not replaced; remove it first.")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise OutputError(f"{path}: the folder {path.parent} cannot be written into; choose another.")
+
+
+def check_name(path: Path) -> None:
+    """Refuse a name that is longer than its file system takes, while the file is written or afterwards.
+
+    Raises
+    ------
+    OutputError
+        It is so.
+    """
+    there = next((parent for parent in path.parents if os.path.isdir(parent)), Path())
+    for name in path.parts[len(there.parts) :]:  # one by one: of a folder that is not there yet no limit is known
+        if _is_too_long(there / name):
+            raise OutputError(f"{name[:60]}...: this name is too long; give a shorter one.")
+    draft = Draft(path).new
+    if any(map(_is_too_long, (path, draft, draft / LONGEST_IN_STORE if has_zarr_name(path) else draft))):
+        raise OutputError(f"{str(path)[:60]}...: this path is too long; give a shorter one.")
+
+
+def _is_too_long(path: Path) -> bool:
+    try:
+        os.lstat(path)
+    except OSError as error:
+        return error.errno == errno.ENAMETOOLONG
+    return False
+
+
+def check_link(path: Path) -> None:
+    """Refuse a symbolic link that leads to nothing.
+
+    Raises
+    ------
+    OutputError
+        It is so.
+    """
+    if path.is_symlink() and not path.exists():
+        raise OutputError(f"{path}: this is a link to {os.readlink(path)}, which does not exist; give another name.")
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse an output folder, before any work is done.
+
+    Raises
+    ------
+    OutputError
+        It is a file or the Zarr store of an NWB file, cannot be made, or cannot be written into.
+    """
+    check_name(folder)
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder}: this is a file; give the name of a folder.")
+    if is_zarr_nwb(folder):
+        raise OutputError(f"{folder}: this folder is the Zarr store of an NWB file; choose another.")
+    check_output(folder / "x" if folder.is_dir() else folder, overwrite=True)
+
+
+def make_folder(folder: Path) -> bool:
+    """Make an output folder whose parent exists, unless it exists already; returns whether it was made.
+
+    Raises
+    ------
+    OutputError
+        As :func:`check_folder`.
+    """
+    check_folder(folder)
+    try:
+        folder.mkdir()
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise OutputError(f"{folder}: the folder cannot be made ({error.strerror}).") from error
+    return True
+
+
+@contextmanager
+def folder_for_outputs(folder: Path) -> Iterator[None]:
+    """An output folder, made as by :func:`make_folder`, and removed where the block fails and it is still empty."""
+    made = make_folder(folder)
+    try:
+        yield
+    except BaseException:
+        if made:
+            with suppress(OSError):
+                os.rmdir(folder)
+        raise
+
+
+def _holds(folder: str | os.PathLike[str], path: str | os.PathLike[str]) -> bool:
+    real_folder, real_path = Path(os.path.realpath(folder)), Path(os.path.realpath(path))
+    return os.path.isdir(real_folder) and real_folder != real_path and real_path.is_relative_to(real_folder)

@@ -1,0 +1,165 @@
+"""Open NWB files in Zarr stores, read-only, and say which array cannot be decoded where one cannot."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import hdmf_zarr
+import zarr
+from hdmf.backends.io import HDMFIO
+from hdmf_zarr import NWBZarrIO
+from pynwb import NWBFile
+
+from ...errors import InputError
+from ..remote import is_url
+from .files import Folder, StoreFiles, format_of_store
+
+#: The format that the installed version of Zarr writes.
+FORMAT = 2 if zarr.__version__.startswith("2.") else 3
+
+if FORMAT == 2:
+    from .store2 import CheckedStore
+else:
+    from .store3 import CheckedStore  # type: ignore[assignment]
+try:
+    from hdmf_zarr import NWBZarrV2IO  # of hdmf-zarr 0.14, which reads format 2 too
+    from hdmf_zarr.backend_zarrv2 import UnsafePickleCodecError
+except ImportError:
+    NWBZarrV2IO, UnsafePickleCodecError = object, ()
+
+NEEDS_NEWER = (
+    "this Zarr store has format 3, and hdmf-zarr {version} reads format 2; read it with Python 3.12 or newer and "
+    "hdmf-zarr 0.14 or newer, or convert it there: `ndx-match convert {name} {stem}`"
+)
+ALLOW_PICKLE = "NUMCODECS_ALLOW_UNSAFE_PICKLE_DECODE"
+
+
+@contextmanager
+def open_zarr(folder: Folder, name: str) -> Iterator[Callable[[], HDMFIO]]:
+    """A function that gives hdmf's reader of a Zarr store, whose data can be read while the block runs.
+
+    Raises
+    ------
+    InputError
+        The store is no NWB file, holds what may not be read, or a part of it is missing, damaged or cannot be read.
+    """
+    files = StoreFiles(folder)
+
+    def reader() -> HDMFIO:
+        with _explained(files):
+            store_format = _format(files, name)
+            group = zarr.open(CheckedStore(files), mode="r", **({} if FORMAT == 2 else {"use_consolidated": False}))
+            if not isinstance(group, zarr.Group) or "nwb_version" not in group.attrs:
+                raise InputError(f"{name}: this Zarr store is not an NWB file (it has no attribute nwb_version).")
+            return _reader(files, store_format)
+
+    with _explained(files):
+        yield reader
+
+
+def _format(files: StoreFiles, name: str) -> int:
+    store_format = format_of_store(files)
+    if store_format is None and is_url(name):
+        raise InputError(f"{name}: there is no Zarr store here (it has no .zgroup or zarr.json); check the address.")
+    if store_format is None:
+        if name.rstrip("/").endswith(".zarr"):
+            raise InputError(
+                f"{name}: this Zarr store is damaged or incomplete (it has no .zgroup or zarr.json); copy it again."
+            )
+        raise InputError(f"{name}: this is a folder; give an NWB file (HDF5, or the folder of a Zarr store).")
+    if store_format > FORMAT:
+        stem = name.removesuffix(".zarr").removesuffix(".nwb") + ".nwb"
+        raise InputError(f"{name}: {NEEDS_NEWER.format(version=hdmf_zarr.__version__, name=name, stem=stem)}.")
+    if is_url(name) and not files.is_consolidated:
+        raise InputError(
+            f"{name}: this Zarr store has no consolidated metadata, without which it is not read over the network; "
+            "download it and give the copy."
+        )
+    return store_format
+
+
+def _reader(files: StoreFiles, store_format: int) -> HDMFIO:
+    store = CheckedStore(files)
+    if store_format == FORMAT:
+        return _ExplainingIO(store, mode="r", load_namespaces=True)
+    return _ExplainingV2IO(store, mode="r", load_namespaces=True, allow_pickle=os.environ.get(ALLOW_PICKLE) == "1")
+
+
+class _ExplainingIO(NWBZarrIO):  # type: ignore[misc]
+    """Says what is the matter already while the file is read."""
+
+    def read(self) -> NWBFile:
+        with _explained(self.path.files):
+            return super().read()
+
+
+class _ExplainingV2IO(NWBZarrV2IO):  # type: ignore[misc,valid-type]
+    """So too, and does not pass over what it cannot read."""
+
+    def read(self) -> NWBFile:
+        with _explained(self.path.files):
+            return super().read()
+
+    def read_builder(self) -> Any:
+        builder = super().read_builder()
+        for path, reason in self.skipped_entries:
+            raise InputError(f"{self.source}: {path.strip('/')} cannot be read ({reason}).")
+        return builder
+
+
+@contextmanager
+def _explained(files: StoreFiles) -> Iterator[None]:
+    """Says what is the matter where a chunk of some store cannot be decoded: every codec has errors of its own.
+
+    Which array it is, the errors do not tell. So the array of which a chunk was read last is read again.
+    """
+    try:
+        yield
+    except InputError as error:
+        if files.damage is None or error is files.damage:
+            raise
+        raise files.damage from error
+    except Exception as error:
+        for cause in _chain(error):
+            if isinstance(cause, InputError) and files.damage is None:  # of another store, in an error of hdmf
+                raise cause from error
+            if files.pickled is not None and isinstance(cause, UnsafePickleCodecError):
+                raise files.explain(files.pickled, cause) from error
+        if files.damage is not None:
+            raise files.damage from error
+        if StoreFiles.last_read is not None:
+            undecoded = _undecoded(*StoreFiles.last_read)
+            if undecoded is not None:
+                raise undecoded from error
+        raise
+
+
+def _undecoded(files: StoreFiles, path: str) -> InputError | None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            array = zarr.open_array(CheckedStore(files), path=path, mode="r")
+    except Exception:  # as the newer Zarr raises for some arrays of format 2, which hdmf-zarr reads itself
+        return None
+    try:
+        rows = max(1, array.chunks[0]) if array.ndim else 1
+        for start in range(0, array.shape[0] if array.ndim else 1, rows):
+            array[start : start + rows] if array.ndim else array[()]
+    except InputError as error:
+        return error
+    except Exception as error:
+        return files.explain(path, error)
+    return None
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and those behind it."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__

@@ -1,0 +1,35 @@
+"""A store for Zarr 2 whose files are looked at when they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from zarr.storage import DirectoryStore
+
+from .files import StoreFiles
+
+
+class CheckedStore(DirectoryStore):  # the kind of store that hdmf-zarr takes
+    """The files of a store, for reading."""
+
+    def __init__(self, files: StoreFiles) -> None:
+        super().__init__(files.path)
+        self.files = files
+
+    def __getitem__(self, key: str) -> bytes:
+        data = self.files.read(key)
+        if data is None:
+            raise KeyError(key)
+        return data
+
+    def getitems(self, keys: Sequence[str], *, contexts: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The chunks that are asked for together."""
+        return {key: self[key] for key in keys}
+
+    def __contains__(self, key: object) -> bool:
+        return self.files.exists(str(key))
+
+    def listdir(self, path: str | None = None) -> list[str]:
+        """The names of what is in a folder."""
+        return self.files.names(path or "")
