@@ -114,7 +114,7 @@ def test_masks_and_image_are_those_of_the_recording(unpack, expected: Expected):
     np.testing.assert_allclose(session.image, expected.factor * recording.image(), rtol=1e-5)
     np.testing.assert_allclose(dense(session)[: recording.N_CELLS], recording.masks())
     assert session.n_rois == session.n_taking_part == recording.N_CELLS + expected.background
-    assert len(session.notes) == (0 if expected.factor else 1)
+    assert len(session.warnings) == (0 if expected.factor else 1)
 
 
 @each_file
@@ -264,7 +264,7 @@ def test_a_plane_of_voxel_masks_comes_with_its_image(unpack, z_plane: int):
 def test_voxel_masks_are_projected_with_a_note(unpack):
     session = read_session(unpack("suite2p_two_planes"), SourceOptions(z_plane="all", all_rois=True))
     np.testing.assert_allclose(dense(session), np.tile(recording.masks(), (2, 1, 1)))
-    assert "projected" in session.notes[0]
+    assert "projected" in session.warnings[0]
 
 
 def test_inspect_says_the_layout_and_why(unpack):

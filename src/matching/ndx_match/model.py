@@ -12,10 +12,10 @@ Conventions that hold everywhere in this package:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,17 @@ from .footprints import without_rows
 
 #: Called as `progress(stage, done, total)` while a method runs.
 Progress = Callable[[str, int, int], None]
+Item = TypeVar("Item")
+
+
+def with_progress(progress: Progress | None, stage: str, items: Sequence[Item]) -> Iterator[Item]:
+    """The items one by one, telling `progress` how many are done."""
+    for done, item in enumerate(items):
+        if progress:
+            progress(stage, done, len(items))
+        yield item
+    if progress:
+        progress(stage, len(items), len(items))
 
 
 @dataclass(frozen=True)
@@ -147,7 +158,7 @@ class Session:
         Why they were read so, for people.
     source : SourceInfo
         Provenance.
-    notes : tuple of str
+    warnings : tuple of str
         What the user should know of how the session was read, one sentence each; not kept in a match file.
     state : FileState or None
         Of the file when it was read, where it is known; not kept in a match file.
@@ -168,7 +179,7 @@ class Session:
     orientation: Orientation = Orientation()
     orientation_reason: str = ""
     source: SourceInfo = field(default_factory=SourceInfo)
-    notes: tuple[str, ...] = field(default=(), compare=False)
+    warnings: tuple[str, ...] = field(default=(), compare=False)
     state: FileState | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:

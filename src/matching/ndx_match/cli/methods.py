@@ -41,8 +41,8 @@ class ParameterOption:
         known = self.parameter
         unit = f", in {known.unit}" if known.unit else ""
         default = f"default: {known.default_text}" if known.default_text else ""
-        remarks = "; ".join(filter(None, (default, known.limits)))
-        return f"{', '.join(self.methods)}: {known.description}{unit}.{f'  [{remarks}]' if remarks else ''}"
+        values = "; ".join(filter(None, (default, known.limits)))
+        return f"{', '.join(self.methods)}: {known.description}{unit}.{f'  [{values}]' if values else ''}"
 
 
 def parameter_options(of_methods: Mapping[str, type[Parameters]]) -> tuple[ParameterOption, ...]:
@@ -73,7 +73,7 @@ def method_options(command: Command) -> Command:
     known = {name: method.parameters for name, method in methods.items()}
     summaries = "; ".join(f"{method.name}: {method.summary}" for method in methods.values())
 
-    def choose(values: dict[str, Any]) -> tuple[Method, Parameters]:
+    def choose(**values: Any) -> tuple[Method, Parameters]:
         method = methods[values["method"]]
         return method, method.parameters(**_given(values, known, method.name))
 
@@ -99,7 +99,7 @@ def importer_options(command: Command) -> Command:
     known = {name: importer.parameters for name, importer in importers.items()}
     summaries = " ".join(f"{name}: {importer.summary}." for name, importer in importers.items())
 
-    def choose(values: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    def choose(**values: Any) -> tuple[str, dict[str, Any]]:
         return values["from"], _given(values, known, values["from"], "--from")
 
     choice = click.option(

@@ -34,6 +34,7 @@ from ..storage.datasets import text_of
 from ..storage.open_files import Location, as_location
 from ..storage.remote import public_name
 from .registrations import read_registrations
+from .tables import ORIENTATION_FLAGS
 
 
 def read_match_file(path: Location, footprints: bool = True, plane: str | None = None) -> MatchedPlane:
@@ -111,8 +112,8 @@ def _session(matching: CellMatching, position: int, where: str, footprints: bool
     roi_ids = np.asarray(table.id.data[:], np.int64)
     kind = next(kind for kind in MASK_KINDS if kind in table.colnames)
     z_plane = int(columns.get("z_plane", -1))
-    flags = ("masks_transposed", "image_transposed", "masks_scrambled", "mirrored")
-    orientation = Orientation(**{name: bool(columns[name]) for name in flags}, z_plane=None if z_plane < 0 else z_plane)
+    flags = {name: bool(columns[name]) for name in ORIENTATION_FLAGS}
+    orientation = Orientation(**flags, z_plane=None if z_plane < 0 else z_plane)
     where = f"{where}, {table.name}"
     if footprints:
         masks, image = orient(read_masks(table, kind, where, orientation.z_plane), stored_image, orientation, where)

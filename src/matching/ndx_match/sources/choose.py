@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -70,9 +71,7 @@ class SourceOptions:
             raise InputError("--all-rois and --where exclude each other; give one of them.")
 
 
-def choose_table(
-    contents: FileContents, options: SourceOptions, where: str, layout: Layout | None = None
-) -> TableCandidate:
+def choose_table(contents: FileContents, options: SourceOptions, where: str, layout: Layout) -> TableCandidate:
     """The ROI table to match: where its writer puts it, or the only one.
 
     Raises
@@ -95,7 +94,7 @@ def choose_table(
                 f"{where}: no ROI table belongs to a plane {options.plane!r}; give --plane one of: {planes}."
             )
         tables = of_plane
-    if layout is not None and options.roi_table is None:
+    if options.roi_table is None:
         tables = [table for table in tables if layout.holds(table)] or tables
     if len(tables) > 1:
         names = sorted({table.plane for table in tables})
@@ -119,7 +118,7 @@ def choose_table(
 
 
 def choose_image(
-    contents: FileContents, table: TableCandidate, options: SourceOptions, where: str, layout: Layout | None = None
+    contents: FileContents, table: TableCandidate, options: SourceOptions, where: str, layout: Layout
 ) -> ImageCandidate | None:
     """The projection image of the table's plane: of the masks' size, the most trusted where there is a choice.
 
@@ -148,8 +147,7 @@ def choose_image(
     if table.mask_shape is not None:
         images = _of_size(images, table, where)
     if len(images) > 1 and options.image is None:
-        names = layout.images_of_plane(options.z_plane) if layout is not None else ()
-        images = _most_trusted(images, (*names, *IMAGE_NAMES))
+        images = _most_trusted(images, (*layout.images_of_plane(options.z_plane), *IMAGE_NAMES))
     if len(images) > 1:
         paths = ", ".join(image.path for image in images)
         raise AmbiguousInputError(f"{where}: there are {len(images)} images; choose one with --image: {paths}.")
@@ -198,17 +196,16 @@ def _of_size(images: Sequence[ImageCandidate], table: TableCandidate, where: str
 
 def _most_trusted(images: Sequence[ImageCandidate], names: Sequence[str]) -> Sequence[ImageCandidate]:
     for name in names:
-        parts = name.lower().split("/")
-        found = [image for image in images if image.path.lower().split("/")[-len(parts) :] == parts]
+        found = [image for image in images if f"/{image.path}".lower().endswith(f"/{name}".lower())]
         if found:
             return found
     return images
 
 
 def _by_path(candidates: Sequence[Candidate], wanted: str, what: str, option: str, where: str) -> Sequence[Candidate]:
-    parts = wanted.strip("/").split("/")
-    exact = [candidate for candidate in candidates if candidate.path.split("/") == parts]
-    found = exact or [candidate for candidate in candidates if candidate.path.split("/")[-len(parts) :] == parts]
+    wanted_path = wanted.strip("/")
+    exact = [candidate for candidate in candidates if candidate.path == wanted_path]
+    found = exact or [candidate for candidate in candidates if f"/{candidate.path}".endswith(f"/{wanted_path}")]
     if not found:
         paths = ", ".join(candidate.path for candidate in candidates)
         raise InputError(f"{where}: there is no {what} {wanted!r}; give {option} one of: {paths}.")
@@ -220,17 +217,8 @@ def _nearest(images: Sequence[ImageCandidate], table: TableCandidate) -> Sequenc
     of_plane = [image for image in images if table.plane and table.plane in image.path.split("/")]
     if of_plane:
         return of_plane
-    shared = [_n_shared(image.path, table.path) for image in images]
+    shared = [len(posixpath.commonpath([image.path, table.path])) for image in images]
     return [image for image, n in zip(images, shared, strict=True) if n == max(shared)]
-
-
-def _n_shared(first: str, second: str) -> int:
-    n = 0
-    for a, b in zip(first.split("/"), second.split("/"), strict=False):
-        if a != b:
-            break
-        n += 1
-    return n
 
 
 def _size(shape: tuple[int, int]) -> str:

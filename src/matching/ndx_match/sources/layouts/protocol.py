@@ -47,8 +47,8 @@ class Layout:
         Last parts of the paths of images, most trusted first; `{z}` stands for the plane of voxel masks.
     accepted : tuple of str
         Conditions as of `--where`; the first whose column the table has says which ROIs the writer accepts.
-    convention : Orientation
-        How masks and images are stored.
+    convention : Orientation or None
+        How masks and images are stored; None if it is not known.
     depth : DepthPlace
         Where the depth of the imaging plane is kept.
     placeholder_pixel_size : tuple of float or None
@@ -65,7 +65,7 @@ class Layout:
     type_name: str = "PlaneSegmentation"
     images: tuple[str, ...] = ()
     accepted: tuple[str, ...] = ()
-    convention: Orientation = AS_STORED
+    convention: Orientation | None = AS_STORED
     depth: DepthPlace = DepthPlace()
     placeholder_pixel_size: tuple[float, float] | None = None
     order: int = 0
@@ -81,3 +81,7 @@ class Layout:
             and type(table.table).__name__ == self.type_name
             and set(self.columns) <= set(table.table.colnames)
         )
+
+
+#: Of a file that no known writer made: nothing is where it would be.
+UNKNOWN = Layout(writer="unknown writer", table="(?!)", convention=None)
