@@ -14,11 +14,7 @@ from ._namespace import NAMESPACE
 
 
 def table_from_columns(
-    table_class: Any,
-    name: str,
-    description: str,
-    columns: Mapping[str, Any],
-    ids: npt.ArrayLike | None = None,
+    table_class: Any, name: str, description: str, columns: Mapping[str, Any], ids: npt.ArrayLike | None = None
 ) -> Any:
     """A table whose columns hold `columns`, with the types and descriptions of the schema.
 

@@ -36,13 +36,7 @@ class RoiTrace(NamedTuple):
 
 
 def find_roi_table(
-    nwbfile: NWBFile,
-    *,
-    object_id: str,
-    path: str,
-    roi_ids: npt.NDArray[np.int64],
-    identifier: str,
-    session_start: str,
+    nwbfile: NWBFile, *, object_id: str, path: str, roi_ids: npt.NDArray[np.int64], identifier: str, session_start: str
 ) -> PlaneSegmentation | None:
     """The ROI table of a source file.
 

@@ -30,10 +30,7 @@ def find_exporters() -> dict[str, Exporter]:
 
 
 def import_result(
-    origin: str,
-    path: str | os.PathLike[str],
-    sessions: Sequence[Session],
-    parameters: Mapping[str, Any] | None = None,
+    origin: str, path: str | os.PathLike[str], sessions: Sequence[Session], parameters: Mapping[str, Any] | None = None
 ) -> MatchResult:
     """Read the finished result of another tool.
 

@@ -142,8 +142,7 @@ def _from_pixels(table: PlaneSegmentation, mask_kind: str, where: str, z_plane: 
     present = weight != 0
     place = y[present].astype(np.int64) * shape[1] + x[present].astype(np.int64)
     footprints = scipy.sparse.coo_array(
-        (weight[present].astype(np.float32), (row_of_pixel[present], place)),
-        shape=(len(ends), shape[0] * shape[1]),
+        (weight[present].astype(np.float32), (row_of_pixel[present], place)), shape=(len(ends), shape[0] * shape[1])
     ).tocsr()
     footprints.eliminate_zeros()
     return StoredMasks(footprints, shape, whole=False)

@@ -162,9 +162,7 @@ def session_of(file: SourceFile, options: SourceOptions) -> Session:
 
 
 def read_sessions(
-    paths: Sequence[Location],
-    options: SourceOptions | None = None,
-    progress: Progress | None = None,
+    paths: Sequence[Location], options: SourceOptions | None = None, progress: Progress | None = None
 ) -> list[Session]:
     """Read the sessions to be matched, in the order given, with distinct names.
 

@@ -47,10 +47,7 @@ def mock_source_nwbfile(n_rois: int = 8, seed: int = 0, session_id: str = "day1"
     nwbfile = mock_NWBFile(session_id=session_id, session_start_time=start)
     module = nwbfile.create_processing_module("ophys", "Optical physiology.")
     roi_table, _ = _add_session(nwbfile, "", n_rois, random)
-    for container, rows in (
-        (Fluorescence(), np.arange(n_rois)),
-        (DfOverF(), np.arange(n_rois)[::-1]),
-    ):
+    for container, rows in ((Fluorescence(), np.arange(n_rois)), (DfOverF(), np.arange(n_rois)[::-1])):
         module.add(container)
         container.add_roi_response_series(
             RoiResponseSeries(
