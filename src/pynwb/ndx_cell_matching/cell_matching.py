@@ -363,29 +363,23 @@ class CellMatching(_CellMatching):
         return found
 
     def _source_table(self, position: int, nwbfile: NWBFile) -> Any:
-        columns = (
-            "session_name",
-            "source_identifier",
-            "session_start",
-            "source_roi_table_path",
-            "source_roi_table_object_id",
-        )
-        name, identifier, start, path, object_id = (
-            texts([self.sessions[column].data[position]])[0] for column in columns
-        )
+        def recorded(column: str) -> str:
+            return texts([self.sessions[column].data[position]])[0]
+
+        path, identifier = recorded("source_roi_table_path"), recorded("source_identifier")
         table = find_roi_table(
             nwbfile,
-            object_id=object_id,
+            object_id=recorded("source_roi_table_object_id"),
             path=path,
             roi_ids=self._roi_ids(position),
             identifier=identifier,
-            session_start=start,
+            session_start=recorded("session_start"),
         )
         if table is None:
             raise ValueError(
-                f"the file with the identifier {nwbfile.identifier!r} is not the source of the session {name!r}, or "
-                f"its ROI table was changed since; give the file with the identifier {identifier!r}, which held the "
-                f"session's ROIs in {path}."
+                f"the file with the identifier {nwbfile.identifier!r} is not the source of the session "
+                f"{self.session_names[position]!r}, or its ROI table was changed since; give the file with the "
+                f"identifier {identifier!r}, which held the session's ROIs in {path}."
             )
         return table
 

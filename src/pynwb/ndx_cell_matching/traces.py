@@ -43,21 +43,9 @@ def find_roi_table(
     A file that was exported or converted again may have new object ids. Its table is then taken by path, if the file
     has the recorded identifier or start as well: the paths and ids of ROIs alone are often the same in every file.
 
-    Parameters
-    ----------
-    nwbfile : NWBFile
-        The source file.
-    object_id, path : str
-        Recorded of the table.
-    roi_ids : ndarray of int64, shape (n_rois,)
-        What its `id` column held when the cells were matched.
-    identifier, session_start : str
-        Recorded of the file; the start as ISO 8601.
-
-    Returns
-    -------
-    PlaneSegmentation or None
-        None if there is no such table, or its ids are not `roi_ids`.
+    `object_id` and `path` are what was recorded of the table, `roi_ids` what its `id` column held, `identifier` and
+    `session_start` (ISO 8601) what was recorded of the file. None if there is no such table, or its ids are not
+    `roi_ids`.
     """
     tables = [item for item in nwbfile.all_children() if isinstance(item, PlaneSegmentation)]
     candidates = [table for table in tables if table.object_id == object_id]

@@ -1,4 +1,4 @@
-"""Sessions to the input of the nway package: a JSON file and one 8-bit PNG a session."""
+"""Sessions to the input of the nway package: a JSON file and one 8-bit PNG per session."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ...errors import OutputError
 from ...footprints import pixel_coordinates
 from ...model import Session
 from ...storage.publish import publish
-from .ids import IDS_FILE, RoiIds, describe_ids, json_ids, write_ids
+from .ids import IDS_FILE, RoiIds, describe_ids, json_ids
 from .json_files import write_json
 
 
@@ -79,18 +79,18 @@ def write_nway_input(sessions: Sequence[Session], folder: str | os.PathLike[str]
         raise OutputError(f"{folder}: the folder does not exist; make it first.")
     numbers = json_ids(sessions)
     images = tuple(folder / f"image_{k}.png" for k in range(len(sessions)))
-    for session, image in zip(sessions, images, strict=True):
+    experiments = []
+    for k, (session, image, ids) in enumerate(zip(sessions, images, numbers, strict=True)):
         with publish(image, overwrite=True) as temporary:
             Image.fromarray(to_8_bit(session.image)).save(temporary)
-    experiments = [
-        {
-            "id": k,
-            "stimulus_name": session.name,
-            "ophys_average_intensity_projection_image": str(image),
-            "cell_rois": _cell_rois(session, ids),
-        }
-        for k, (session, image, ids) in enumerate(zip(sessions, images, numbers, strict=True))
-    ]
+        experiments.append(
+            {
+                "id": k,
+                "stimulus_name": session.name,
+                "ophys_average_intensity_projection_image": str(image),
+                "cell_rois": _cell_rois(session, ids),
+            }
+        )
     written = NwayInput(
         input_json=folder / "input.json",
         ids_json=folder / IDS_FILE,
@@ -98,7 +98,7 @@ def write_nway_input(sessions: Sequence[Session], folder: str | os.PathLike[str]
         ids=describe_ids(sessions, numbers),
         left_out=tuple((k, int(row)) for k, session in enumerate(sessions) for row in session.empty_rows),
     )
-    write_ids(written.ids, written.ids_json)
+    write_json(written.ids, written.ids_json, overwrite=True)
     write_json({"experiment_containers": {"ophys_experiments": experiments}}, written.input_json, overwrite=True)
     return written
 

@@ -184,34 +184,33 @@ def _sessions_table(
     sources: Sequence[NWBFile] | None,
 ) -> MatchedSessionsTable:
     sources = sources or [mock_source_nwbfile(n_rois=1, seed=day, session_id=name) for day, name in enumerate(names)]
-    n_sessions = len(names)
+    same_in_all = {
+        "status": SessionStatus.MATCHED,
+        "status_reason": "",
+        "roi_selection": RoiSelection.ALL,
+        "roi_selection_reason": "all ROIs",
+        **dict.fromkeys(("masks_transposed", "image_transposed", "masks_scrambled", "mirrored"), False),
+        "orientation_reason": "stored as [row, col]",
+        "source_plane_path": "/general/optophysiology/ImagingPlane",
+        "source_roi_table_path": "/processing/ophys/ImageSegmentation/PlaneSegmentation",
+        "source_image_path": "/processing/ophys/Images/mean",
+        "subject_id": "mouse1",
+        "imaging_depth": 175.0,
+        "pixel_size": (0.8, 0.8),
+    }
     return MatchedSessionsTable.from_arrays(
         session_name=names,
         roi_table=roi_tables,
         roi_table_path=[f"/processing/ophys/{table.parent.name}/{table.name}" for table in roi_tables],
         image=images,
         image_path=[f"/processing/ophys/{image.parent.name}/{image.name}" for image in images],
-        status=[SessionStatus.MATCHED] * n_sessions,
-        status_reason=[""] * n_sessions,
         session_start=[source.session_start_time.isoformat() for source in sources],
-        roi_selection=[RoiSelection.ALL] * n_sessions,
-        roi_selection_reason=["all ROIs"] * n_sessions,
-        masks_transposed=[False] * n_sessions,
-        image_transposed=[False] * n_sessions,
-        masks_scrambled=[False] * n_sessions,
-        mirrored=[False] * n_sessions,
-        orientation_reason=["stored as [row, col]"] * n_sessions,
         source_uri=[f"{name}.nwb" for name in names],
         source_identifier=[source.identifier for source in sources],
         source_object_id=[source.object_id for source in sources],
         source_session_id=names,
-        source_plane_path=["/general/optophysiology/ImagingPlane"] * n_sessions,
-        source_roi_table_path=["/processing/ophys/ImageSegmentation/PlaneSegmentation"] * n_sessions,
         source_roi_table_object_id=[_source_roi_table(source).object_id for source in sources],
-        source_image_path=["/processing/ophys/Images/mean"] * n_sessions,
-        subject_id=["mouse1"] * n_sessions,
-        imaging_depth=np.full(n_sessions, 175.0),
-        pixel_size=np.full((n_sessions, 2), 0.8),
+        **{column: [value] * len(names) for column, value in same_in_all.items()},
     )
 
 
@@ -223,18 +222,13 @@ def _roi_pairs_table(cells: npt.NDArray[np.int32], random: np.random.Generator) 
         for fixed, moving in combinations(range(cells.shape[1]), 2)
         if row[fixed] >= 0 and row[moving] >= 0
     ]
-    fixed_session, moving_session, fixed_roi_row, moving_roi_row = np.array(pairs, dtype=np.int32).reshape(-1, 4).T
+    columns = ("fixed_session", "moving_session", "fixed_roi_row", "moving_roi_row")
     return RoiPairsTable.from_arrays(
-        fixed_session=fixed_session,
-        moving_session=moving_session,
-        fixed_roi_row=fixed_roi_row,
-        moving_roi_row=moving_roi_row,
+        **dict(zip(columns, np.array(pairs, dtype=np.int32).reshape(-1, 4).T, strict=True)),
         centroid_distance=random.random(len(pairs)) * 5,
         iou=random.random(len(pairs)),
         accepted=random.random(len(pairs)) < 0.8,
-        cost=random.random(len(pairs)),
-        probability=random.random(len(pairs)),
-        margin=random.random(len(pairs)),
+        **{name: random.random(len(pairs)) for name in ("cost", "probability", "margin")},
     )
 
 
