@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -184,7 +185,7 @@ def _sessions_table(
     sources: Sequence[NWBFile] | None,
 ) -> MatchedSessionsTable:
     sources = sources or [mock_source_nwbfile(n_rois=1, seed=day, session_id=name) for day, name in enumerate(names)]
-    same_in_all = {
+    same_in_all: dict[str, Any] = {
         "status": SessionStatus.MATCHED,
         "status_reason": "",
         "roi_selection": RoiSelection.ALL,
@@ -198,6 +199,7 @@ def _sessions_table(
         "imaging_depth": 175.0,
         "pixel_size": (0.8, 0.8),
     }
+    constant: dict[str, Any] = {column: [value] * len(names) for column, value in same_in_all.items()}
     return MatchedSessionsTable.from_arrays(
         session_name=names,
         roi_table=roi_tables,
@@ -210,7 +212,7 @@ def _sessions_table(
         source_object_id=[source.object_id for source in sources],
         source_session_id=names,
         source_roi_table_object_id=[_source_roi_table(source).object_id for source in sources],
-        **{column: [value] * len(names) for column, value in same_in_all.items()},
+        **constant,
     )
 
 
@@ -222,13 +224,18 @@ def _roi_pairs_table(cells: npt.NDArray[np.int32], random: np.random.Generator) 
         for fixed, moving in combinations(range(cells.shape[1]), 2)
         if row[fixed] >= 0 and row[moving] >= 0
     ]
-    columns = ("fixed_session", "moving_session", "fixed_roi_row", "moving_roi_row")
+    fixed_session, moving_session, fixed_roi_row, moving_roi_row = np.array(pairs, dtype=np.int32).reshape(-1, 4).T
     return RoiPairsTable.from_arrays(
-        **dict(zip(columns, np.array(pairs, dtype=np.int32).reshape(-1, 4).T, strict=True)),
+        fixed_session=fixed_session,
+        moving_session=moving_session,
+        fixed_roi_row=fixed_roi_row,
+        moving_roi_row=moving_roi_row,
         centroid_distance=random.random(len(pairs)) * 5,
         iou=random.random(len(pairs)),
         accepted=random.random(len(pairs)) < 0.8,
-        **{name: random.random(len(pairs)) for name in ("cost", "probability", "margin")},
+        cost=random.random(len(pairs)),
+        probability=random.random(len(pairs)),
+        margin=random.random(len(pairs)),
     )
 
 
