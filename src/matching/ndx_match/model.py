@@ -366,19 +366,9 @@ class RoiPairs:
 
 
 def cell_of_roi(rows: npt.NDArray[np.int32], n_rois: int) -> npt.NDArray[np.intp]:
-    """Turn one session's column of `MatchResult.cells` round.
+    """The cell of each `roi_row` of one session, shape (n_rois,), -1 if it has none.
 
-    Parameters
-    ----------
-    rows : ndarray of int32, shape (n_cells,)
-        `roi_row` of each cell in the session, -1 where it has none.
-    n_rois : int
-        Of the session.
-
-    Returns
-    -------
-    ndarray of int, shape (n_rois,)
-        The cell of each `roi_row`, -1 where it has none.
+    `rows`, shape (n_cells,), is the session's column of `MatchResult.cells`.
     """
     cell = np.full(n_rois, -1, np.intp)
     present = np.flatnonzero(rows >= 0)

@@ -69,18 +69,9 @@ def _names(table: PlaneSegmentation) -> str:
 
 
 def roi_traces(nwbfile: NWBFile, roi_table: PlaneSegmentation, roi_row: int, name: str | None = None) -> list[RoiTrace]:
-    """Every series of responses of an ROI.
+    """Every series of responses of an ROI, the row `roi_row` of a table of the source file.
 
-    Parameters
-    ----------
-    nwbfile : NWBFile
-        The source file.
-    roi_table : PlaneSegmentation
-        A table of that file.
-    roi_row : int
-        Row of the ROI in the table.
-    name : str, optional
-        Take only series of this name, or in a container of this name.
+    With a name, only series of this name, or in a container of this name.
     """
     return [
         RoiTrace(series, int(column))

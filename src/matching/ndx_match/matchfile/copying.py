@@ -108,20 +108,9 @@ def copy_session(
 ) -> SessionCopy:
     """Copies of a session's image and ROI table: ids and all columns but those that point elsewhere in the source.
 
-    A column `took_part` says which ROIs took part in the matching; it takes the place of one of that name. Large
-    columns stay in the source file until the copy is written, so it has to stay open until then.
-
-    Parameters
-    ----------
-    session : Session
-    file : SourceFile
-        The session's, open.
-    planes : ImagingPlaneCopies
-        Of the file to be written.
-    name : str
-        Of the copy of the image, and with which that of the table begins.
-    file_format : StorageFormat
-        Of the file to be written.
+    The name of the image is `name`, that of the table begins with it. A column `took_part` says which ROIs took part in
+    the matching; it takes the place of one of that name. Large columns stay in the source file until the copy is
+    written, so it has to stay open until then.
     """
     candidate = file.contents.table_at(session.source.roi_table_path)
     assert candidate is not None  # which was checked when the file was opened

@@ -36,22 +36,10 @@ def add_result(
     match_file: Path,
     file_format: StorageFormat,
 ) -> None:
-    """Add what was matched in a plane to a processing module.
+    """Add what was matched in a plane to a processing module, which holds the copies of the sessions already.
 
-    Parameters
-    ----------
-    module : ProcessingModule
-        Of the file that is written, which holds the copies already.
-    plane : MatchedPlane
-    suffix : str
-        Of the name of the result, if the file holds several planes; else empty.
-    copies : sequence of SessionCopy
-        One per session.
-    more_warnings : sequence of str
-        Beside those of the result.
-    match_file : Path
-        Where the file will be.
-    file_format : StorageFormat
+    The name of the result ends in `suffix`, which is empty unless the file, at `match_file`, holds several planes;
+    `more_warnings` are those beside the result's.
     """
     result = plane.result
     pairs = RoiPairsTable.from_arrays(**vars(worth_storing(result)))

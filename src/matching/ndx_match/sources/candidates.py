@@ -31,21 +31,18 @@ class TableCandidate:
 
     Attributes
     ----------
-    path : str
-        In the file, for example `processing/ophys/image_segmentation/cell_specimen_table`.
-    plane : str
-        Name of its imaging plane.
+    path, plane, plane_path : str
+        Of the table in the file, for example `processing/ophys/image_segmentation/cell_specimen_table`; name and path
+        of its imaging plane.
     n_rois : int
     mask_kind : str
-        `image_mask`, `pixel_mask` or `voxel_mask`; empty where the table has none.
+        One of `MASK_KINDS`; empty if the table has none.
     mask_shape : tuple of int or None
         Of an image_mask as stored: (n_rows, n_cols) by most writers.
     table : PlaneSegmentation
         Or a PlanarSegmentation of ndx-microscopy, which has the same columns.
     imaging_plane : ImagingPlane
         The table's; of a PlanarSegmentation, one that says what its imaging space says.
-    plane_path : str
-        In the file.
     """
 
     path: str

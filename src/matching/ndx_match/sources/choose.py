@@ -74,12 +74,7 @@ class SourceOptions:
 def choose_table(contents: FileContents, options: SourceOptions, where: str, layout: Layout) -> TableCandidate:
     """The ROI table to match: where its writer puts it, or the only one.
 
-    Raises
-    ------
-    InputError
-        There is none, or none of the given name.
-    AmbiguousInputError
-        Several are left.
+    Raises InputError if there is none (of the given name), AmbiguousInputError if several are left.
     """
     tables: Sequence[TableCandidate] = contents.tables
     if not tables:
@@ -120,16 +115,10 @@ def choose_table(contents: FileContents, options: SourceOptions, where: str, lay
 def choose_image(
     contents: FileContents, table: TableCandidate, options: SourceOptions, where: str, layout: Layout
 ) -> ImageCandidate | None:
-    """The projection image of the table's plane: of the masks' size, the most trusted where there is a choice.
+    """The projection image of the table's plane: of the masks' size, the most trusted if there is a choice.
 
-    None where there is none, or the session is to be registered without one.
-
-    Raises
-    ------
-    InputError
-        There is none and one is required, none of the masks' size, or none of the given name.
-    AmbiguousInputError
-        Several are left.
+    None if there is none, or the session is to be registered without one. Raises InputError if there is none and one is
+    required, or none of the masks' size or the given name, AmbiguousInputError if several are left.
     """
     images: Sequence[ImageCandidate] = contents.images
     if options.image_required and (options.image == NO_IMAGE or not images):
@@ -155,14 +144,9 @@ def choose_image(
 
 
 def choose_z_plane(table: TableCandidate, options: SourceOptions, where: str) -> int | None:
-    """The plane (z) of voxel masks to take; None where they lie in one or are to be projected.
+    """The plane (z) of voxel masks to take; None if they lie in one or are to be projected.
 
-    Raises
-    ------
-    InputError
-        They do not lie in the plane asked for.
-    AmbiguousInputError
-        They lie in several, and none was chosen.
+    Raises InputError if they do not lie in the plane asked for, AmbiguousInputError if none was chosen of several.
     """
     if table.mask_kind != "voxel_mask" or options.z_plane == "all":
         return None

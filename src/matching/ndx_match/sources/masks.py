@@ -74,17 +74,7 @@ class StoredMasks:
 
 
 def read_masks(table: PlaneSegmentation, mask_kind: str, where: str, z_plane: int | None = None) -> StoredMasks:
-    """The masks of every ROI of a table, in its order.
-
-    Parameters
-    ----------
-    table : PlaneSegmentation
-    mask_kind : str
-        `image_mask`, `pixel_mask` or `voxel_mask`.
-    where : str
-        File and table, for messages.
-    z_plane : int or None
-        Take the voxels of this plane (z) only; None projects all planes onto one.
+    """The masks of every ROI of a table, in its order; of voxel masks those in a plane (z), or in all if it is None.
 
     Raises
     ------

@@ -50,23 +50,12 @@ def decide(
     writer: str,
     transpose: str | None = None,
 ) -> Decision:
-    """Decide how masks and image are stored.
+    """Decide how masks and image, as stored, are oriented.
 
-    The writer's convention holds unless the data speak against it: masks that do not fit the image in that
-    orientation, masks that are torn to stripes, or ROIs that stand out of their surround clearly more often where
-    the masks are transposed. Without an image the convention holds.
-
-    Parameters
-    ----------
-    masks : StoredMasks
-    image : ndarray, shape (n, m), or None
-        As stored.
-    convention : Orientation or None
-        The writer's; None where the writer is not known, which assumes both stored [row, col].
-    writer : str
-        For the text.
-    transpose : str or None
-        One of `TRANSPOSE`: the user's word, which no evidence overrides.
+    The writer's convention, None if the writer is not known, holds unless the data speak against it: masks that do not
+    fit the image in that orientation, masks that are torn to stripes, or ROIs that stand out of their surround clearly
+    more often where the masks are transposed. Without an image the convention holds. `transpose`, one of `TRANSPOSE`,
+    is the user's word, which no evidence overrides.
     """
     known = f"{writer}'s convention" if convention else "the assumption that an unknown writer stores [row, col]"
     expected, remarks = _unscrambled(masks, convention or AS_STORED, known)
@@ -106,21 +95,9 @@ def decide(
 def orient(
     masks: StoredMasks, image: npt.NDArray[np.float32] | None, convention: Orientation, where: str
 ) -> tuple[scipy.sparse.csr_array, npt.NDArray[np.float32]]:
-    """Footprints and image in one [row, col] frame.
+    """Footprints, shape (n_rois, n_rows * n_cols), and image, shape (n_rows, n_cols), in one [row, col] frame.
 
-    Parameters
-    ----------
-    masks : StoredMasks
-    image : ndarray of float32 or None
-        As stored; None gives an image of zeros of the masks' size.
-    convention : Orientation
-    where : str
-        File and table, for messages.
-
-    Returns
-    -------
-    footprints : csr_array of float32, shape (n_rois, n_rows * n_cols)
-    image : ndarray of float32, shape (n_rows, n_cols)
+    Without a stored image it is zeros of the masks' size. Messages begin with `where`.
 
     Raises
     ------

@@ -27,15 +27,7 @@ class Plane:
 
 @dataclass(frozen=True)
 class PlanesOfSessions:
-    """What is to be matched.
-
-    Attributes
-    ----------
-    planes : tuple of Plane
-        Sorted by name.
-    warnings : tuple of str
-        What is left out and what was paired by depth, one sentence each.
-    """
+    """What is to be matched: planes, sorted by name, and what is left out or was paired by depth, one sentence each."""
 
     planes: tuple[Plane, ...]
     warnings: tuple[str, ...]
@@ -153,10 +145,7 @@ def read_planes(
 def read_planes_of(file: SourceFile, planes: Sequence[PlaneOfFile]) -> tuple[dict[str, Session], dict[str, InputError]]:
     """The session of each plane of an open file, and of those that cannot be read why, by the names of the planes.
 
-    Raises
-    ------
-    AmbiguousInputError
-        A plane has several ROI tables or images and the options do not settle which.
+    Raises AmbiguousInputError if a plane has several ROI tables or images and the options do not settle which.
     """
     sessions: dict[str, Session] = {}
     failed: dict[str, InputError] = {}

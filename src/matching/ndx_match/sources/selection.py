@@ -55,17 +55,8 @@ def select_rois(
 ) -> Selection:
     """Choose the ROIs that take part.
 
-    Parameters
-    ----------
-    table : PlaneSegmentation
-    accepted : sequence of str
-        The writer's conditions; the first whose column the table has is used, where the user says nothing.
-    where : sequence of str
-        The user's conditions, all of which must hold.
-    all_rois : bool
-        Every ROI takes part.
-    place : str
-        File and table, for messages.
+    The user's conditions `where` must all hold; if there are none, the first of the writer's, `accepted`, whose column
+    the table has. Messages begin with `place`.
 
     Raises
     ------

@@ -78,18 +78,8 @@ def ids_from_json(content: object, where: str) -> RoiIds:
 class RoiLookup:
     """Finds the ROI that an id in nway's JSON stands for.
 
-    Parameters
-    ----------
-    sessions : sequence of Session
-    ids : RoiIds or None
-        What the ids stand for; None if they are the ROI tables' own.
-    where : path
-        The file that holds the ids, for messages.
-
-    Raises
-    ------
-    InputError
-        `ids` speaks of a session or an ROI that is not in `sessions`.
+    `ids` says what the ids stand for; if it is None, they are the ROI tables' own. Raises InputError, beginning with
+    the file `where`, if `ids` speaks of a session or an ROI that is not in `sessions`.
     """
 
     def __init__(self, sessions: Sequence[Session], ids: RoiIds | None, where: Path) -> None:
