@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import scipy.sparse
+from pynwb import NWBFile
 
 from ndx_cell_matching import CellMatching, label_of
 
@@ -75,18 +76,22 @@ def read_planes_of_match_file(
         The file is damaged or no match file, or it holds no such plane.
     """
     with open_nwb(path) as nwbfile:
-        matchings = [item for item in nwbfile.objects.values() if isinstance(item, CellMatching)]
-        where = public_name(as_location(path))
-        if not matchings:
-            raise InputError(
-                f"{where}: this NWB file holds no matched cells (CellMatching); make one with `ndx-match write`."
-            )
-        named = [(_plane_name(matching), matching) for matching in sorted(matchings, key=lambda item: item.name)]
-        chosen = [(name, matching) for name, matching in named if plane in (None, name)]
-        if not chosen:
-            names = ", ".join(sorted(name for name, _ in named))
-            raise InputError(f"{where}: this match file holds no plane {plane!r}; give --plane one of: {names}.")
-        return tuple(_read_plane(matching, name, where, footprints) for name, matching in chosen)
+        return planes_of_open_file(nwbfile, public_name(as_location(path)), footprints, plane)
+
+
+def planes_of_open_file(nwbfile: NWBFile, where: str, footprints: bool, plane: str | None) -> tuple[MatchedPlane, ...]:
+    """As :func:`read_planes_of_match_file`, of a file that is open; messages begin with `where`."""
+    matchings = [item for item in nwbfile.objects.values() if isinstance(item, CellMatching)]
+    if not matchings:
+        raise InputError(
+            f"{where}: this NWB file holds no matched cells (CellMatching); make one with `ndx-match write`."
+        )
+    named = [(_plane_name(matching), matching) for matching in sorted(matchings, key=lambda item: item.name)]
+    chosen = [(name, matching) for name, matching in named if plane in (None, name)]
+    if not chosen:
+        names = ", ".join(sorted(name for name, _ in named))
+        raise InputError(f"{where}: this match file holds no plane {plane!r}; give --plane one of: {names}.")
+    return tuple(_read_plane(matching, name, where, footprints) for name, matching in chosen)
 
 
 def _plane_name(matching: CellMatching) -> str:
