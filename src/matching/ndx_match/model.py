@@ -449,10 +449,8 @@ class MatchResult:
 
     def registration(self, fixed: int, moving: int) -> Registration | None:
         """The registration of a pair of sessions, None where it was not tried."""
-        for registration in self.registrations:
-            if (registration.fixed_session, registration.moving_session) == (fixed, moving):
-                return registration
-        return None
+        wanted = (fixed, moving)
+        return next((r for r in self.registrations if (r.fixed_session, r.moving_session) == wanted), None)
 
     def status_in_words(self) -> list[str]:
         """What became of each session, and why, for people."""
@@ -485,10 +483,8 @@ class MatchedPlane:
     def __post_init__(self) -> None:
         if len(self.sessions) != self.result.cells.shape[1]:
             raise ValueError(f"{len(self.sessions)} sessions do not fit a result of {self.result.cells.shape[1]}")
-        agreed = tuple(
-            _taking_part(session, rows) for session, rows in zip(self.sessions, self.result.cells.T, strict=True)
-        )
-        object.__setattr__(self, "sessions", agreed)
+        pairs = zip(self.sessions, self.result.cells.T, strict=True)
+        object.__setattr__(self, "sessions", tuple(_taking_part(session, rows) for session, rows in pairs))
 
 
 def _taking_part(session: Session, rows: npt.NDArray[np.int32]) -> Session:

@@ -14,8 +14,8 @@ from .errors import NdxMatchError
 Plugin = TypeVar("Plugin")
 
 
-def find_plugins(package: str, group: str, kind: type[Plugin], attribute: str, name: str = "name") -> list[Plugin]:
-    """What the modules of a folder define under an attribute, and what other packages name as entry points.
+def find_plugins(package: str, group: str, kind: type[Plugin], attribute: str, name: str = "name") -> dict[str, Plugin]:
+    """What the modules of a folder define under an attribute, and what other packages name as entry points, by name.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def find_plugins(package: str, group: str, kind: type[Plugin], attribute: str, n
                     "give it another."
                 )
             found[called] = plugin
-    return list(found.values())
+    return dict(sorted(found.items()))
 
 
 def _defined(source: Any, attribute: str) -> list[Any]:

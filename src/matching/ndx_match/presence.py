@@ -52,27 +52,17 @@ def presence_codes(
         carried[wanted[known], target] = True
         inside[wanted[known & in_field], target] = True
 
+    registered = np.zeros((len(sessions), len(sessions)), bool)
     for registration in registrations:
         fixed, moving = registration.fixed_session, registration.moving_session
         if registration.registered and session_status[fixed] == session_status[moving] == SessionStatus.MATCHED:
+            registered[fixed, moving] = registered[moving, fixed] = True
             carry(fixed, moving, registration.matrix)
             carry(moving, fixed, np.linalg.inv(registration.matrix))
 
     codes = np.full(cells.shape, Presence.NOT_DETECTED, np.uint8)
     codes[carried & ~inside] = Presence.OUTSIDE_FIELD
-    registered = _registered_pairs(len(sessions), registrations, session_status)
     reachable = present.astype(int) @ registered.astype(int) > 0
     codes[~reachable] = Presence.NOT_REGISTERED
     codes[present] = Presence.PRESENT
     return codes
-
-
-def _registered_pairs(
-    n_sessions: int, registrations: Sequence[Registration], session_status: npt.NDArray[np.uint8]
-) -> npt.NDArray[np.bool_]:
-    together = np.zeros((n_sessions, n_sessions), bool)
-    for registration in registrations:
-        fixed, moving = registration.fixed_session, registration.moving_session
-        if registration.registered and session_status[fixed] == session_status[moving] == SessionStatus.MATCHED:
-            together[fixed, moving] = together[moving, fixed] = True
-    return together

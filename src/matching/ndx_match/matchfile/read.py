@@ -35,7 +35,7 @@ from ..storage.datasets import text_of
 from ..storage.open_files import Location, as_location
 from ..storage.remote import public_name
 from .registrations import read_registrations
-from .tables import ORIENTATION_FLAGS
+from .tables import ORIENTATION_FLAGS, TEXTS_OF_SESSIONS
 
 
 def read_match_file(path: Location, footprints: bool = True, plane: str | None = None) -> MatchedPlane:
@@ -125,6 +125,7 @@ def _session(matching: CellMatching, position: int, where: str, footprints: bool
     else:
         image = stored_image.T if orientation.image_transposed else stored_image
         masks = scipy.sparse.csr_array((len(roi_ids), image.size), dtype=np.float32)
+    texts: dict[str, Any] = {name: text(name) for name in TEXTS_OF_SESSIONS}
     pixel_size, depth = columns.get("pixel_size"), columns.get("imaging_depth")
     return Session(
         name=text("session_name"),
@@ -133,14 +134,11 @@ def _session(matching: CellMatching, position: int, where: str, footprints: bool
         roi_ids=roi_ids,
         takes_part=np.isin(np.arange(len(roi_ids)), cells),
         roi_selection=columns["roi_selection"],
-        roi_selection_reason=text("roi_selection_reason"),
         has_image=bool(text("source_image_path")),
         pixel_size=None if pixel_size is None or np.isnan(pixel_size).any() else (pixel_size[0], pixel_size[1]),
         imaging_depth=None if depth is None or np.isnan(depth) else float(depth),
-        session_start=text("session_start"),
-        subject_id=text("subject_id"),
         orientation=orientation,
-        orientation_reason=text("orientation_reason"),
+        **texts,
         source=SourceInfo(**{field.name: text(f"source_{field.name}") for field in fields(SourceInfo)}),
     )
 

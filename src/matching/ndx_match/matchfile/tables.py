@@ -20,8 +20,8 @@ from .copying import SessionCopy
 from .registrations import registrations_table
 
 ROI_TABLES, IMAGES = "processing/ophys/roi_tables", "processing/ophys/projection_images"
-#: Columns of the table of sessions that a Session has under the same name, and its Orientation.
-SAME_IN_SESSIONS = ("session_start", "subject_id", "roi_selection", "roi_selection_reason", "orientation_reason")
+#: Texts in the table of sessions that a Session has under the same name, and what its Orientation has so.
+TEXTS_OF_SESSIONS = ("session_start", "subject_id", "roi_selection_reason", "orientation_reason")
 ORIENTATION_FLAGS = ("masks_transposed", "image_transposed", "masks_scrambled", "mirrored")
 LONG_TABLE = 1000  #: rows from which the columns of a table are compressed
 LEAST_PROBABILITY = 0.001  #: of a pair of ROIs that is kept as evidence, if the method gives probabilities
@@ -87,13 +87,14 @@ def worth_storing(result: MatchResult) -> RoiPairs:
 
 def _sessions_table(plane: MatchedPlane, copies: Sequence[SessionCopy], match_file: Path) -> MatchedSessionsTable:
     sessions, result = plane.sessions, plane.result
-    columns: dict[str, Any] = {name: [getattr(session, name) for session in sessions] for name in SAME_IN_SESSIONS}
+    columns: dict[str, Any] = {name: [getattr(session, name) for session in sessions] for name in TEXTS_OF_SESSIONS}
     columns |= {
         "session_name": [session.name for session in sessions],
         "roi_table": [copy.table for copy in copies],
         "roi_table_path": [f"/{ROI_TABLES}/{copy.table.name}" for copy in copies],
         "image": [copy.image for copy in copies],
         "image_path": [f"/{IMAGES}/{copy.image.name}" for copy in copies],
+        "roi_selection": [session.roi_selection for session in sessions],
         "status": result.session_status,
         "status_reason": result.status_reasons,
         "imaging_depth": [np.nan if s.imaging_depth is None else s.imaging_depth for s in sessions],

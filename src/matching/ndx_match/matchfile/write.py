@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,6 @@ from pynwb.base import Images
 from pynwb.image import RGBImage
 from pynwb.ophys import ImageSegmentation
 
-from .. import __version__
 from ..errors import OutputError
 from ..model import MatchedPlane, MatchResult, Session, with_distinct_cell_ids
 from ..sources import Plane, source_warnings
@@ -107,15 +105,8 @@ def write_planes(
     file_format = format_of(path)
     every_plane = [session for plane in planes for session in plane.sessions]
     with open_sources(every_plane) as sources:
-        nwbfile = build_nwbfile(
-            [sources[session.source.uri].nwbfile for session in sessions],
-            [session.name for session in sessions],
-            planes[0].result.method,
-            str(uuid.uuid4()),
-            __version__,
-            metadata,
-            [plane.name for plane in planes] if len(planes) > 1 else (),
-        )
+        of_sessions = [sources[session.source.uri].nwbfile for session in sessions]
+        nwbfile = build_nwbfile(of_sessions, [session.name for session in sessions], planes, metadata)
         copies = _add_data(nwbfile, planes, sources, metadata.location, warnings, path, file_format)
         missing = tuple(missing_fields(nwbfile, path))
         with folder_for_outputs(path.parent), publish(path, overwrite, file_format.is_folder) as temporary:

@@ -18,7 +18,7 @@ def all_methods() -> dict[str, Method]:
     NdxMatchError
         Two methods have one name, or that of another package cannot be loaded.
     """
-    found = {method.name: method for method in find_plugins(GROUP, GROUP, Method, "METHOD")}
+    found = find_plugins(GROUP, GROUP, Method, "METHOD")
     return {name: found[name] for name in sorted(found, key=lambda name: (name != DEFAULT, name))}
 
 

@@ -25,7 +25,7 @@ MICROMETRES = {
 def find_layouts() -> tuple[Layout, ...]:
     """Every layout, in the order in which they are tried."""
     layouts = find_plugins("ndx_match.sources.layouts", "ndx_match.layouts", Layout, "LAYOUT", "writer")
-    return tuple(sorted(layouts, key=lambda layout: (layout.order, layout.writer)))
+    return tuple(sorted(layouts.values(), key=lambda layout: (layout.order, layout.writer)))
 
 
 def depth_of_plane(nwbfile: NWBFile, plane: ImagingPlane, layout: Layout) -> float | None:
