@@ -76,10 +76,8 @@ def method_options(command: Command) -> Command:
     """
     methods = all_methods()
     summaries = "; ".join(f"{method.name}: {method.summary}" for method in methods.values())
-    help_text = f"{summaries}. Options below name the methods they belong to."
-    choice = click.option(
-        "--method", type=click.Choice(list(methods)), default=DEFAULT, show_default=True, help=help_text
-    )
+    about = f"{summaries}. Options below name the methods they belong to."
+    choice = click.option("--method", type=click.Choice(list(methods)), default=DEFAULT, show_default=True, help=about)
     known = {name: method.parameters for name, method in methods.items()}
 
     def make(name: str, given: dict[str, Any]) -> tuple[Method, Parameters]:
