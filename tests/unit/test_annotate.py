@@ -23,7 +23,7 @@ from ndx_match.errors import InputError, NdxMatchError, OutputError
 from ndx_match.matchfile import write_match_file
 from ndx_match.model import MatchResult, Presence, RoiPairs
 from ndx_match.sources import SourceOptions, read_session, read_sessions
-from ndx_match.storage import hdf5_copies
+from ndx_match.storage import hdf5
 from ndx_match.storage.hdf5.comparing import _blocks, differences
 
 TABLE = "processing/ophys/image_segmentation/roi_table"
@@ -74,7 +74,7 @@ def validated() -> None:
 @pytest.fixture(autouse=True)
 def quick(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if "validated" not in request.fixturenames:
-        monkeypatch.setattr(hdf5_copies, "validate", lambda path: [])
+        monkeypatch.setattr(hdf5, "validate", lambda path: [])
 
 
 @pytest.fixture
@@ -295,13 +295,13 @@ SPOILT: dict[str, Callable[[h5py.File], object]] = {
 def test_a_copy_that_fails_its_check_is_not_kept(
     folder: Path, sources: list[Path], monkeypatch: pytest.MonkeyPatch, spoil: Callable, in_place: bool
 ):
-    add_columns = hdf5_copies.add_columns
+    add_columns = hdf5.add_columns
 
     def add_and_spoil(path: Path, *arguments: object) -> None:
         add_columns(path, *arguments)
         change(path, spoil)
 
-    monkeypatch.setattr(hdf5_copies, "add_columns", add_and_spoil)
+    monkeypatch.setattr(hdf5, "add_columns", add_and_spoil)
     before, content = listing(folder), sources[0].read_bytes()
     with pytest.raises(OutputError, match="failed its check and was not kept") as caught:
         annotate_files(folder / "matches.nwb", sources, None if in_place else folder / "out", in_place=in_place)
@@ -314,7 +314,7 @@ def test_a_copy_that_is_less_valid_than_its_source_is_not_kept(
     folder: Path, sources: list[Path], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(
-        hdf5_copies, "validate", lambda path: ["old"] if path == str(sources[0]) else ["old", "argument missing"]
+        hdf5, "validate", lambda path: ["old"] if path == str(sources[0]) else ["old", "argument missing"]
     )
     with pytest.raises(OutputError, match="it is less valid: argument missing"):
         annotate_files(folder / "matches.nwb", sources[:1], folder / "out")

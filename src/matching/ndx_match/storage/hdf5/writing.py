@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from io import RawIOBase
 from pathlib import Path
@@ -13,12 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ..columns import COLUMN, Columns, column_attributes, column_names_with
-
-
-def in_another_thread(write: Callable[[], None]) -> None:
-    """Signals interrupt only the main thread: within HDF5 they would lose data."""
-    with ThreadPoolExecutor(max_workers=1) as writer:
-        writer.submit(write).result()
 
 
 @contextmanager
