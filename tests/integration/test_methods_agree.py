@@ -15,7 +15,7 @@ from helpers import run
 from test_allen import make_interpreter, plan
 
 from ndx_match.errors import MethodError
-from ndx_match.formats import write_nway_output
+from ndx_match.formats.nway import write_nway_output
 from ndx_match.matchfile import read_match_file, write_match_file
 from ndx_match.methods import consensus, match, nway
 from ndx_match.methods.allen import AllenParameters

@@ -116,3 +116,13 @@ def test_failed_writing_leaves_the_old_file(tmp_path, monkeypatch, name):
         export(PLANE, path, overwrite=True)
     assert path.read_text() == "old"
     assert [file.name for file in tmp_path.iterdir()] == [name]
+
+
+def test_an_existing_file_is_kept_unless_told(tmp_path):
+    path = tmp_path / "cells.csv"
+    path.write_text("old")
+    with pytest.raises(OutputError, match="exists already"):
+        export(PLANE, path)
+    assert path.read_text() == "old"
+    export(PLANE, path, overwrite=True)
+    assert path.read_text().startswith("cell_id,")

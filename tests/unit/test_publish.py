@@ -15,12 +15,19 @@ import pytest
 from ndx_match.errors import OutputError
 from ndx_match.matchfile import FileMetadata, output_path
 from ndx_match.storage import drafts
-from ndx_match.storage.outputs import check_folder, check_output
+from ndx_match.storage.outputs import check_folder, check_output, make_folder
 from ndx_match.storage.publish import publish, settle_drafts
 
 
 def test_a_new_name_in_a_folder_is_accepted(tmp_path: Path):
     check_output(tmp_path / "matches.nwb")
+
+
+def test_the_working_directory_is_accepted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    check_output("new.nwb")
+    check_folder(Path())
+    assert not make_folder(Path())
 
 
 def test_an_existing_file_needs_overwrite(tmp_path: Path):

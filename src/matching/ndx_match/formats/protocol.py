@@ -53,7 +53,7 @@ class Exporter:
     summary : str
         What it writes, in one line.
     write : callable
-        Called as `write(planes, path)`; writes into an empty file that is there, and gets its name afterwards.
+        Called as `write(planes, path)` with a temporary file, which takes the place of the output if all went well.
     several_planes : bool
         Whether one file can hold the cells of several imaging planes.
     needs_masks : bool

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from importlib import import_module, metadata
-from pkgutil import iter_modules
-from typing import Any, NoReturn
-
-from .. import methods
 from ..errors import MethodError
-from .parameters import Parameters
+from ..plugins import find_plugins
 from .protocol import Method
 
 DEFAULT = "consensus"
-ENTRY_POINTS = "ndx_match.methods"  #: group of entry points; the name of each is its method's
+GROUP = "ndx_match.methods"  #: the package that is searched, and the group of entry points
 
 
 def all_methods() -> dict[str, Method]:
@@ -20,16 +15,10 @@ def all_methods() -> dict[str, Method]:
 
     Raises
     ------
-    MethodError
-        Two methods have one name.
+    NdxMatchError
+        Two methods have one name, or that of another package cannot be loaded.
     """
-    found: dict[str, Method] = {}
-    modules = (import_module(f"{methods.__name__}.{module.name}") for module in iter_modules(methods.__path__))
-    here = [module.METHOD for module in modules if hasattr(module, "METHOD")]
-    for method in [*here, *map(_load, metadata.entry_points(group=ENTRY_POINTS))]:
-        if method.name in found:
-            raise MethodError(f"There are two methods called {method.name}; uninstall the package of one.")
-        found[method.name] = method
+    found = {method.name: method for method in find_plugins(GROUP, GROUP, Method, "METHOD")}
     return {name: found[name] for name in sorted(found, key=lambda name: (name != DEFAULT, name))}
 
 
@@ -45,19 +34,3 @@ def find_method(name: str) -> Method:
     if name not in known:
         raise MethodError(f"There is no method {name!r}; choose one of {', '.join(known)}.")
     return known[name]
-
-
-def _load(entry_point: metadata.EntryPoint) -> Method:
-    """The method of another package; where that cannot be imported, one that says so when it is used."""
-    try:
-        method = entry_point.load()
-        if isinstance(method, Method):
-            return method
-        reason = f"{entry_point.value} is no Method"
-    except Exception as error:  # a broken package must not stop the methods of others
-        reason = f"{type(error).__name__}: {error}"
-
-    def refuse(*_: Any) -> NoReturn:
-        raise MethodError(f"The method {entry_point.name} cannot be loaded ({reason}); install its package anew.")
-
-    return Method(entry_point.name, "cannot be loaded", Parameters, refuse)

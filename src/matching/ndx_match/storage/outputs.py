@@ -79,8 +79,11 @@ def check_name(path: Path) -> None:
     Raises
     ------
     OutputError
-        It is so.
+        The name or the path is too long.
     """
+    path = Path(os.path.abspath(path))
+    if not path.name:  # the root
+        return
     there = next((parent for parent in path.parents if os.path.isdir(parent)), Path())
     for name in path.parts[len(there.parts) :]:  # one by one: of a folder that is not there yet no limit is known
         if _is_too_long(there / name):

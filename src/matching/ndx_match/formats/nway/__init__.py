@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,14 @@ from ...model import MatchedPlane, MatchResult, Session
 from ..protocol import Exporter, Importer
 from .ids import RoiIds, read_ids
 from .inputs import NwayInput, write_nway_input
-from .outputs import read_nway_output, write_nway_output
+from .outputs import nway_output, read_nway_output, write_nway_output
 
 __all__ = [
     "EXPORTER",
     "IMPORTER",
     "NwayInput",
     "RoiIds",
+    "nway_output",
     "read_ids",
     "read_nway_output",
     "write_nway_input",
@@ -31,7 +33,7 @@ def _read(path: Path, sessions: Sequence[Session], parameters: Mapping[str, Any]
 
 def _write(planes: Sequence[MatchedPlane], path: Path) -> None:
     for plane in planes:
-        write_nway_output(plane.result, plane.sessions, path, overwrite=True)
+        path.write_text(json.dumps(nway_output(plane.result, plane.sessions)), encoding="utf-8")
 
 
 IMPORTER = Importer(

@@ -102,7 +102,18 @@ def read_nway_output(
 def write_nway_output(
     result: MatchResult, sessions: Sequence[Session], path: str | os.PathLike[str], overwrite: bool = False
 ) -> None:
-    """Write a match result as the JSON that the nway package prints, without its plots; whole or not at all.
+    """Write the JSON of :func:`nway_output`, whole or not at all.
+
+    Raises
+    ------
+    OutputError
+        It exists and may not be overwritten, or cannot be written.
+    """
+    write_json(nway_output(result, sessions), path, overwrite)
+
+
+def nway_output(result: MatchResult, sessions: Sequence[Session]) -> dict[str, Any]:
+    """A match result as the JSON that the nway package prints, without its plots.
 
     ROI ids are the ROI tables' own where all are distinct and from 1 to 2**32 - 1, else 1, 2, 3, ...; experiment ids
     are 0, 1, 2, .... Beside nway's keys stand `cell_ids` (one for each group), `sessions` (name and status of each
@@ -116,15 +127,6 @@ def write_nway_output(
     result : MatchResult
     sessions : sequence of Session
         The sessions of the result.
-    path : path
-        The file to write.
-    overwrite : bool
-        Replace an existing file.
-
-    Raises
-    ------
-    OutputError
-        It exists and may not be overwritten, or cannot be written.
     """
     ids = json_ids(sessions)
     pairs = [
@@ -132,7 +134,7 @@ def write_nway_output(
         for fixed, moving in combinations(range(len(sessions)), 2)
         if result.registration(fixed, moving) is not None or len(result.roi_pairs.between(fixed, moving))
     ]
-    content = {
+    return {
         "nway_matches": [
             [int(ids[k][roi_row]) for k, roi_row in enumerate(cell) if roi_row >= 0] for cell in result.cells.tolist()
         ],
@@ -149,7 +151,6 @@ def write_nway_output(
         ],
         "roi_ids": ids_as_json(describe_ids(sessions, ids)),
     }
-    write_json(content, path, overwrite)
 
 
 # ---- reading
