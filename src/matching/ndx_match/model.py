@@ -104,15 +104,13 @@ class FileState:
 
     Attributes
     ----------
-    size : int
-        In bytes; of a Zarr store of all its files.
+    size, n_files : int
+        In bytes; of a Zarr store of all its files, and how many these are.
     modified : int or str
         When the content was changed last, in nanoseconds, of a Zarr store of any of its files; of a file on the
         network what its server says of its version.
     changed : int
         When content, permissions or links were changed last, which, unlike `modified`, no program can set.
-    n_files : int
-        Of a Zarr store.
     """
 
     size: int
@@ -473,7 +471,7 @@ class MatchedPlane:
         Their `takes_part` is made to agree with the result: an ROI took part if it is in a cell.
     result : MatchResult
     name : str
-        Name of the imaging plane; empty if it does not matter, because there is only one.
+        Of the imaging plane; empty if it does not matter, because there is only one.
     """
 
     sessions: tuple[Session, ...]

@@ -63,8 +63,8 @@ def annotate_files(
     """Write copies of source files whose ROI tables say which cell each ROI is, in a column `global_roi_id`.
 
     The number is the cell's id in the match file's table of cells, so the same number in two files of one match
-    file is the same cell; cells seen in one session only have numbers too; -1 means that the ROI is in no cell.
-    Cells of different imaging planes have different numbers.
+    file is the same cell; -1 means that the ROI is in no cell. Cells seen in one session only have numbers too, and
+    cells of different imaging planes have different numbers.
     Everything is checked before the first file is written, and each file takes its name only when it was compared
     with its source object by object, read by pynwb and validated.
 

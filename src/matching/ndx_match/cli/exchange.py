@@ -15,7 +15,7 @@ from ..sources import SourceOptions, read_sessions, source_warnings
 from ..storage.outputs import check_folder, check_output, make_folder
 from .common import FILE, LOCATION, output_option, overwrite_option, plane_option, progress_bar, source_options, warn
 from .methods import importer_options
-from .write import dandi_name_option, metadata_options, print_result
+from .write import check_target, dandi_name_option, metadata_options, print_result
 
 EXPORTERS = formats.find_exporters()
 
@@ -85,12 +85,12 @@ def import_(
     Options that begin with the name of a tool state what is known of how the result was made.
     """
     tool, parameters = origin
-    if not dandi_name:
-        check_output(output, overwrite, inputs)
+    check_target(inputs, output, overwrite, dandi_name)
     with progress_bar() as progress:
         sessions = read_sessions(inputs, replace(options, all_rois=True), progress)
         warn(source_warnings(sessions))
-        output_path(sessions, output, metadata, overwrite, dandi_name)
+        if dandi_name:
+            output_path(sessions, output, metadata, overwrite, dandi_name)
         matched = formats.import_result(tool, result, sessions, parameters)
         written = write_match_file(sessions, matched, output, metadata, overwrite, dandi_name)
     print_result([MatchedPlane(tuple(sessions), matched)], written)

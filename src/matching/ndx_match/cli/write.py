@@ -15,6 +15,7 @@ from ..methods import Method, Parameters, match
 from ..model import MatchedPlane, Progress
 from ..planes import match_planes, progress_of
 from ..sources import SourceOptions, plane_warnings, read_planes, read_sessions, source_warnings
+from ..storage.formats import format_of
 from ..storage.outputs import check_folder, check_output, make_folder
 from .common import (
     FILE,
@@ -89,15 +90,15 @@ def write(
     if chosen.takes_all_rois and options.where:
         raise MethodError(f"--where does not belong to --method {chosen.name}, which takes all ROIs.")
     options = replace(options, all_rois=options.all_rois or chosen.takes_all_rois, image_required=chosen.needs_image)
-    if not dandi_name:
-        check_output(output, overwrite, inputs)
+    check_target(inputs, output, overwrite, dandi_name)
     if plots is not None:
         check_folder(plots)
     with progress_bar() as progress:
         if all_planes is None:
             sessions = read_sessions(inputs, options, progress)
             warn(source_warnings(sessions))
-            output_path(sessions, output, metadata, overwrite, dandi_name)
+            if dandi_name:
+                output_path(sessions, output, metadata, overwrite, dandi_name)
             matched: Sequence[MatchedPlane] = (
                 MatchedPlane(tuple(sessions), match(sessions, chosen, parameters, progress)),
             )
@@ -105,7 +106,8 @@ def write(
         else:
             read = read_planes(inputs, options, all_planes, progress)
             warn([*plane_warnings(read.planes), *read.warnings])
-            output_path(sessions_of(read.planes), output, metadata, overwrite, dandi_name)
+            if dandi_name:
+                output_path(sessions_of(read.planes), output, metadata, overwrite, dandi_name)
             found = match_planes(read.planes, chosen, parameters, progress)
             warn(found.warnings)
             matched, warnings = found.planes, (*read.warnings, *found.warnings)
@@ -113,6 +115,13 @@ def write(
     print_result(matched, written)
     if plots is not None:
         draw(matched, plots, written.path)
+
+
+def check_target(inputs: Sequence[str], output: Path, overwrite: bool, dandi_name: bool) -> None:
+    """Refuse a match file that cannot be written; one named as DANDI wants it, only when the subject is known."""
+    if not dandi_name:
+        check_output(output, overwrite, inputs)
+        format_of(output)
 
 
 def print_result(planes: Sequence[MatchedPlane], written: WrittenFile) -> None:

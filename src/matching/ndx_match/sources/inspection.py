@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..errors import InputError
 from ..model import Session
 from ..storage.open_files import Location, as_location
 from ..storage.opening import open_nwb
@@ -13,8 +12,8 @@ from .candidates import FileContents
 from .choose import SourceOptions
 from .layouts import Recognised, depth_of_plane, pixel_size_of_plane
 from .pairing import RecordedPlane
-from .planes import PlaneOfFile, list_planes
-from .read import SourceFile, session_of
+from .planes import PlaneOfFile, list_planes, read_planes_of
+from .read import SourceFile
 
 
 @dataclass(frozen=True)
@@ -73,13 +72,7 @@ def inspect_file(path: Location, options: SourceOptions, all_planes: bool = Fals
     with open_nwb(location) as nwbfile:
         file = SourceFile(nwbfile, location)
         to_use = list_planes(file, options) if all_planes else [PlaneOfFile("", None, options)]
-        used: dict[str, Session] = {}
-        problems: dict[str, str] = {}
-        for plane in to_use:
-            try:
-                used[plane.name] = session_of(file, plane.options)
-            except InputError as error:
-                problems[plane.name] = str(error).removeprefix(f"{file.name}: ").removeprefix(f"{file.name}, ")
+        used, failed = read_planes_of(file, to_use)
         recognised = file.recognised
         if used and not all_planes:
             chosen = file.contents.table_at(used[""].source.roi_table_path)
@@ -105,6 +98,9 @@ def inspect_file(path: Location, options: SourceOptions, all_planes: bool = Fals
             ),
             contents=file.contents,
             used=used,
-            problems=problems,
-            recorded=tuple(RecordedPlane(stem, plane.name, plane.depth) for plane in to_use if plane.name in used),
+            problems={
+                name: str(error).removeprefix(f"{file.name}: ").removeprefix(f"{file.name}, ")
+                for name, error in failed.items()
+            },
+            recorded=tuple(RecordedPlane(stem, name, session.imaging_depth) for name, session in used.items()),
         )

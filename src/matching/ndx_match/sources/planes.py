@@ -118,6 +118,9 @@ def read_planes(
         for location in with_progress(progress, "reading", locations):
             with open_source(location, options.checksum) as file:
                 sessions, failed = read_planes_of(file, list_planes(file, options))
+                for error in failed.values():
+                    if isinstance(error, AmbiguousInputError):
+                        raise error
                 if not sessions:
                     named = "" if options.roi_table is None else f" {options.roi_table!r}"
                     nothing = InputError(f"{file.name}: there is no ROI table{named} in this file.")
@@ -143,17 +146,12 @@ def read_planes(
 
 
 def read_planes_of(file: SourceFile, planes: Sequence[PlaneOfFile]) -> tuple[dict[str, Session], dict[str, InputError]]:
-    """The session of each plane of an open file, and of those that cannot be read why, by the names of the planes.
-
-    Raises AmbiguousInputError if a plane has several ROI tables or images and the options do not settle which.
-    """
+    """The session of each plane of an open file, and of those that cannot be read why, by the names of the planes."""
     sessions: dict[str, Session] = {}
     failed: dict[str, InputError] = {}
     for plane in planes:
         try:
             sessions[plane.name] = replace(session_of(file, plane.options), imaging_depth=plane.depth)
-        except AmbiguousInputError:
-            raise
         except InputError as error:
             failed[plane.name] = error
     return sessions, failed

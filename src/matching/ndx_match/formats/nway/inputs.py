@@ -48,22 +48,15 @@ def write_nway_input(sessions: Sequence[Session], folder: str | os.PathLike[str]
     """Write what the nway package takes: `input.json`, `image_0.png`, `image_1.png`, ... and `ids.json`.
 
     Each image is scaled from its minimum to its maximum onto 0 to 255 and truncated; a mask is True where its weight
-    is not zero, cropped to its bounding box. Experiment ids are 0, 1, 2, ... in the order of the sessions; ROI ids
-    are the ROI tables' own where all are distinct and from 1 to 2**32 - 1, else 1, 2, 3, .... Files of these names are
-    replaced.
-
-    An ROI without a mask pixel is left out: the package would match it with nothing, and a reader of its output
-    finds it again as an unmatched cell.
+    is not zero, cropped to its bounding box. Experiment ids are 0, 1, 2, ... in the order of the sessions; ROI ids are
+    those of :func:`json_ids`. Files of these names are replaced. An ROI without a mask pixel is left out: the package
+    would match it with nothing, and a reader of its output finds it again as an unmatched cell.
 
     Parameters
     ----------
     sessions : sequence of Session
     folder : path
         An existing folder.
-
-    Returns
-    -------
-    NwayInput
 
     Raises
     ------
