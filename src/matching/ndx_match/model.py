@@ -100,23 +100,16 @@ class SourceInfo:
 
 @dataclass(frozen=True)
 class FileState:
-    """By what a change of a file shows.
+    """By what a change of a file shows."""
 
-    Attributes
-    ----------
-    size, n_files : int
-        In bytes; of a Zarr store of all its files, and how many these are.
-    modified : int or str
-        When the content was changed last, in nanoseconds, of a Zarr store of any of its files; of a file on the
-        network what its server says of its version.
-    changed : int
-        When content, permissions or links were changed last, which, unlike `modified`, no program can set.
-    """
-
-    size: int
+    size: int  #: in bytes; of a Zarr store of all its files
+    #: When the content was changed last, in nanoseconds; of a Zarr store that of any of its files, of a file on the network
+    #: what its server says of its version.
     modified: int | str
-    changed: int = 0
-    n_files: int = 1
+    changed: int = (
+        0  #: when content, permissions or links were changed last, which, unlike `modified`, no program can set
+    )
+    n_files: int = 1  #: of a Zarr store
 
 
 @dataclass(frozen=True)

@@ -19,22 +19,12 @@ from ..storage.datasets import location_of
 
 @dataclass(frozen=True)
 class RecognisedTable:
-    """An ROI table of a source file and the session of the match file that it is.
+    """An ROI table of a source file and the session of the match file that it is."""
 
-    Attributes
-    ----------
-    plane, session : int
-        Position among the match file's imaging planes, and among the sessions of the plane.
-    path : str
-        Absolute path of the table's group in the file.
-    by_object_id : bool
-        Recognised by the object ids of file and table; otherwise by the file's identifier and the ROI ids.
-    """
-
-    plane: int
-    session: int
-    path: str
-    by_object_id: bool
+    plane: int  #: position among the match file's imaging planes
+    session: int  #: position among the sessions of the plane
+    path: str  #: absolute path of the table's group in the file
+    by_object_id: bool  #: recognised by object ids of file and table; otherwise by the file's identifier and ROI ids
 
 
 def recognise(

@@ -28,26 +28,14 @@ from .identity import RecognisedTable, cell_ids_of_rois, group_path, recognise
 
 @dataclass(frozen=True)
 class AnnotatedFile:
-    """A file that was written.
+    """A file that was written."""
 
-    Attributes
-    ----------
-    source, path : Path
-        The file that was copied and the file that was written; the same file where it was annotated in place.
-    sessions : tuple of str
-        The sessions of the match file that it holds; with their planes where the match file has several.
-    n_rois, n_shared : int
-        The ROIs of these sessions, and how many of them share their cell with an ROI of another session.
-    warnings : tuple of str
-        What the user should know, one sentence each.
-    """
-
-    source: Path
-    path: Path
-    sessions: tuple[str, ...]
-    n_rois: int
-    n_shared: int
-    warnings: tuple[str, ...]
+    source: Path  #: the file that was copied
+    path: Path  #: the file that was written; the source itself if it was annotated in place
+    sessions: tuple[str, ...]  #: of the match file that it holds; with their planes if the match file has several
+    n_rois: int  #: of these sessions
+    n_shared: int  #: how many of these ROIs share their cell with an ROI of another session
+    warnings: tuple[str, ...]  #: what the user should know, one sentence each
 
 
 def annotate_files(

@@ -84,23 +84,12 @@ def _imaging_plane(name: str, channels: Sequence[tuple[str, str, float]], **abou
 
 @dataclass(frozen=True)
 class SessionCopy:
-    """The copies of a session's ROI table and projection image.
+    """The copies of a session's ROI table and projection image."""
 
-    Attributes
-    ----------
-    table : PlaneSegmentation
-        Its columns of mask pixels have no rows yet: hdmf would hold every pixel as a Python object.
-    image : GrayscaleImage
-    left_out : tuple of str
-        Names of the columns that were not copied.
-    pixels : mapping of str to dataset
-        The rows to come of the columns of mask pixels, in the source file; see :func:`fill_pixels`.
-    """
-
-    table: PlaneSegmentation
+    table: PlaneSegmentation  #: its columns of mask pixels have no rows yet: hdmf would hold each pixel as an object
     image: GrayscaleImage
-    left_out: tuple[str, ...]
-    pixels: Mapping[str, Any]
+    left_out: tuple[str, ...]  #: names of the columns that were not copied
+    pixels: Mapping[str, Any]  #: the rows to come of the columns of mask pixels, in the source file, by column
 
 
 def copy_session(

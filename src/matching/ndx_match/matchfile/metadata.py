@@ -66,24 +66,12 @@ class FileMetadata:
 
 @dataclass(frozen=True)
 class MissingField:
-    """A field that DANDI or the inspector asks for and that the sources lack or hold in another form.
+    """A field that DANDI or the inspector asks for and that the sources lack or hold in another form."""
 
-    Attributes
-    ----------
-    field : str
-        In words.
-    problem : str
-        What is wrong with it.
-    remedy : str
-        What to do: the command's option that fills it, where there is one.
-    required : bool
-        Whether DANDI refuses a file without it.
-    """
-
-    field: str
-    problem: str
-    remedy: str
-    required: bool
+    field: str  #: in words
+    problem: str  #: what is wrong with it
+    remedy: str  #: what to do: the command's option that fills it, if there is one
+    required: bool  #: whether DANDI refuses a file without it
 
 
 def build_nwbfile(

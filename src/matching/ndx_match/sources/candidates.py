@@ -27,32 +27,16 @@ FOLDERS = {
 
 @dataclass(frozen=True)
 class TableCandidate:
-    """An ROI table in a file.
+    """An ROI table in a file."""
 
-    Attributes
-    ----------
-    path, plane, plane_path : str
-        Of the table in the file, for example `processing/ophys/image_segmentation/cell_specimen_table`; name and path
-        of its imaging plane.
-    n_rois : int
-    mask_kind : str
-        One of `MASK_KINDS`; empty if the table has none.
-    mask_shape : tuple of int or None
-        Of an image_mask as stored: (n_rows, n_cols) by most writers.
-    table : PlaneSegmentation
-        Or a PlanarSegmentation of ndx-microscopy, which has the same columns.
-    imaging_plane : ImagingPlane
-        The table's; of a PlanarSegmentation, one that says what its imaging space says.
-    """
-
-    path: str
-    plane: str
+    path: str  #: in the file, for example `processing/ophys/image_segmentation/cell_specimen_table`
+    plane: str  #: name of its imaging plane
     n_rois: int
-    mask_kind: str
-    mask_shape: tuple[int, int] | None
-    table: PlaneSegmentation
-    imaging_plane: ImagingPlane
-    plane_path: str
+    mask_kind: str  #: one of `MASK_KINDS`; empty if the table has none
+    mask_shape: tuple[int, int] | None  #: of an image_mask as stored: (n_rows, n_cols) by most writers
+    table: PlaneSegmentation  #: or a PlanarSegmentation of ndx-microscopy, which has the same columns
+    imaging_plane: ImagingPlane  #: of a PlanarSegmentation, one that says what its imaging space says
+    plane_path: str  #: of the imaging plane in the file
 
     def belongs_to(self, plane: str) -> bool:
         """Whether the table is of the named plane, by its imaging plane or by a folder of its path."""

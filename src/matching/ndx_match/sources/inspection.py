@@ -29,35 +29,18 @@ class InspectedPlane:
 
 @dataclass(frozen=True)
 class InspectedFile:
-    """What a file holds and what would be used of it.
+    """What a file holds and what would be used of it."""
 
-    Attributes
-    ----------
-    name, session_id, session_start, subject_id : str
-        The location as it may be shown; ids are empty if there are none, the start is ISO 8601.
-    recognised : Recognised
-        The layout of the file, or of the ROI table that would be used.
-    planes : tuple of InspectedPlane
-    contents : FileContents
-        The ROI tables and images.
-    used : dict of str to Session
-        What would be used, by the name of the imaging plane; "" if only one plane is to be used.
-    problems : dict of str to str
-        Why a plane cannot be used, or what is not clear.
-    recorded : tuple of RecordedPlane
-        The planes of `used`, to be paired with those of other files.
-    """
-
-    name: str
-    session_id: str
-    session_start: str
-    subject_id: str
-    recognised: Recognised
+    name: str  #: its location as it may be shown
+    session_id: str  #: empty if there is none
+    session_start: str  #: ISO 8601
+    subject_id: str  #: empty if there is none
+    recognised: Recognised  #: the layout of the file, or of the ROI table that would be used
     planes: tuple[InspectedPlane, ...]
-    contents: FileContents
-    used: dict[str, Session]
-    problems: dict[str, str]
-    recorded: tuple[RecordedPlane, ...]
+    contents: FileContents  #: the ROI tables and images
+    used: dict[str, Session]  #: what would be used, by the name of the imaging plane; "" if it is to be one plane
+    problems: dict[str, str]  #: by the name of the imaging plane, why it cannot be used or what is not clear
+    recorded: tuple[RecordedPlane, ...]  #: the planes of `used`, to be paired with those of other files
 
 
 def inspect_file(path: Location, options: SourceOptions, all_planes: bool = False) -> InspectedFile:

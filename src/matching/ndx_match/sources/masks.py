@@ -19,21 +19,12 @@ MAXIMUM_BLOCK = 8  #: times as much where chunks span many ROIs
 
 @dataclass(frozen=True)
 class StoredMasks:
-    """Masks in the frame in which the file holds them.
+    """Masks in the frame, of shape (n, m), in which the file holds them."""
 
-    Attributes
-    ----------
-    footprints : csr_array of float32, shape (n_rois, n * m)
-        Of image masks [roi, row, col] as stored; of pixel and voxel masks with y as row and x as column.
-    shape : tuple of int
-        (n, m).
-    whole : bool
-        Whether the shape is that of the image; that of pixel and voxel masks only reaches to their last pixels.
-    """
-
+    #: Shape (n_rois, n * m), float32: image masks as stored; of pixel and voxel masks y is the row and x the column.
     footprints: scipy.sparse.csr_array
     shape: tuple[int, int]
-    whole: bool
+    whole: bool  #: whether the shape is the image's; that of pixel and voxel masks only reaches to their last pixels
 
     def transposed(self) -> StoredMasks:
         """With rows and columns swapped."""

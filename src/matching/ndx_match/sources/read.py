@@ -32,25 +32,13 @@ from .selection import select_rois
 
 @dataclass(frozen=True)
 class SourceFile:
-    """An open NWB file, with what it holds and where it is from, each looked up once.
-
-    Attributes
-    ----------
-    nwbfile : NWBFile
-    location : str or path
-    checksum : bool
-        Whether its SHA-256 is wanted.
-    state : FileState or None
-        When it was opened, if known.
-    warnings : tuple of str
-        What the user should know of how it was opened, one sentence each.
-    """
+    """An open NWB file, with what it holds and where it is from, each looked up once."""
 
     nwbfile: NWBFile
     location: str | os.PathLike[str]
-    checksum: bool = False
-    state: FileState | None = None
-    warnings: tuple[str, ...] = ()
+    checksum: bool = False  #: whether its SHA-256 is wanted
+    state: FileState | None = None  #: when it was opened, if known
+    warnings: tuple[str, ...] = ()  #: what the user should know of how it was opened, one sentence each
 
     @property
     def name(self) -> str:

@@ -21,27 +21,13 @@ from .json_files import write_json
 
 @dataclass(frozen=True)
 class NwayInput:
-    """What :func:`write_nway_input` wrote.
+    """What :func:`write_nway_input` wrote."""
 
-    Attributes
-    ----------
-    input_json : Path
-        The package's `--input_json`.
-    ids_json : Path
-        What each id in it stands for; :func:`read_nway_output` finds it beside a finished output.
-    images : tuple of Path
-        The PNG of each session.
-    ids : RoiIds
-        The content of `ids_json`.
-    left_out : tuple of (int, int)
-        (Position of the session, `roi_row`) of the ROIs without a mask pixel, which are not in the input.
-    """
-
-    input_json: Path
-    ids_json: Path
-    images: tuple[Path, ...]
-    ids: RoiIds
-    left_out: tuple[tuple[int, int], ...]
+    input_json: Path  #: the package's `--input_json`
+    ids_json: Path  #: what each id in it stands for; :func:`read_nway_output` finds it beside a finished output
+    images: tuple[Path, ...]  #: the PNG of each session
+    ids: RoiIds  #: the content of `ids_json`
+    left_out: tuple[tuple[int, int], ...]  #: (session, `roi_row`) of ROIs without a mask pixel, not in the input
 
 
 def write_nway_input(sessions: Sequence[Session], folder: str | os.PathLike[str]) -> NwayInput:
