@@ -103,12 +103,10 @@ class FileState:
     """By what a change of a file shows."""
 
     size: int  #: in bytes; of a Zarr store of all its files
-    #: When the content was changed last, in nanoseconds; of a Zarr store that of any of its files, of a file on the network
-    #: what its server says of its version.
+    #: When the content was changed last, in nanoseconds; of a Zarr store that of any of its files, of a file on the
+    #: network what its server says of its version.
     modified: int | str
-    changed: int = (
-        0  #: when content, permissions or links were changed last, which, unlike `modified`, no program can set
-    )
+    changed: int = 0  #: when content, permissions or links were changed last; unlike `modified`, no program can set it
     n_files: int = 1  #: of a Zarr store
 
 

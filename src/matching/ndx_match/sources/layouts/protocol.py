@@ -26,9 +26,7 @@ class Layout:
     table: str  #: pattern of the whole path of the ROI table
     script: str = ""  #: pattern found in the file's `source_script`; empty if the writer leaves no such trace
     columns: tuple[str, ...] = ()  #: that the table must have
-    image_sign: str = (
-        ""  #: pattern of the whole path of an image that the file must hold; empty if there is no such sign
-    )
+    image_sign: str = ""  #: pattern of the whole path of an image that the file must hold; empty if there is none
     type_name: str = "PlaneSegmentation"  #: neurodata type of the ROI table
     #: Last parts of the paths of images, most trusted first; `{z}` stands for the plane of voxel masks.
     images: tuple[str, ...] = ()
