@@ -19,13 +19,7 @@ def table_from_columns(
     """A table of a type of this extension, its columns with the types and descriptions of the schema.
 
     Optional columns that say nothing (None, all NaN, all empty texts) are left out; `ids` are by default 0, 1, 2, ...
-
-    Raises
-    ------
-    TypeError
-        If a required column is missing, or one is not in the schema.
-    ValueError
-        If the columns differ in length.
+    Raises TypeError if a required column is missing or one is not in the schema, ValueError if they differ in length.
     """
     predefined = {column["name"]: column for column in table_class.__columns__}
     required = {column for column, about in predefined.items() if about.get("required")}

@@ -32,11 +32,8 @@ def recognise(
 ) -> tuple[RecognisedTable, ...]:
     """Find which sessions of a match file, given plane by plane, were read from a file.
 
-    Raises
-    ------
-    InputError
-        The file cannot be read, is of none of the sessions, its ROI table has changed, or it cannot be told which
-        session it is.
+    Raises InputError if the file cannot be read, is of none of the sessions, its ROI table has changed, or it cannot be
+    told which session it is.
     """
     with open_nwb(path) as nwbfile:
         tables = list_contents(nwbfile).tables

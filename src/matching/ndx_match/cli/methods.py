@@ -69,10 +69,7 @@ def parameter_options(of_methods: Mapping[str, type[Parameters]]) -> tuple[Param
 def method_options(command: Command) -> Command:
     """Give a command `--method` and the parameters of all methods, as the argument `method`: (Method, Parameters).
 
-    Raises
-    ------
-    MethodError
-        From the command: an option of another method was given, or a parameter makes no sense.
+    The command raises MethodError if an option of another method is given, or a parameter makes no sense.
     """
     methods = all_methods()
     summaries = "; ".join(f"{method.name}: {method.summary}" for method in methods.values())
@@ -89,10 +86,7 @@ def method_options(command: Command) -> Command:
 def importer_options(command: Command) -> Command:
     """Give a command `--from` and what users can state of results, as the argument `origin`: (name, parameters given).
 
-    Raises
-    ------
-    MethodError
-        From the command: an option of another importer was given.
+    The command raises MethodError if an option of another importer is given.
     """
     importers = find_importers()
     summaries = " ".join(f"{name}: {importer.summary}." for name, importer in importers.items())

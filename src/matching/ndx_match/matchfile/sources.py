@@ -23,11 +23,8 @@ from ..storage.unchanged import changed, check_unchanged
 def open_sources(sessions: Sequence[Session]) -> Iterator[dict[str, SourceFile]]:
     """The files of sessions, by their `uri`, each opened once.
 
-    Raises
-    ------
-    InputError
-        A file cannot be opened or is not what was read; or the block failed, and a file of which it copies was changed
-        meanwhile or is damaged.
+    Raises InputError if a file cannot be opened or is not what was read; or if the block failed, and a file of which it
+    copies was changed meanwhile or is damaged.
     """
     with ExitStack() as stack:
         stack.enter_context(shared_access())

@@ -67,10 +67,7 @@ class StoredMasks:
 def read_masks(table: PlaneSegmentation, mask_kind: str, where: str, z_plane: int | None = None) -> StoredMasks:
     """The masks of every ROI of a table, in its order; of voxel masks those in a plane (z), or in all if it is None.
 
-    Raises
-    ------
-    InputError
-        Weights are not finite, or pixels lie at negative places.
+    Raises InputError, beginning with `where`, if weights are not finite, or pixels lie at negative places.
     """
     if mask_kind == "image_mask":
         masks = _from_images(table["image_mask"].data)

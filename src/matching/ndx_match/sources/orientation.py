@@ -97,12 +97,8 @@ def orient(
 ) -> tuple[scipy.sparse.csr_array, npt.NDArray[np.float32]]:
     """Footprints, shape (n_rois, n_rows * n_cols), and image, shape (n_rows, n_cols), in one [row, col] frame.
 
-    Without a stored image it is zeros of the masks' size. Messages begin with `where`.
-
-    Raises
-    ------
-    InputError
-        Masks and image differ in size.
+    Without a stored image it is zeros of the masks' size. Raises InputError, beginning with `where`, if masks and image
+    differ in size.
     """
     masks = _oriented(masks, convention)
     if image is None:

@@ -52,22 +52,11 @@ def check_tolerance(tolerance: float) -> None:
 
 
 def pair_planes(recorded: Sequence[RecordedPlane], tolerance: float = DEPTH_TOLERANCE) -> Pairing:
-    """Pair the imaging planes of sessions.
+    """Pair the imaging planes of sessions, given in the order of the sessions, no two of a session with one name.
 
-    Planes of the same name are one plane where their depths agree; a depth that is not known agrees with any. Planes
-    that are left over are paired with those of other sessions by their depths, the nearest first.
-
-    Parameters
-    ----------
-    recorded : sequence of RecordedPlane
-        Every plane of every session, in the order of the sessions; no session has two of the same name.
-    tolerance : float
-        Micrometres by which the depths of one plane may differ.
-
-    Raises
-    ------
-    InputError
-        The tolerance makes no sense, or no plane is in two sessions.
+    Planes of the same name are one plane where their depths agree within the tolerance, in micrometres; a depth that is
+    not known agrees with any. Planes that are left over are paired with those of other sessions by their depths, the
+    nearest first. Raises InputError if the tolerance makes no sense, or no plane is in two sessions.
     """
     check_tolerance(tolerance)
     groups = _by_name(recorded, tolerance)

@@ -56,12 +56,8 @@ def select_rois(
     """Choose the ROIs that take part.
 
     The user's conditions `where` must all hold; if there are none, the first of the writer's, `accepted`, whose column
-    the table has. Messages begin with `place`.
-
-    Raises
-    ------
-    InputError
-        A condition names no column of the table or cannot be compared with it, or no ROI is left.
+    the table has. Raises InputError, beginning with `place`, if a condition names no column of the table or cannot be
+    compared with it, or no ROI is left.
     """
     n_rois = len(table.id)
     conditions = [Condition.parse(text) for text in where]
