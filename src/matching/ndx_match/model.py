@@ -291,7 +291,7 @@ class Registration:
 
 @dataclass(frozen=True)
 class RoiPairs:
-    """Candidate pairs of ROIs, one entry a pair; every array has the same length.
+    """Candidate pairs of ROIs, one entry per pair; every array has the same length.
 
     Attributes
     ----------

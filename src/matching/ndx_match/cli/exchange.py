@@ -47,7 +47,7 @@ def export(matches: str, output: Path, plane: str | None, overwrite: bool) -> No
 @output_option("Folder to write into; made if it does not exist.")
 @source_options()
 def prepare(inputs: tuple[str, ...], output: Path, options: SourceOptions) -> None:
-    """Write what the Allen Institute's package reads: input.json and a PNG a session."""
+    """Write what the Allen Institute's package reads: input.json and a PNG per session."""
     from ..formats.nway import write_nway_input
 
     check_folder(output)

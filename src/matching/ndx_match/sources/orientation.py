@@ -58,7 +58,7 @@ def decide(
     is the user's word, which no evidence overrides.
     """
     known = f"{writer}'s convention" if convention else "the assumption that an unknown writer stores [row, col]"
-    expected, remarks = _unscrambled(masks, convention or AS_STORED, known)
+    expected, warning = _unscrambled(masks, convention or AS_STORED, known)
     if transpose is not None:
         wanted = replace(
             expected, masks_transposed=transpose in ("masks", "both"), image_transposed=transpose in ("image", "both")
@@ -66,16 +66,16 @@ def decide(
         return Decision(wanted, "set by --transpose")
     other = replace(expected, masks_transposed=not expected.masks_transposed)
     if image is None:
-        return Decision(expected, f"{known}; no image to test it on", " ".join(remarks))
+        return Decision(expected, f"{known}; no image to test it on", warning)
     fits, fits_other = (_fit(masks, image, candidate) for candidate in (expected, other))
     if fits != fits_other:
         evidence = "the masks fit the image in no other orientation"
         if fits:
-            return Decision(expected, f"{known}; {evidence}", " ".join(remarks))
+            return Decision(expected, f"{known}; {evidence}", warning)
         there = _contrast(masks, image, other)
         # One stray pixel is no reason to transpose all masks: the ROIs must be seen where that brings them.
         if masks.whole or _sign_test(int((there > 0).sum()), int(np.isfinite(there).sum())) >= CLEAR:
-            return _overridden(other, known, evidence, remarks)
+            return _overridden(other, known, evidence, warning)
         return Decision(expected, known)
     if not fits:
         return Decision(expected, known)
@@ -85,11 +85,11 @@ def decide(
     n, n_here = len(here), int((here > there).sum())
     evidence = f"{n_here} of {n} ROIs stand out more of the image so than transposed"
     if _sign_test(n_here, n) >= CLEAR:
-        return Decision(expected, f"{known}; {evidence}", " ".join(remarks))
+        return Decision(expected, f"{known}; {evidence}", warning)
     if _sign_test(n - n_here, n) >= CLEAR and _sign_test(int((there > 0).sum()), n) >= CLEAR:
         evidence = f"{n - n_here} of {n} ROIs stand out more of the image so than by it"
-        return _overridden(other, known, evidence, remarks)
-    return Decision(expected, f"{known}; {evidence}, which decides nothing", " ".join(remarks))
+        return _overridden(other, known, evidence, warning)
+    return Decision(expected, f"{known}; {evidence}, which decides nothing", warning)
 
 
 def orient(
@@ -129,24 +129,24 @@ def _oriented(masks: StoredMasks, convention: Orientation) -> StoredMasks:
     return masks.transposed() if convention.masks_transposed else masks
 
 
-def _overridden(convention: Orientation, known: str, evidence: str, remarks: list[str]) -> Decision:
+def _overridden(convention: Orientation, known: str, evidence: str, warning: str) -> Decision:
     transposed = "transposed" if convention.masks_transposed else "as stored"
-    warning = f"The masks are taken {transposed}, against {known}: {evidence} (--transpose settles it)."
-    return Decision(convention, f"against {known}; {evidence}", " ".join([*remarks, warning]))
+    against = f"The masks are taken {transposed}, against {known}: {evidence} (--transpose settles it)."
+    return Decision(convention, f"against {known}; {evidence}", f"{warning} {against}".lstrip())
 
 
-def _unscrambled(masks: StoredMasks, convention: Orientation, known: str) -> tuple[Orientation, list[str]]:
-    """The convention with what the masks' own shapes say of scrambling, and a remark where they speak against it."""
+def _unscrambled(masks: StoredMasks, convention: Orientation, known: str) -> tuple[Orientation, str]:
+    """The convention with what the masks' own shapes say of scrambling, and a warning if they speak against it."""
     if not masks.whole or masks.shape[0] == masks.shape[1]:
         if not convention.masks_scrambled:
-            return convention, []
-        return replace(convention, masks_scrambled=False, masks_transposed=masks.whole), []
+            return convention, ""
+        return replace(convention, masks_scrambled=False, masks_transposed=masks.whole), ""
     gain = _compactness(masks.unscrambled()) - _compactness(masks)
     scrambled = gain > COMPACT if not convention.masks_scrambled else gain > -COMPACT
     if scrambled == convention.masks_scrambled:
-        return convention, []
+        return convention, ""
     state = "torn to stripes as stored" if scrambled else "whole as stored"
-    return replace(convention, masks_scrambled=scrambled), [f"The masks are {state}, against {known}."]
+    return replace(convention, masks_scrambled=scrambled), f"The masks are {state}, against {known}."
 
 
 def _compactness(masks: StoredMasks) -> float:

@@ -89,7 +89,7 @@ def mock_CellMatching(
         `roi_row` of each cell's ROI in each session, -1 where it has none; takes the place of `n_sessions` and
         `n_cells`. Random by default.
     sources : sequence of NWBFile, optional
-        Files made by :func:`mock_source_nwbfile`, one a session, to which the table of sessions refers.
+        Files made by :func:`mock_source_nwbfile`, one per session, to which the table of sessions refers.
     name : str
         Of the result.
     """
