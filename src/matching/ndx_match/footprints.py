@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
-import scipy.sparse
+from scipy.sparse import csr_array, diags_array
+
+from .arrays import Array, Floats, Indices
 
 
-def pixel_coordinates(
-    footprints: scipy.sparse.csr_array, n_cols: int
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+def pixel_coordinates(footprints: csr_array, n_cols: int) -> tuple[Indices, Indices, Indices]:
     """Every pixel of every footprint.
 
     Parameters
@@ -31,7 +28,7 @@ def pixel_coordinates(
     return roi_row, pixel_row, pixel_col
 
 
-def centroids(footprints: scipy.sparse.csr_array, n_cols: int) -> npt.NDArray[np.float64]:
+def centroids(footprints: csr_array, n_cols: int) -> Floats:
     """Mean position of the pixels of each footprint, weights ignored.
 
     Returns
@@ -47,7 +44,7 @@ def centroids(footprints: scipy.sparse.csr_array, n_cols: int) -> npt.NDArray[np
     return np.column_stack(sums) / areas[:, None]
 
 
-def transform_points(matrix: npt.NDArray[Any], points: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+def transform_points(matrix: Array, points: Array) -> Floats:
     """Apply a 3 x 3 homogeneous matrix to points.
 
     Parameters
@@ -65,7 +62,7 @@ def transform_points(matrix: npt.NDArray[Any], points: npt.NDArray[Any]) -> npt.
     return np.asarray(mapped[:, :2] / mapped[:, 2:], float)
 
 
-def pairwise_iou(fixed: scipy.sparse.csr_array, moving: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
+def pairwise_iou(fixed: csr_array, moving: csr_array) -> csr_array:
     """Intersection over union of the pixel sets of every pair of footprints that overlap.
 
     Parameters
@@ -84,17 +81,17 @@ def pairwise_iou(fixed: scipy.sparse.csr_array, moving: scipy.sparse.csr_array) 
     row, col = intersection.coords
     union = fixed_area[row] + moving_area[col] - intersection.data
     iou = intersection.data.astype(float) / union
-    return scipy.sparse.csr_array((iou, (row, col)), shape=intersection.shape)
+    return csr_array((iou, (row, col)), shape=intersection.shape)
 
 
-def pixel_sets(footprints: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
+def pixel_sets(footprints: csr_array) -> csr_array:
     """The footprints with 1 as the weight of every pixel; csr_array of float32, shape (n_rois, n_pixels)."""
-    return scipy.sparse.csr_array(
+    return csr_array(
         (np.ones(footprints.nnz, np.float32), footprints.indices, footprints.indptr), shape=footprints.shape
     )
 
 
-def without_rows(footprints: scipy.sparse.csr_array, rows: npt.NDArray[np.intp]) -> scipy.sparse.csr_array:
+def without_rows(footprints: csr_array, rows: Indices) -> csr_array:
     """The footprints with those of some ROIs emptied.
 
     Parameters
@@ -111,6 +108,6 @@ def without_rows(footprints: scipy.sparse.csr_array, rows: npt.NDArray[np.intp])
         return footprints
     kept = np.ones(footprints.shape[0], np.float32)
     kept[rows] = 0
-    emptied = scipy.sparse.csr_array(scipy.sparse.diags_array(kept) @ footprints)
+    emptied = csr_array(diags_array(kept) @ footprints)
     emptied.eliminate_zeros()
     return emptied.astype(np.float32)

@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from .arrays import Array, Bools, Bytes, Ints32
 from .footprints import centroids, transform_points
 from .model import Presence, Registration, Session, SessionStatus
 
 
 def presence_codes(
-    cells: npt.NDArray[np.int32],
-    sessions: Sequence[Session],
-    registrations: Sequence[Registration],
-    session_status: npt.NDArray[np.uint8],
-) -> npt.NDArray[np.uint8]:
+    cells: Ints32, sessions: Sequence[Session], registrations: Sequence[Registration], session_status: Bytes
+) -> Bytes:
     """Code of :class:`~ndx_match.model.Presence` for each cell and session.
 
     An absent cell is *outside the field* where every one of its ROIs that can be carried into the session lands
@@ -42,7 +38,7 @@ def presence_codes(
     inside = np.zeros(cells.shape, bool)
     positions = [centroids(session.footprints, session.shape[1]) for session in sessions]
 
-    def carry(source: int, target: int, matrix: npt.NDArray[Any]) -> None:
+    def carry(source: int, target: int, matrix: Array) -> None:
         wanted = np.flatnonzero(present[:, source] & ~present[:, target])
         points = transform_points(matrix, positions[source][cells[wanted, source]])
         known = np.isfinite(points).all(axis=1)  # an ROI with an empty mask has no place to carry
@@ -67,9 +63,7 @@ def presence_codes(
     return codes
 
 
-def _registered_pairs(
-    n_sessions: int, registrations: Sequence[Registration], session_status: npt.NDArray[np.uint8]
-) -> npt.NDArray[np.bool_]:
+def _registered_pairs(n_sessions: int, registrations: Sequence[Registration], session_status: Bytes) -> Bools:
     together = np.zeros((n_sessions, n_sessions), bool)
     for registration in registrations:
         fixed, moving = registration.fixed_session, registration.moving_session

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from .arrays import Array, Bytes, Floats
 from .displacement import displacement_at
 from .footprints import transform_points
 from .model import Registration
 
 
-def to_8_bit(image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+def to_8_bit(image: Array) -> Bytes:
     """Scale an image from its minimum to its maximum onto 0 to 255 and truncate.
 
     Truncating, not rounding, is part of the published preparation for the nway pipeline: it can change which
@@ -26,12 +24,7 @@ def to_8_bit(image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     return (shifted / largest * 255).astype(np.uint8)
 
 
-def warp_image(
-    image: npt.NDArray[Any],
-    matrix: npt.NDArray[np.float64],
-    shape: tuple[int, int],
-    perspective: bool | None = None,
-) -> npt.NDArray[Any]:
+def warp_image(image: Array, matrix: Floats, shape: tuple[int, int], perspective: bool | None = None) -> Array:
     """The moving image as the fixed session sees it: bilinear, zero outside.
 
     Parameters
@@ -57,12 +50,12 @@ def warp_image(
     return np.asarray(cv2.warpAffine(image, matrix[:2] / matrix[2, 2], size, flags=flags))
 
 
-def is_affine(matrix: npt.NDArray[np.float64]) -> bool:
+def is_affine(matrix: Floats) -> bool:
     """Whether the last row is (0, 0, w), so that the matrix has no perspective."""
     return bool(np.allclose(matrix[2, :2], 0, atol=1e-12) and matrix[2, 2] != 0)
 
 
-def warp_registered(image: npt.NDArray[Any], registration: Registration, shape: tuple[int, int]) -> npt.NDArray[Any]:
+def warp_registered(image: Array, registration: Registration, shape: tuple[int, int]) -> Array:
     """The moving image as the fixed session sees it, with the registration's deformation where it has one.
 
     Parameters

@@ -8,13 +8,4 @@ from .parameters import Parameters, documented, parameter
 from .protocol import Method
 from .registry import DEFAULT, all_methods, find_method
 
-__all__ = [
-    "DEFAULT",
-    "Method",
-    "Parameters",
-    "all_methods",
-    "documented",
-    "find_method",
-    "match",
-    "parameter",
-]
+__all__ = ["DEFAULT", "Method", "Parameters", "all_methods", "documented", "find_method", "match", "parameter"]

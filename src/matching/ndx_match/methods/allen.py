@@ -124,9 +124,7 @@ class Interpreter:
 
 
 def match(
-    sessions: Sequence[Session],
-    parameters: AllenParameters | None = None,
-    progress: Progress | None = None,
+    sessions: Sequence[Session], parameters: AllenParameters | None = None, progress: Progress | None = None
 ) -> MatchResult:
     """Match the cells of several sessions with the Allen Institute's package.
 
@@ -174,12 +172,7 @@ def _match(sessions: Sequence[Session], parameters: AllenParameters, progress: P
         if not output.exists():
             raise _no_output(interpreter, exit_code, log)
         result = read_nway_output(
-            output,
-            sessions,
-            parameters.stored(),
-            written.ids,
-            method=NAME,
-            method_version=interpreter.package_version,
+            output, sessions, parameters.stored(), written.ids, method=NAME, method_version=interpreter.package_version
         )
     return replace(result, software=interpreter.software)
 
@@ -255,11 +248,7 @@ def _ask(path: str) -> dict[str, Any]:
 
 
 def _run(
-    command: Sequence[str],
-    folder: Path,
-    timeout_minutes: float | None,
-    n_pairs: int,
-    progress: Progress | None,
+    command: Sequence[str], folder: Path, timeout_minutes: float | None, n_pairs: int, progress: Progress | None
 ) -> tuple[int, str]:
     """Run the package in a folder; its exit code and everything it printed."""
     log = folder / "log.txt"

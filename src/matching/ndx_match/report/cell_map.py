@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.figure import Figure
 from skimage.segmentation import find_boundaries
 
+from ..arrays import Array, Bools, Floats
 from ..model import MatchResult, Session, cell_of_roi
 from .canvas import DPI, FAILURE, TEXT_SIZE, WIDTH, characters_in, line_height, new_figure, show_image
 from .colours import cell_colours
@@ -70,9 +69,7 @@ def _columns(n_tiles: int, aspect: float) -> int:
     return min(range(1, n_tiles + 1), key=badness)
 
 
-def _painted(
-    session: Session, matched: npt.NDArray[np.bool_], colours: npt.NDArray[np.float64], pixels: int
-) -> npt.NDArray[Any]:
+def _painted(session: Session, matched: Bools, colours: Floats, pixels: int) -> Array:
     """RGB of the dimmed image with its ROIs, enlarged to about so many pixels so that outlines are thin.
 
     `matched` and `colours` say for each ROI whether it is filled, and its colour.

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 from scipy.spatial import cKDTree
 from skimage.color import lab2rgb, rgb2lab
 
+from ..arrays import Floats, Ints32
 from ..model import Session, cell_of_roi
 from .masks import roi_centroids
 
@@ -21,7 +21,7 @@ N_NEIGHBOURS = 6
 N_CHOICES = 32
 
 
-def cell_colours(sessions: Sequence[Session], cells: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
+def cell_colours(sessions: Sequence[Session], cells: Ints32) -> Floats:
     """The colour of every cell: white if it was seen in one session only, else a colour of its own.
 
     The colours come in a fixed order, each the golden angle from the one before in hue and of another lightness (to
@@ -43,7 +43,7 @@ def cell_colours(sessions: Sequence[Session], cells: npt.NDArray[np.int32]) -> n
     neighbours = _neighbours(sessions, cells)
     colours = np.ones((len(cells), 3))
     waiting = list(_palette(len(matched) + N_CHOICES))
-    chosen: dict[int, npt.NDArray[np.float64]] = {}
+    chosen: dict[int, Floats] = {}
     for cell in matched.tolist():
         taken = [chosen[other] for other in neighbours[cell] if other in chosen]
         best = 0
@@ -56,7 +56,7 @@ def cell_colours(sessions: Sequence[Session], cells: npt.NDArray[np.int32]) -> n
     return colours
 
 
-def _palette(n_colours: int) -> npt.NDArray[np.float64]:
+def _palette(n_colours: int) -> Floats:
     """So many different colours that a screen can show, as CIELAB, shape (n_colours, 3)."""
     order = np.arange(n_colours)
     hue = order * GOLDEN_ANGLE
@@ -65,7 +65,7 @@ def _palette(n_colours: int) -> npt.NDArray[np.float64]:
     return rgb2lab(np.clip(lab2rgb(lab), 0, 1))
 
 
-def _neighbours(sessions: Sequence[Session], cells: npt.NDArray[np.int32]) -> list[set[int]]:
+def _neighbours(sessions: Sequence[Session], cells: Ints32) -> list[set[int]]:
     """For each cell those whose ROIs are nearest to one of its own, in any session; as seen from either side."""
     neighbours: list[set[int]] = [set() for _ in cells]
     for session, rows in zip(sessions, cells.T, strict=True):

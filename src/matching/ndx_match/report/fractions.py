@@ -7,12 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import Floats, Ints32, Ints64
 from ..model import MatchResult
 
 
-def matched_fractions(
-    result: MatchResult, roi_counts: Sequence[int]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+def matched_fractions(result: MatchResult, roi_counts: Sequence[int]) -> tuple[Floats, Ints64]:
     """Fraction and number of ROIs matched when two sessions were compared with each other alone.
 
     The fraction is matches / (matches + unmatched fixed ROIs + unmatched moving ROIs). An ROI is unmatched if it
@@ -57,9 +56,7 @@ def matched_fractions(
     return fractions, counts
 
 
-def shared_cell_fractions(
-    cells: npt.NDArray[np.int32],
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+def shared_cell_fractions(cells: Ints32) -> tuple[Floats, Ints64]:
     """Fraction and number of final cells that two sessions share.
 
     The fraction is cells seen in both sessions / cells seen in either: the Jaccard index of the two sessions.
@@ -83,7 +80,7 @@ def shared_cell_fractions(
     return _divide(both, either), both
 
 
-def _divide(part: npt.ArrayLike, whole: npt.ArrayLike) -> npt.NDArray[np.float64]:
+def _divide(part: npt.ArrayLike, whole: npt.ArrayLike) -> Floats:
     """`part / whole`, NaN where `whole` is zero."""
     part, whole = np.asarray(part, np.float64), np.asarray(whole, np.float64)
     return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)

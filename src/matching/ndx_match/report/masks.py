@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import Bools, Floats, Indices, Ints32
 from ..model import Session, cell_of_roi
 
 #: Pixels whose weight is below this part of their ROI's highest are not painted: the footprints of matrix
@@ -12,7 +12,7 @@ from ..model import Session, cell_of_roi
 FAINTEST_WEIGHT = 0.2
 
 
-def roi_image(session: Session, on_top: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
+def roi_image(session: Session, on_top: Bools) -> Indices:
     """The `roi_row` of the ROI that is seen at each pixel.
 
     Where ROIs overlap, those marked in `on_top` hide the others, and among equals the smaller hides the larger.
@@ -42,7 +42,7 @@ def roi_image(session: Session, on_top: npt.NDArray[np.bool_]) -> npt.NDArray[np
     return np.append(order, -1)[top].reshape(session.shape)
 
 
-def cell_image(session: Session, rows: npt.NDArray[np.int32], on_top: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
+def cell_image(session: Session, rows: Ints32, on_top: Bools) -> Indices:
     """The cell, as a row of `MatchResult.cells`, that is seen at each pixel of a session.
 
     Parameters
@@ -62,7 +62,7 @@ def cell_image(session: Session, rows: npt.NDArray[np.int32], on_top: npt.NDArra
     return np.append(cells, -1)[roi_image(session, np.append(on_top, False)[cells])]
 
 
-def roi_centroids(session: Session) -> npt.NDArray[np.float64]:
+def roi_centroids(session: Session) -> Floats:
     """Mean (x, y) of every ROI's pixels, shape (n_rois, 2); NaN for an empty mask."""
     footprints = session.footprints
     sizes = np.diff(footprints.indptr)

@@ -75,10 +75,7 @@ def registration_figure(sessions: Sequence[Session], result: MatchResult, fixed:
         "moving": (moving_image.grey, moving_title),
         "fixed": (fixed_image.grey, fixed_title),
         "registered": (None if registered is None else registered.grey, registered_title),
-        "overlay": (
-            None if registered is None else overlay(fixed_image.even, registered.even),
-            "\n".join(details),
-        ),
+        "overlay": (None if registered is None else overlay(fixed_image.even, registered.even), "\n".join(details)),
     }
     for name, (image, title) in shown.items():
         panels[name].set_axis_off()

@@ -7,9 +7,9 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
-import scipy.sparse
+from scipy.sparse import csr_array
 
+from ..arrays import Ints64
 from ..model import Session, SourceInfo
 from .image import grow_tissue, look, record
 from .masks import footprints, segment, true_outlines
@@ -92,7 +92,7 @@ def simulate(parameters: SimulationParameters, seed: int) -> Simulation:
     )
 
 
-def body_masks(simulation: Simulation, session: int) -> tuple[npt.NDArray[np.int64], scipy.sparse.csr_array]:
+def body_masks(simulation: Simulation, session: int) -> tuple[Ints64, csr_array]:
     """What a session would see of every cell, were segmentation perfect.
 
     Returns

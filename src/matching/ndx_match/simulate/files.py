@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from hdmf.backends.hdf5.h5_utils import H5DataIO
 from hdmf.data_utils import DataChunkIterator
 from pynwb import NWBHDF5IO, NWBFile
@@ -20,15 +19,9 @@ from pynwb.base import Images
 from pynwb.core import DynamicTableRegion, VectorData
 from pynwb.file import Subject
 from pynwb.image import GrayscaleImage
-from pynwb.ophys import (
-    DfOverF,
-    ImageSegmentation,
-    ImagingPlane,
-    OpticalChannel,
-    PlaneSegmentation,
-    RoiResponseSeries,
-)
+from pynwb.ophys import DfOverF, ImageSegmentation, ImagingPlane, OpticalChannel, PlaneSegmentation, RoiResponseSeries
 
+from ..arrays import Array, Floats, Floats32, Ints64
 from ..errors import InputError, OutputError
 from ..model import Session
 from ..storage.outputs import check_output
@@ -64,10 +57,10 @@ class TrueSession:
     name: str
     field: int
     cell_of_roi: Mapping[int, int]
-    affine_matrix: npt.NDArray[np.float64]
+    affine_matrix: Floats
 
     @property
-    def identity(self) -> npt.NDArray[np.int64]:
+    def identity(self) -> Ints64:
         """True cell number by `roi_row`."""
         return np.fromiter(self.cell_of_roi.values(), np.int64)
 
@@ -91,7 +84,7 @@ class Truth:
     seed: int
 
     @property
-    def identity(self) -> tuple[npt.NDArray[np.int64], ...]:
+    def identity(self) -> tuple[Ints64, ...]:
         """For each session the true cell number by `roi_row`."""
         return tuple(session.identity for session in self.sessions)
 
@@ -313,7 +306,7 @@ def _roi_table(session: Session, plane: ImagingPlane) -> PlaneSegmentation:
     dtype = np.dtype(np.float32 if weighted else bool)
     shape = (session.n_rois, *session.shape)
 
-    def masks() -> Iterator[npt.NDArray[Any]]:
+    def masks() -> Iterator[Array]:
         for row in range(session.n_rois):
             yield session.footprints[[row], :].toarray().reshape(session.shape).astype(dtype)
 
@@ -358,7 +351,7 @@ def _box(session: Session, row: int) -> tuple[int, int, int, int]:
     return int(x.min()), int(y.min()), int(np.ptp(x)) + 1, int(np.ptp(y)) + 1
 
 
-def _traces(simulation: Simulation, number: int, n_samples: int) -> npt.NDArray[np.float32]:
+def _traces(simulation: Simulation, number: int, n_samples: int) -> Floats32:
     """Random transients that decay, shape (n_samples, n_rois)."""
     rng = np.random.default_rng([simulation.seed, number])
     n_rois = simulation.sessions[number].n_rois

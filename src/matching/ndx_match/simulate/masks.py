@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
-import scipy.sparse
 from scipy.ndimage import binary_closing, distance_transform_edt, gaussian_filter
+from scipy.sparse import csr_array
 from scipy.spatial import cKDTree
 from skimage.draw import polygon2mask
 
+from ..arrays import Bools, Floats, Floats32, Ints64
 from .tiers import SimulationParameters
 from .truth import Bodies, outline_radius
 from .warp import Warp
@@ -23,14 +23,14 @@ _NOISE_HARMONICS = np.arange(1, 9)
 class Mask:
     """One ROI: the linear indices (row-major) of its pixels, and the cell it shows (-1: none)."""
 
-    pixels: npt.NDArray[np.int64]
+    pixels: Ints64
     cell: int
 
 
 def segment(
     rng: np.random.Generator,
     bodies: Bodies,
-    detected: npt.NDArray[np.bool_],
+    detected: Bools,
     focal_depth: float,
     warp: Warp,
     parameters: SimulationParameters,
@@ -56,7 +56,7 @@ def segment(
 
 def true_outlines(
     bodies: Bodies, focal_depth: float, warp: Warp, parameters: SimulationParameters
-) -> tuple[npt.NDArray[np.int64], scipy.sparse.csr_array]:
+) -> tuple[Ints64, csr_array]:
     """The cells that a session has in view, and the pixels inside their outlines."""
     radius = bodies.visible_radius(focal_depth, parameters.pixel_size)
     cells, masks = [], []
@@ -70,12 +70,10 @@ def true_outlines(
     indptr = np.concatenate([[0], np.cumsum([len(pixels) for pixels in masks])]).astype(np.int64)
     indices = np.concatenate([np.zeros(0, np.int64), *masks])
     shape = (len(cells), parameters.shape[0] * parameters.shape[1])
-    return np.array(cells, np.int64), scipy.sparse.csr_array(
-        (np.ones(len(indices), np.float32), indices, indptr), shape
-    )
+    return np.array(cells, np.int64), csr_array((np.ones(len(indices), np.float32), indices, indptr), shape)
 
 
-def _in_view(bodies: Bodies, warp: Warp, parameters: SimulationParameters) -> npt.NDArray[np.bool_]:
+def _in_view(bodies: Bodies, warp: Warp, parameters: SimulationParameters) -> Bools:
     """Which cells lie in the image or close to it."""
     n_rows, n_cols = parameters.shape
     position = warp(bodies.centre)
@@ -83,9 +81,7 @@ def _in_view(bodies: Bodies, warp: Warp, parameters: SimulationParameters) -> np
     return np.asarray(((position > -reach) & (position < np.array([n_cols, n_rows]) + reach)).all(axis=1))
 
 
-def _noisy_outline(
-    rng: np.random.Generator, bodies: Bodies, cell: int, radius: float, noise: float
-) -> npt.NDArray[np.float64]:
+def _noisy_outline(rng: np.random.Generator, bodies: Bodies, cell: int, radius: float, noise: float) -> Floats:
     """Reference (x, y) round the cell: its outline shifted, grown or shrunk, and ragged.
 
     Less so for active, thus bright cells: masks of real sessions agree very well for some cells and poorly for
@@ -101,7 +97,7 @@ def _noisy_outline(
     return centre + length[:, None] * np.column_stack([np.cos(_ANGLES), np.sin(_ANGLES)])
 
 
-def _fill(outline: npt.NDArray[np.float64], shape: tuple[int, int]) -> npt.NDArray[np.int64]:
+def _fill(outline: Floats, shape: tuple[int, int]) -> Ints64:
     """The pixels inside a polygon of (x, y), as far as they lie in the image."""
     low = np.clip(np.floor(outline.min(axis=0)), 0, np.array(shape[::-1])).astype(int)
     high = np.clip(np.ceil(outline.max(axis=0)) + 1, 0, np.array(shape[::-1])).astype(int)
@@ -112,7 +108,7 @@ def _fill(outline: npt.NDArray[np.float64], shape: tuple[int, int]) -> npt.NDArr
     return ((rows + low[1]) * shape[1] + columns + low[0]).astype(np.int64)
 
 
-def _centroids(masks: list[Mask], n_cols: int) -> npt.NDArray[np.float64]:
+def _centroids(masks: list[Mask], n_cols: int) -> Floats:
     return np.array([[(m.pixels % n_cols).mean(), (m.pixels // n_cols).mean()] for m in masks]).reshape(-1, 2)
 
 
@@ -135,7 +131,7 @@ def _merge(rng: np.random.Generator, masks: list[Mask], parameters: SimulationPa
     return [mask for k, mask in enumerate(merged) if k not in gone]
 
 
-def _closed(pixels: npt.NDArray[np.int64], parameters: SimulationParameters) -> npt.NDArray[np.int64]:
+def _closed(pixels: Ints64, parameters: SimulationParameters) -> Ints64:
     """The pixels and the gap between them."""
     image = np.zeros(parameters.shape, bool)
     image.flat[pixels] = True
@@ -177,7 +173,7 @@ def _false_mask(rng: np.random.Generator, parameters: SimulationParameters) -> M
     return Mask(_fill(centre + ellipse @ turn, parameters.shape), -1)
 
 
-def footprints(masks: list[Mask], parameters: SimulationParameters) -> scipy.sparse.csr_array:
+def footprints(masks: list[Mask], parameters: SimulationParameters) -> csr_array:
     """The masks as sparse weights, shape (n_rois, n_pixels).
 
     Two-photon masks weigh 1; one-photon footprints fall off towards their edge and reach beyond it, as light
@@ -192,12 +188,10 @@ def footprints(masks: list[Mask], parameters: SimulationParameters) -> scipy.spa
     columns = np.concatenate([*pixels, np.zeros(0, np.int64)])
     data = np.concatenate([*weights, np.zeros(0, np.float32)])
     shape = (len(masks), parameters.shape[0] * parameters.shape[1])
-    return scipy.sparse.csr_array((data, columns, starts), shape=shape)
+    return csr_array((data, columns, starts), shape=shape)
 
 
-def _blurred(
-    pixels: npt.NDArray[np.int64], parameters: SimulationParameters
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+def _blurred(pixels: Ints64, parameters: SimulationParameters) -> tuple[Ints64, Floats32]:
     n_rows, n_cols = parameters.shape
     reach = int(2 * parameters.cell_radius)
     rows, columns = pixels // n_cols, pixels % n_cols

@@ -9,6 +9,8 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import Ints64
+
 Integers = npt.NDArray[np.integer]
 
 
@@ -92,7 +94,7 @@ def score_links(cells: Integers, identity: Sequence[Integers]) -> LinkScore:
     return LinkScore.of_pairs(pairs)
 
 
-def true_cells(cells: Integers, identity: Sequence[Integers]) -> npt.NDArray[np.int64]:
+def true_cells(cells: Integers, identity: Sequence[Integers]) -> Ints64:
     """The true cell number of every entry of `cells`: -1 for a false ROI, -2 where there is no ROI."""
     if cells.ndim != 2 or cells.shape[1] != len(identity):
         raise ValueError(f"cells of shape {cells.shape} do not fit the truth of {len(identity)} sessions")
@@ -103,7 +105,7 @@ def true_cells(cells: Integers, identity: Sequence[Integers]) -> npt.NDArray[np.
     return numbers
 
 
-def _shared(first: Integers, second: Integers) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _shared(first: Integers, second: Integers) -> tuple[Ints64, Ints64]:
     """Cell numbers that two sessions share, sorted, and how many links each allows."""
     numbers_first, count_first = np.unique(first[first >= 0], return_counts=True)
     numbers_second, count_second = np.unique(second[second >= 0], return_counts=True)

@@ -10,9 +10,10 @@ from scipy.optimize import brentq
 from scipy.spatial import cKDTree
 from scipy.special import expit
 
+from ..arrays import Floats, Ints64, Points
 from ..model import Session
 from .tiers import SimulationParameters
-from .warp import Canvas, Points, Warp
+from .warp import Canvas, Warp
 
 #: Harmonics of an outline, from the ellipse's upward.
 HARMONICS = np.arange(2, 6)
@@ -42,33 +43,29 @@ class Bodies:
         The cell's own part in its chance to be detected, mean 0 and standard deviation 1.
     """
 
-    centre: npt.NDArray[np.float64]
-    depth: npt.NDArray[np.float64]
-    radius: npt.NDArray[np.float64]
+    centre: Floats
+    depth: Floats
+    radius: Floats
     outline: npt.NDArray[np.complex128]
-    brightness: npt.NDArray[np.float64]
-    nucleus: npt.NDArray[np.float64]
+    brightness: Floats
+    nucleus: Floats
     side: npt.NDArray[np.complex128]
-    activity: npt.NDArray[np.float64]
+    activity: Floats
 
     def __len__(self) -> int:
         return len(self.radius)
 
-    def relative_radius(self, cell: int, angle: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def relative_radius(self, cell: int, angle: Floats) -> Floats:
         """The outline's radius relative to the cell's, at angles in radians."""
         return 1 + outline_radius(self.outline[cell], HARMONICS, angle)
 
-    def visible_radius(self, focal_depth: float, pixel_size: float) -> npt.NDArray[np.float64]:
+    def visible_radius(self, focal_depth: float, pixel_size: float) -> Floats:
         """Radius in pixels of each body where a focal plane cuts it: smaller the further off its middle."""
         offset = (self.depth - focal_depth) / pixel_size / self.radius
         return self.radius * np.sqrt(np.maximum(1 - (0.5 * offset) ** 2, 0.6))
 
 
-def outline_radius(
-    coefficients: npt.NDArray[np.complex128],
-    harmonics: npt.NDArray[np.int_],
-    angle: npt.NDArray[np.float64],
-) -> npt.NDArray[np.float64]:
+def outline_radius(coefficients: npt.NDArray[np.complex128], harmonics: npt.NDArray[np.int_], angle: Floats) -> Floats:
     """The real sum of harmonics at the given angles."""
     return np.real(np.exp(1j * angle[..., None] * harmonics) @ coefficients)
 
@@ -96,9 +93,7 @@ def draw_bodies(rng: np.random.Generator, parameters: SimulationParameters, canv
     )
 
 
-def _scatter(
-    rng: np.random.Generator, canvas: Canvas, z: npt.NDArray[np.float64], distance: float
-) -> npt.NDArray[np.float64]:
+def _scatter(rng: np.random.Generator, canvas: Canvas, z: Floats, distance: float) -> Floats:
     """Random (x, y) for bodies of given depth (in pixels) that do not sit in one another."""
     low = np.array(canvas.origin, float)
     extent = np.array(canvas.shape[::-1], float)
@@ -112,9 +107,7 @@ def _scatter(
     return points
 
 
-def detection_probability(
-    bodies: Bodies, focal_depths: npt.NDArray[np.float64], parameters: SimulationParameters
-) -> npt.NDArray[np.float64]:
+def detection_probability(bodies: Bodies, focal_depths: Floats, parameters: SimulationParameters) -> Floats:
     """The chance of each cell to be segmented in each session, shape (n_cells, n_sessions).
 
     Log-odds are the sum of the cell's own part and a penalty for its distance from the focal plane; a constant
@@ -152,7 +145,7 @@ class Simulation:
     """
 
     sessions: tuple[Session, ...]
-    identity: tuple[npt.NDArray[np.int64], ...]
+    identity: tuple[Ints64, ...]
     transforms: tuple[Warp, ...]
     fields: tuple[int, ...]
     bodies: tuple[Bodies, ...]

@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.ndimage import gaussian_filter, map_coordinates
 
+from ..arrays import Floats, Points
 from .tiers import SimulationParameters
-
-Points = npt.NDArray[np.float64]
 
 #: Pixels between the nodes on which a displacement is stored.
 GRID_STEP = 4
@@ -52,8 +50,8 @@ class Warp:
         Reference (x, y) of the first node.
     """
 
-    matrix: npt.NDArray[np.float64]
-    displacement: npt.NDArray[np.float64]
+    matrix: Floats
+    displacement: Floats
     origin: tuple[int, int]
 
     def __call__(self, points: Points) -> Points:
@@ -79,12 +77,12 @@ class Warp:
         )
 
 
-def apply_affine(matrix: npt.NDArray[np.float64], points: Points) -> Points:
+def apply_affine(matrix: Floats, points: Points) -> Points:
     """Points (x, y), shape (..., 2), under a 3 x 3 affine matrix."""
     return points @ matrix[:2, :2].T + matrix[:2, 2]
 
 
-def invert(matrix: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def invert(matrix: Floats) -> Floats:
     """The inverse of an affine matrix."""
     return np.linalg.inv(matrix).astype(np.float64)
 
@@ -94,7 +92,7 @@ def pixel_points(shape: tuple[int, int]) -> Points:
     return Canvas((0, 0), shape).points()
 
 
-def about(centre: Points, linear: npt.NDArray[np.float64], shift: Points) -> npt.NDArray[np.float64]:
+def about(centre: Points, linear: Floats, shift: Points) -> Floats:
     """The affine matrix that applies a 2 x 2 map about a centre (x, y), then a shift (x, y)."""
     matrix = np.eye(3)
     matrix[:2, :2] = linear
@@ -104,7 +102,7 @@ def about(centre: Points, linear: npt.NDArray[np.float64], shift: Points) -> npt
 
 def random_affine(
     rng: np.random.Generator, parameters: SimulationParameters, stretch: tuple[float, float] = (1.0, 1.0)
-) -> npt.NDArray[np.float64]:
+) -> Floats:
     """An affine map within the parameters' ranges, in the upper half of each, about the image's centre.
 
     Returns
@@ -122,7 +120,7 @@ def random_affine(
     return about(centre, np.diag(scale) @ rotation, shift)
 
 
-def enclosing_canvas(matrices: list[npt.NDArray[np.float64]], shape: tuple[int, int], padding: float) -> Canvas:
+def enclosing_canvas(matrices: list[Floats], shape: tuple[int, int], padding: float) -> Canvas:
     """The canvas that holds the field of view of every session, with some padding."""
     n_rows, n_cols = shape
     corners = np.array([[0.0, 0.0], [n_cols - 1, 0], [0, n_rows - 1], [n_cols - 1, n_rows - 1]])
@@ -132,18 +130,15 @@ def enclosing_canvas(matrices: list[npt.NDArray[np.float64]], shape: tuple[int, 
     return Canvas((int(low[0]), int(low[1])), (int(high[1] - low[1]) + 1, int(high[0] - low[0]) + 1))
 
 
-def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], sigma: float) -> npt.NDArray[np.float64]:
+def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], sigma: float) -> Floats:
     """White noise smoothed by a Gaussian, with mean 0 and standard deviation 1."""
     noise = gaussian_filter(rng.standard_normal(shape), sigma, mode="reflect")
     return (noise - noise.mean()) / max(float(noise.std()), 1e-12)
 
 
 def random_displacement(
-    rng: np.random.Generator,
-    parameters: SimulationParameters,
-    canvas: Canvas,
-    matrix: npt.NDArray[np.float64],
-) -> npt.NDArray[np.float64]:
+    rng: np.random.Generator, parameters: SimulationParameters, canvas: Canvas, matrix: Floats
+) -> Floats:
     """A smooth displacement that no affine map explains, its largest value in the field as the parameters say.
 
     It is broad noise, noise of a third of that length, and the local push of a dilating vessel: a mixture that
@@ -185,9 +180,7 @@ def _vessel_push(rng: np.random.Generator, parameters: SimulationParameters, poi
     return (t * np.exp(0.5 - (s**2 + t**2) / 2))[..., None] * across
 
 
-def random_warp(
-    rng: np.random.Generator, parameters: SimulationParameters, canvas: Canvas, matrix: npt.NDArray[np.float64]
-) -> Warp:
+def random_warp(rng: np.random.Generator, parameters: SimulationParameters, canvas: Canvas, matrix: Floats) -> Warp:
     """A warp with the given affine part and a random displacement."""
     return Warp(matrix, random_displacement(rng, parameters, canvas, matrix), canvas.origin)
 

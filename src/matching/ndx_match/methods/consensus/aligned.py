@@ -30,10 +30,7 @@ class AlignedSessions:
 
 
 def align_sessions(
-    sessions: Sequence[Session],
-    parameters: ConsensusParameters,
-    progress: Callable[[int, int], None],
-    workers: int,
+    sessions: Sequence[Session], parameters: ConsensusParameters, progress: Callable[[int, int], None], workers: int
 ) -> tuple[list[AlignedSessions], Mapping[tuple[int, int], PairAlignment]]:
     """Align sessions; those that fit each other are aligned as if there were no others.
 

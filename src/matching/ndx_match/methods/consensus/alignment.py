@@ -6,14 +6,10 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from ...arrays import Channels, Floats, Matrix, Points
 from ...footprints import transform_points
 from .blocks import grid_points, local_shifts
-
-Matrix = npt.NDArray[np.float64]
-Points = npt.NDArray[np.float64]
-Channels = npt.NDArray[np.float32]
 
 #: Rounds of block matching: half side and largest shift of a block, in typical ROI radii.
 COARSE_ROUNDS = ((6.0, 2.5), (5.0, 1.5))
@@ -53,7 +49,7 @@ def refine(
     return matrix
 
 
-def robust_affine(points: Points, targets: Points, weights: npt.NDArray[np.float64], rounds: int = 10) -> Matrix:
+def robust_affine(points: Points, targets: Points, weights: Floats, rounds: int = 10) -> Matrix:
     """Affine matrix from points to targets by iteratively reweighted least squares with Tukey's biweight.
 
     Parameters
@@ -88,7 +84,7 @@ def warp_channels(channels: Channels, matrix: Matrix, shape: tuple[int, ...]) ->
     return np.stack([cv2.warpAffine(channel, matrix[:2], size, flags=flags) for channel in channels])
 
 
-def weighted_median(values: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]) -> float:
+def weighted_median(values: Floats, weights: Floats) -> float:
     """The value at which half of the weight is reached."""
     order = np.argsort(values)
     reached = np.cumsum(weights[order])

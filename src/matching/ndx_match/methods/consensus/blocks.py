@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import scipy.fft
 
-Points = npt.NDArray[np.float64]
-Channels = npt.NDArray[np.float32]
+from ...arrays import Channels, Floats, Floats32, Indices, Points
 
 BATCH = 64  #: blocks transformed at a time
 
@@ -30,7 +28,7 @@ class LocalShifts:
 
     points: Points
     shifts: Points
-    correlation: npt.NDArray[np.float64]
+    correlation: Floats
 
 
 def grid_points(shape: tuple[int, int], step: float) -> Points:
@@ -81,9 +79,7 @@ def local_shifts(
     return LocalShifts(middles.astype(float), np.concatenate(shifts), np.concatenate(correlations))
 
 
-def _correlations(
-    fixed: Channels, moving: Channels, window: npt.NDArray[np.float32], largest: int
-) -> npt.NDArray[np.float32]:
+def _correlations(fixed: Channels, moving: Channels, window: Floats32, largest: int) -> Floats32:
     """Normalised correlation at shifts of -largest-1 .. largest+1, shape (n, side, side)."""
     size = fixed.shape[-2:]
     weighted = fixed * window
@@ -98,7 +94,7 @@ def _correlations(
     return np.fft.fftshift(scores, axes=(1, 2))[:, inner, inner]
 
 
-def _peaks(scores: npt.NDArray[np.float32]) -> tuple[Points, npt.NDArray[np.float64]]:
+def _peaks(scores: Floats32) -> tuple[Points, Floats]:
     """Sub-pixel position (x, y) of each block's best inner score, and that score."""
     inner = scores[:, 1:-1, 1:-1]
     row, col = np.divmod(inner.reshape(len(inner), -1).argmax(axis=1), inner.shape[2])
@@ -109,16 +105,14 @@ def _peaks(scores: npt.NDArray[np.float32]) -> tuple[Points, npt.NDArray[np.floa
     return np.column_stack([x, y]), np.clip(best, 0, 1)
 
 
-def _vertex(
-    before: npt.NDArray[np.float32], at: npt.NDArray[np.float64], after: npt.NDArray[np.float32]
-) -> npt.NDArray[np.float64]:
+def _vertex(before: Floats32, at: Floats, after: Floats32) -> Floats:
     """Where a parabola through three neighbouring values has its maximum, -0.5 to 0.5 from the middle one."""
     bend = before - 2 * at + after
     flat = np.abs(bend) < 1e-9
     return np.where(flat, 0.0, np.clip(0.5 * (before - after) / np.where(flat, 1, bend), -0.5, 0.5))
 
 
-def _patches(channels: Channels, middles: npt.NDArray[np.intp], half: int) -> Channels:
+def _patches(channels: Channels, middles: Indices, half: int) -> Channels:
     """Squares of side 2 * half about the middles (x, y), zero beyond the edges; shape (n, n_channels, side, side)."""
     padded = np.pad(channels, ((0, 0), (half, half), (half, half)))
     side = 2 * half

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-import numpy.typing as npt
-import scipy.sparse
+from scipy.sparse import csr_array
 from scipy.spatial import cKDTree
 
+from ...arrays import Floats, Indices, Ints32
 from ...footprints import centroids, pairwise_iou
 
 
@@ -32,18 +32,18 @@ class ComparedPairs:
         Of the smaller to the larger region, 0 to 1.
     """
 
-    first_session: npt.NDArray[np.int32]
-    second_session: npt.NDArray[np.int32]
-    first_row: npt.NDArray[np.int32]
-    second_row: npt.NDArray[np.int32]
-    iou: npt.NDArray[np.float64]
-    distance: npt.NDArray[np.float64]
-    area_ratio: npt.NDArray[np.float64]
+    first_session: Ints32
+    second_session: Ints32
+    first_row: Ints32
+    second_row: Ints32
+    iou: Floats
+    distance: Floats
+    area_ratio: Floats
 
     def __len__(self) -> int:
         return len(self.iou)
 
-    def take(self, entries: npt.NDArray[np.intp]) -> ComparedPairs:
+    def take(self, entries: Indices) -> ComparedPairs:
         """The given entries, by position."""
         return ComparedPairs(**{name: values[entries] for name, values in vars(self).items()})
 
@@ -54,7 +54,7 @@ class ComparedPairs:
         return ComparedPairs(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
 
-def candidate_pairs(regions: Sequence[scipy.sparse.csr_array], n_cols: int, reach: float) -> ComparedPairs:
+def candidate_pairs(regions: Sequence[csr_array], n_cols: int, reach: float) -> ComparedPairs:
     """Pairs of ROIs of different sessions whose centroids are within reach.
 
     Parameters
@@ -72,18 +72,14 @@ def candidate_pairs(regions: Sequence[scipy.sparse.csr_array], n_cols: int, reac
     )
 
 
-def impossible_pairs(regions: Sequence[scipy.sparse.csr_array], n_cols: int, reach: float) -> ComparedPairs:
+def impossible_pairs(regions: Sequence[csr_array], n_cols: int, reach: float) -> ComparedPairs:
     """Ordered pairs of different ROIs of the same session within reach: they cannot be the same cell."""
     places = [centroids(region, n_cols) for region in regions]
     return ComparedPairs.concatenate([_compare(regions, places, k, k, reach) for k in range(len(regions))])
 
 
 def _compare(
-    regions: Sequence[scipy.sparse.csr_array],
-    places: Sequence[npt.NDArray[np.float64]],
-    first: int,
-    second: int,
-    reach: float,
+    regions: Sequence[csr_array], places: Sequence[Floats], first: int, second: int, reach: float
 ) -> ComparedPairs:
     known = [np.flatnonzero(np.isfinite(places[k]).all(axis=1)) for k in (first, second)]
     trees = [cKDTree(places[k][rows]) for k, rows in zip((first, second), known, strict=True)]

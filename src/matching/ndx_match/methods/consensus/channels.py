@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
-import numpy.typing as npt
-import scipy.sparse
+from scipy.sparse import csr_array
 
-Image = npt.NDArray[np.float32]
+from ...arrays import Array, Floats32
 
 
-def image_channel(image: Image, radius: float) -> Image:
+def image_channel(image: Floats32, radius: float) -> Floats32:
     """The projection image with its local contrast evened out, zero mean, unit variance.
 
     Brightness, vignetting and illumination vanish in the local normalisation, whose scales follow the cells' size.
@@ -32,7 +29,7 @@ def image_channel(image: Image, radius: float) -> Image:
     return standardised(np.clip(detail, -4, 4))
 
 
-def density_channel(regions: scipy.sparse.csr_array, shape: tuple[int, ...], radius: float) -> Image:
+def density_channel(regions: csr_array, shape: tuple[int, ...], radius: float) -> Floats32:
     """Where ROIs lie, slightly blurred and without its slow variation, zero mean, unit variance.
 
     Parameters
@@ -49,12 +46,12 @@ def density_channel(regions: scipy.sparse.csr_array, shape: tuple[int, ...], rad
     return standardised(covered - blur(covered, 3 * radius))
 
 
-def session_channels(image: Image, regions: scipy.sparse.csr_array, radius: float) -> npt.NDArray[np.float32]:
+def session_channels(image: Floats32, regions: csr_array, radius: float) -> Floats32:
     """Both channels of a session, shape (2, n_rows, n_cols): image, density."""
     return np.stack([image_channel(image, radius), density_channel(regions, image.shape, radius)])
 
 
-def reduced(channels: npt.NDArray[np.float32], factor: float) -> npt.NDArray[np.float32]:
+def reduced(channels: Floats32, factor: float) -> Floats32:
     """The channels at a coarser resolution, each of unit variance.
 
     Parameters
@@ -72,18 +69,18 @@ def reduced(channels: npt.NDArray[np.float32], factor: float) -> npt.NDArray[np.
     return np.stack([standardised(channel) for channel in small])
 
 
-def without_stripes(image: Image) -> Image:
+def without_stripes(image: Floats32) -> Floats32:
     """The image less the median of each row, then of each column."""
     image = image - np.median(image, axis=1, keepdims=True)
     return image - np.median(image, axis=0, keepdims=True)
 
 
-def blur(image: npt.NDArray[Any], sigma: float) -> Image:
+def blur(image: Array, sigma: float) -> Floats32:
     """Gaussian blur that mirrors the image at its edges."""
     return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REFLECT), np.float32)
 
 
-def standardised(image: npt.NDArray[Any]) -> Image:
+def standardised(image: Array) -> Floats32:
     """The image with mean 0 and variance 1; zeros where it is constant."""
     spread = float(image.std())
     centred = image - image.mean()

@@ -9,13 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import scipy.linalg
 
+from ...arrays import Floats, Points
 from .alignment import weighted_median
-
-Points = npt.NDArray[np.float64]
-Weights = npt.NDArray[np.float64]
 
 STIFFNESS = (0.03, 0.3, 3.0)  #: ridge penalties that are tried, relative to the mean weight
 LEAST_GAIN = 0.05  #: share of the held-out error that bending must save to be used
@@ -39,7 +36,7 @@ class Deformation:
 
     origin: tuple[float, float]
     step: float
-    coefficients: npt.NDArray[np.float64]
+    coefficients: Floats
 
     @staticmethod
     def none(shape: tuple[int, int], step: float) -> Deformation:
@@ -53,17 +50,17 @@ class Deformation:
             return np.zeros(points.shape)
         return np.asarray(self.design(points) @ self.coefficients.reshape(2, -1).T)
 
-    def on_grid(self, shape: tuple[int, int]) -> npt.NDArray[np.float64]:
+    def on_grid(self, shape: tuple[int, int]) -> Floats:
         """Displacement of every pixel of a frame, shape (n_rows, n_cols, 2)."""
         rows, cols = (self._weights(np.arange(n, dtype=float), axis) for axis, n in ((1, shape[0]), (0, shape[1])))
         return np.stack([rows @ c @ cols.T for c in self.coefficients], axis=-1)
 
-    def design(self, points: Points) -> npt.NDArray[np.float64]:
+    def design(self, points: Points) -> Floats:
         """Weight of every coefficient at points (x, y), shape (n, n_rows * n_cols)."""
         cols, rows = self._weights(points[:, 0], 0), self._weights(points[:, 1], 1)
         return (rows[:, :, None] * cols[:, None, :]).reshape(len(points), self.coefficients[0].size)
 
-    def _weights(self, positions: npt.NDArray[np.float64], axis: int) -> npt.NDArray[np.float64]:
+    def _weights(self, positions: Floats, axis: int) -> Floats:
         """Cubic B-splines centred on the control points of one axis, shape (n, n_controls)."""
         n = self.coefficients.shape[2 - axis]
         distance = np.abs((positions[:, None] - self.origin[axis]) / self.step - np.arange(n)[None, :])
@@ -72,7 +69,7 @@ class Deformation:
         return np.where(distance < 1, near, far)
 
 
-def choose_stiffness(frame: Deformation, points: Points, shifts: Points, weights: Weights) -> float:
+def choose_stiffness(frame: Deformation, points: Points, shifts: Points, weights: Floats) -> float:
     """The ridge penalty that predicts held-out shifts best; infinite where bending predicts no better than not.
 
     The points in every second square of a chequerboard are held out from the fit of the others, and the other way
@@ -102,7 +99,7 @@ def choose_stiffness(frame: Deformation, points: Points, shifts: Points, weights
     return best if errors[best] < (1 - LEAST_GAIN) * errors[np.inf] else float("inf")
 
 
-def fit(frame: Deformation, points: Points, shifts: Points, weights: Weights, stiffness: float) -> Deformation:
+def fit(frame: Deformation, points: Points, shifts: Points, weights: Floats, stiffness: float) -> Deformation:
     """Fit a deformation to local shifts by ridge regression with Tukey's biweight against outliers.
 
     Parameters
@@ -135,7 +132,7 @@ def fit(frame: Deformation, points: Points, shifts: Points, weights: Weights, st
     return replace(frame, coefficients=np.ascontiguousarray(solution.T).reshape(frame.coefficients.shape))
 
 
-def _roughness(shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
+def _roughness(shape: tuple[int, ...]) -> Floats:
     """Squared second differences of the coefficients (a thin plate's bending), and a little of their size."""
     rows, cols = np.eye(shape[0]), np.eye(shape[1])
     first_rows, first_cols = np.diff(rows, axis=0), np.diff(cols, axis=0)

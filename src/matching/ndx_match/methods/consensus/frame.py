@@ -7,15 +7,11 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from ...arrays import Channels, Floats32, Matrix, Points
 from ...footprints import transform_points
 from .blocks import grid_points, local_shifts
 from .deformation import Deformation, choose_stiffness, fit
-
-Channels = npt.NDArray[np.float32]
-Matrix = npt.NDArray[np.float64]
-Points = npt.NDArray[np.float64]
 
 CONTROL_STEP = 5.0  #: between control points of deformations, in typical ROI radii
 BLOCK_STEP = 2.5  #: between blocks
@@ -40,7 +36,7 @@ class CommonFrame:
     matrices: tuple[Matrix, ...]
     deformations: tuple[Deformation, ...]
 
-    def places(self, session: int) -> npt.NDArray[np.float32]:
+    def places(self, session: int) -> Floats32:
         """Where each pixel of the frame lies in a session, (x, y); shape (n_rows, n_cols, 2)."""
         n_rows, n_cols = self.shape
         x, y = np.meshgrid(np.arange(n_cols, dtype=float), np.arange(n_rows, dtype=float))
@@ -93,16 +89,13 @@ def frame_around(matrices: Sequence[Matrix], shapes: Sequence[tuple[int, int]], 
     return CommonFrame(shape, tuple(matrix @ offset for matrix in matrices), (flat,) * len(matrices))
 
 
-def warp_to_frame(channels: Channels, places: npt.NDArray[np.float32]) -> Channels:
+def warp_to_frame(channels: Channels, places: Floats32) -> Channels:
     """Channels of a session in the frame: bilinear, 0 where the session does not reach."""
     return np.stack([cv2.remap(channel, places[..., 0], places[..., 1], cv2.INTER_LINEAR) for channel in channels])
 
 
 def bend(
-    frame: CommonFrame,
-    channels: Sequence[Channels],
-    radius: float,
-    progress: Callable[[int, int], None] | None = None,
+    frame: CommonFrame, channels: Sequence[Channels], radius: float, progress: Callable[[int, int], None] | None = None
 ) -> CommonFrame:
     """Let each session but the first bend towards the mean of the others, where the data support it.
 

@@ -12,9 +12,10 @@ import heapq
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
-import scipy.sparse
+from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
+
+from ...arrays import Floats, Ints64
 
 UNRELATED = -6.0  #: log-odds of two ROIs that are no candidate pair
 EXACT_UP_TO = 14  #: ROIs in a component that is solved exactly
@@ -23,12 +24,7 @@ LARGEST_SEARCH = 20_000  #: partial partitions of a component that are looked at
 Graph = list[dict[int, float]]
 
 
-def group_rois(
-    first: npt.NDArray[np.int64],
-    second: npt.NDArray[np.int64],
-    log_odds: npt.NDArray[np.float64],
-    session_of_roi: npt.NDArray[np.int64],
-) -> list[list[int]]:
+def group_rois(first: Ints64, second: Ints64, log_odds: Floats, session_of_roi: Ints64) -> list[list[int]]:
     """Partition ROIs into groups.
 
     Parameters
@@ -50,7 +46,7 @@ def group_rois(
     sessions = session_of_roi.tolist()
     likely = log_odds > 0
     n_rois = len(sessions)
-    links = scipy.sparse.coo_array((np.ones(likely.sum()), (first[likely], second[likely])), shape=(n_rois, n_rois))
+    links = coo_array((np.ones(likely.sum()), (first[likely], second[likely])), shape=(n_rois, n_rois))
     _, component = connected_components(links, directed=False)
     clustering = _Clustering(graph, sessions)
     clustering.merge()

@@ -6,27 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
-import scipy.sparse
+from scipy.sparse import csr_array
 
+from ...arrays import Bools, Channels, Floats32, Matrix
 from ...model import Session
 from .alignment import COARSE_ROUNDS, FINE_ROUNDS
 from .alignment import refine as refine_by_blocks
 from .channels import reduced, session_channels
 from .parameters import ConsensusParameters
-from .search import (
-    Pose,
-    RoughAlignment,
-    Search,
-    neighbours,
-    poses_with_scale,
-    poses_without_scale,
-    to_full_resolution,
-)
+from .search import Pose, RoughAlignment, Search, neighbours, poses_with_scale, poses_without_scale, to_full_resolution
 from .supports import supports, typical_radius
-
-Matrix = npt.NDArray[np.float64]
-Channels = npt.NDArray[np.float32]
 
 SEARCH_RADIUS = 2.0  #: typical ROI radius in pixels of the reduced channels that are searched
 COARSE_RADIUS = 4.0  #: and of those on which the first rounds of block matching work
@@ -53,7 +42,7 @@ class PreparedSession:
         At full resolution, at that of the first rounds of block matching, and at the search's.
     """
 
-    regions: scipy.sparse.csr_array
+    regions: csr_array
     shape: tuple[int, int]
     pixel_size: tuple[float, float] | None
     channels: Channels
@@ -120,11 +109,7 @@ def register(
             break
     if found[-1].z < sufficient and parameters.smallest_scale < parameters.largest_scale:
         every = poses_with_scale(
-            parameters.largest_rotation,
-            parameters.smallest_scale,
-            parameters.largest_scale,
-            SCALED_STEP,
-            SCALE_STEP,
+            parameters.largest_rotation, parameters.smallest_scale, parameters.largest_scale, SCALED_STEP, SCALE_STEP
         )
         scaled = search.best(every, sufficient)[0]
         close = [pose for pose in neighbours(scaled.pose, SCALED_STEP, SCALE_STEP) if _within(pose, parameters)]
@@ -189,12 +174,12 @@ def _to_reduced(matrix: Matrix, fixed: PreparedSession, moving: PreparedSession)
     return to_full_resolution(matrix, (fixed.small.shape[1:], fixed.shape), (moving.small.shape[1:], moving.shape))
 
 
-def _near_zero(score: npt.NDArray[np.float32], reach: int) -> npt.NDArray[np.float32]:
+def _near_zero(score: Floats32, reach: int) -> Floats32:
     shifts = np.arange(-reach, reach + 1)
     return np.asarray(score[np.ix_(shifts, shifts)])
 
 
-def _near_zero_mask(shape: tuple[int, ...], reach: int) -> npt.NDArray[np.bool_]:
+def _near_zero_mask(shape: tuple[int, ...], reach: int) -> Bools:
     near = [np.abs(np.fft.fftfreq(n, 1 / n)) <= reach for n in shape]
     return np.asarray(near[0][:, None] & near[1][None, :])
 

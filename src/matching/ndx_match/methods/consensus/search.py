@@ -13,11 +13,9 @@ from itertools import product
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import scipy.fft
 
-Channels = npt.NDArray[np.float32]
-Matrix = npt.NDArray[np.float64]
+from ...arrays import Channels, Floats, Floats32, Matrix
 
 MINIMUM_OVERLAP = 0.15  #: of the fixed field, below which an alignment is not trusted
 CLIPPED_FROM = 0.995  #: quantile of the scores beyond which they count no more in the spread
@@ -119,7 +117,7 @@ class Search:
                 break
         return sorted(found, key=lambda alignment: -alignment.z)
 
-    def z_of_shifts(self, matrix: Matrix) -> npt.NDArray[np.float32]:
+    def z_of_shifts(self, matrix: Matrix) -> Floats32:
         """The channels' scores at every shift of a matrix, shape (n_channels, *padded); shift 0 comes first."""
         size = (self.fixed.shape[2], self.fixed.shape[1])
         layers = [*self.moving, np.ones(self.moving.shape[1:], np.float32)]
@@ -134,7 +132,7 @@ class Search:
         spread = np.sqrt(np.minimum(square, limit).mean(axis=(1, 2)))
         return score / np.maximum(spread, np.finfo(np.float32).tiny)[:, None, None]
 
-    def combined(self, z: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    def combined(self, z: Floats32) -> Floats32:
         """The score of all channels together, shape padded; a channel that is constant in either session has no say."""
         return np.asarray(z.sum(axis=0) / np.sqrt(max(1, self.informative.sum())))
 
@@ -151,7 +149,7 @@ class Search:
         return found
 
 
-def _about(middle: npt.NDArray[np.float64], pose: Pose) -> Matrix:
+def _about(middle: Floats, pose: Pose) -> Matrix:
     """The matrix that scales, then rotates about a point (x, y)."""
     angle = np.deg2rad(pose.rotation)
     linear = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) @ np.diag(

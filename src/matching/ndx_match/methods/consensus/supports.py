@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
-import scipy.sparse
+from scipy.sparse import csr_array
 
+from ...arrays import Floats, Floats32, Ints64
 from ...footprints import pixel_coordinates
 
 
-def supports(footprints: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
+def supports(footprints: csr_array) -> csr_array:
     """Ones where a footprint reaches half of its own maximum: a binary mask as it is, a broad footprint's core.
 
     Parameters
@@ -29,10 +29,10 @@ def supports(footprints: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
     kept &= footprints.data > 0
     indptr = np.concatenate([[0], np.cumsum(np.bincount(roi_row[kept], minlength=len(counts)))])
     ones = np.ones(int(kept.sum()), np.float32)
-    return scipy.sparse.csr_array((ones, footprints.indices[kept], indptr), shape=footprints.shape)
+    return csr_array((ones, footprints.indices[kept], indptr), shape=footprints.shape)
 
 
-def typical_radius(regions: scipy.sparse.csr_array) -> float:
+def typical_radius(regions: csr_array) -> float:
     """Radius in pixels of a disc of the regions' median area; NaN where all are empty."""
     areas = np.diff(regions.indptr)
     areas = areas[areas > 0]
@@ -40,12 +40,8 @@ def typical_radius(regions: scipy.sparse.csr_array) -> float:
 
 
 def warp_supports(
-    regions: scipy.sparse.csr_array,
-    shape: tuple[int, int],
-    places: npt.NDArray[np.float32],
-    frame_points: npt.NDArray[np.float64],
-    stretch: float,
-) -> scipy.sparse.csr_array:
+    regions: csr_array, shape: tuple[int, int], places: Floats32, frame_points: Floats, stretch: float
+) -> csr_array:
     """Bring regions into the common frame: bilinear interpolation, kept where it reaches 0.5.
 
     Parameters
@@ -66,7 +62,7 @@ def warp_supports(
     """
     _, pixel_row, pixel_col = pixel_coordinates(regions, shape[1])
     n_rows, n_cols = places.shape[:2]
-    found: list[npt.NDArray[np.int64]] = []
+    found: list[Ints64] = []
     for roi in range(regions.shape[0]):
         own = slice(regions.indptr[roi], regions.indptr[roi + 1])
         rows, cols = pixel_row[own], pixel_col[own]
@@ -89,6 +85,4 @@ def warp_supports(
         found.append((row + first_row) * np.int64(n_cols) + col + first_col)
     indptr = np.concatenate([[0], np.cumsum([len(pixels) for pixels in found])])
     indices = np.concatenate([np.zeros(0, np.int64), *found])
-    return scipy.sparse.csr_array(
-        (np.ones(len(indices), np.float32), indices, indptr), shape=(len(found), n_rows * n_cols)
-    )
+    return csr_array((np.ones(len(indices), np.float32), indices, indptr), shape=(len(found), n_rows * n_cols))

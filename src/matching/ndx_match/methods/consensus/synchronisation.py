@@ -7,14 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from ...arrays import Matrix
 from ...footprints import transform_points
 from .blocks import grid_points
 from .pairs import PairAlignment, PreparedSession, confirm, refine, register
 from .parameters import ConsensusParameters
 
-Matrix = npt.NDArray[np.float64]
 Pair = tuple[int, int]
 
 ALL_PAIRS_UP_TO = 5  #: sessions of which every pair is aligned; of more, only neighbours in order

@@ -6,7 +6,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 import numpy as np
-import numpy.typing as npt
+
+from ...arrays import Ints32
 
 ABSENT = -1
 UNSUPPORTED_COST = 1000.0  #: of a pair of sessions in which a group has no candidate pair
@@ -16,7 +17,7 @@ Row = list[int]
 PairCosts = Mapping[tuple[int, int, int, int], float]
 
 
-def group_matches(matches: npt.NDArray[np.int32], costs: PairCosts, pruning_method: str) -> npt.NDArray[np.int32]:
+def group_matches(matches: Ints32, costs: PairCosts, pruning_method: str) -> Ints32:
     """Groups of ROIs of which each is in at most one.
 
     Parameters

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
-import scipy.sparse
+from scipy.sparse import csr_array
 
+from ...arrays import Floats, Indices
 from ...footprints import pixel_sets
 
 STEPS = 32  #: a pixel, in steps of the bilinear interpolation
 
 
-def layers_without_overlap(footprints: scipy.sparse.csr_array) -> npt.NDArray[np.intp]:
+def layers_without_overlap(footprints: csr_array) -> Indices:
     """The layer of each ROI: the first in which it overlaps no earlier ROI.
 
     Parameters
@@ -35,9 +35,7 @@ def layers_without_overlap(footprints: scipy.sparse.csr_array) -> npt.NDArray[np
     return layers
 
 
-def layered_pixels(
-    footprints: scipy.sparse.csr_array, layers: npt.NDArray[np.intp], n_layers: int
-) -> scipy.sparse.csr_array:
+def layered_pixels(footprints: csr_array, layers: Indices, n_layers: int) -> csr_array:
     """Pixel sets over (layer, row, column): ROIs in different layers share no pixel.
 
     Returns
@@ -48,15 +46,12 @@ def layered_pixels(
     roi_row = np.repeat(np.arange(n_rois), np.diff(footprints.indptr))
     indices = footprints.indices.astype(np.int64) + layers[roi_row] * n_pixels
     shape = (n_rois, n_layers * n_pixels)
-    return scipy.sparse.csr_array((np.ones(len(indices), np.float32), indices, footprints.indptr), shape=shape)
+    return csr_array((np.ones(len(indices), np.float32), indices, footprints.indptr), shape=shape)
 
 
 def warp_footprints(
-    footprints: scipy.sparse.csr_array,
-    moving_shape: tuple[int, int],
-    fixed_shape: tuple[int, int],
-    matrix: npt.NDArray[np.float64],
-) -> scipy.sparse.csr_array:
+    footprints: csr_array, moving_shape: tuple[int, int], fixed_shape: tuple[int, int], matrix: Floats
+) -> csr_array:
     """Warp each mask bilinearly into the fixed session and keep every pixel greater than 0.
 
     Bilinear warping is a product with a sparse matrix: a fixed pixel takes part in a mask if any of the four moving
@@ -93,7 +88,7 @@ def warp_footprints(
         sources.append((row[takes] + below) * n_cols + col[takes] + right)
         targets.append(fixed_pixel[takes])
     source, target = np.concatenate(sources), np.concatenate(targets)
-    warp = scipy.sparse.csr_array(
+    warp = csr_array(
         (np.ones(len(source), np.float32), (source, target)),
         shape=(footprints.shape[1], fixed_shape[0] * fixed_shape[1]),
     )
@@ -102,9 +97,7 @@ def warp_footprints(
     return pixel_sets(warped)
 
 
-def overwrite_in_layers(
-    footprints: scipy.sparse.csr_array, layers: npt.NDArray[np.intp], order: npt.NDArray[np.intp]
-) -> scipy.sparse.csr_array:
+def overwrite_in_layers(footprints: csr_array, layers: Indices, order: Indices) -> csr_array:
     """Paint the ROIs of each layer in the given order, a later one over an earlier one.
 
     Parameters
@@ -126,6 +119,4 @@ def overwrite_in_layers(
     by_place = np.lexsort((rank[roi_row], place))
     last = np.append(np.diff(place[by_place]) != 0, True)[: len(by_place)]
     kept = np.sort(by_place[last])
-    return scipy.sparse.csr_array(
-        (footprints.data[kept], (roi_row[kept], footprints.indices[kept])), shape=footprints.shape
-    )
+    return csr_array((footprints.data[kept], (roi_row[kept], footprints.indices[kept])), shape=footprints.shape)

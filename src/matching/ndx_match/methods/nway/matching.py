@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
-import scipy.sparse
 from scipy.optimize import linear_sum_assignment
+from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 
+from ...arrays import Bools, Floats, Indices, Ints32, Ints64
 from ...footprints import centroids, pairwise_iou
 from .masks import layered_pixels, layers_without_overlap, overwrite_in_layers, warp_footprints
 from .parameters import NwayParameters
@@ -24,13 +24,13 @@ SMALLEST_WEIGHT = 0.002  #: a pair of lower 1 / (1 + cost) is no edge of the Blo
 class SessionMasks:
     """A session as the pipeline compares it: its pixel sets, their layers and its image's size (rows, columns)."""
 
-    footprints: scipy.sparse.csr_array
-    layers: npt.NDArray[np.intp]
+    footprints: csr_array
+    layers: Indices
     shape: tuple[int, int]
-    painting_order: npt.NDArray[np.intp]
+    painting_order: Indices
 
     @staticmethod
-    def of(footprints: scipy.sparse.csr_array, roi_ids: npt.NDArray[np.int64], shape: tuple[int, int]) -> SessionMasks:
+    def of(footprints: csr_array, roi_ids: Ints64, shape: tuple[int, int]) -> SessionMasks:
         """Assign layers in table order; within a layer ROIs are painted in the order of their ids."""
         return SessionMasks(footprints, layers_without_overlap(footprints), shape, np.argsort(roi_ids, kind="stable"))
 
@@ -39,17 +39,15 @@ class SessionMasks:
 class CandidatePairs:
     """Pairs of ROIs of two sessions within the maximum distance; arrays of equal length, sorted by fixed, moving."""
 
-    fixed_row: npt.NDArray[np.int32]
-    moving_row: npt.NDArray[np.int32]
-    distance: npt.NDArray[np.float64]
-    iou: npt.NDArray[np.float64]
-    cost: npt.NDArray[np.float64]
-    accepted: npt.NDArray[np.bool_]
+    fixed_row: Ints32
+    moving_row: Ints32
+    distance: Floats
+    iou: Floats
+    cost: Floats
+    accepted: Bools
 
 
-def match_pair(
-    fixed: SessionMasks, moving: SessionMasks, matrix: npt.NDArray[np.float64], parameters: NwayParameters
-) -> CandidatePairs:
+def match_pair(fixed: SessionMasks, moving: SessionMasks, matrix: Floats, parameters: NwayParameters) -> CandidatePairs:
     """Match the ROIs of two sessions, given their registration.
 
     Parameters
@@ -68,8 +66,7 @@ def match_pair(
     warped = overwrite_in_layers(warped, moving.layers, moving.painting_order)
     n_layers = int(max(fixed.layers.max(initial=0), moving.layers.max(initial=0))) + 1
     iou = pairwise_iou(
-        layered_pixels(fixed.footprints, fixed.layers, n_layers),
-        layered_pixels(warped, moving.layers, n_layers),
+        layered_pixels(fixed.footprints, fixed.layers, n_layers), layered_pixels(warped, moving.layers, n_layers)
     )
     fixed_points, moving_points = (
         _places(footprints, fixed.shape[1], parameters.strict) for footprints in (fixed.footprints, warped)
@@ -92,9 +89,7 @@ def match_pair(
     )
 
 
-def maximum_weight(
-    row: npt.NDArray[np.intp], col: npt.NDArray[np.intp], cost: npt.NDArray[np.float64]
-) -> npt.NDArray[np.bool_]:
+def maximum_weight(row: Indices, col: Indices, cost: Floats) -> Bools:
     """Which pairs a maximum-weight matching with weights 1 / (1 + cost) takes.
 
     The graph is bipartite, so that each of its connected components is an assignment problem, solved exactly.
@@ -105,7 +100,7 @@ def maximum_weight(
     if len(edges) == 0:
         return taken
     n_rows, n_cols = int(row.max()) + 1, int(col.max()) + 1
-    graph = scipy.sparse.coo_array(
+    graph = coo_array(
         (np.ones(len(edges)), (row[edges], n_rows + col[edges])), shape=(n_rows + n_cols, n_rows + n_cols)
     )
     _, component = connected_components(graph, directed=False)
@@ -122,12 +117,7 @@ def maximum_weight(
     return taken
 
 
-def minimum_cost(
-    fixed_points: npt.NDArray[np.float64],
-    moving_points: npt.NDArray[np.float64],
-    iou: scipy.sparse.csr_array,
-    maximum_distance: float,
-) -> npt.NDArray[np.bool_]:
+def minimum_cost(fixed_points: Floats, moving_points: Floats, iou: csr_array, maximum_distance: float) -> Bools:
     """The assignment of least total cost over all pairs, those beyond the maximum distance included.
 
     Returns
@@ -141,14 +131,12 @@ def minimum_cost(
     return assigned
 
 
-def _places(footprints: scipy.sparse.csr_array, n_cols: int, strict: bool) -> npt.NDArray[np.float64]:
+def _places(footprints: csr_array, n_cols: int, strict: bool) -> Floats:
     points = centroids(footprints, n_cols)
     return np.nan_to_num(points, nan=0.0) if strict else points
 
 
-def _near(
-    fixed_points: npt.NDArray[np.float64], moving_points: npt.NDArray[np.float64], maximum_distance: float
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.float64]]:
+def _near(fixed_points: Floats, moving_points: Floats, maximum_distance: float) -> tuple[Indices, Indices, Floats]:
     fixed_known = np.flatnonzero(np.isfinite(fixed_points).all(axis=1))
     moving_known = np.flatnonzero(np.isfinite(moving_points).all(axis=1))
     near = cKDTree(fixed_points[fixed_known]).sparse_distance_matrix(

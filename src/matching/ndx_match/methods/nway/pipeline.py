@@ -9,10 +9,10 @@ from itertools import combinations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import skimage
 
 from ... import __version__
+from ...arrays import Ints32
 from ...errors import MethodError
 from ...footprints import transform_points
 from ...model import MatchResult, Progress, Registration, RegistrationOutcome, RoiPairs, Session, SessionStatus
@@ -33,10 +33,7 @@ SMALLEST_IMAGE = 7  #: pixels a side
 
 
 def register_all(
-    sessions: Sequence[Session],
-    parameters: NwayParameters,
-    progress: Progress | None = None,
-    workers: int = 2,
+    sessions: Sequence[Session], parameters: NwayParameters, progress: Progress | None = None, workers: int = 2
 ) -> tuple[Registration, ...]:
     """Register every pair of sessions, in the order (0, 1), (0, 2), ..., (1, 2), ..."""
     for session in sessions:
@@ -151,7 +148,7 @@ def _as_roi_pairs(registration: Registration, pairs: CandidatePairs) -> RoiPairs
     )
 
 
-def _cells(pairs: RoiPairs, roi_counts: Sequence[int], parameters: NwayParameters) -> npt.NDArray[np.int32]:
+def _cells(pairs: RoiPairs, roi_counts: Sequence[int], parameters: NwayParameters) -> Ints32:
     accepted = pairs.take(pairs.accepted)
     matches = np.full((len(accepted), len(roi_counts)), -1, np.int32)
     each = np.arange(len(accepted))
