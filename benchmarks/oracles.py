@@ -12,11 +12,10 @@ import scipy.sparse
 from scipy.optimize import linear_sum_assignment
 
 from ndx_match.arrays import Points
-from ndx_match.footprints import pairwise_iou, transform_points
+from ndx_match.footprints import pairwise_iou, pixel_points, transform_points
 from ndx_match.model import Session
 from ndx_match.simulate import Simulation, body_masks
 from ndx_match.simulate.scores import Integers, LinkScore, score_links
-from ndx_match.simulate.warp import pixel_points
 
 
 def warp_footprints(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .arrays import Array, Bools, Bytes, Ints32
+from .arrays import Array, Bytes, Ints32
 from .footprints import centroids, transform_points
 from .model import Presence, Registration, Session, SessionStatus
 
@@ -14,7 +14,7 @@ from .model import Presence, Registration, Session, SessionStatus
 def presence_codes(
     cells: Ints32, sessions: Sequence[Session], registrations: Sequence[Registration], session_status: Bytes
 ) -> Bytes:
-    """Code of :class:`~ndx_match.model.Presence` for each cell and session.
+    """Code of :class:`~ndx_match.model.Presence` for each cell and session, uint8, shape (n_cells, n_sessions).
 
     An absent cell is *outside the field* where every one of its ROIs that can be carried into the session lands
     outside the image; *session not registered* where none can be carried there; else *not detected*.
@@ -28,10 +28,6 @@ def presence_codes(
         Those not `registered` are ignored.
     session_status : ndarray of uint8, shape (n_sessions,)
         Codes of :class:`~ndx_match.model.SessionStatus`.
-
-    Returns
-    -------
-    ndarray of uint8, shape (n_cells, n_sessions)
     """
     present = cells >= 0
     carried = np.zeros(cells.shape, bool)
@@ -48,25 +44,16 @@ def presence_codes(
         carried[wanted[known], target] = True
         inside[wanted[known & in_field], target] = True
 
+    together = np.zeros((len(sessions), len(sessions)), int)
     for registration in registrations:
         fixed, moving = registration.fixed_session, registration.moving_session
         if registration.registered and session_status[fixed] == session_status[moving] == SessionStatus.MATCHED:
             carry(fixed, moving, registration.matrix)
             carry(moving, fixed, np.linalg.inv(registration.matrix))
+            together[fixed, moving] = together[moving, fixed] = 1
 
     codes = np.full(cells.shape, Presence.NOT_DETECTED, np.uint8)
     codes[carried & ~inside] = Presence.OUTSIDE_FIELD
-    registered = _registered_pairs(len(sessions), registrations, session_status)
-    reachable = present.astype(int) @ registered.astype(int) > 0
-    codes[~reachable] = Presence.NOT_REGISTERED
+    codes[present.astype(int) @ together == 0] = Presence.NOT_REGISTERED
     codes[present] = Presence.PRESENT
     return codes
-
-
-def _registered_pairs(n_sessions: int, registrations: Sequence[Registration], session_status: Bytes) -> Bools:
-    together = np.zeros((n_sessions, n_sessions), bool)
-    for registration in registrations:
-        fixed, moving = registration.fixed_session, registration.moving_session
-        if registration.registered and session_status[fixed] == session_status[moving] == SessionStatus.MATCHED:
-            together[fixed, moving] = together[moving, fixed] = True
-    return together

@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from .arrays import Array, Bytes, Floats
+from .arrays import Array, Bytes, Floats, Matrix
 from .displacement import displacement_at
-from .footprints import transform_points
+from .footprints import pixel_points, transform_points
 from .model import Registration
 
 
@@ -24,23 +24,18 @@ def to_8_bit(image: Array) -> Bytes:
     return (shifted / largest * 255).astype(np.uint8)
 
 
-def warp_image(image: Array, matrix: Floats, shape: tuple[int, int], perspective: bool | None = None) -> Array:
+def warp_image(image: Array, matrix: Matrix, shape: tuple[int, ...], perspective: bool | None = None) -> Array:
     """The moving image as the fixed session sees it: bilinear, zero outside.
 
     Parameters
     ----------
     image : ndarray, shape (n_rows, n_cols)
-        The moving image.
     matrix : ndarray, shape (3, 3)
         Fixed (x, y, 1) to moving.
     shape : tuple of int
         (n_rows, n_cols) of the fixed image.
     perspective : bool, optional
         Use all of the matrix, not just its affine part; by default where the matrix has more than that.
-
-    Returns
-    -------
-    ndarray, shape (n_rows, n_cols) of the fixed image, dtype of the moving image
     """
     flags, size = cv2.INTER_LINEAR + cv2.WARP_INVERSE_MAP, (shape[1], shape[0])
     if perspective is None:
@@ -61,7 +56,6 @@ def warp_registered(image: Array, registration: Registration, shape: tuple[int, 
     Parameters
     ----------
     image : ndarray, shape (n_rows, n_cols)
-        The moving image.
     registration : Registration
         Its matrix and displacement are in pixels, (x, y).
     shape : tuple of int
@@ -74,8 +68,7 @@ def warp_registered(image: Array, registration: Registration, shape: tuple[int, 
     """
     if registration.displacement is None:
         return warp_image(image, registration.matrix, shape)
-    columns, rows = np.meshgrid(np.arange(shape[1]), np.arange(shape[0]))
-    points = np.column_stack([columns.ravel(), rows.ravel()]).astype(np.float64)
+    points = pixel_points(shape).reshape(-1, 2)
     moving = transform_points(registration.matrix, points) + displacement_at(registration.displacement, shape, points)
     places = moving.reshape(*shape, 2).astype(np.float32)
     return np.asarray(cv2.remap(image, places[..., 0], places[..., 1], cv2.INTER_LINEAR))

@@ -106,21 +106,11 @@ class AllenParameters(PipelineParameters):
 
 @dataclass(frozen=True)
 class Interpreter:
-    """An interpreter that has the package.
-
-    Attributes
-    ----------
-    path : str
-        Absolute.
-    package_version : str
-        The package's version.
-    software : mapping of str to str
-        Versions of Python and of the libraries on which the package's numbers depend.
-    """
+    """An interpreter that has the package, by its absolute path, with the versions on which the numbers depend."""
 
     path: str
     package_version: str
-    software: Mapping[str, str]
+    software: Mapping[str, str]  #: versions of Python and of libraries
 
 
 def match(
@@ -156,18 +146,9 @@ def _match(sessions: Sequence[Session], parameters: AllenParameters, progress: P
         output = folder / "output.json"
         plots = folder / "plots"
         plots.mkdir()
-        command = [
-            interpreter.path,
-            "-m",
-            MODULE,
-            "--input_json",
-            str(written.input_json),
-            "--output_json",
-            str(output),
-            "--output_directory",
-            str(plots),
-            *parameters.arguments(),
-        ]
+        files = {"--input_json": written.input_json, "--output_json": output, "--output_directory": plots}
+        named = [str(part) for option in files.items() for part in option]
+        command = [interpreter.path, "-m", MODULE, *named, *parameters.arguments()]
         exit_code, log = _run(command, folder, parameters.timeout_minutes, n_pairs, progress)
         if not output.exists():
             raise _no_output(interpreter, exit_code, log)
@@ -183,16 +164,7 @@ METHOD = Method(
 
 
 def find_package(python: str = sys.executable) -> Interpreter:
-    """Ask an interpreter for the Allen Institute's package.
-
-    Parameters
-    ----------
-    python : str
-        A path, or a name to be found on the `PATH`.
-
-    Returns
-    -------
-    Interpreter
+    """Ask an interpreter, a path or a name on the `PATH`, for the Allen Institute's package.
 
     Raises
     ------

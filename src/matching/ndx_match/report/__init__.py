@@ -1,13 +1,5 @@
-"""Figures of a match: what was aligned, what was matched, and how well.
+"""Figures of a match, one module each, and `figures`, which writes them all to a folder.
 
-Arrays and numbers first (no matplotlib is imported for them):
-
-- `fractions`: matched fraction of every pair of sessions;
-- `images`: contrast, warping, overlay and structural similarity of projection images;
-- `masks`: one colour a cell, and label images painted from sparse footprints;
-- `labels`: short names, dates and one-line summaries.
-
-Then one module a figure (`registration`, `overlay_matrix`, `fraction_matrix`, `cell_map`, `group_sizes`), each a
-pure function from sessions and a match result to a :class:`matplotlib.figure.Figure`, and `figures`, which writes
-them all to a folder.
+A figure is made by a pure function from sessions and a match result to a :class:`matplotlib.figure.Figure`. The modules
+`fractions`, `images`, `masks` and `labels` make arrays, numbers and words for them without matplotlib.
 """

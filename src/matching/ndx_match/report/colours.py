@@ -9,8 +9,8 @@ from scipy.spatial import cKDTree
 from skimage.color import lab2rgb, rgb2lab
 
 from ..arrays import Floats, Ints32
+from ..footprints import centroids
 from ..model import Session, cell_of_roi
-from .masks import roi_centroids
 
 GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
 #: CIE L* of successive colours; all stand out from a dimmed image and from white.
@@ -69,12 +69,12 @@ def _neighbours(sessions: Sequence[Session], cells: Ints32) -> list[set[int]]:
     """For each cell those whose ROIs are nearest to one of its own, in any session; as seen from either side."""
     neighbours: list[set[int]] = [set() for _ in cells]
     for session, rows in zip(sessions, cells.T, strict=True):
-        centroids = roi_centroids(session)
-        known = np.flatnonzero(np.isfinite(centroids[:, 0]))
+        places = centroids(session.footprints, session.shape[1])
+        known = np.flatnonzero(np.isfinite(places[:, 0]))
         if len(known) < 2:
             continue
         cell = cell_of_roi(rows, session.n_rois)[known]
-        _, nearest = cKDTree(centroids[known]).query(centroids[known], min(N_NEIGHBOURS + 1, len(known)))
+        _, nearest = cKDTree(places[known]).query(places[known], min(N_NEIGHBOURS + 1, len(known)))
         for one, others in zip(cell.tolist(), cell[nearest].tolist(), strict=True):
             for other in others:
                 if one >= 0 and other >= 0 and other != one:

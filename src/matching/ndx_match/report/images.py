@@ -66,12 +66,8 @@ def ssim(first: Bytes, second: Bytes, where: Bools | None = None) -> float | Non
     """Structural similarity of two 8-bit images under a gaussian window of sigma 1.5; None if it is not defined.
 
     It is not for images of different shape, nor for those smaller than the window. `where` are the pixels that count;
-    by default all but those so close to the edge that the window does not fit.
-
-    References
-    ----------
-    Wang, Bovik, Sheikh & Simoncelli (2004), Image quality assessment: from error visibility to structural
-    similarity, IEEE Transactions on Image Processing 13, 600-612.
+    by default all but those so close to the edge that the window does not fit. After Wang, Bovik, Sheikh & Simoncelli
+    (2004), IEEE Transactions on Image Processing 13, 600-612.
     """
     if first.shape != second.shape or min(first.shape) < SMALLEST_SIDE_FOR_SSIM:
         return None
@@ -83,24 +79,12 @@ def ssim(first: Bytes, second: Bytes, where: Bools | None = None) -> float | Non
 
 @dataclass(frozen=True)
 class Projection:
-    """A projection image as the figures need it; all of the same shape.
+    """A projection image as the figures need it; all of the same shape."""
 
-    Attributes
-    ----------
-    grey : ndarray of float32
-        Contrast stretched to 0..1, to be shown by itself.
-    even : ndarray of float32
-        Local brightness evened out, 0..1, to be shown in overlays.
-    eight_bit : ndarray of uint8
-        Unadjusted but for its scale, for structural similarity.
-    seen : ndarray of bool
-        The pixels that the session saw.
-    """
-
-    grey: Floats32
-    even: Floats32
-    eight_bit: Bytes
-    seen: Bools
+    grey: Floats32  #: contrast stretched to 0..1, to be shown by itself
+    even: Floats32  #: local brightness evened out, 0..1, to be shown in overlays
+    eight_bit: Bytes  #: unadjusted but for its scale, for structural similarity
+    seen: Bools  #: the pixels that the session saw
 
     @staticmethod
     def of(image: Floats32) -> Projection:

@@ -18,7 +18,7 @@ NAME_WIDTH = 36
 
 
 def registration_figure(sessions: Sequence[Session], result: MatchResult, fixed: int, moving: int) -> Figure:
-    """How well two sessions are aligned.
+    """How well two sessions, given by their positions, are aligned.
 
     The moving image is warped bilinearly into the fixed frame with the pair's registration. The overlay
     shows the fixed image in magenta and the registered one in green, so that what agrees is grey to white; both
@@ -26,13 +26,6 @@ def registration_figure(sessions: Sequence[Session], result: MatchResult, fixed:
     is that of the unadjusted images, each scaled from its minimum and maximum to 8 bits, over what both sessions see,
     and is given before registration only where their sizes agree. An alignment that the method refused is shown, and
     said to be refused in red.
-
-    Parameters
-    ----------
-    sessions : sequence of Session
-    result : MatchResult
-    fixed, moving : int
-        Positions in `sessions`, fixed < moving.
     """
     pair = (sessions[fixed], sessions[moving])
     registration = result.registration(fixed, moving)

@@ -21,7 +21,7 @@ from pynwb.file import Subject
 from pynwb.image import GrayscaleImage
 from pynwb.ophys import DfOverF, ImageSegmentation, ImagingPlane, OpticalChannel, PlaneSegmentation, RoiResponseSeries
 
-from ..arrays import Array, Floats, Floats32, Ints64
+from ..arrays import Array, Floats32, Ints64, Matrix
 from ..errors import InputError, OutputError
 from ..model import Session
 from ..storage.outputs import check_output
@@ -37,27 +37,13 @@ _FRAME_RATE = 30.0
 
 @dataclass(frozen=True)
 class TrueSession:
-    """The truth of one file.
+    """The truth of one file."""
 
-    Attributes
-    ----------
-    file_name : str
-        Name of the NWB file, in the folder of the truth file.
-    name : str
-        Name of the session in the simulation.
-    field : int
-        Which piece of tissue it shows; only sessions of one field share cells.
-    cell_of_roi : mapping of int to int
-        True cell number of each ROI id, in the order of the ROI table; -1 where the ROI is no cell.
-    affine_matrix : ndarray of float64, shape (3, 3)
-        Affine part of the map from reference (x, y, 1) to session pixels.
-    """
-
-    file_name: str
-    name: str
-    field: int
-    cell_of_roi: Mapping[int, int]
-    affine_matrix: Floats
+    file_name: str  #: of the NWB file, in the folder of the truth file
+    name: str  #: of the session in the simulation
+    field: int  #: which piece of tissue it shows; only sessions of one field share cells
+    cell_of_roi: Mapping[int, int]  #: true cell number of each ROI id, in the table's order; -1 where it is no cell
+    affine_matrix: Matrix  #: affine part of the map from reference (x, y, 1) to session pixels
 
     @property
     def identity(self) -> Ints64:
@@ -67,17 +53,7 @@ class TrueSession:
 
 @dataclass(frozen=True)
 class Truth:
-    """What a truth file says; with `parameters` and `seed` the simulation can be made again.
-
-    Attributes
-    ----------
-    sessions : tuple of TrueSession
-        In the order of the simulation.
-    parameters : SimulationParameters
-        What was asked for.
-    seed : int
-        The seed.
-    """
+    """What a truth file says, in the order of the simulation, which parameters and seed make again."""
 
     sessions: tuple[TrueSession, ...]
     parameters: SimulationParameters
@@ -120,7 +96,6 @@ def write_simulation(
     Parameters
     ----------
     simulation : Simulation
-        What to write.
     folder : path
         Is made where it does not exist.
     subject_id : str
@@ -158,12 +133,7 @@ def write_simulation(
 
 
 def read_truth(path: str | os.PathLike[str]) -> Truth:
-    """Read a truth file.
-
-    Parameters
-    ----------
-    path : path
-        The file, or the folder that holds it.
+    """Read a truth file, given by its path or the folder that holds it.
 
     Raises
     ------

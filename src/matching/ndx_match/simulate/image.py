@@ -11,37 +11,24 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt, gaussian_filter, map_coordinates
 
 from ..arrays import Floats, Floats32
+from ..footprints import pixel_points
 from .tiers import SimulationParameters
 from .truth import Bodies, draw_bodies
-from .warp import Canvas, Warp, pixel_points, smooth_noise
+from .warp import Canvas, Warp, smooth_noise
 
 
 @dataclass(frozen=True)
 class Tissue:
-    """What lies in a canvas, whichever session looks at it.
-
-    Attributes
-    ----------
-    canvas : Canvas
-        Where it lies.
-    bodies : Bodies
-        The cells that can be segmented.
-    deep, unlabelled : Bodies
-        Bodies that no session segments: blurs above and below the focal plane, and dark gaps in the neuropil.
-    neuropil, illumination, fibres : ndarray, shape of the canvas
-        Cloudy texture (mean 0, standard deviation 1), slow change of brightness (about 1), thin bright processes.
-    shadow : ndarray, shape of the canvas
-        How much of the light vessels take, 0 to 1.
-    """
+    """What lies in a canvas, whichever session looks at it."""
 
     canvas: Canvas
-    bodies: Bodies
-    deep: Bodies
-    unlabelled: Bodies
-    neuropil: Floats
-    illumination: Floats
-    fibres: Floats
-    shadow: Floats
+    bodies: Bodies  #: the cells that can be segmented
+    deep: Bodies  #: blurs above and below the focal plane that no session segments
+    unlabelled: Bodies  #: dark gaps in the neuropil
+    neuropil: Floats  #: cloudy texture of the canvas, mean 0, standard deviation 1
+    illumination: Floats  #: slow change of brightness, about 1
+    fibres: Floats  #: thin bright processes
+    shadow: Floats  #: how much of the light vessels take, 0 to 1
 
 
 def grow_tissue(rng: np.random.Generator, parameters: SimulationParameters, canvas: Canvas) -> Tissue:

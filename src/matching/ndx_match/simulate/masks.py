@@ -11,6 +11,7 @@ from scipy.spatial import cKDTree
 from skimage.draw import polygon2mask
 
 from ..arrays import Bools, Floats, Floats32, Ints64
+from ..footprints import from_pixels
 from .tiers import SimulationParameters
 from .truth import Bodies, outline_radius
 from .warp import Warp
@@ -67,10 +68,7 @@ def true_outlines(
         if len(pixels):
             cells.append(cell)
             masks.append(pixels)
-    indptr = np.concatenate([[0], np.cumsum([len(pixels) for pixels in masks])]).astype(np.int64)
-    indices = np.concatenate([np.zeros(0, np.int64), *masks])
-    shape = (len(cells), parameters.shape[0] * parameters.shape[1])
-    return np.array(cells, np.int64), csr_array((np.ones(len(indices), np.float32), indices, indptr), shape)
+    return np.array(cells, np.int64), from_pixels(masks, parameters.shape[0] * parameters.shape[1])
 
 
 def _in_view(bodies: Bodies, warp: Warp, parameters: SimulationParameters) -> Bools:
@@ -179,16 +177,11 @@ def footprints(masks: list[Mask], parameters: SimulationParameters) -> csr_array
     Two-photon masks weigh 1; one-photon footprints fall off towards their edge and reach beyond it, as light
     scatters.
     """
-    pixels = [mask.pixels for mask in masks]
-    weights = [np.ones(len(part), np.float32) for part in pixels]
-    if parameters.modality == "one_photon":
-        blurred = [_blurred(part, parameters) for part in pixels]
-        pixels, weights = [b[0] for b in blurred], [b[1] for b in blurred]
-    starts = np.concatenate([[0], np.cumsum([len(part) for part in pixels])]).astype(np.int64)
-    columns = np.concatenate([*pixels, np.zeros(0, np.int64)])
-    data = np.concatenate([*weights, np.zeros(0, np.float32)])
-    shape = (len(masks), parameters.shape[0] * parameters.shape[1])
-    return csr_array((data, columns, starts), shape=shape)
+    n_pixels = parameters.shape[0] * parameters.shape[1]
+    if parameters.modality == "two_photon":
+        return from_pixels([mask.pixels for mask in masks], n_pixels)
+    blurred = [_blurred(mask.pixels, parameters) for mask in masks]
+    return from_pixels([pixels for pixels, _ in blurred], n_pixels, [weights for _, weights in blurred])
 
 
 def _blurred(pixels: Ints64, parameters: SimulationParameters) -> tuple[Ints64, Floats32]:

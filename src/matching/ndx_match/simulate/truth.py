@@ -21,36 +21,16 @@ HARMONICS = np.arange(2, 6)
 
 @dataclass(frozen=True)
 class Bodies:
-    """Cell bodies of one piece of tissue, one entry a cell.
+    """Cell bodies of one piece of tissue, one entry a cell."""
 
-    Attributes
-    ----------
-    centre : ndarray of float64, shape (n, 2)
-        Reference (x, y).
-    depth : ndarray of float64, shape (n,)
-        Micrometres below the reference session's focal plane.
-    radius : ndarray of float64, shape (n,)
-        In pixels, at the body's widest.
-    outline : ndarray of complex128, shape (n, n_harmonics)
-        Amplitude and phase of the harmonics of the outline's radius, relative to `radius`.
-    brightness : ndarray of float64, shape (n,)
-        Above the neuropil, relative to it.
-    nucleus : ndarray of float64, shape (n,)
-        How much darker the nucleus is than the cytoplasm, 0 to 1.
-    side : ndarray of complex128, shape (n,)
-        Direction (x + iy) of the brighter side, away from the nucleus, and how marked it is, 0 to 1.
-    activity : ndarray of float64, shape (n,)
-        The cell's own part in its chance to be detected, mean 0 and standard deviation 1.
-    """
-
-    centre: Floats
-    depth: Floats
-    radius: Floats
-    outline: npt.NDArray[np.complex128]
-    brightness: Floats
-    nucleus: Floats
-    side: npt.NDArray[np.complex128]
-    activity: Floats
+    centre: Points  #: reference (x, y)
+    depth: Floats  #: micrometres below the reference session's focal plane
+    radius: Floats  #: in pixels, at the body's widest
+    outline: npt.NDArray[np.complex128]  #: harmonics of its radius relative to `radius`, shape (n, n_harmonics)
+    brightness: Floats  #: above the neuropil, relative to it
+    nucleus: Floats  #: how much darker it is than the cytoplasm, 0 to 1
+    side: npt.NDArray[np.complex128]  #: direction (x + iy) of the brighter side, and how marked it is, 0 to 1
+    activity: Floats  #: the cell's own part in its chance to be detected, mean 0 and standard deviation 1
 
     def __len__(self) -> int:
         return len(self.radius)
@@ -139,9 +119,7 @@ class Simulation:
     focal_depths : tuple of float
         Where each session's focal plane lies, in micrometres.
     parameters : SimulationParameters
-        What was asked for.
     seed : int
-        The seed.
     """
 
     sessions: tuple[Session, ...]
@@ -158,7 +136,7 @@ class Simulation:
         return self.fields[fixed] == self.fields[moving]
 
     def map_points(self, fixed: int, moving: int, points: Points) -> Points:
-        """Where points (x, y) of one session, shape (..., 2), truly lie in another of the same field.
+        """Where points (x, y) of one session, shape (..., 2), truly lie in another.
 
         Raises
         ------

@@ -10,25 +10,16 @@ import scipy.fft
 from ...arrays import Channels, Floats, Floats32, Indices, Points
 
 BATCH = 64  #: blocks transformed at a time
+LEAST_COVER = 0.5  #: of a block by either session (where any channel is not 0), below which it is left out
 
 
 @dataclass(frozen=True)
 class LocalShifts:
-    """Where blocks of the fixed channels are found in the moving ones.
-
-    Attributes
-    ----------
-    points : ndarray of float64, shape (n, 2)
-        Middles (x, y) of the blocks in the fixed frame.
-    shifts : ndarray of float64, shape (n, 2)
-        What lies at `points` in the fixed channels lies at `points + shifts` in the moving ones.
-    correlation : ndarray of float64, shape (n,)
-        At the best shift, 0 to 1.
-    """
+    """What lies at `points` in the fixed channels lies at `points + shifts` in the moving ones."""
 
     points: Points
     shifts: Points
-    correlation: Floats
+    correlation: Floats  #: at the best shift, 0 to 1
 
 
 def grid_points(shape: tuple[int, int], step: float) -> Points:
@@ -42,9 +33,7 @@ def grid_points(shape: tuple[int, int], step: float) -> Points:
     return np.column_stack([x.ravel(), y.ravel()])
 
 
-def local_shifts(
-    fixed: Channels, moving: Channels, points: Points, half: int, largest: int, least_cover: float = 0.5
-) -> LocalShifts:
+def local_shifts(fixed: Channels, moving: Channels, points: Points, half: int, largest: int) -> LocalShifts:
     """Match blocks of the fixed channels within the moving ones.
 
     Each block is weighted by a Gaussian window; its correlation with the moving channels is summed over the channels
@@ -52,23 +41,21 @@ def local_shifts(
 
     Parameters
     ----------
-    fixed, moving : ndarray of float32, shape (n_channels, n_rows, n_cols)
+    fixed, moving : Channels
         In one frame; zero where a session does not reach.
-    points : ndarray, shape (n, 2)
-        Middles (x, y) of the blocks.
+    points : Points
+        Middles of the blocks; those of which either session covers less than :data:`LEAST_COVER` are left out.
     half : int
         Half the side of a block, in pixels.
     largest : int
         Largest shift along each axis, in pixels, below `half`.
-    least_cover : float
-        Blocks of which less is covered by either session (where any channel is not 0) are left out.
     """
     window = np.exp(-2 * ((np.arange(-half, half) + 0.5) / half) ** 2).astype(np.float32)
     window = window[:, None] * window[None, :]
     middles = np.rint(points).astype(int)
     covered = [(channels != 0).any(axis=0, keepdims=True).astype(np.float32) for channels in (fixed, moving)]
     cover = np.minimum(*(_patches(c, middles, half).mean(axis=(1, 2, 3)) for c in covered))
-    middles = middles[cover >= least_cover]
+    middles = middles[cover >= LEAST_COVER]
     shifts, correlations = [np.zeros((0, 2))], [np.zeros(0)]
     for start in range(0, len(middles), BATCH):
         own = middles[start : start + BATCH]

@@ -12,15 +12,9 @@ from ...arrays import Array, Floats32
 def image_channel(image: Floats32, radius: float) -> Floats32:
     """The projection image with its local contrast evened out, zero mean, unit variance.
 
-    Brightness, vignetting and illumination vanish in the local normalisation, whose scales follow the cells' size.
-    A pattern that is fixed to the detector's rows or columns (stripes, frames) is the same along each of them, so
-    that their medians hold it and little else.
-
-    Parameters
-    ----------
-    image : ndarray of float32, shape (n_rows, n_cols)
-    radius : float
-        Typical radius of an ROI in pixels.
+    Brightness, vignetting and illumination vanish in the local normalisation, whose scales follow the typical radius of
+    an ROI in pixels. A pattern that is fixed to the detector's rows or columns (stripes, frames) is the same along each
+    of them, so that their medians hold it and little else.
     """
     smooth = blur(image.astype(np.float32), max(0.5, radius / 10))
     detail = without_stripes(smooth - blur(smooth, 1.5 * radius))
@@ -30,17 +24,7 @@ def image_channel(image: Floats32, radius: float) -> Floats32:
 
 
 def density_channel(regions: csr_array, shape: tuple[int, ...], radius: float) -> Floats32:
-    """Where ROIs lie, slightly blurred and without its slow variation, zero mean, unit variance.
-
-    Parameters
-    ----------
-    regions : csr_array, shape (n_rois, n_rows * n_cols)
-        As of :func:`ndx_match.methods.consensus.supports.supports`.
-    shape : tuple of int
-        (n_rows, n_cols).
-    radius : float
-        Typical radius of an ROI in pixels.
-    """
+    """Where ROIs lie in an image, slightly blurred and without its slow variation, zero mean, unit variance."""
     count = np.bincount(regions.indices, minlength=shape[0] * shape[1]).reshape(shape)
     covered = blur(np.minimum(count, 2).astype(np.float32), max(0.5, radius / 4))
     return standardised(covered - blur(covered, 3 * radius))
@@ -52,14 +36,7 @@ def session_channels(image: Floats32, regions: csr_array, radius: float) -> Floa
 
 
 def reduced(channels: Floats32, factor: float) -> Floats32:
-    """The channels at a coarser resolution, each of unit variance.
-
-    Parameters
-    ----------
-    channels : ndarray of float32, shape (n, n_rows, n_cols)
-    factor : float
-        Pixels that become one; values up to 1 change nothing.
-    """
+    """The channels at a coarser resolution, at which `factor` pixels become one, each of unit variance."""
     if factor <= 1:
         return channels
     n_rows, n_cols = (max(8, round(length / factor)) for length in channels.shape[1:])

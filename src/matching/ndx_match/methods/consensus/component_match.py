@@ -26,20 +26,12 @@ from .synchronisation import Component
 
 @dataclass(frozen=True)
 class ComponentMatch:
-    """What was found in sessions that belong together; sessions are positions among all sessions.
-
-    Attributes
-    ----------
-    component : Component
-    frame : CommonFrame
-    pairs : RoiPairs
-    cells : ndarray of int32, shape (n_cells, n_sessions of the component)
-    """
+    """What was found in sessions that belong together; in `pairs` they are positions among all sessions."""
 
     component: Component
     frame: CommonFrame
     pairs: RoiPairs
-    cells: Ints32
+    cells: Ints32  #: `roi_row`, shape (n_cells, n_sessions of the component)
 
 
 def match_component(aligned: AlignedSessions, parameters: ConsensusParameters) -> ComponentMatch:

@@ -12,7 +12,7 @@ import numpy as np
 import scipy.linalg
 
 from ...arrays import Floats, Points
-from .alignment import weighted_median
+from .alignment import biweight, weighted_median
 
 STIFFNESS = (0.03, 0.3, 3.0)  #: ridge penalties that are tried, relative to the mean weight
 LEAST_GAIN = 0.05  #: share of the held-out error that bending must save to be used
@@ -22,21 +22,11 @@ ROUNDS = 4  #: of reweighting
 
 @dataclass(frozen=True)
 class Deformation:
-    """Displacements (x, y) in pixels at points of a frame.
+    """Displacements (x, y) in pixels at points of a frame."""
 
-    Attributes
-    ----------
-    origin : tuple of float
-        (x, y) of the first control point.
-    step : float
-        Pixels between control points.
-    coefficients : ndarray of float64, shape (2, n_rows, n_cols)
-        Of the splines, for x and y.
-    """
-
-    origin: tuple[float, float]
-    step: float
-    coefficients: Floats
+    origin: tuple[float, float]  #: (x, y) of the first control point
+    step: float  #: pixels between control points
+    coefficients: Floats  #: of the splines, for x and y, shape (2, n_rows, n_cols)
 
     @staticmethod
     def none(shape: tuple[int, int], step: float) -> Deformation:
@@ -73,15 +63,8 @@ def choose_stiffness(frame: Deformation, points: Points, shifts: Points, weights
     """The ridge penalty that predicts held-out shifts best; infinite where bending predicts no better than not.
 
     The points in every second square of a chequerboard are held out from the fit of the others, and the other way
-    round. Single points would not do: neighbouring blocks share most of their pixels, and so their errors.
-
-    Parameters
-    ----------
-    frame : Deformation
-        Gives the control points.
-    points, shifts : ndarray, shape (n, 2)
-        (x, y) and the displacement measured there.
-    weights : ndarray, shape (n,)
+    round. Single points would not do: neighbouring blocks share most of their pixels, and so their errors. Arguments
+    are as of :func:`fit`.
     """
     if len(points) < 20:
         return float("inf")
@@ -106,8 +89,8 @@ def fit(frame: Deformation, points: Points, shifts: Points, weights: Floats, sti
     ----------
     frame : Deformation
         Gives the control points.
-    points, shifts : ndarray, shape (n, 2)
-        (x, y) and the displacement measured there.
+    points, shifts : Points
+        Places, and the displacement measured there.
     weights : ndarray, shape (n,)
     stiffness : float
         Ridge penalty; infinite gives no deformation.
@@ -124,8 +107,7 @@ def fit(frame: Deformation, points: Points, shifts: Points, weights: Floats, sti
         normal = design.T @ weighted + stiffness * current.mean() * penalty
         solution = scipy.linalg.solve(normal, weighted.T @ shifts, assume_a="pos", check_finite=False)
         residual = np.linalg.norm(design @ solution - shifts, axis=1)
-        scale = max(3 * weighted_median(residual, weights), 0.5)
-        updated = weights * np.clip(1 - (residual / (2.5 * scale)) ** 2, 0, None) ** 2
+        updated = biweight(residual, weights)
         if updated.sum() <= 0:
             break
         current = updated

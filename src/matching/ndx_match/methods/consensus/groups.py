@@ -25,20 +25,15 @@ Graph = list[dict[int, float]]
 
 
 def group_rois(first: Ints64, second: Ints64, log_odds: Floats, session_of_roi: Ints64) -> list[list[int]]:
-    """Partition ROIs into groups.
+    """Partition ROIs, numbered over all sessions, into groups, sorted by their smallest member, members ascending.
 
     Parameters
     ----------
     first, second : ndarray of int, shape (n_pairs,)
-        ROIs of each candidate pair, numbered over all sessions.
+        ROIs of each candidate pair.
     log_odds : ndarray of float64, shape (n_pairs,)
         That the pair is a match.
     session_of_roi : ndarray of int, shape (n_rois,)
-
-    Returns
-    -------
-    list of list of int
-        Every ROI is in one group; groups are sorted by their smallest member, members ascending.
     """
     graph: Graph = [{} for _ in session_of_roi]
     for a, b, value in zip(first.tolist(), second.tolist(), log_odds.tolist(), strict=True):

@@ -45,8 +45,8 @@ def moves_to_overlap(
 
     Returns
     -------
-    list of ndarray, shape (3, 3)
-        For each session: frame (x, y, 1) before to after the move. The first does not move.
+    list of Matrix
+        For each session: frame before to after the move. The first does not move.
     """
     n_sessions = len(regions)
     pairs = _mutually_best(candidate_pairs(regions, shape[1], REACH * radius))

@@ -9,17 +9,26 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from ...arrays import Bools, Channels, Floats32, Matrix
+from ...footprints import affine_matrix
 from ...model import Session
 from .alignment import COARSE_ROUNDS, FINE_ROUNDS
 from .alignment import refine as refine_by_blocks
 from .channels import reduced, session_channels
 from .parameters import ConsensusParameters
-from .search import Pose, RoughAlignment, Search, neighbours, poses_with_scale, poses_without_scale, to_full_resolution
+from .search import (
+    Pose,
+    RoughAlignment,
+    Search,
+    middle_of,
+    neighbours,
+    poses_with_scale,
+    poses_without_scale,
+    to_full_resolution,
+)
 from .supports import supports, typical_radius
 
 SEARCH_RADIUS = 2.0  #: typical ROI radius in pixels of the reduced channels that are searched
 COARSE_RADIUS = 4.0  #: and of those on which the first rounds of block matching work
-PLAIN_STEP, SCALED_STEP, SCALE_STEP = 2.5, 5.0, 0.1
 LEAST_MAGNIFICATION = 0.03  #: relative difference of pixel sizes from which they are tried
 BEYOND_DOUBT = 15.0  #: z at which a search stops; unrelated fields reach 12
 ABOVE_CHANCE = 2.5  #: least ratio of an alignment's score to the best at shifts that must be wrong
@@ -29,48 +38,25 @@ LEAST_DENSITY_Z = 3.0  #: an alignment that the ROIs contradict may be one of a 
 
 @dataclass(frozen=True)
 class PreparedSession:
-    """What of a session the registration sees.
+    """What of a session the registration sees."""
 
-    Attributes
-    ----------
-    regions : csr_array of ones, shape (n_rois, n_rows * n_cols)
-    shape : tuple of int
-        (n_rows, n_cols).
-    pixel_size : tuple of float or None
-        Micrometres per pixel along (rows, columns).
-    channels, coarse, small : ndarray of float32, shape (n_channels, n_rows, n_cols)
-        At full resolution, at that of the first rounds of block matching, and at the search's.
-    """
-
-    regions: csr_array
+    regions: csr_array  #: of ones, shape (n_rois, n_rows * n_cols)
     shape: tuple[int, int]
-    pixel_size: tuple[float, float] | None
-    channels: Channels
-    coarse: Channels
-    small: Channels
+    pixel_size: tuple[float, float] | None  #: micrometres along (rows, columns)
+    channels: Channels  #: at full resolution
+    coarse: Channels  #: at that of the first rounds of block matching
+    small: Channels  #: at the search's
 
 
 @dataclass(frozen=True)
 class PairAlignment:
-    """A tested registration: fixed (x, y, 1) to moving.
-
-    Attributes
-    ----------
-    matrix : ndarray, shape (3, 3)
-    score : float
-        z of the alignment against all other shifts.
-    chance : float
-        The best z among shifts that must be wrong.
-    registered : bool
-    reason : str
-        Why not.
-    """
+    """A tested registration, fixed to moving."""
 
     matrix: Matrix
-    score: float
-    chance: float
+    score: float  #: z of the alignment against all other shifts
+    chance: float  #: the best z among shifts that must be wrong
     registered: bool
-    reason: str = ""
+    reason: str = ""  #: why not
 
 
 def prepare(sessions: Sequence[Session]) -> tuple[list[PreparedSession], float]:
@@ -99,20 +85,18 @@ def register(
     sufficient = max(BEYOND_DOUBT, parameters.significance)
     search = Search(fixed.small, moving.small, parameters.largest_shift)
     guess = _by_pixel_sizes(fixed, moving)
-    searches = (
-        [search] if guess is None else [Search(fixed.small, moving.small, parameters.largest_shift, guess), search]
-    )
+    searches = [search]
+    if guess is not None:
+        searches.insert(0, Search(fixed.small, moving.small, parameters.largest_shift, guess))
     found: list[RoughAlignment] = []
     for each in searches:
-        found += each.best(poses_without_scale(parameters.largest_rotation, PLAIN_STEP), sufficient)[:1]
+        found += each.best(poses_without_scale(parameters.largest_rotation), sufficient)[:1]
         if found[-1].z >= sufficient:
             break
     if found[-1].z < sufficient and parameters.smallest_scale < parameters.largest_scale:
-        every = poses_with_scale(
-            parameters.largest_rotation, parameters.smallest_scale, parameters.largest_scale, SCALED_STEP, SCALE_STEP
-        )
+        every = poses_with_scale(parameters.largest_rotation, parameters.smallest_scale, parameters.largest_scale)
         scaled = search.best(every, sufficient)[0]
-        close = [pose for pose in neighbours(scaled.pose, SCALED_STEP, SCALE_STEP) if _within(pose, parameters)]
+        close = [pose for pose in neighbours(scaled.pose) if _within(pose, parameters)]
         found += [scaled, *search.best(close)[:1]]
     best = max(found, key=lambda alignment: alignment.z)
     rough = to_full_resolution(
@@ -128,10 +112,7 @@ def _by_pixel_sizes(fixed: PreparedSession, moving: PreparedSession) -> Matrix |
     y, x = (f / m for f, m in zip(fixed.pixel_size, moving.pixel_size, strict=True))
     if max(abs(x - 1), abs(y - 1)) < LEAST_MAGNIFICATION:
         return None
-    middles = [np.array([(small.shape[2] - 1) / 2, (small.shape[1] - 1) / 2]) for small in (fixed.small, moving.small)]
-    guess = np.diag([x, y, 1.0])
-    guess[:2, 2] = middles[1] - guess[:2, :2] @ middles[0]
-    return guess
+    return affine_matrix(np.diag([x, y]), middle_of(fixed.small), middle_of(moving.small))
 
 
 def refine(fixed: PreparedSession, moving: PreparedSession, rough: Matrix, radius: float) -> Matrix:

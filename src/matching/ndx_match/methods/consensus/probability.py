@@ -30,24 +30,18 @@ ENOUGH_STAND_INS = 200_000  #: pairs within sessions that are compared with what
 
 
 def match_log_odds(candidates: ComparedPairs, impossible: ComparedPairs, n_sessions: int, radius: float) -> Floats:
-    """Log-odds that each candidate pair is a match.
+    """Log-odds that each candidate pair is a match, shape (n_candidates,).
 
     Fitted twice: to what is compared of the two ROIs, and then together with what else either of them could be in the
     other's session, for an ROI is one cell.
 
     Parameters
     ----------
-    candidates : ComparedPairs
-        Across sessions.
-    impossible : ComparedPairs
-        Within sessions, in both orders.
+    candidates, impossible : ComparedPairs
+        Across sessions, and within sessions in both orders.
     n_sessions : int
     radius : float
         Typical radius of an ROI in pixels.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_candidates,)
     """
     unlabelled, wrong = _features(candidates, radius), _features(impossible, radius)
     # Sessions i and j have as many wrong candidates as i and j have neighbours within, on average.
@@ -109,7 +103,8 @@ def coherent(pairs: ComparedPairs, probability: Floats, cells: Ints32) -> Floats
     """Probabilities of the pairs within cells that do not contradict those of the cell's other pairs.
 
     If a and c are one cell with probability p, and c and b with q, then a and b are with p + q - 1 at least (the bound
-    of Bonferroni and Fréchet), however much the two depend on each other.
+    of Bonferroni and Fréchet), however much the two depend on each other: where that is higher, the pair's own
+    probability is raised to it. Pairs of ROIs of different cells stay as they were.
 
     Parameters
     ----------
@@ -118,11 +113,6 @@ def coherent(pairs: ComparedPairs, probability: Floats, cells: Ints32) -> Floats
         Of each pair by itself.
     cells : ndarray of int32, shape (n_cells, n_sessions)
         `roi_row` of each cell's ROI in each session, -1 where it has none.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_pairs,)
-        Raised where the bound is higher; pairs of ROIs of different cells as they were.
     """
     cell_of = [cell_of_roi(column, int(column.max(initial=-1)) + 1) for column in cells.T]
     result = probability.copy()

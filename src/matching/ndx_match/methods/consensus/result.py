@@ -32,7 +32,8 @@ def assemble(
 ) -> MatchResult:
     """The result of all sessions."""
     n = len(sessions)
-    pairs = RoiPairs.concatenate([found.pairs for found in matches] or [_no_pairs()])
+    none = replace(RoiPairs.concatenate([]), probability=np.zeros(0), margin=np.zeros(0))
+    pairs = RoiPairs.concatenate([none, *(found.pairs for found in matches)])
     alone = [component.members[0] for component in components if len(component.members) == 1]
     parts = [(found.component.members, found.cells) for found in matches]
     parts += [((k,), np.arange(sessions[k].n_rois, dtype=np.int32)[:, None]) for k in alone]
@@ -60,11 +61,6 @@ def assemble(
         status_reasons=reasons,
         warnings=_warnings(sessions, components, matches, reasons),
     )
-
-
-def _no_pairs() -> RoiPairs:
-    rows, real = np.zeros(0, np.int32), np.zeros(0)
-    return RoiPairs(rows, rows, rows, rows, real, real, np.zeros(0, bool), probability=np.zeros(0), margin=np.zeros(0))
 
 
 def _as_float32(pairs: RoiPairs) -> RoiPairs:

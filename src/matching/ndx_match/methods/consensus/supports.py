@@ -6,21 +6,12 @@ import cv2
 import numpy as np
 from scipy.sparse import csr_array
 
-from ...arrays import Floats, Floats32, Ints64
-from ...footprints import pixel_coordinates
+from ...arrays import Floats, Floats32
+from ...footprints import from_pixels, pixel_coordinates
 
 
 def supports(footprints: csr_array) -> csr_array:
-    """Ones where a footprint reaches half of its own maximum: a binary mask as it is, a broad footprint's core.
-
-    Parameters
-    ----------
-    footprints : csr_array, shape (n_rois, n_pixels)
-
-    Returns
-    -------
-    csr_array of float32, shape (n_rois, n_pixels)
-    """
+    """Ones where a footprint reaches half of its own maximum: a binary mask as it is, a broad footprint's core."""
     counts = np.diff(footprints.indptr)
     roi_row = np.repeat(np.arange(len(counts)), counts)
     peak = np.zeros(len(counts), np.float32)
@@ -51,8 +42,8 @@ def warp_supports(
         (n_rows, n_cols) of the session.
     places : ndarray of float32, shape (frame rows, frame cols, 2)
         Where each pixel of the frame lies in the session, (x, y).
-    frame_points : ndarray, shape (n_rois, 2)
-        About where each region's middle lies in the frame, (x, y).
+    frame_points : Points
+        About where each region's middle lies in the frame.
     stretch : float
         How much larger lengths can be in the frame than in the session.
 
@@ -62,13 +53,10 @@ def warp_supports(
     """
     _, pixel_row, pixel_col = pixel_coordinates(regions, shape[1])
     n_rows, n_cols = places.shape[:2]
-    found: list[Ints64] = []
-    for roi in range(regions.shape[0]):
+    found = [np.zeros(0, np.int64)] * regions.shape[0]
+    for roi in np.flatnonzero(np.diff(regions.indptr)):
         own = slice(regions.indptr[roi], regions.indptr[roi + 1])
         rows, cols = pixel_row[own], pixel_col[own]
-        if len(rows) == 0:
-            found.append(np.zeros(0, np.int64))
-            continue
         top, left = rows.min() - 1, cols.min() - 1
         mask = np.zeros((rows.max() - top + 2, cols.max() - left + 2), np.float32)
         mask[rows - top, cols - left] = 1
@@ -77,12 +65,9 @@ def warp_supports(
         first_col, last_col = np.clip([int(x - half), int(x + half) + 1], 0, n_cols)
         first_row, last_row = np.clip([int(y - half), int(y + half) + 1], 0, n_rows)
         if first_col >= last_col or first_row >= last_row:
-            found.append(np.zeros(0, np.int64))
             continue
         part = places[first_row:last_row, first_col:last_col] - np.array([left, top], np.float32)
         warped = cv2.remap(mask, part[..., 0], part[..., 1], cv2.INTER_LINEAR)
         row, col = np.nonzero(warped >= 0.5)
-        found.append((row + first_row) * np.int64(n_cols) + col + first_col)
-    indptr = np.concatenate([[0], np.cumsum([len(pixels) for pixels in found])])
-    indices = np.concatenate([np.zeros(0, np.int64), *found])
-    return csr_array((np.ones(len(indices), np.float32), indices, indptr), shape=(len(found), n_rows * n_cols))
+        found[roi] = (row + first_row) * np.int64(n_cols) + col + first_col
+    return from_pixels(found, n_rows * n_cols)

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse.csgraph import connected_components
 
 from ...arrays import Matrix
 from ...footprints import transform_points
@@ -24,15 +25,7 @@ LARGEST_DISAGREEMENT = 1.0  #: of a pair with the loops it is in, in typical ROI
 
 @dataclass(frozen=True)
 class Component:
-    """Sessions that were aligned with each other.
-
-    Attributes
-    ----------
-    members : tuple of int
-        Sessions, ascending.
-    matrices : tuple of ndarray, shape (3, 3)
-        From the first member (x, y, 1) to each member.
-    """
+    """Sessions that were aligned with each other, ascending, and the matrices from the first of them to each."""
 
     members: tuple[int, ...]
     matrices: tuple[Matrix, ...]
@@ -113,12 +106,11 @@ def _wanted_pairs(n: int) -> list[Pair]:
 
 def _groups(n: int, tried: Mapping[Pair, PairAlignment]) -> list[list[int]]:
     """Sessions connected by registered pairs, each group ascending, in the order of their first members."""
-    label = list(range(n))
-    for (fixed, moving), alignment in tried.items():
-        if alignment.registered and label[fixed] != label[moving]:
-            keep, drop = sorted((label[fixed], label[moving]))
-            label = [keep if value == drop else value for value in label]
-    return [[k for k in range(n) if label[k] == value] for value in sorted(set(label))]
+    links = np.eye(n)
+    for pair, alignment in tried.items():
+        links[pair] = alignment.registered
+    count, group = connected_components(links, directed=False)
+    return [np.flatnonzero(group == number).tolist() for number in range(count)]
 
 
 def _solve(

@@ -12,16 +12,7 @@ STEPS = 32  #: a pixel, in steps of the bilinear interpolation
 
 
 def layers_without_overlap(footprints: csr_array) -> Indices:
-    """The layer of each ROI: the first in which it overlaps no earlier ROI.
-
-    Parameters
-    ----------
-    footprints : csr_array, shape (n_rois, n_pixels)
-
-    Returns
-    -------
-    ndarray of int, shape (n_rois,)
-    """
+    """The layer of each ROI: the first in which it overlaps no earlier ROI; shape (n_rois,)."""
     occupied = np.zeros((1, footprints.shape[1]), bool)
     layers = np.zeros(footprints.shape[0], np.intp)
     for roi_row in range(footprints.shape[0]):
@@ -36,12 +27,7 @@ def layers_without_overlap(footprints: csr_array) -> Indices:
 
 
 def layered_pixels(footprints: csr_array, layers: Indices, n_layers: int) -> csr_array:
-    """Pixel sets over (layer, row, column): ROIs in different layers share no pixel.
-
-    Returns
-    -------
-    csr_array, shape (n_rois, n_layers * n_pixels)
-    """
+    """Pixel sets over (layer, row, column), shape (n_rois, n_layers * n_pixels): different layers share no pixel."""
     n_rois, n_pixels = footprints.shape
     roi_row = np.repeat(np.arange(n_rois), np.diff(footprints.indptr))
     indices = footprints.indices.astype(np.int64) + layers[roi_row] * n_pixels
@@ -63,8 +49,8 @@ def warp_footprints(
     footprints : csr_array, shape (n_rois, moving pixels)
     moving_shape, fixed_shape : tuple of int
         (n_rows, n_cols).
-    matrix : ndarray, shape (3, 3)
-        Fixed (x, y, 1) to moving.
+    matrix : Matrix
+        Fixed to moving.
 
     Returns
     -------
@@ -98,19 +84,9 @@ def warp_footprints(
 
 
 def overwrite_in_layers(footprints: csr_array, layers: Indices, order: Indices) -> csr_array:
-    """Paint the ROIs of each layer in the given order, a later one over an earlier one.
+    """Paint the ROIs of each layer in the given order of `roi_row`s, a later one over an earlier one.
 
-    Parameters
-    ----------
-    footprints : csr_array, shape (n_rois, n_pixels)
-    layers : ndarray of int, shape (n_rois,)
-    order : ndarray of int, shape (n_rois,)
-        Positions of ROIs, first painted first.
-
-    Returns
-    -------
-    csr_array, shape (n_rois, n_pixels)
-        Each (layer, pixel) is in at most one ROI.
+    Each (layer, pixel) is then in at most one ROI; shape (n_rois, n_pixels).
     """
     roi_row = np.repeat(np.arange(footprints.shape[0]), np.diff(footprints.indptr))
     rank = np.empty(len(order), np.intp)

@@ -8,11 +8,11 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 
-from ...arrays import Bools, Floats, Indices, Ints32, Ints64
-from ...footprints import centroids, pairwise_iou
+from ...arrays import Bools, Floats, Indices
+from ...footprints import centroids, near_pairs, pairwise_iou
+from ...model import Registration, RoiPairs, Session
 from .masks import layered_pixels, layers_without_overlap, overwrite_in_layers, warp_footprints
 from .parameters import NwayParameters
 
@@ -22,7 +22,7 @@ SMALLEST_WEIGHT = 0.002  #: a pair of lower 1 / (1 + cost) is no edge of the Blo
 
 @dataclass(frozen=True)
 class SessionMasks:
-    """A session as the pipeline compares it: its pixel sets, their layers and its image's size (rows, columns)."""
+    """A session's pixel sets, and their layers; the image's size is (rows, columns)."""
 
     footprints: csr_array
     layers: Indices
@@ -30,39 +30,20 @@ class SessionMasks:
     painting_order: Indices
 
     @staticmethod
-    def of(footprints: csr_array, roi_ids: Ints64, shape: tuple[int, int]) -> SessionMasks:
+    def of(session: Session) -> SessionMasks:
         """Assign layers in table order; within a layer ROIs are painted in the order of their ids."""
-        return SessionMasks(footprints, layers_without_overlap(footprints), shape, np.argsort(roi_ids, kind="stable"))
+        layers = layers_without_overlap(session.footprints)
+        return SessionMasks(session.footprints, layers, session.shape, np.argsort(session.roi_ids, kind="stable"))
 
 
-@dataclass(frozen=True)
-class CandidatePairs:
-    """Pairs of ROIs of two sessions within the maximum distance; arrays of equal length, sorted by fixed, moving."""
+def match_pair(
+    fixed: SessionMasks, moving: SessionMasks, registration: Registration, parameters: NwayParameters
+) -> RoiPairs:
+    """Match the ROIs of two registered sessions.
 
-    fixed_row: Ints32
-    moving_row: Ints32
-    distance: Floats
-    iou: Floats
-    cost: Floats
-    accepted: Bools
-
-
-def match_pair(fixed: SessionMasks, moving: SessionMasks, matrix: Floats, parameters: NwayParameters) -> CandidatePairs:
-    """Match the ROIs of two sessions, given their registration.
-
-    Parameters
-    ----------
-    fixed, moving : SessionMasks
-    matrix : ndarray, shape (3, 3)
-        Fixed (x, y, 1) to moving.
-    parameters : NwayParameters
-
-    Returns
-    -------
-    CandidatePairs
-        Every pair whose centroids lie less than `maximum_distance` apart, those assigned being `accepted`.
+    Every pair whose centroids lie less than `maximum_distance` apart is a candidate; those assigned are `accepted`.
     """
-    warped = warp_footprints(moving.footprints, moving.shape, fixed.shape, matrix)
+    warped = warp_footprints(moving.footprints, moving.shape, fixed.shape, registration.matrix)
     warped = overwrite_in_layers(warped, moving.layers, moving.painting_order)
     n_layers = int(max(fixed.layers.max(initial=0), moving.layers.max(initial=0))) + 1
     iou = pairwise_iou(
@@ -71,7 +52,8 @@ def match_pair(fixed: SessionMasks, moving: SessionMasks, matrix: Floats, parame
     fixed_points, moving_points = (
         _places(footprints, fixed.shape[1], parameters.strict) for footprints in (fixed.footprints, warped)
     )
-    row, col, distance = _near(fixed_points, moving_points, parameters.maximum_distance)
+    row, col, _ = near_pairs(fixed_points, moving_points, parameters.maximum_distance)
+    distance = np.linalg.norm(fixed_points[row] - moving_points[col], axis=1)
     overlap = np.asarray(iou[row, col]).ravel() if len(row) else np.zeros(0)
     cost = distance / parameters.maximum_distance + 1 - overlap
     if parameters.assignment_solver == "Blossom":
@@ -79,13 +61,15 @@ def match_pair(fixed: SessionMasks, moving: SessionMasks, matrix: Floats, parame
     else:
         assigned = minimum_cost(fixed_points, moving_points, iou, parameters.maximum_distance)[row, col]
     kept = distance < parameters.maximum_distance
-    return CandidatePairs(
-        row[kept].astype(np.int32),
-        col[kept].astype(np.int32),
-        distance[kept],
-        overlap[kept],
-        cost[kept],
-        assigned[kept],
+    return RoiPairs(
+        fixed_session=np.full(kept.sum(), registration.fixed_session, np.int32),
+        moving_session=np.full(kept.sum(), registration.moving_session, np.int32),
+        fixed_roi_row=row[kept].astype(np.int32),
+        moving_roi_row=col[kept].astype(np.int32),
+        centroid_distance=distance[kept],
+        iou=overlap[kept],
+        accepted=assigned[kept],
+        cost=cost[kept],
     )
 
 
@@ -118,12 +102,7 @@ def maximum_weight(row: Indices, col: Indices, cost: Floats) -> Bools:
 
 
 def minimum_cost(fixed_points: Floats, moving_points: Floats, iou: csr_array, maximum_distance: float) -> Bools:
-    """The assignment of least total cost over all pairs, those beyond the maximum distance included.
-
-    Returns
-    -------
-    ndarray of bool, shape (n_fixed, n_moving)
-    """
+    """The assignment of least total cost over all pairs, near or far, shape (n_fixed, n_moving)."""
     relative = cdist(fixed_points, moving_points) / maximum_distance
     cost = np.where(relative <= 1, relative, FAR) + 1 - iou.toarray()  # NaN, of an empty mask, is far too
     assigned = np.zeros(cost.shape, bool)
@@ -134,15 +113,3 @@ def minimum_cost(fixed_points: Floats, moving_points: Floats, iou: csr_array, ma
 def _places(footprints: csr_array, n_cols: int, strict: bool) -> Floats:
     points = centroids(footprints, n_cols)
     return np.nan_to_num(points, nan=0.0) if strict else points
-
-
-def _near(fixed_points: Floats, moving_points: Floats, maximum_distance: float) -> tuple[Indices, Indices, Floats]:
-    fixed_known = np.flatnonzero(np.isfinite(fixed_points).all(axis=1))
-    moving_known = np.flatnonzero(np.isfinite(moving_points).all(axis=1))
-    near = cKDTree(fixed_points[fixed_known]).sparse_distance_matrix(
-        cKDTree(moving_points[moving_known]), maximum_distance, output_type="coo_matrix"
-    )
-    row, col = fixed_known[near.row], moving_known[near.col]
-    order = np.lexsort((col, row))
-    row, col = row[order], col[order]
-    return row, col, np.linalg.norm(fixed_points[row] - moving_points[col], axis=1)

@@ -47,18 +47,13 @@ def equalise(image: Bytes, parameters: NwayParameters) -> Bytes:
 
 
 def register(fixed: Bytes, moving: Bytes, parameters: NwayParameters) -> list[Candidate]:
-    """All candidates that have an answer, best SSIM first.
+    """All candidates that have an answer, best SSIM first; never none, as identity always has one.
 
     Parameters
     ----------
     fixed, moving : ndarray of uint8, shape (n_rows, n_cols)
         As made by :func:`ndx_match.warping.to_8_bit`; they may differ in size.
     parameters : NwayParameters
-
-    Returns
-    -------
-    list of Candidate
-        Never empty: identity always has an answer.
 
     References
     ----------
