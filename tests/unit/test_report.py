@@ -20,7 +20,7 @@ from skimage.color import rgb2lab
 from ndx_match.errors import OutputError
 from ndx_match.footprints import centroids
 from ndx_match.model import MatchResult, Registration, RegistrationOutcome, RoiPairs, Session, cell_of_roi
-from ndx_match.report.cell_map import cell_map_figure
+from ndx_match.report.cell_map import cell_map_figure, roi_image
 from ndx_match.report.colours import cell_colours
 from ndx_match.report.figures import pairs_to_draw, write_figures
 from ndx_match.report.fraction_matrix import fraction_matrix_figure
@@ -32,7 +32,6 @@ from ndx_match.report.labels import (
     short_names,
     transform_text,
 )
-from ndx_match.report.masks import roi_image
 from ndx_match.report.overlay_matrix import overlay_matrix_figure
 from ndx_match.report.registration import registration_figure
 from ndx_match.warping import to_8_bit, warp_image

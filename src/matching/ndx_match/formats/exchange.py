@@ -19,13 +19,22 @@ GROUP = "ndx_match.formats"  #: name of the package that holds the formats, and 
 
 def find_importers() -> dict[str, Importer]:
     """Every importer by its name, in order of names."""
-    found = find_plugins(GROUP, GROUP, Importer, "IMPORTER")
+    found = find_plugins(
+        GROUP, GROUP, Importer, "IMPORTER", stand_in=lambda name, refuse: Importer(name, "cannot be loaded", "", refuse)
+    )
     return {importer.name: importer for importer in sorted(found, key=lambda importer: importer.name)}
 
 
 def find_exporters() -> dict[str, Exporter]:
     """Every exporter by its suffix, in order of suffixes."""
-    found = find_plugins(GROUP, GROUP, Exporter, "EXPORTER", "suffix")
+    found = find_plugins(
+        GROUP,
+        GROUP,
+        Exporter,
+        "EXPORTER",
+        "suffix",
+        lambda name, refuse: Exporter(name, f".{name}", "cannot be loaded", refuse),
+    )
     return {exporter.suffix: exporter for exporter in sorted(found, key=lambda exporter: exporter.suffix)}
 
 

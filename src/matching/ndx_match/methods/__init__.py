@@ -1,7 +1,4 @@
-"""The matching methods: sessions in, a match result out. :func:`match` runs any of them.
-
-A method is one module or sub-package here that defines `METHOD`; `docs/methods.md` says how to add one.
-"""
+"""The matching methods: sessions in, a match result out; `docs/methods.md` says how to add one."""
 
 from .apply import match
 from .parameters import Parameters, documented, parameter

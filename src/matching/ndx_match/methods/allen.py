@@ -1,7 +1,4 @@
-"""Runs the Allen Institute's own nway package, in its own interpreter, over its JSON files.
-
-The package is not part of this project and cannot be, by its licence; whoever wants it installs it apart.
-"""
+"""Runs the Allen Institute's own nway package, which by its licence cannot be part of this, in its own interpreter."""
 
 from __future__ import annotations
 
@@ -118,7 +115,8 @@ def match(
 ) -> MatchResult:
     """Match the cells of several sessions with the Allen Institute's package.
 
-    Arguments and result are those of :func:`ndx_match.methods.match`.
+    Arguments and result are those of :func:`ndx_match.methods.match`; see Garrett et al. 2023,
+    10.1101/2023.02.14.528085, p. 31.
 
     Raises
     ------
@@ -127,10 +125,6 @@ def match(
         long.
     InputError
         The package's output does not fit the sessions.
-
-    References
-    ----------
-    Garrett et al. 2023, 10.1101/2023.02.14.528085, p. 31.
     """
     return apply.match(sessions, METHOD, parameters, progress)
 

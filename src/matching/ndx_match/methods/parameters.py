@@ -1,8 +1,4 @@
-"""Parameters of methods: default, range, choices, unit and description of each stand once, in its dataclass field.
-
-Made from them: the checks, the option of the command and its help, the tables of the documentation (`documentation.py`)
-and what a match file stores.
-"""
+"""Parameters of methods: default, range, choices, unit and description of each stand once, in its dataclass field."""
 
 from __future__ import annotations
 

@@ -1,7 +1,4 @@
-"""Projection images made comparable by eye and by number: contrast, warping, overlay, structural similarity.
-
-Images are indexed [row, col]; matrices map (x, y, 1) of the fixed to the moving image, in pixels.
-"""
+"""Projection images, [row, col], made comparable by eye and by number."""
 
 from __future__ import annotations
 

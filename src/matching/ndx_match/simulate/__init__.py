@@ -1,8 +1,4 @@
-"""Sessions of an animal whose truth is known: images, masks, and which ROIs are the same cell.
-
-:func:`simulate` makes them, :data:`TIERS` holds the difficulties that methods are measured on, and
-:func:`ndx_match.simulate.files.write_simulation` writes them as NWB files.
-"""
+"""Sessions of an animal whose truth is known: images, masks, and which ROIs are the same cell."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from pynwb.file import Subject
 from pynwb.image import GrayscaleImage
 from pynwb.ophys import DfOverF, ImageSegmentation, ImagingPlane, OpticalChannel, PlaneSegmentation, RoiResponseSeries
 
-from ..arrays import Array, Floats32, Ints64, Matrix
+from ..arrays import Array, Floats32, Matrix
 from ..errors import InputError, OutputError
 from ..model import Session
 from ..storage.outputs import check_output
@@ -45,11 +45,6 @@ class TrueSession:
     cell_of_roi: Mapping[int, int]  #: true cell number of each ROI id, in the table's order; -1 where it is no cell
     affine_matrix: Matrix  #: affine part of the map from reference (x, y, 1) to session pixels
 
-    @property
-    def identity(self) -> Ints64:
-        """True cell number by `roi_row`."""
-        return np.fromiter(self.cell_of_roi.values(), np.int64)
-
 
 @dataclass(frozen=True)
 class Truth:
@@ -58,11 +53,6 @@ class Truth:
     sessions: tuple[TrueSession, ...]
     parameters: SimulationParameters
     seed: int
-
-    @property
-    def identity(self) -> tuple[Ints64, ...]:
-        """For each session the true cell number by `roi_row`."""
-        return tuple(session.identity for session in self.sessions)
 
     def of_file(self, file_name: str) -> TrueSession:
         """The truth of a file, by its name.

@@ -1,7 +1,4 @@
-"""Mean images: one latent field of tissue, seen by every session at its own place, depth and brightness.
-
-Brightness is relative to that of the neuropil's mean until :func:`record` turns it into grey values.
-"""
+"""Mean images: one field of tissue, seen by every session at its own place, depth and brightness (neuropil: 1)."""
 
 from __future__ import annotations
 

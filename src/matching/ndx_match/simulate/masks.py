@@ -17,6 +17,7 @@ from .truth import Bodies, outline_radius
 from .warp import Warp
 
 _ANGLES = np.linspace(0, 2 * np.pi, 64, endpoint=False)
+_DIRECTIONS = np.column_stack([np.cos(_ANGLES), np.sin(_ANGLES)])
 _NOISE_HARMONICS = np.arange(1, 9)
 
 
@@ -63,8 +64,7 @@ def true_outlines(
     cells, masks = [], []
     for cell in np.flatnonzero(_in_view(bodies, warp, parameters)).tolist():
         length = radius[cell] * bodies.relative_radius(cell, _ANGLES)
-        outline = bodies.centre[cell] + length[:, None] * np.column_stack([np.cos(_ANGLES), np.sin(_ANGLES)])
-        pixels = _fill(warp(outline), parameters.shape)
+        pixels = _fill(warp(bodies.centre[cell] + length[:, None] * _DIRECTIONS), parameters.shape)
         if len(pixels):
             cells.append(cell)
             masks.append(pixels)
@@ -80,19 +80,20 @@ def _in_view(bodies: Bodies, warp: Warp, parameters: SimulationParameters) -> Bo
 
 
 def _noisy_outline(rng: np.random.Generator, bodies: Bodies, cell: int, radius: float, noise: float) -> Floats:
-    """Reference (x, y) round the cell: its outline shifted, grown or shrunk, and ragged.
-
-    Less so for active, thus bright cells: masks of real sessions agree very well for some cells and poorly for
-    others.
-    """
+    """Reference (x, y) round the cell: its outline shifted, grown or shrunk, and ragged; less so for active cells."""
     noise = noise * np.exp(-0.3 * bodies.activity[cell] + 0.35 * rng.standard_normal())
     size = 1 + noise * rng.normal(0.0, 0.115)
-    roughness = noise * 0.145 / np.sqrt(_NOISE_HARMONICS)
-    coefficients = (rng.normal(0, roughness) + 1j * rng.normal(0, roughness)) / np.sqrt(2)
-    relative = bodies.relative_radius(cell, _ANGLES) * size + outline_radius(coefficients, _NOISE_HARMONICS, _ANGLES)
+    relative = bodies.relative_radius(cell, _ANGLES) * size + _raggedness(rng, noise * 0.145)
     centre = bodies.centre[cell] + noise * 0.095 * radius * rng.standard_normal(2)
     length = radius * np.maximum(relative, 0.25)
-    return centre + length[:, None] * np.column_stack([np.cos(_ANGLES), np.sin(_ANGLES)])
+    return centre + length[:, None] * _DIRECTIONS
+
+
+def _raggedness(rng: np.random.Generator, size: float) -> Floats:
+    """What is added to the relative radius of an outline at `_ANGLES`."""
+    roughness = size / np.sqrt(_NOISE_HARMONICS)
+    coefficients = (rng.normal(0, roughness) + 1j * rng.normal(0, roughness)) / np.sqrt(2)
+    return outline_radius(coefficients, _NOISE_HARMONICS, _ANGLES)
 
 
 def _fill(outline: Floats, shape: tuple[int, int]) -> Ints64:
@@ -158,9 +159,7 @@ def _false_mask(rng: np.random.Generator, parameters: SimulationParameters) -> M
     n_rows, n_cols = parameters.shape
     margin = 2 * parameters.cell_radius
     centre = rng.uniform([margin, margin], [n_cols - margin, n_rows - margin])
-    roughness = 0.25 / np.sqrt(_NOISE_HARMONICS)
-    coefficients = (rng.normal(0, roughness) + 1j * rng.normal(0, roughness)) / np.sqrt(2)
-    length = np.maximum(1 + outline_radius(coefficients, _NOISE_HARMONICS, _ANGLES), 0.3)
+    length = np.maximum(1 + _raggedness(rng, 0.25), 0.3)
     ratio = rng.uniform(3, 5) if rng.random() < 0.4 else rng.uniform(1, 1.5)
     radius = parameters.cell_radius * rng.uniform(0.8, 1.2)
     angle = rng.uniform(0, np.pi)

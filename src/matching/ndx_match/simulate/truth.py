@@ -101,33 +101,17 @@ def detection_probability(bodies: Bodies, focal_depths: Floats, parameters: Simu
 
 @dataclass(frozen=True)
 class Simulation:
-    """Sessions with known truth.
+    """Sessions with known truth."""
 
-    Attributes
-    ----------
-    sessions : tuple of Session
-        As a reader of files would give them.
-    identity : tuple of ndarray of int64, shape (n_rois,)
-        For each session the true cell number of each ROI by `roi_row`; -1 where the ROI is no cell. Both halves
-        of a split body carry the cell's number; two cells merged into one ROI carry that of the larger part.
-    transforms : tuple of Warp
-        For each session the callable that maps reference (x, y) to session (x, y), in the tissue it looks at.
-    fields : tuple of int
-        Which piece of tissue each session looks at; only sessions of one field share cells.
-    bodies : tuple of Bodies
-        The cells of each piece of tissue, detected or not.
-    focal_depths : tuple of float
-        Where each session's focal plane lies, in micrometres.
-    parameters : SimulationParameters
-    seed : int
-    """
-
-    sessions: tuple[Session, ...]
+    sessions: tuple[Session, ...]  #: as a reader of files would give them
+    #: For each session the true cell number of each ROI by `roi_row`; -1 where the ROI is no cell. Both halves of a
+    #: split body carry the cell's number; two cells merged into one ROI carry that of the larger part.
     identity: tuple[Ints64, ...]
+    #: For each session the callable that maps reference (x, y) to session (x, y), in the tissue it looks at.
     transforms: tuple[Warp, ...]
-    fields: tuple[int, ...]
-    bodies: tuple[Bodies, ...]
-    focal_depths: tuple[float, ...]
+    fields: tuple[int, ...]  #: which piece of tissue each session looks at; only sessions of one field share cells
+    bodies: tuple[Bodies, ...]  #: the cells of each piece of tissue, detected or not
+    focal_depths: tuple[float, ...]  #: where each session's focal plane lies, in micrometres
     parameters: SimulationParameters
     seed: int
 

@@ -67,7 +67,7 @@ def apply_affine(matrix: Array, points: Points) -> Points:
 def random_affine(
     rng: np.random.Generator, parameters: SimulationParameters, stretch: tuple[float, float] = (1.0, 1.0)
 ) -> Floats:
-    """An affine map from the reference about the field's centre, in the upper half of each of the parameters' ranges."""
+    """An affine map from the reference, about the image's middle, in the upper half of each parameter's range."""
     centre = (np.array(parameters.shape[::-1]) - 1) / 2
     direction = rng.uniform(0, 2 * np.pi)
     shift = parameters.shift * rng.uniform(0.6, 1.0) * np.array([np.cos(direction), np.sin(direction)])

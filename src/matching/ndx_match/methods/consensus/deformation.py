@@ -1,7 +1,5 @@
-"""Smooth deformations that a common frame needs beyond affine maps, as far as the data support them.
-
-A deformation is a sum of cubic B-splines on a coarse grid. Its coefficients are fitted to local shifts by robust ridge
-regression; how much they may bend, and whether at all, is decided by how well shifts that were held out are predicted.
+"""Smooth deformations beyond affine maps: cubic B-splines on a coarse grid, fitted to local shifts by robust ridge
+regression, as far as they predict shifts that were held out.
 """
 
 from __future__ import annotations

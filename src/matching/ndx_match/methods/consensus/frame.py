@@ -53,17 +53,7 @@ class CommonFrame:
 
 
 def frame_around(matrices: Sequence[Matrix], shapes: Sequence[tuple[int, int]], radius: float) -> CommonFrame:
-    """The smallest frame that holds all fields, without deformations.
-
-    Parameters
-    ----------
-    matrices : sequence of Matrix
-        From the first session to each.
-    shapes : sequence of tuple of int
-        (n_rows, n_cols) of each session.
-    radius : float
-        Typical radius of an ROI in pixels.
-    """
+    """The smallest frame that holds all fields, (n_rows, n_cols); the matrices lead from the first session to each."""
     reached = np.concatenate(
         [transform_points(np.linalg.inv(m), corners(shape)) for m, shape in zip(matrices, shapes, strict=True)]
     )
@@ -81,17 +71,7 @@ def warp_to_frame(channels: Channels, places: Floats32) -> Channels:
 
 
 def bend(frame: CommonFrame, channels: Sequence[Channels], radius: float) -> CommonFrame:
-    """Let each session but the first bend towards the mean of the others, where the data support it.
-
-    Parameters
-    ----------
-    frame : CommonFrame
-        Without deformations.
-    channels : sequence of Channels
-        Of each session.
-    radius : float
-        Typical radius of an ROI in pixels.
-    """
+    """Let each session but the first bend towards the mean of the others, where the data support it."""
     n = len(channels)
     warped = [warp_to_frame(channels[k], frame.places(k)) for k in range(n)]
     covered = [(w != 0).any(axis=0).astype(np.float32) for w in warped]

@@ -1,9 +1,7 @@
 """Groups of ROIs, at most one a session, that maximise the sum of log-odds over all their pairs.
 
-Correlation clustering with cannot-link constraints. Groups of an optimum are connected by pairs that are more likely
-than not, so that the components of the graph of these pairs are independent. Each is clustered greedily by the gain of
-merges and improved by moving single ROIs until no move gains; of small components the optimum is then found by branch
-and bound from there.
+This is correlation clustering. Groups of an optimum are connected by pairs that are more likely than not, so that the
+components of the graph of these pairs are independent.
 """
 
 from __future__ import annotations

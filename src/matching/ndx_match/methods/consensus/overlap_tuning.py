@@ -1,8 +1,7 @@
 """Tune the affine maps of sessions so that as many ROIs as possible overlap.
 
-Least squares finds the affine maps that are best on average. Where the tissue also bends, no affine map fits all of it,
-and one that fits most ROIs well serves those better who use nothing but the matrices. What an overlap would be after a
-small move is read from the cross-correlation of the two regions, so that the search needs no warping.
+Where the tissue also bends, a map that fits most ROIs well serves better than that of least squares. The overlap after
+a small move is read from the cross-correlation of the two regions, so that the search needs no warping.
 """
 
 from __future__ import annotations
@@ -35,9 +34,7 @@ def moves_to_overlap(
     Parameters
     ----------
     regions : sequence of csr_array of ones, shape (n_rois, frame pixels)
-        Of each session, in the common frame.
-    shape : tuple of int
-        (n_rows, n_cols) of the frame.
+        Of each session, in the common frame of `shape` (n_rows, n_cols).
     radius : float
         Typical radius of an ROI in pixels.
     softness : sequence of float

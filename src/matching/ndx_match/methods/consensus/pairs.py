@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_array
 
-from ...arrays import Bools, Channels, Floats32, Matrix
+from ...arrays import Channels, Matrix
 from ...footprints import affine_matrix
 from ...model import Session
 from .alignment import COARSE_ROUNDS, FINE_ROUNDS
@@ -23,6 +23,7 @@ from .search import (
     neighbours,
     poses_with_scale,
     poses_without_scale,
+    shifts_within,
     to_full_resolution,
 )
 from .supports import supports, typical_radius
@@ -135,10 +136,12 @@ def confirm(
     the best of them.
     """
     search = Search(fixed.small, moving.small, parameters.largest_shift)
-    z = search.z_of_shifts(_to_reduced(matrix, fixed, moving))
+    sizes = (fixed.small.shape[1:], fixed.shape), (moving.small.shape[1:], moving.shape)
+    z = search.z_of_shifts(to_full_resolution(matrix, *sizes))
     both = search.combined(z)
-    at, density = (float(_near_zero(score, 1).max()) for score in (both, z[-1]))
-    away = search.allowed & ~_near_zero_mask(both.shape, round(4 * SEARCH_RADIUS))
+    at, density = (float(score[shifts_within(score.shape, (1, 1))].max()) for score in (both, z[-1]))
+    far = round(4 * SEARCH_RADIUS)
+    away = search.allowed & ~shifts_within(both.shape, (far, far))
     chance = float(both[away].max()) if away.any() else 0.0
     if at < max(parameters.significance, ABOVE_CHANCE * chance):
         reason = f"the best alignment found (z {at:.1f}) is not well above chance (z {chance:.1f} at wrong shifts)"
@@ -149,20 +152,6 @@ def confirm(
         reason = f"the images agree (z {at:.1f}), but the ROIs do not (z {density:.1f})"
         return PairAlignment(matrix, at, chance, False, reason)
     return PairAlignment(matrix, at, chance, True)
-
-
-def _to_reduced(matrix: Matrix, fixed: PreparedSession, moving: PreparedSession) -> Matrix:
-    return to_full_resolution(matrix, (fixed.small.shape[1:], fixed.shape), (moving.small.shape[1:], moving.shape))
-
-
-def _near_zero(score: Floats32, reach: int) -> Floats32:
-    shifts = np.arange(-reach, reach + 1)
-    return np.asarray(score[np.ix_(shifts, shifts)])
-
-
-def _near_zero_mask(shape: tuple[int, ...], reach: int) -> Bools:
-    near = [np.abs(np.fft.fftfreq(n, 1 / n)) <= reach for n in shape]
-    return np.asarray(near[0][:, None] & near[1][None, :])
 
 
 def _within(pose: Pose, parameters: ConsensusParameters) -> bool:

@@ -1,10 +1,7 @@
 """From what is compared of two ROIs to the probability that they are the same cell, fitted to the data at hand.
 
-Two ROIs of one session are never the same cell, so that neighbours within sessions show how wrong pairs look, and how
-many of them to expect: an ROI has about as many wrong candidates in another session as it has neighbours in its own.
-Where candidates across sessions are denser than that, they are matches. (CellReg fits mixtures to candidates for the
-same end; ROICaT takes pairs within sessions as examples of different cells. The estimator here is that of learning
-from positive and unlabelled samples by density ratios.)
+Neighbours within a session are never the same cell: they show how wrong pairs look, and how many to expect. Where
+candidates across sessions are denser than that, they are matches (learning from positive and unlabelled samples).
 """
 
 from __future__ import annotations

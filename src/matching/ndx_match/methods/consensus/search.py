@@ -1,8 +1,7 @@
-"""Find the rough alignment of two sessions among all shifts, and many rotations and scales.
+"""Find the rough alignment of two sessions among all shifts (by FFT), and many rotations and scales.
 
-For each rotation and scale the channels of the moving session are warped and correlated with those of the fixed
-session at all shifts at once by FFT (as in image registration since Kuglin and Hines 1975). The sum over the overlap
-divided by the root of its size has, for unrelated contents, the same spread at every shift, which makes it a z score.
+The sum of products over the overlap, divided by the root of its size, has the same spread at every shift for unrelated
+contents, which makes it a z score.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from itertools import product
 import numpy as np
 import scipy.fft
 
-from ...arrays import Channels, Floats, Floats32, Matrix, Points
+from ...arrays import Bools, Channels, Floats, Floats32, Matrix, Points
 from ...footprints import affine_matrix
 from .alignment import warp_channels
 
@@ -97,10 +96,7 @@ class Search:
         self.prior = affine_matrix(np.eye(2), self.middle, middle_of(moving)) if prior is None else prior
         padding = min(1.0, largest_shift + 0.1)
         self.padded = tuple(scipy.fft.next_fast_len(int(n * (1 + padding)), real=True) for n in (n_rows, n_cols))
-        frequencies = [np.fft.fftfreq(n, 1 / n) for n in self.padded]
-        self.allowed = (np.abs(frequencies[0])[:, None] <= largest_shift * n_rows) & (
-            np.abs(frequencies[1])[None, :] <= largest_shift * n_cols
-        )
+        self.allowed = shifts_within(self.padded, (largest_shift * n_rows, largest_shift * n_cols))
         self.informative = np.asarray(fixed.any(axis=(1, 2)) & moving.any(axis=(1, 2)))
         covered = np.ones((1, n_rows, n_cols), np.float32)
         self.spectrum = np.conj(scipy.fft.rfft2(np.concatenate([fixed, covered]), self.padded))
@@ -146,6 +142,12 @@ class Search:
             shift[:2, 2] = col, row
             found.append(RoughAlignment(matrix @ shift, float(score[peak]), pose))
         return found
+
+
+def shifts_within(shape: tuple[int, ...], largest: tuple[float, float]) -> Bools:
+    """Which entries of a correlation, whose shift 0 comes first, are of shifts up to the largest (rows, columns)."""
+    rows, cols = (np.abs(np.fft.fftfreq(n, 1 / n)) <= limit for n, limit in zip(shape, largest, strict=True))
+    return np.asarray(rows[:, None] & cols)
 
 
 def middle_of(channels: Channels) -> Points:

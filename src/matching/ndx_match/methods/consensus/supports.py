@@ -12,15 +12,11 @@ from ...footprints import from_pixels, pixel_coordinates
 
 def supports(footprints: csr_array) -> csr_array:
     """Ones where a footprint reaches half of its own maximum: a binary mask as it is, a broad footprint's core."""
-    counts = np.diff(footprints.indptr)
-    roi_row = np.repeat(np.arange(len(counts)), counts)
-    peak = np.zeros(len(counts), np.float32)
-    np.maximum.at(peak, roi_row, footprints.data)
-    kept = footprints.data >= 0.5 * peak[roi_row]
-    kept &= footprints.data > 0
-    indptr = np.concatenate([[0], np.cumsum(np.bincount(roi_row[kept], minlength=len(counts)))])
-    ones = np.ones(int(kept.sum()), np.float32)
-    return csr_array((ones, footprints.indices[kept], indptr), shape=footprints.shape)
+    peak = np.repeat(footprints.max(axis=1).toarray().ravel(), np.diff(footprints.indptr))
+    regions = footprints.astype(np.float32)
+    regions.data[:] = (footprints.data >= 0.5 * peak) & (footprints.data > 0)
+    regions.eliminate_zeros()
+    return regions
 
 
 def typical_radius(regions: csr_array) -> float:
@@ -38,18 +34,13 @@ def warp_supports(
     Parameters
     ----------
     regions : csr_array of ones, shape (n_rois, n_rows * n_cols)
-    shape : tuple of int
-        (n_rows, n_cols) of the session.
+        Of a session of `shape` (n_rows, n_cols).
     places : ndarray of float32, shape (frame rows, frame cols, 2)
         Where each pixel of the frame lies in the session, (x, y).
     frame_points : Points
         About where each region's middle lies in the frame.
     stretch : float
         How much larger lengths can be in the frame than in the session.
-
-    Returns
-    -------
-    csr_array of float32 ones, shape (n_rois, frame rows * frame cols)
     """
     _, pixel_row, pixel_col = pixel_coordinates(regions, shape[1])
     n_rows, n_cols = places.shape[:2]

@@ -51,10 +51,6 @@ def warp_footprints(
         (n_rows, n_cols).
     matrix : Matrix
         Fixed to moving.
-
-    Returns
-    -------
-    csr_array of float32 ones, shape (n_rois, fixed pixels)
     """
     n_rows, n_cols = moving_shape
     y, x = np.indices(fixed_shape).reshape(2, -1)
