@@ -235,8 +235,10 @@ def test_a_folder_that_may_not_be_written_into(tmp_path: Path):
             path.chmod(0o755)
     run("write", *paths, "-o", tmp_path / "m.nwb", *METHOD).succeeded()
     folder.chmod(0o555)
+    (tmp_path / "closed").mkdir(0o700)  # into which the user cannot even look
     with without_privileges():
         run("write", *paths, "-o", folder / "m.nwb", *METHOD).refused("cannot be written into")
+        run("write", *paths, "-o", tmp_path / "closed" / "m.nwb", *METHOD).refused("cannot be written into")
     folder.chmod(0o755)
     assert listing(folder) == {path.name for path in paths}
 

@@ -15,6 +15,7 @@ import pynwb
 import pytest
 from builders import START, SUBJECT, field_of_view, make_nwbfile, write_nwb, write_sessions
 from hdmf.common import DynamicTable, VectorIndex
+from helpers import run
 from pynwb import NWBHDF5IO
 from pynwb.ophys import PlaneSegmentation
 
@@ -22,8 +23,9 @@ from ndx_match.errors import InputError, OutputError
 from ndx_match.matchfile import FileMetadata, dandi_path, read_match_file, write_match_file
 from ndx_match.matchfile.metadata import is_placeholder
 from ndx_match.methods import nway
-from ndx_match.model import MatchResult, Registration, RoiPairs, Session
+from ndx_match.model import MatchResult, Presence, Registration, RoiPairs, Session, cell_of_roi
 from ndx_match.sources import SourceOptions, read_sessions
+from ndx_match.storage.remote.locations import recorded_location
 
 
 def match(sessions: list[Session]) -> MatchResult:
@@ -402,3 +404,93 @@ def test_a_name_in_dandis_style_needs_a_folder(tmp_path: Path):
     sessions = read_sessions(write_sessions(tmp_path))
     with pytest.raises(OutputError, match="no such folder; with --dandi-name, -o names the dandiset's folder"):
         write_match_file(sessions, match(sessions), tmp_path / "none", dandi_name=True)
+
+
+def test_codes_of_a_newer_version_are_named_and_the_rest_is_read(matches: Path):
+    group = "processing/ophys/CellMatching"
+    with h5py.File(matches, "r+") as file:
+        for column in ("cells/presence", "sessions/status", "sessions/roi_selection", "registrations/outcome"):
+            dataset = file[f"{group}/{column}"]
+            dataset[0] = np.where(dataset[0] == Presence.PRESENT, dataset[0], 77)
+        file[f"{group}/registrations/outcome"][:] = 77
+    read = read_match_file(matches)
+    assert [warning for warning in read.result.warnings if "code 77 (unknown: written by a newer version?)" in warning]
+    assert not any(registration.registered for registration in read.result.registrations)
+    assert read.result.status_in_words()[0].startswith("code 77")
+    shown = run("show", matches).succeeded()
+    assert "code 77 (unknown: written by a newer version?)" in shown.out
+    assert "Warning: " in shown.err
+
+
+def test_no_folder_of_this_machine_is_recorded(tmp_path: Path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "project" / "data").mkdir(parents=True)
+    field = field_of_view()
+    first = write_nwb(tmp_path / "elsewhere" / "a.nwb", make_nwbfile(field, session_id="a"))
+    second = write_nwb(tmp_path / "project" / "data" / "b.nwb", make_nwbfile(field, session_id="b"))
+    write([first, second], tmp_path / "project" / "m.nwb")
+    assert [session.source.uri for session in read_match_file(tmp_path / "project" / "m.nwb").sessions] == [
+        "a.nwb",
+        "data/b.nwb",
+    ]
+    assert str(tmp_path).encode() not in (tmp_path / "project" / "m.nwb").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("url", "recorded"),
+    [
+        ("https://anna:secret@example.org/a.nwb?token=1234#x", "https://example.org/a.nwb"),
+        ("s3://KEY:SECRET@bucket/a.nwb?versionId=7&X-Amz-Signature=12", "s3://bucket/a.nwb?versionId=7"),
+    ],
+)
+def test_urls_are_recorded_without_user_and_query(url: str, recorded: str):
+    assert recorded_location(url, Path("m.nwb")) == recorded
+
+
+def test_paths_in_this_file_lead_to_tables_and_images(matches: Path):
+    with h5py.File(matches) as file:
+        sessions = file["processing/ophys/CellMatching/sessions"]
+        for kind in ("roi_table", "image"):
+            paths = sessions[f"{kind}_path"].asstr()[:]
+            assert [file[reference] for reference in sessions[kind][:]] == [file[path] for path in paths]
+
+
+def test_pairs_that_are_ruled_out_are_not_stored_but_those_within_cells_are(tmp_path: Path):
+    sessions = read_sessions(write_sessions(tmp_path))
+    result = match(sessions)
+    pairs = result.roi_pairs
+    probability = np.where(np.arange(len(pairs)) % 2, 0.5, 0.0001).astype(np.float32)
+    result = replace(result, roi_pairs=replace(pairs, probability=probability, cost=None))
+    write_match_file(sessions, result, tmp_path / "m.nwb")
+    read = read_match_file(tmp_path / "m.nwb").result
+    cell_of = [cell_of_roi(rows, 20) for rows in result.cells.T]
+    in_one_cell = cell_of[0][pairs.fixed_roi_row] == cell_of[1][pairs.moving_roi_row]
+    kept = in_one_cell | pairs.accepted | (probability > 0.001)
+    assert len(read.roi_pairs) == kept.sum()
+    assert read.roi_pairs.probability.dtype == np.float32
+
+
+def test_cell_ids_are_kept(tmp_path: Path):
+    sessions = read_sessions(write_sessions(tmp_path))
+    result = match(sessions)
+    ids = np.random.default_rng(0).permutation(1000)[: len(result.cells)]
+    write_match_file(sessions, replace(result, cell_ids=ids), tmp_path / "m.nwb")
+    np.testing.assert_array_equal(read_match_file(tmp_path / "m.nwb").result.cell_ids, ids)
+    with NWBHDF5IO(tmp_path / "m.nwb", "r") as io:
+        matching = io.read().processing["ophys"]["CellMatching"]
+        assert matching.cell_of("101", roi_row=int(result.cells[0, 0])) == ids[0]
+
+
+def test_sessions_share_the_description_of_their_microscope(tmp_path: Path, opened):
+    paths = write_sessions(tmp_path, ((0, 0), (3, 2), (1, 1)))
+    write(paths, tmp_path / "m.nwb")
+    nwbfile = opened(tmp_path / "m.nwb")
+    assert list(nwbfile.devices) == ["microscope"]
+    assert list(nwbfile.imaging_planes) == ["plane"]
+    different = write_nwb(tmp_path / "d.nwb", make_nwbfile(session_id="d", plane_options={"indicator": "jGCaMP8"}))
+    write([*paths, different], tmp_path / "n.nwb")
+    nwbfile = opened(tmp_path / "n.nwb")
+    assert {name: plane.indicator for name, plane in nwbfile.imaging_planes.items()} == {
+        "plane": "GCaMP6f",
+        "plane_2": "jGCaMP8",
+    }

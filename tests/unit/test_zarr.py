@@ -172,7 +172,7 @@ def test_a_match_file_is_the_same_whatever_the_formats(tmp_path: Path, monkeypat
         for name in ("m.nwb", "m.nwb.zarr"):
             write_match_file(sessions, result, tmp_path / name, overwrite=True)
             found.append(read_match_file(tmp_path / name))
-            assert_same(found[-1].sessions, tuple(sessions), ("session_id", "state"))
+            assert_same(found[-1].sessions, tuple(sessions), ("session_id", "uri", "state"))
     for file in found[1:]:
         assert_same(file, found[0], FILE_ONLY)
     assert listing(tmp_path) >= {"m.nwb", "m.nwb.zarr"}
@@ -207,6 +207,8 @@ def test_the_inspector_finds_nothing_amiss(tmp_path: Path):
     path = write_match_file(sessions, match(sessions), tmp_path / "m.nwb.zarr").path
     with open_nwb(path) as nwbfile:
         found = inspector.inspect_nwbfile_object(nwbfile, config=inspector.load_config("dandi"))
+        # The inspector's own check of compression fails on arrays of format 3.
+        found = [message for message in found if FORMAT == 2 or "`compressor` is not available" not in message.message]
         assert [(message.check_function_name, message.message) for message in found] == []
 
 

@@ -51,6 +51,8 @@ def open_sources(sessions: Sequence[Session]) -> Iterator[dict[str, OpenSource]]
                 check_sources(sessions)
                 for session in sessions:
                     _refuse_damaged(session, sources[session.source.uri].contents)
+            if isinstance(error, OSError):  # which would else be taken for one of the source that was opened last
+                raise OutputError(f"The output cannot be written ({error}); choose another folder.") from error
             raise
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from hdmf.data_utils import GenericDataChunkIterator
 from hdmf.query import ReferenceResolver
 
-LARGE_BYTES = 1_000_000  #: of an uncompressed dataset from which it is compressed on the way
+LARGE_BYTES = 100_000  #: of an uncompressed dataset from which it is compressed on the way
 BUFFER_BYTES = 16_000_000  #: of it held in memory at a time
 CHUNK_BYTES = 1_000_000
 

@@ -133,7 +133,7 @@ def _settle_if_abandoned(folder: Path, name: str, number: str) -> None:
         draft = Draft(folder / about["output"], number)
         if about["host"] != platform.node() or draft.path.parent != folder:
             return
-        if draft.new.is_dir():
+        if os.path.isdir(draft.new):
             with suppress(OSError):
                 os.rmdir(draft.path)  # empty: the name was reserved when the writer was killed
         if all(map(os.path.lexists, (draft.path, draft.new, draft.old))):
@@ -151,7 +151,7 @@ def _is_still(descriptor: int, path: Path) -> bool:
 
 
 def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
+    if os.path.isdir(path) and not os.path.islink(path):
         shutil.rmtree(path, ignore_errors=True)
     else:
         with suppress(OSError):
@@ -160,7 +160,7 @@ def _remove(path: Path) -> None:
 
 def _remove_empty(path: Path) -> None:
     with suppress(OSError):
-        if path.is_dir():
+        if os.path.isdir(path):
             os.rmdir(path)  # an error where it is not empty
         elif os.lstat(path).st_size == 0:
             os.unlink(path)

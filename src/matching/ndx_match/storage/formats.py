@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from hdmf.backends.io import HDMFIO
 from hdmf.build import GroupBuilder
@@ -96,7 +97,8 @@ def format_of(path: str | os.PathLike[str]) -> StorageFormat:
     """
     remote = is_url(path)
     exists = not remote and os.path.exists(path)
-    if not (os.path.isdir(path) if exists else has_zarr_name(str(path).partition("?")[0])):
+    name = urlsplit(str(path)).path if remote else path
+    if not (os.path.isdir(path) if exists else has_zarr_name(name)):
         return Hdf5Format()
     try:
         from .zarr.zarr_format import ZarrFormat

@@ -52,7 +52,7 @@ def open_reader(path: Location) -> Iterator[Callable[[], HDMFIO]]:
         if is_url(location) and not file_format.is_folder:
             content = stack.enter_context(stack.enter_context(shared_access()).stream(str(location)))
         elif is_url(location):
-            content = stack.enter_context(shared_access()).address(str(location))
+            content = stack.enter_context(shared_access()).folder(str(location))
         elif (file := open_file(location)) is not None:
             content = file
         try:

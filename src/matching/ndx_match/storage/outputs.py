@@ -52,22 +52,22 @@ def check_output(
     path = Path(output)
     zarr = has_zarr_name(path)
     check_name(path)
-    if path.is_dir() and not zarr:
+    if os.path.isdir(path) and not zarr:
         raise OutputError(f"{path}: this is a folder; give the name of a file, for example {path / 'matches.nwb'}.")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise OutputError(f"{path}: the folder {path.parent} does not exist; make it first or choose another.")
     check_link(path)
     settle_abandoned(Path(os.path.realpath(path)).parent)
     for source in filter(os.path.exists, inputs):
-        if path.exists() and os.path.samefile(path, source):
+        if os.path.exists(path) and os.path.samefile(path, source):
             raise OutputError(f"{path}: the output is one of the inputs; give another name with -o.")
         if _holds(source, path) or _holds(path, source):
             raise OutputError(f"{path}: the output and the input {source} lie one within the other; choose another -o.")
-    if path.exists() and not overwrite:
-        kind = "folder" if path.is_dir() else "file"
+    if os.path.exists(path) and not overwrite:
+        kind = "folder" if os.path.isdir(path) else "file"
         raise OutputError(f"{path}: this {kind} exists already; give another name or --overwrite.")
-    if zarr and path.exists() and not is_zarr_nwb(path):
-        kind = "folder" if path.is_dir() else "file"
+    if zarr and os.path.exists(path) and not is_zarr_nwb(path):
+        kind = "folder" if os.path.isdir(path) else "file"
         raise OutputError(f"{path}: this {kind} is no Zarr store of an NWB file and is not replaced; remove it first.")
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise OutputError(f"{path}: the folder {path.parent} cannot be written into; choose another.")
@@ -109,7 +109,7 @@ def check_link(path: Path) -> None:
     OutputError
         It is so.
     """
-    if path.is_symlink() and not path.exists():
+    if os.path.islink(path) and not os.path.exists(path):
         raise OutputError(f"{path}: this is a link to {os.readlink(path)}, which does not exist; give another name.")
 
 
@@ -122,11 +122,11 @@ def check_folder(folder: Path) -> None:
         It is a file or the Zarr store of an NWB file, cannot be made, or cannot be written into.
     """
     check_name(folder)
-    if folder.exists() and not folder.is_dir():
+    if os.path.exists(folder) and not os.path.isdir(folder):
         raise OutputError(f"{folder}: this is a file; give the name of a folder.")
     if is_zarr_nwb(folder):
         raise OutputError(f"{folder}: this folder is the Zarr store of an NWB file; choose another.")
-    check_output(folder / "x" if folder.is_dir() else folder, overwrite=True)
+    check_output(folder / "x" if os.path.isdir(folder) else folder, overwrite=True)
 
 
 def make_folder(folder: Path) -> bool:

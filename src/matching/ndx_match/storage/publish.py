@@ -147,7 +147,7 @@ def _reserve(draft: Draft, make: Callable[[], None]) -> None:
 
 
 def _exists(path: Path, problem: str = "exists already") -> OutputError:
-    kind = "folder" if path.is_dir() else "file"
+    kind = "folder" if os.path.isdir(path) else "file"
     return OutputError(f"{path}: this {kind} {problem}; give another name or --overwrite.")
 
 

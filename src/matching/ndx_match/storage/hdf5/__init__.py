@@ -20,9 +20,10 @@ from pynwb import NWBHDF5IO, NWBFile, validate
 from ..columns import COLUMN, Columns, column_names, column_names_with, errors_of
 from ..open_files import checksum_of_file
 from ..schema import SPECIFICATIONS, write_schema
+from ..threads import in_another_thread
 from .comparing import differences
 from .reading import open_hdf5
-from .writing import add_columns, in_another_thread, new_hdf5_file
+from .writing import add_columns, new_hdf5_file
 
 
 class Hdf5Format:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from io import RawIOBase
 from pathlib import Path
@@ -14,21 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from ..columns import COLUMN, Columns, column_attributes, column_names_with
-
-
-def in_another_thread(write: Callable[[Event], None]) -> None:
-    """Signals interrupt only the main thread: within HDF5 they would lose data.
-
-    `write` is given an event that is set when this happens: then its file is not to be kept. It is waited for.
-    """
-    stopped = Event()
-    with ThreadPoolExecutor(max_workers=1) as writer:
-        written = writer.submit(write, stopped)
-        try:
-            written.result()
-        except BaseException:
-            stopped.set()
-            raise
 
 
 @contextmanager

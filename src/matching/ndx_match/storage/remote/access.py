@@ -102,8 +102,16 @@ class RemoteAccess:
         _refuse_missing(sessions, in_folders)
         return found
 
-    def address(self, location: str) -> str:
-        """The URL that was given for a location, with all that is needed to read it."""
+    def folder(self, location: str) -> str:
+        """The URL of a folder, a Zarr store, with all that is needed to read it.
+
+        Raises
+        ------
+        InputError
+            It is on DANDI.
+        """
+        if is_of_dandi(location):
+            raise InputError(f"{location}: this is a Zarr asset; download it and give the copy.")
         return self._addresses.get(public_name(location), location)
 
     def origin(self, location: str | os.PathLike[str], checksum: bool = True) -> Origin:
@@ -186,7 +194,7 @@ class RemoteAccess:
         return self._assets[url]
 
     def _transport(self, location: str) -> Transport:
-        address = self.address(location)
+        address = self._addresses.get(public_name(location), location)
         if is_of_dandi(address):
             asset = self._asset(location)
             if asset.is_zarr:

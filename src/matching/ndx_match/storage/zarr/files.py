@@ -98,7 +98,7 @@ class StoreFiles:
     damage : InputError or None
         What was found first to be the matter; others may take an error for a part that is not there.
     pickled : str or None
-        The array whose metadata were read last of those whose elements are pickled.
+        The array of those whose elements are pickled that was read last.
     """
 
     #: The store and array of which a chunk was read last: where something then cannot be decoded, it is this.
@@ -129,12 +129,14 @@ class StoreFiles:
         except OSError as error:
             raise self._damaged(folder, f"{where} cannot be read: {error.strerror or error}") from error
         if not is_chunk:
-            if key.endswith(".zarray") and b'"pickle"' in (data or b""):
+            if key.endswith("/.zarray") and b'"pickle"' in (data or b""):
                 self.pickled = key.removesuffix("/.zarray")
             return None if data is None else self._with_own_links(data, number, inner)
         if found is not None:
             array, metadata = found
             StoreFiles.last_read = self, array
+            if metadata.is_pickled:
+                self.pickled = array
             if data is None and metadata.never_empty:
                 why = ", or its writer left it out as empty: see Zarr in docs/layouts.md" if metadata.is_new else ""
                 raise self._damaged(folder, f"{where} is missing{why}")
@@ -162,18 +164,10 @@ class StoreFiles:
         number, inner = self._place(key)
         return self._folders[number].path, f"/{inner}"
 
-    def explain(self, array: str, error: BaseException) -> InputError:
-        """What an error in decoding an array means."""
+    def undecoded(self, array: str, error: BaseException) -> InputError:
+        """The damage of an array that cannot be decoded."""
         number, inner = self._place(array)
-        folder = self._folders[number]
-        found = self._array_of(array)
-        if found is not None and found[1].is_pickled and not isinstance(error, EOFError):
-            return InputError(
-                f"{folder.path}: the references in {inner} are pickled, which is refused because to read them can "
-                "execute any code; if you trust the file, set the environment variable "
-                "NUMCODECS_ALLOW_UNSAFE_PICKLE_DECODE=1."
-            )
-        return self._damaged(folder, f"a chunk of {inner} cannot be decoded: {error}")
+        return self._damaged(self._folders[number], f"a chunk of {inner} cannot be decoded: {error}")
 
     def _damaged(self, folder: Folder, what: str) -> InputError:
         error = InputError(f"{folder.path}: the Zarr store is damaged or incomplete ({what}).")
@@ -191,27 +185,28 @@ class StoreFiles:
         """The array whose chunks lie in a folder, or in folders within it; None where there is none."""
         if folder not in self._arrays:
             number, inner = self._place(folder)
-            array = self._read_array(number, inner)
-            if array is not None:
-                self._arrays[folder] = folder, array
+            around = re.match(r"(.+)/c(/\d+)*$", inner)  # of format 3 usually this, for which a server is asked first
+            for path in [around.group(1), inner] if around else [inner]:
+                array = self._read_array(number, path)
+                if array is not None:
+                    self._arrays[folder] = folder.removesuffix(inner) + path, array
+                    break
             else:
                 self._arrays[folder] = self._array_of(folder.rpartition("/")[0]) if inner else None
         return self._arrays[folder]
 
     def _read_array(self, number: int, path: str) -> _Array | None:
         """What the metadata of an array say; None where this is no array."""
-        if re.search(r"(^|/)(c|\d+)$", path):  # a folder of chunks, for which a server need not be asked
-            return None
-        old = self._metadata(number, path, ".zarray")
-        if old:
-            codecs = [old.get("compressor") or {}, *(old.get("filters") or ())]
-            return _Array(codecs[0].get("id") == "blosc", True, any(codec.get("id") == "pickle" for codec in codecs))
         new = self._metadata(number, path, "zarr.json")
-        if new.get("node_type") != "array":
+        if new.get("node_type") == "array":
+            last_codec = (new.get("codecs") or [{}])[-1].get("name", "")
+            is_blosc = last_codec in ("blosc", "numcodecs.blosc")
+            return _Array(is_blosc, self._is_never_empty(number, path, new), is_new=True)
+        old = {} if new else self._metadata(number, path, ".zarray")
+        if not old:
             return None
-        last_codec = (new.get("codecs") or [{}])[-1].get("name", "")
-        is_blosc = last_codec in ("blosc", "numcodecs.blosc")
-        return _Array(is_blosc, self._is_never_empty(number, path, new), is_new=True)
+        codecs = [old.get("compressor") or {}, *(old.get("filters") or ())]
+        return _Array(codecs[0].get("id") == "blosc", True, any(codec.get("id") == "pickle" for codec in codecs))
 
     def _is_never_empty(self, number: int, path: str, metadata: dict[str, Any]) -> bool:
         attributes, shape = metadata.get("attributes", {}), metadata["shape"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import hdmf_zarr
@@ -28,8 +28,14 @@ else:
 try:
     from hdmf_zarr import NWBZarrV2IO  # of hdmf-zarr 0.14, which reads format 2 too
     from hdmf_zarr.backend_zarrv2 import UnsafePickleCodecError
+
+    REFUSED: tuple[type[Exception], ...] = (UnsafePickleCodecError,)
 except ImportError:
-    NWBZarrV2IO, UnsafePickleCodecError = object, ()
+    NWBZarrV2IO, REFUSED = object, ()
+with suppress(ImportError):
+    from numcodecs.errors import UnsafeDecodeError  # of its newer versions
+
+    REFUSED = (*REFUSED, UnsafeDecodeError)
 
 NEEDS_NEWER = (
     "this Zarr store has format 3, and hdmf-zarr {version} reads format 2; read it with Python 3.12 or newer and "
@@ -107,7 +113,7 @@ class _ExplainingV2IO(NWBZarrV2IO):  # type: ignore[misc,valid-type]
     def read_builder(self) -> Any:
         builder = super().read_builder()
         for path, reason in self.skipped_entries:
-            raise InputError(f"{self.source}: {path.strip('/')} cannot be read ({reason}).")
+            raise self.path.files.damage or InputError(f"{self.source}: {path.strip('/')} cannot be read ({reason}).")
         return builder
 
 
@@ -119,22 +125,23 @@ def _explained(files: StoreFiles) -> Iterator[None]:
     """
     try:
         yield
-    except InputError as error:
-        if files.damage is None or error is files.damage:
-            raise
-        raise files.damage from error
+    except InputError:
+        raise
     except Exception as error:
         for cause in _chain(error):
-            if isinstance(cause, InputError) and files.damage is None:  # of another store, in an error of hdmf
+            if isinstance(cause, InputError):  # of a part that is missing, in an error of hdmf
                 raise cause from error
-            if files.pickled is not None and isinstance(cause, UnsafePickleCodecError):
-                raise files.explain(files.pickled, cause) from error
+            if isinstance(cause, REFUSED) and files.pickled is not None:
+                path, array = files.location(files.pickled)
+                raise InputError(
+                    f"{path}: the references in {array.strip('/')} are pickled, which is refused because to read them "
+                    f"can execute any code; if you trust the file, set the environment variable {ALLOW_PICKLE}=1."
+                ) from error
         if files.damage is not None:
             raise files.damage from error
-        if StoreFiles.last_read is not None:
-            undecoded = _undecoded(*StoreFiles.last_read)
-            if undecoded is not None:
-                raise undecoded from error
+        undecoded = StoreFiles.last_read and _undecoded(*StoreFiles.last_read)
+        if undecoded:
+            raise undecoded from error
         raise
 
 
@@ -152,7 +159,7 @@ def _undecoded(files: StoreFiles, path: str) -> InputError | None:
     except InputError as error:
         return error
     except Exception as error:
-        return files.explain(path, error)
+        return files.undecoded(path, error)
     return None
 
 

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import zarr
@@ -24,6 +25,7 @@ from ..open_files import checksum_of_file
 from ..outputs import files_in
 from ..remote import is_url
 from ..schema import SPECIFICATIONS, write_schema
+from ..threads import in_another_thread
 from .copying import add_columns, difference
 from .files import LocalFolder, links_in
 from .reading import FORMAT, open_zarr
@@ -70,17 +72,25 @@ class ZarrFormat:
 
     def write(self, path: Path, nwbfile: NWBFile, fill: Callable[[Any], None]) -> None:
         """Write a store in place of an existing folder, then let `fill` change its open root group."""
-        with _writer(path, get_manager()) as io:
-            io.write(nwbfile, link_data=False, cache_spec=True, consolidate_metadata=False)
-            fill(zarr.open_group(str(path), mode="r+"))
+
+        def write(stopped: Event) -> None:
+            with _writer(path, get_manager()) as io:
+                io.write(nwbfile, link_data=False, cache_spec=True, consolidate_metadata=False)
+                fill(zarr.open_group(str(path), mode="r+"))
+
+        in_another_thread(write)
 
     def write_builder(self, path: Path, builder: GroupBuilder, source: HDMFIO) -> None:
         """Write what hdmf's reader of another file gave in place of an existing folder."""
-        with _writer(path, source.manager) as io:
-            io.write_builder(builder, link_data=False, export_source=builder.source, consolidate_metadata=False)
-            root = zarr.open_group(str(path), mode="r+")
-            write_schema(source.manager.namespace_catalog, root.require_group(SPECIFICATIONS), ZarrSpecWriter)
-            root.attrs[".specloc"] = SPECIFICATIONS
+
+        def write(stopped: Event) -> None:
+            with _writer(path, source.manager) as io:
+                io.write_builder(builder, link_data=False, export_source=builder.source, consolidate_metadata=False)
+                root = zarr.open_group(str(path), mode="r+")
+                write_schema(source.manager.namespace_catalog, root.require_group(SPECIFICATIONS), ZarrSpecWriter)
+                root.attrs[".specloc"] = SPECIFICATIONS
+
+        in_another_thread(write)
 
     def copy(self, source: Path, target: Path) -> str:
         """Copy every file byte by byte, without permissions; returns the SHA-256."""
