@@ -122,10 +122,12 @@ def test_a_method_of_another_package_is_found(package):
     assert list(all_methods()) == ["consensus", "allen", "another", "nway"]
 
 
-def test_a_package_that_is_broken_is_named(package):
+def test_a_package_that_is_broken_leaves_the_others_and_is_named_when_it_is_used(package):
     package("import no_such_module")
+    assert find_method("nway") is nway.METHOD
+    assert all_methods()["another"].summary == "cannot be loaded"
     with pytest.raises(NdxMatchError, match=r"another_package:METHOD: .* cannot be loaded \(.*no_such_module"):
-        all_methods()
+        find_method("another").match([], Parameters(), None)
 
 
 def test_two_methods_of_one_name_are_refused(package):

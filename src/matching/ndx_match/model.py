@@ -341,6 +341,11 @@ class RoiPairs:
         columns: dict[str, Any] = {k: None if v is None else v[entries] for k, v in vars(self).items()}
         return RoiPairs(**columns)
 
+    def by_rois(self, values: npt.NDArray[Any] | None) -> dict[tuple[int, int, int, int], float]:
+        """Values of the pairs by (fixed session, its roi_row, moving session, its roi_row); without values none."""
+        rois = np.stack([self.fixed_session, self.fixed_roi_row, self.moving_session, self.moving_roi_row], axis=1)
+        return {} if values is None else dict(zip(map(tuple, rois.tolist()), values.tolist(), strict=True))
+
     @staticmethod
     def concatenate(parts: Sequence[RoiPairs]) -> RoiPairs:
         """All pairs of several collections, in order; optional columns must be present in all or in none."""

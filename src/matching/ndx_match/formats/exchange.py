@@ -19,12 +19,21 @@ GROUP = "ndx_match.formats"  #: name of the package that holds the formats, and 
 
 def find_importers() -> dict[str, Importer]:
     """Every importer by its name, in order of names."""
-    return find_plugins(GROUP, GROUP, Importer, "IMPORTER")
+    return find_plugins(
+        GROUP, GROUP, Importer, "IMPORTER", stand_in=lambda name, refuse: Importer(name, "cannot be loaded", "", refuse)
+    )
 
 
 def find_exporters() -> dict[str, Exporter]:
     """Every exporter by its suffix, in order of suffixes."""
-    return find_plugins(GROUP, GROUP, Exporter, "EXPORTER", "suffix")
+    return find_plugins(
+        GROUP,
+        GROUP,
+        Exporter,
+        "EXPORTER",
+        "suffix",
+        lambda name, refuse: Exporter(name, f".{name}", "cannot be loaded", refuse),
+    )
 
 
 def import_result(

@@ -15,7 +15,7 @@ from .result import assemble
 
 
 def match_sessions(
-    sessions: Sequence[Session], parameters: ConsensusParameters, progress: Progress | None = None, workers: int = 2
+    sessions: Sequence[Session], parameters: ConsensusParameters, progress: Progress | None, workers: int
 ) -> MatchResult:
     """Align the sessions, match each set that belongs together, put together the result."""
     progress = progress or (lambda stage, done, total: None)

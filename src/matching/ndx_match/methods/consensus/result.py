@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import combinations
 
 import cv2
 import numpy as np
 import scipy
 
 from ... import __version__
-from ...model import MatchResult, RoiPairs, Session, SessionStatus
+from ...displacement import GRID, displacement_points
+from ...footprints import transform_points
+from ...model import MatchResult, Registration, RegistrationOutcome, RoiPairs, Session, SessionStatus
 from ...presence import presence_codes
 from .component_match import ComponentMatch
 from .confidence import confidence_of, with_ambiguous
 from .pairs import PairAlignment
 from .parameters import NAME, ConsensusParameters
 from .probability import FEW_PAIRS
-from .registrations import registrations_of
 from .synchronisation import Component
 
 NOT_REGISTERED = "no alignment with any other session is better than chance"
@@ -32,7 +34,8 @@ def assemble(
 ) -> MatchResult:
     """The result of all sessions."""
     n = len(sessions)
-    pairs = RoiPairs.concatenate([found.pairs for found in matches] or [_no_pairs()])
+    none = replace(RoiPairs.concatenate([]), probability=np.zeros(0), margin=np.zeros(0))
+    pairs = RoiPairs.concatenate([none, *(found.pairs for found in matches)])
     alone = [component.members[0] for component in components if len(component.members) == 1]
     parts = [(found.component.members, found.cells) for found in matches]
     parts += [((k,), np.arange(sessions[k].n_rois, dtype=np.int32)[:, None]) for k in alone]
@@ -45,7 +48,7 @@ def assemble(
     status = np.full(n, SessionStatus.MATCHED, np.uint8)
     status[alone] = SessionStatus.NOT_REGISTERED
     reasons = tuple("" if code == SessionStatus.MATCHED else NOT_REGISTERED for code in status)
-    registrations = registrations_of(sessions, components, alignments, matches)
+    registrations = _registrations(sessions, components, alignments, matches)
     return MatchResult(
         method=NAME,
         method_version=__version__,
@@ -62,19 +65,53 @@ def assemble(
     )
 
 
-def _no_pairs() -> RoiPairs:
-    rows, real = np.zeros(0, np.int32), np.zeros(0)
-    return RoiPairs(rows, rows, rows, rows, real, real, np.zeros(0, bool), probability=np.zeros(0), margin=np.zeros(0))
+def _registrations(
+    sessions: Sequence[Session],
+    components: Sequence[Component],
+    alignments: Mapping[tuple[int, int], PairAlignment],
+    matches: Sequence[ComponentMatch],
+) -> tuple[Registration, ...]:
+    """Of every pair of sessions of one component the consistent transform; of others what was tried."""
+    place = {k: number for number, component in enumerate(components) for k in component.members}
+    affine = {k: m for found in matches for k, m in zip(found.component.members, found.component.matrices, strict=True)}
+    bent = {
+        k: (found.frame, at, found.frame.from_session(at, displacement_points(sessions[k].shape)))
+        for found in matches
+        for at, k in enumerate(found.component.members)
+    }
+    found = []
+    for i, j in combinations(range(len(sessions)), 2):
+        tried = alignments.get((i, j))
+        steps: tuple[str, ...] = ("searched", "refined")
+        outcome, displacement = RegistrationOutcome.REGISTERED, None
+        reason = "" if tried is None else tried.reason
+        if place[i] == place[j]:
+            if tried is None or not tried.registered:
+                steps, outcome = ("composed of other pairs",), RegistrationOutcome.COMPOSED
+                reason = f"its own alignment was left out: {reason}" if tried else ""
+            steps = (*steps, "made consistent")
+            matrix = affine[j] @ np.linalg.inv(affine[i])
+            frame, at, in_frame = bent[j][0], bent[j][1], bent[i][2]
+            straight = transform_points(matrix, displacement_points(sessions[i].shape))
+            bending = (frame.to_session(at, in_frame) - straight).reshape(GRID, GRID, 2)
+            displacement = bending.astype(np.float32) if np.abs(bending).max() > 1e-6 else None
+        elif tried is not None:
+            matrix, outcome = tried.matrix, RegistrationOutcome.NOT_REGISTERED
+        else:
+            continue
+        score, chance = (None, None) if tried is None else (tried.score, tried.chance)
+        found.append(
+            Registration(
+                i, j, matrix, steps, outcome, reason, score=score, chance_score=chance, displacement=displacement
+            )
+        )
+    return tuple(found)
 
 
 def _as_float32(pairs: RoiPairs) -> RoiPairs:
     """The pairs with measures that take half the room; nothing is decided by them any more."""
-    halved = {
-        name: values.astype(np.float32)
-        for name, values in vars(pairs).items()
-        if values is not None and values.dtype == float
-    }
-    return replace(pairs, **halved)
+    measures = {name: values for name, values in vars(pairs).items() if values is not None and values.dtype == float}
+    return replace(pairs, **{name: values.astype(np.float32) for name, values in measures.items()})
 
 
 def _warnings(
