@@ -23,6 +23,7 @@ import scipy.sparse
 
 from ndx_cell_matching.codes import Presence, RegistrationOutcome, RoiSelection, SessionStatus, label_of
 
+from .arrays import Array, Bools, Bytes, Floats, Floats32, Indices, Ints32, Ints64
 from .errors import InputError
 from .footprints import without_rows
 
@@ -154,10 +155,10 @@ class Session:
     """
 
     name: str
-    image: npt.NDArray[np.float32]
+    image: Floats32
     footprints: scipy.sparse.csr_array
-    roi_ids: npt.NDArray[np.int64]
-    takes_part: npt.NDArray[np.bool_] = None  # type: ignore[assignment]
+    roi_ids: Ints64
+    takes_part: Bools = None  # type: ignore[assignment]
     roi_selection: RoiSelection = RoiSelection.ALL
     roi_selection_reason: str = ""
     has_image: bool = True
@@ -207,7 +208,7 @@ class Session:
         return int(self.takes_part.sum())
 
     @property
-    def excluded(self) -> npt.NDArray[np.intp]:
+    def excluded(self) -> Indices:
         """The `roi_row` of every ROI that takes no part."""
         return np.flatnonzero(~self.takes_part)
 
@@ -217,7 +218,7 @@ class Session:
         return self.image.shape[0], self.image.shape[1]
 
     @property
-    def empty_rows(self) -> npt.NDArray[np.intp]:
+    def empty_rows(self) -> Indices:
         """The `roi_row` of every ROI that takes part and whose mask has no pixel."""
         return np.flatnonzero((np.diff(self.footprints.indptr) == 0) & self.takes_part)
 
@@ -267,7 +268,7 @@ class Registration:
 
     fixed_session: int
     moving_session: int
-    matrix: npt.NDArray[np.float64]
+    matrix: Floats
     steps: tuple[str, ...] = ()
     outcome: int = RegistrationOutcome.REGISTERED
     reason: str = ""
@@ -275,7 +276,7 @@ class Registration:
     score: float | None = None
     chance_score: float | None = None
     chance_matches: float | None = None
-    displacement: npt.NDArray[np.float32] | None = None
+    displacement: Floats32 | None = None
 
     def __post_init__(self) -> None:
         if self.matrix.shape != (3, 3):
@@ -313,13 +314,13 @@ class RoiPairs:
         How far the pair's probability is above that of the best alternative of either ROI.
     """
 
-    fixed_session: npt.NDArray[np.int32]
-    moving_session: npt.NDArray[np.int32]
-    fixed_roi_row: npt.NDArray[np.int32]
-    moving_roi_row: npt.NDArray[np.int32]
+    fixed_session: Ints32
+    moving_session: Ints32
+    fixed_roi_row: Ints32
+    moving_roi_row: Ints32
     centroid_distance: npt.NDArray[np.floating[Any]]
     iou: npt.NDArray[np.floating[Any]]
-    accepted: npt.NDArray[np.bool_]
+    accepted: Bools
     cost: npt.NDArray[np.floating[Any]] | None = None
     probability: npt.NDArray[np.floating[Any]] | None = None
     margin: npt.NDArray[np.floating[Any]] | None = None
@@ -336,12 +337,12 @@ class RoiPairs:
         """The pairs of one pair of sessions."""
         return self.take(np.flatnonzero((self.fixed_session == fixed) & (self.moving_session == moving)))
 
-    def take(self, entries: npt.NDArray[Any]) -> RoiPairs:
+    def take(self, entries: Array) -> RoiPairs:
         """The given entries, by position or by a boolean array."""
         columns: dict[str, Any] = {k: None if v is None else v[entries] for k, v in vars(self).items()}
         return RoiPairs(**columns)
 
-    def by_rois(self, values: npt.NDArray[Any] | None) -> dict[tuple[int, int, int, int], float]:
+    def by_rois(self, values: Array | None) -> dict[tuple[int, int, int, int], float]:
         """Values of the pairs by (fixed session, its roi_row, moving session, its roi_row); without values none."""
         rois = np.stack([self.fixed_session, self.fixed_roi_row, self.moving_session, self.moving_roi_row], axis=1)
         return {} if values is None else dict(zip(map(tuple, rois.tolist()), values.tolist(), strict=True))
@@ -359,7 +360,7 @@ class RoiPairs:
         return RoiPairs(**columns)
 
 
-def cell_of_roi(rows: npt.NDArray[np.int32], n_rois: int) -> npt.NDArray[np.intp]:
+def cell_of_roi(rows: Ints32, n_rois: int) -> Indices:
     """The cell of each `roi_row` of one session, shape (n_rois,), -1 if it has none.
 
     `rows`, shape (n_cells,), is the session's column of `MatchResult.cells`.
@@ -407,14 +408,14 @@ class MatchResult:
     method: str
     method_version: str
     parameters: Mapping[str, Any]
-    cells: npt.NDArray[np.int32]
-    presence: npt.NDArray[np.uint8]
+    cells: Ints32
+    presence: Bytes
     roi_pairs: RoiPairs
     registrations: tuple[Registration, ...]
-    session_status: npt.NDArray[np.uint8]
+    session_status: Bytes
     status_reasons: tuple[str, ...] = ()
-    confidence: npt.NDArray[np.float64] | None = None
-    cell_ids: npt.NDArray[np.int64] = None  # type: ignore[assignment]
+    confidence: Floats | None = None
+    cell_ids: Ints64 = None  # type: ignore[assignment]
     software: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     warnings: tuple[str, ...] = ()
 
@@ -437,7 +438,7 @@ class MatchResult:
                 raise ValueError("an ROI is in more than one cell")
 
     @property
-    def n_sessions_of_cell(self) -> npt.NDArray[np.int64]:
+    def n_sessions_of_cell(self) -> Ints64:
         """In how many sessions each cell has an ROI, shape (n_cells,)."""
         return (self.cells >= 0).sum(axis=1)
 
@@ -452,7 +453,7 @@ class MatchResult:
         return [": ".join(filter(None, words)) for words in zip(labels, self.status_reasons, strict=True)]
 
     @property
-    def is_matched(self) -> npt.NDArray[np.bool_]:
+    def is_matched(self) -> Bools:
         """Which sessions took part in the matching, shape (n_sessions,)."""
         return np.asarray(self.session_status == SessionStatus.MATCHED)
 
@@ -481,7 +482,7 @@ class MatchedPlane:
         object.__setattr__(self, "sessions", tuple(_taking_part(session, rows) for session, rows in pairs))
 
 
-def _taking_part(session: Session, rows: npt.NDArray[np.int32]) -> Session:
+def _taking_part(session: Session, rows: Ints32) -> Session:
     takes_part = cell_of_roi(rows, session.n_rois) >= 0
     if np.array_equal(takes_part, session.takes_part):
         return session

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from pynwb import NWBFile
 
+from ..arrays import Ints32
 from ..errors import InputError
 from ..model import MatchResult, Session, cell_of_roi
 from ..sources import TableCandidate, list_contents, open_nwb
@@ -50,7 +50,7 @@ def recognise(
         return tuple(recognised)
 
 
-def cell_ids_of_rois(result: MatchResult, session: int, n_rois: int) -> npt.NDArray[np.int32]:
+def cell_ids_of_rois(result: MatchResult, session: int, n_rois: int) -> Ints32:
     """The `cell_id` of each ROI of a session, shape (n_rois,); -1 if it is in no cell."""
     cell_row = cell_of_roi(result.cells[:, session], n_rois)
     return np.where(cell_row < 0, -1, result.cell_ids[cell_row]).astype(np.int32)

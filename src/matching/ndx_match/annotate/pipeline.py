@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from ..arrays import Ints32
 from ..errors import InputError, NdxMatchError, OutputError
 from ..matchfile.read import planes_of_open_file
 from ..model import FileState, MatchedPlane, MatchResult, Progress, Session, with_progress
@@ -170,7 +170,7 @@ def _annotate(
 ) -> AnnotatedFile:
     source, target = job.source, job.target
     sessions = [planes[table.plane].sessions[table.session] for table in job.tables]
-    columns: dict[str, npt.NDArray[np.int32]] = {}
+    columns: dict[str, Ints32] = {}
     n_shared = 0
     for table, session in zip(job.tables, sessions, strict=True):
         result = planes[table.plane].result

@@ -8,12 +8,12 @@ from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse
 from pynwb import NWBFile
 
 from ndx_cell_matching import CellMatching, label_of
 
+from ..arrays import Array
 from ..errors import AmbiguousInputError, InputError
 from ..model import (
     MatchedPlane,
@@ -106,7 +106,7 @@ def _read_plane(matching: CellMatching, name: str, where: str, footprints: bool)
     return MatchedPlane(sessions, replace(result, warnings=warnings), name)
 
 
-def _session(matching: CellMatching, position: int, where: str, footprints: bool, cells: npt.NDArray[Any]) -> Session:
+def _session(matching: CellMatching, position: int, where: str, footprints: bool, cells: Array) -> Session:
     columns = {name: matching.sessions[name].data[position] for name in matching.sessions.colnames}
 
     def text(name: str) -> str:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse
 from pynwb.ophys import PlaneSegmentation
 
+from ..arrays import Array, Ints64
 from ..errors import InputError
 from ..storage.datasets import stored
 
@@ -55,7 +55,7 @@ class StoredMasks:
             return self
         return replace(self, footprints=self.footprints[np.linspace(0, n_rois - 1, most).astype(int)])
 
-    def _moved(self, places: npt.NDArray[np.int64], shape: tuple[int, int]) -> StoredMasks:
+    def _moved(self, places: Ints64, shape: tuple[int, int]) -> StoredMasks:
         footprints = scipy.sparse.csr_array(
             (self.footprints.data.copy(), places.astype(np.int32), self.footprints.indptr),
             shape=(self.footprints.shape[0], shape[0] * shape[1]),
@@ -126,7 +126,7 @@ def _from_pixels(table: PlaneSegmentation, mask_kind: str, where: str, z_plane: 
     return StoredMasks(footprints, shape, whole=False)
 
 
-def _field(pixels: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
+def _field(pixels: Array, name: str) -> Array:
     if pixels.dtype.names:
         return pixels[name]
     position = {"x": 0, "y": 1, "z": 2, "weight": pixels.shape[1] - 1 if pixels.ndim == 2 else 0}[name]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse
 from scipy.ndimage import distance_transform_edt
 
+from ..arrays import Array, Floats, Floats32
 from ..errors import InputError
 from ..model import Orientation
 from .masks import StoredMasks
@@ -45,7 +44,7 @@ class Decision:
 
 def decide(
     masks: StoredMasks,
-    image: npt.NDArray[Any] | None,
+    image: Array | None,
     convention: Orientation | None,
     writer: str,
     transpose: str | None = None,
@@ -93,8 +92,8 @@ def decide(
 
 
 def orient(
-    masks: StoredMasks, image: npt.NDArray[np.float32] | None, convention: Orientation, where: str
-) -> tuple[scipy.sparse.csr_array, npt.NDArray[np.float32]]:
+    masks: StoredMasks, image: Floats32 | None, convention: Orientation, where: str
+) -> tuple[scipy.sparse.csr_array, Floats32]:
     """Footprints, shape (n_rois, n_rows * n_cols), and image, shape (n_rows, n_cols), in one [row, col] frame.
 
     Without a stored image it is zeros of the masks' size. Raises InputError, beginning with `where`, if masks and image
@@ -161,13 +160,13 @@ def _compactness(masks: StoredMasks) -> float:
     return float(np.mean([np.isin(places + step, places).mean() for step in (1, n_cols + 1)]))
 
 
-def _fit(masks: StoredMasks, image: npt.NDArray[Any], convention: Orientation) -> bool:
+def _fit(masks: StoredMasks, image: Array, convention: Orientation) -> bool:
     rows, cols = masks.shape[::-1] if convention.masks_transposed else masks.shape
     n_rows, n_cols = image.shape[::-1] if convention.image_transposed else image.shape
     return (rows, cols) == (n_rows, n_cols) if masks.whole else rows <= n_rows and cols <= n_cols
 
 
-def _contrast(masks: StoredMasks, image: npt.NDArray[Any], convention: Orientation) -> npt.NDArray[np.float64]:
+def _contrast(masks: StoredMasks, image: Array, convention: Orientation) -> Floats:
     """Mean of the image in each mask less that around it, where no other mask lies; NaN where there is nothing."""
     image = np.asarray(image.T if convention.image_transposed else image, float)
     masks = _oriented(masks, convention).within((image.shape[0], image.shape[1]))

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from pynwb.ophys import PlaneSegmentation
 
+from ..arrays import Bools
 from ..errors import InputError
 from ..model import RoiSelection
 from ..storage.datasets import text_of
@@ -45,7 +45,7 @@ class Condition(NamedTuple):
 class Selection:
     """The ROIs that take part, shape (n_rois,), how they were chosen, and the same in words."""
 
-    takes_part: npt.NDArray[np.bool_]
+    takes_part: Bools
     kind: RoiSelection
     text: str
 
@@ -76,7 +76,7 @@ def select_rois(
     return Selection(takes_part, kind, f"{text} ({takes_part.sum()} of {n_rois} ROIs)")
 
 
-def _holds(condition: Condition, table: PlaneSegmentation, place: str) -> npt.NDArray[np.bool_]:
+def _holds(condition: Condition, table: PlaneSegmentation, place: str) -> Bools:
     """For which ROIs a condition holds; of a column of several numbers per ROI, the first counts."""
     if condition.column not in table.colnames:
         names = ", ".join(table.colnames)

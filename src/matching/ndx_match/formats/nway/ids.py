@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from ...arrays import Ints64
 from ...errors import InputError
 from ...model import Session
 from .json_files import read_json
@@ -21,7 +21,7 @@ LARGEST_ID = int(np.iinfo(np.uint32).max)
 """The package keeps ids in 32 bits: greater ones come back changed."""
 
 
-def json_ids(sessions: Sequence[Session]) -> list[npt.NDArray[np.int64]]:
+def json_ids(sessions: Sequence[Session]) -> list[Ints64]:
     """The id of every ROI in nway's JSON.
 
     The ROI tables' own ids where they can serve: all distinct over all sessions, from 1 to 2**32 - 1 (the package
@@ -41,7 +41,7 @@ def json_ids(sessions: Sequence[Session]) -> list[npt.NDArray[np.int64]]:
     ]
 
 
-def describe_ids(sessions: Sequence[Session], ids: Sequence[npt.NDArray[np.int64]]) -> RoiIds:
+def describe_ids(sessions: Sequence[Session], ids: Sequence[Ints64]) -> RoiIds:
     """What each id of :func:`json_ids` stands for."""
     return {
         json_id: (session.name, roi_row, roi_id)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ...arrays import Ints64
 from ...errors import OutputError
 from ...footprints import pixel_coordinates
 from ...model import Session
@@ -82,7 +82,7 @@ def write_nway_input(sessions: Sequence[Session], folder: str | os.PathLike[str]
     return written
 
 
-def _cell_rois(session: Session, ids: npt.NDArray[np.int64]) -> list[dict[str, Any]]:
+def _cell_rois(session: Session, ids: Ints64) -> list[dict[str, Any]]:
     _, pixel_row, pixel_col = pixel_coordinates(session.footprints, session.shape[1])
     starts = session.footprints.indptr
     rois = []

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ndx_cell_matching.codes import Code, label_of
 
 from ... import __version__
+from ...arrays import Bools, Bytes, Ints32, Ints64
 from ...errors import InputError
 from ...model import MatchResult, Presence, Registration, RegistrationOutcome, RoiPairs, Session, SessionStatus
 from ...presence import presence_codes
@@ -250,7 +250,7 @@ class _Reader:
             **numbers,
         }
 
-    def _cells(self) -> tuple[npt.NDArray[np.int32], tuple[str, ...]]:
+    def _cells(self) -> tuple[Ints32, tuple[str, ...]]:
         """`roi_row` of each cell, and warnings of ROIs that the file does not mention, which are cells of their own."""
         n_sessions = len(self._sessions)
         seen = [np.zeros(session.n_rois, bool) for session in self._sessions]
@@ -288,7 +288,7 @@ class _Reader:
                     )
         return np.array(cells, np.int32).reshape(-1, n_sessions), tuple(warnings)
 
-    def _cell_ids(self, n_cells: int) -> npt.NDArray[np.int64]:
+    def _cell_ids(self, n_cells: int) -> Ints64:
         """Ids as written beside nway's keys; cells that the file does not mention have those that follow."""
         written = self._output.get("cell_ids", list(range(len(self._groups))))
         whole = isinstance(written, list) and all(type(number) is int and 0 <= number < 2**63 for number in written)
@@ -298,9 +298,7 @@ class _Reader:
         first = max(ids, default=-1) + 1
         return np.array([*ids, *range(first, first + n_cells - len(ids))], np.int64)
 
-    def _presence(
-        self, cells: npt.NDArray[np.int32], registrations: Sequence[Registration], status: npt.NDArray[np.uint8]
-    ) -> npt.NDArray[np.uint8]:
+    def _presence(self, cells: Ints32, registrations: Sequence[Registration], status: Bytes) -> Bytes:
         """Codes of presence; a cell was not looked for in a session that the file compares with none of the cell's."""
         codes = presence_codes(cells, self._sessions, registrations, status)
         set_aside = status != SessionStatus.MATCHED
@@ -311,7 +309,7 @@ class _Reader:
         codes[~present & (present.astype(int) @ looked.astype(int) == 0)] = Presence.NOT_LOOKED_FOR
         return codes
 
-    def _session_status(self, registrations: Sequence[Registration]) -> tuple[npt.NDArray[np.uint8], tuple[str, ...]]:
+    def _session_status(self, registrations: Sequence[Registration]) -> tuple[Bytes, tuple[str, ...]]:
         """Code of each session's status, and why: as written beside nway's keys, else by the registrations."""
         aligned = {k for r in registrations if r.registered for k in (r.fixed_session, r.moving_session)}
         found: list[tuple[int, str]] = [
@@ -343,7 +341,7 @@ def _roi_pairs(found: Sequence[Mapping[str, Any]]) -> RoiPairs:
     )
 
 
-def _ids_in_words(session: Session, chosen: npt.NDArray[np.bool_], most: int = 5) -> str:
+def _ids_in_words(session: Session, chosen: Bools, most: int = 5) -> str:
     ids = session.roi_ids[chosen].tolist()
     named = ", ".join(map(str, ids[:most])) + (", ..." if len(ids) > most else "")
     return f"ROI id {named}" if len(ids) == 1 else f"each of {len(ids)} ROIs (ids {named})"
@@ -352,7 +350,7 @@ def _ids_in_words(session: Session, chosen: npt.NDArray[np.bool_], most: int = 5
 # ---- writing
 
 
-def _pair_entry(result: MatchResult, fixed: int, moving: int, ids: Sequence[npt.NDArray[np.int64]]) -> dict[str, Any]:
+def _pair_entry(result: MatchResult, fixed: int, moving: int, ids: Sequence[Ints64]) -> dict[str, Any]:
     pairs = result.roi_pairs.between(fixed, moving)
     return {
         "fixed_experiment": fixed,
@@ -367,9 +365,7 @@ def _pair_entry(result: MatchResult, fixed: int, moving: int, ids: Sequence[npt.
     }
 
 
-def _pair_list(
-    pairs: RoiPairs, fixed_ids: npt.NDArray[np.int64], moving_ids: npt.NDArray[np.int64]
-) -> list[dict[str, Any]]:
+def _pair_list(pairs: RoiPairs, fixed_ids: Ints64, moving_ids: Ints64) -> list[dict[str, Any]]:
     columns: dict[str, list[Any]] = {
         "fixed": fixed_ids[pairs.fixed_roi_row].tolist(),
         "moving": moving_ids[pairs.moving_roi_row].tolist(),
