@@ -33,31 +33,16 @@ _DURATION = re.compile(
 
 @dataclass(frozen=True)
 class FileMetadata:
-    """What to write into the match file instead of what the sources say; None takes theirs.
+    """What to write into the match file instead of what the sources say; None takes theirs."""
 
-    Attributes
-    ----------
-    session_id : str or None
-        By default made of the first and last session's.
-    subject_id, sex, species, age : str or None
-        Sex is M, F, O or U; species in Latin or as an NCBI taxonomy link; age as ISO 8601 duration (`P90D`).
-    subject_description : str or None
-    experimenter : tuple of str or None
-        Each as `Last, First`.
-    location : str or None
-        Of the imaging planes: for a mouse the name or acronym of a structure of the Allen atlas, `VISp`.
-    institution, lab, experiment_description : str or None
-    keywords : tuple of str or None
-    """
-
-    session_id: str | None = None
+    session_id: str | None = None  #: by default made of the first and last session's
     subject_id: str | None = None
-    sex: str | None = None
-    species: str | None = None
-    age: str | None = None
+    sex: str | None = None  #: M, F, O or U
+    species: str | None = None  #: in Latin, or an NCBI taxonomy link
+    age: str | None = None  #: ISO 8601 duration, `P90D`
     subject_description: str | None = None
-    location: str | None = None
-    experimenter: tuple[str, ...] | None = None
+    location: str | None = None  #: of the imaging planes: for a mouse a structure of the Allen atlas, `VISp`
+    experimenter: tuple[str, ...] | None = None  #: each as `Last, First`
     institution: str | None = None
     lab: str | None = None
     experiment_description: str | None = None

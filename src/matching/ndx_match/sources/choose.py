@@ -25,43 +25,23 @@ Candidate = TypeVar("Candidate", TableCandidate, ImageCandidate)
 
 @dataclass(frozen=True)
 class SourceOptions:
-    """What to take from every file.
+    """What to take from every file."""
 
-    Attributes
-    ----------
-    plane : str or None
-        Name of the imaging plane.
-    roi_table, image : str or None
-        Path in the file, or its last parts.
-    transpose : str or None
-        `masks`, `image`, `both` or `none`: which of them are stored [col, row]; None decides by the writer's convention
-        and by evidence.
-    image_required : bool
-        Refuse files without a projection image; by default their sessions are registered by the ROIs alone.
-    all_rois : bool
-        Take every ROI, not only those that the file's writer accepts.
-    where : tuple of str
-        Conditions that the ROIs must meet instead, for example `iscell>0.5`.
-    z_plane : int, "all" or None
-        The plane (z) to take of voxel masks that lie in several; `all` projects them onto one.
-    allow_different_subjects : bool
-        Do not refuse files of different animals.
-    checksum : bool
-        Compute the SHA-256 of each file; of a file on the network take the one that its archive recorded, if any.
-    sessions : tuple of str
-        Of folders on DANDI take these sessions only: labels, their first parts, or patterns with `*`.
-    """
-
-    plane: str | None = None
-    roi_table: str | None = None
-    image: str | None = None
+    plane: str | None = None  #: name of the imaging plane
+    roi_table: str | None = None  #: path in the file, or its last parts
+    image: str | None = None  #: path in the file, or its last parts; `none` to register by the ROIs alone
+    #: `masks`, `image`, `both` or `none`: which of them are stored [col, row]; None decides by the writer's convention
+    #: and by evidence.
     transpose: str | None = None
-    image_required: bool = False
-    all_rois: bool = False
-    where: tuple[str, ...] = ()
+    image_required: bool = False  #: refuse files without a projection image; else they are registered by the ROIs alone
+    all_rois: bool = False  #: take every ROI, not only those that the file's writer accepts
+    where: tuple[str, ...] = ()  #: conditions that the ROIs must meet instead, for example `iscell>0.5`
+    #: The plane (z) to take of voxel masks that lie in several; `all` projects them onto one.
     z_plane: int | str | None = None
-    allow_different_subjects: bool = False
+    allow_different_subjects: bool = False  #: do not refuse files of different animals
+    #: Compute the SHA-256 of each file; of a file on the network take the one that its archive recorded, if any.
     checksum: bool = True
+    #: Of folders on DANDI take these sessions only: labels, their first parts, or patterns with `*`.
     sessions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
