@@ -14,18 +14,11 @@ from ._columns import array
 
 
 class RoiTrace(NamedTuple):
-    """One ROI's place in a series of ROI responses.
+    """One ROI's place in a series of ROI responses."""
 
-    Attributes
-    ----------
-    roi_response_series : RoiResponseSeries
-        Of the source file.
-    column : int
-        Position of the ROI in the series: its trace is `roi_response_series.data[:, column]`. Not the ROI's row: a
-        series may hold the ROIs of a table in part, or in another order.
-    """
-
-    roi_response_series: RoiResponseSeries
+    roi_response_series: RoiResponseSeries  #: of the source file
+    #: Position of the ROI in the series: its trace is `roi_response_series.data[:, column]`. Not the ROI's row: a series
+    #: may hold the ROIs of a table in part, or in another order.
     column: int
 
     @property
