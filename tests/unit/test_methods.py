@@ -217,7 +217,7 @@ def pixels_given(sessions: list[Session], **what: bool) -> list[list[int]]:
 def test_a_method_is_given_the_rois_that_it_takes(sessions):
     whole = [np.diff(session.footprints.indptr) for session in sessions]
     third = np.arange(sessions[0].n_rois) != 3
-    chosen = [replace(sessions[0], takes_part=third, selection=RoiSelection.ACCEPTED_BY_WRITER), *sessions[1:]]
+    chosen = [replace(sessions[0], takes_part=third, roi_selection=RoiSelection.ACCEPTED_BY_WRITER), *sessions[1:]]
     assert pixels_given(chosen) == [(whole[0] * third).tolist(), *(pixels.tolist() for pixels in whole[1:])]
     assert pixels_given(chosen, takes_all_rois=True) == [pixels.tolist() for pixels in whole]
 
@@ -234,7 +234,7 @@ def test_rois_that_take_no_part_are_in_no_cell(sessions):
 
 
 def test_what_a_method_cannot_take_is_refused_by_name(sessions):
-    chosen = [sessions[0], replace(sessions[1], selection=RoiSelection.CHOSEN_BY_USER)]
+    chosen = [sessions[0], replace(sessions[1], roi_selection=RoiSelection.CHOSEN_BY_USER)]
     blind = [sessions[0], replace(sessions[1], has_image=False)]
     name = sessions[1].name
     for method in ("nway", "allen"):

@@ -18,7 +18,7 @@ class MatchedPlanes:
     """The planes that were matched, and of those that could not be why, one sentence each."""
 
     planes: tuple[MatchedPlane, ...]
-    failures: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 def match_planes(

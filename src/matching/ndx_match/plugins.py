@@ -23,8 +23,8 @@ def find_plugins(
     attribute: str,
     name: str = "name",
     stand_in: Callable[[str, Callable[..., NoReturn]], Plugin] | None = None,
-) -> list[Plugin]:
-    """What the modules of a folder define under an attribute, and what other packages name as entry points.
+) -> dict[str, Plugin]:
+    """What the modules of a folder define under an attribute, and what other packages name as entry points, by name.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def find_plugins(
                     "give it another."
                 )
             found[called] = plugin
-    return list(found.values())
+    return dict(sorted(found.items()))
 
 
 def _defined(source: Any, attribute: str) -> list[Any]:

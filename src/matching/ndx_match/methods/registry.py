@@ -22,7 +22,7 @@ def all_methods() -> dict[str, Method]:
     NdxMatchError
         Two methods have one name.
     """
-    found = {method.name: method for method in find_plugins(GROUP, GROUP, Method, "METHOD", stand_in=_broken)}
+    found = find_plugins(GROUP, GROUP, Method, "METHOD", stand_in=_broken)
     return {name: found[name] for name in sorted(found, key=lambda name: (name != DEFAULT, name))}
 
 
