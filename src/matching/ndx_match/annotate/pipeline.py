@@ -17,8 +17,8 @@ from ..matchfile import read_planes_of_match_file
 from ..model import FileState, MatchedPlane, Progress, Session
 from ..sources import list_contents, open_nwb
 from ..storage.columns import COLUMN, Columns, has_column
-from ..storage.formats import format_of, lost_files
-from ..storage.opening import damaged, sha256_of
+from ..storage.files import copy_files, sha256_of
+from ..storage.opening import damaged, format_of
 from ..storage.outputs import check_folder, check_name, check_output, folder_for_outputs
 from ..storage.publish import publish
 from ..storage.remote import is_url, public_name
@@ -151,7 +151,7 @@ def _annotate(
     file_format = format_of(source)
     with publish(target, overwrite or in_place, file_format.is_folder) as temporary:
         try:
-            checksum = file_format.copy(source, temporary)
+            checksum = copy_files(source, temporary)
         except OSError:
             _refuse_unreadable(source)
             raise
@@ -285,7 +285,7 @@ def _refuse_stores(sources: Sequence[Path], in_place: bool) -> None:
 
 
 def _refuse_lost_files(source: Path, target: Path) -> None:
-    lost = lost_files(source, target)
+    lost = format_of(source).lost_files(source, target)
     if lost:
         raise InputError(
             f"{source}: this file takes data from {lost[0]} beside it, which a copy in {target.parent} would not find; "

@@ -10,7 +10,7 @@ from pynwb import NWBFile
 
 from ..errors import AmbiguousInputError, InputError
 from ..model import Progress, Session
-from ..storage.open_files import Location
+from ..storage.files import Location
 from ..storage.remote import public_name, shared_access
 from ..storage.unchanged import open_steady
 from .candidates import TableCandidate, list_contents

@@ -20,13 +20,6 @@ def has_zarr_name(path: str | os.PathLike[str]) -> bool:
     return Path(path).suffix == ".zarr"
 
 
-def files_in(folder: str | os.PathLike[str]) -> dict[str, Path]:
-    """Every file below a folder, by its path in it, sorted; links are followed."""
-    folder = Path(folder)
-    paths = [Path(top, name) for top, _, names in os.walk(folder, followlinks=True) for name in names]
-    return dict(sorted((path.relative_to(folder).as_posix(), path) for path in paths))
-
-
 def check_output(
     output: str | os.PathLike[str], overwrite: bool = False, inputs: Iterable[str | os.PathLike[str]] = ()
 ) -> None:

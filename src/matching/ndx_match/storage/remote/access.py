@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from ...errors import InputError
-from ..open_files import Location, as_location
+from ..files import Location, as_location
 from . import dandi_assets
 from .blocks import BLOCK_BYTES, store_in
 from .locations import is_of_dandi, is_of_session, is_ophys, is_url, public_name, session_label
