@@ -78,10 +78,9 @@ class RemoteAccess:
             if not is_url(location):
                 found.append(location)
                 continue
-            name = public_name(location)
-            self._addresses[name] = str(location)
+            self._addresses[public_name(location)] = str(location)
             if not is_of_dandi(str(location)):
-                found.append(name)
+                found.append(public_name(location))
                 continue
             assets, is_folder = self._find(str(location))
             for asset in assets:
@@ -92,13 +91,7 @@ class RemoteAccess:
         return found
 
     def folder(self, location: str) -> str:
-        """The URL of a folder, a Zarr store, with all that is needed to read it.
-
-        Raises
-        ------
-        InputError
-            It is on DANDI.
-        """
+        """The URL of a folder, a Zarr store, with all that is needed to read it; refuses those on DANDI."""
         if is_of_dandi(location):
             raise InputError(f"{location}: this is a Zarr asset; download it and give the copy.")
         return self._addresses.get(public_name(location), location)
@@ -120,13 +113,7 @@ class RemoteAccess:
         )
 
     def file(self, location: str) -> RemoteFile:
-        """The remote file, found and opened once.
-
-        Raises
-        ------
-        InputError
-            There is no such file, it may not be read, or its server does not answer.
-        """
+        """The remote file, found and opened once; refuses what is not there or cannot be read."""
         name = public_name(location)
         if name not in self._files:
             reader = RangeReader(name, self._transport(location), FIRST_BYTES)
@@ -137,20 +124,14 @@ class RemoteAccess:
 
     @contextmanager
     def stream(self, location: str) -> Iterator[RemoteStream]:
-        """The remote file as a file object. Its own error takes precedence over those that follow from it.
-
-        Raises
-        ------
-        InputError
-            As :meth:`file`, also when the file can no longer be read while the block runs.
-        """
+        """The remote file as a file object. Its own error takes precedence over those that follow from it."""
         stream = RemoteStream(self.file(location))
         try:
             yield stream
         except BaseException as error:
-            if stream.error is not None and stream.error is not error:
-                raise stream.error from error
-            raise
+            if stream.error in (None, error):
+                raise
+            raise stream.error from error
         if stream.error is not None:
             raise stream.error
 
@@ -164,14 +145,11 @@ class RemoteAccess:
         """The assets of a URL of DANDI, and whether it is a folder, of which only ophys files are taken."""
         if url in self._assets:
             return [self._assets[url]], False
-        assets, is_folder = dandi_assets.find_assets(url)
-        if is_folder:
-            n_files = len(assets)
-            assets = [asset for asset in assets if is_ophys(asset.path)]
-            if not assets:
-                raise InputError(
-                    f"{url}: none of the {n_files} files here is an optical physiology file (*_ophys.nwb)."
-                )
+        everything, is_folder = dandi_assets.find_assets(url)
+        assets = [asset for asset in everything if is_ophys(asset.path) or not is_folder]
+        if not assets:
+            n_files = len(everything)
+            raise InputError(f"{url}: none of the {n_files} files here is an optical physiology file (*_ophys.nwb).")
         self._assets.update({asset.uri: asset for asset in assets})
         return assets, is_folder
 
@@ -200,10 +178,10 @@ class RemoteAccess:
 
 @contextmanager
 def remote_access(cache: bool = True, progress: ByteProgress | None = None) -> Iterator[RemoteAccess]:
-    """Read remote files in this way while the block runs.
+    """Read remote files in this way while the block runs; files are found and fetched once in it.
 
-    Which files are opened is decided deep inside the pipeline, for example again when the match file is written. As
-    with `decimal.localcontext`, the block says how; files are found once in it, and fetched once even without a cache.
+    Which files are opened is decided deep inside the pipeline, for example again when the match file is written; the
+    block says how, as with `decimal.localcontext`.
 
     Parameters
     ----------
