@@ -30,14 +30,17 @@ class StorageFormat(ABC):
     ----------
     is_folder : bool
         Whether a file is a folder.
-    schema_writer : type
-        hdmf's writer of the schema into a group.
-    write_options : mapping
-        Of the methods of hdmf that write.
+    data_io, schema_writer : type
+        hdmf's wrapper of data to be written, and its writer of the schema into a group.
+    compression, growth, write_options : mapping
+        Options of the wrapper for compressed data and for data that grow, and of the methods of hdmf that write.
     """
 
     is_folder: ClassVar[bool]
+    data_io: ClassVar[Any]
     schema_writer: ClassVar[Any]
+    compression: ClassVar[Mapping[str, Any]] = {}
+    growth: ClassVar[Mapping[str, Any]] = {}
     write_options: ClassVar[Mapping[str, Any]] = {}
 
     @abstractmethod
@@ -56,18 +59,6 @@ class StorageFormat(ABC):
         InputError
             It is no NWB file of this format, or something in it is missing or damaged.
         """
-
-    @abstractmethod
-    def typed(self, data: Any) -> Any:
-        """Data whose type hdmf keeps, though a narrower one would do."""
-
-    @abstractmethod
-    def compressed(self, data: Any) -> Any:
-        """An array, or an iterator over chunks of one, to be written compressed."""
-
-    @abstractmethod
-    def growing(self, data: Any, chunk_rows: int) -> Any:
-        """The start of a column whose rows are written later."""
 
     @abstractmethod
     def takes(self, dataset: Any) -> bool:
@@ -106,6 +97,18 @@ class StorageFormat(ABC):
     @abstractmethod
     def other_files(self, path: Path) -> set[str]:
         """The names of the files from which a file takes data, as it states them."""
+
+    def typed(self, data: Any) -> Any:
+        """Data whose type hdmf keeps, though a narrower one would do."""
+        return self.data_io(data)
+
+    def compressed(self, data: Any) -> Any:
+        """An array, or an iterator over chunks of one, to be written compressed."""
+        return self.data_io(data, **self.compression)
+
+    def growing(self, data: Any, chunk_rows: int) -> Any:
+        """The start of a column whose rows are written later."""
+        return self.data_io(data, chunks=(chunk_rows,), **self.growth, **self.compression)
 
     def write(self, path: Path, nwbfile: NWBFile, fill: Callable[[Any], None]) -> None:
         """Write a file in place of an existing one, then let `fill` change its open root group; see :meth:`writer`."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, ClassVar
 
 import h5py
 from hdmf.backends.hdf5 import H5DataIO
@@ -26,23 +26,11 @@ class Hdf5Format(StorageFormat):
     """HDF5, compressed with gzip."""
 
     is_folder = False
+    data_io = H5DataIO
     schema_writer = H5SpecWriter
-
-    def opened(self, location: Any, name: str) -> AbstractContextManager[Callable[[], HDMFIO]]:
-        """A function that gives hdmf's reader of a file."""
-        return open_hdf5(location, name)
-
-    def typed(self, data: Any) -> Any:
-        """Data whose type is kept."""
-        return H5DataIO(data)
-
-    def compressed(self, data: Any) -> Any:
-        """Data to be written compressed."""
-        return H5DataIO(data, compression="gzip", compression_opts=4)
-
-    def growing(self, data: Any, chunk_rows: int) -> Any:
-        """The start of a column."""
-        return H5DataIO(data, maxshape=(None,), chunks=(chunk_rows,), compression="gzip", compression_opts=4)
+    compression: ClassVar = {"compression": "gzip", "compression_opts": 4}
+    growth: ClassVar = {"maxshape": (None,)}
+    opened = staticmethod(open_hdf5)
 
     def takes(self, dataset: Any) -> bool:
         """What is compressed in an HDF5 file, chunks and all; text too."""

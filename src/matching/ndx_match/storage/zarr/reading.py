@@ -37,10 +37,6 @@ with suppress(ImportError):
 
     REFUSED = (*REFUSED, UnsafeDecodeError)
 
-NEEDS_NEWER = (
-    "this Zarr store has format 3, and hdmf-zarr {version} reads format 2; read it with Python 3.12 or newer and "
-    "hdmf-zarr 0.14 or newer, or convert it there: `ndx-match convert {name} {stem}`"
-)
 ALLOW_PICKLE = "NUMCODECS_ALLOW_UNSAFE_PICKLE_DECODE"
 
 
@@ -83,7 +79,10 @@ def _format(files: StoreFiles, name: str) -> int:
         raise InputError(f"{name}: this is a folder; give an NWB file (HDF5, or the folder of a Zarr store).")
     if found > FORMAT:
         stem = name.removesuffix(".zarr").removesuffix(".nwb") + ".nwb"
-        raise InputError(f"{name}: {NEEDS_NEWER.format(version=hdmf_zarr.__version__, name=name, stem=stem)}.")
+        raise InputError(
+            f"{name}: this Zarr store has format 3, and hdmf-zarr {hdmf_zarr.__version__} reads format 2; read it with "
+            f"Python 3.12 or newer and hdmf-zarr 0.14 or newer, or convert it there: `ndx-match convert {name} {stem}`."
+        )
     if is_url(name) and not files.is_consolidated:
         raise InputError(
             f"{name}: this Zarr store has no consolidated metadata, without which it is not read over the network; "
@@ -160,10 +159,11 @@ def _undecoded(files: StoreFiles, path: str) -> InputError | None:
     return None
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and those behind it."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__cause__ or error.__context__
+def _chain(error: BaseException) -> list[BaseException]:
+    """An error and those behind it, which may lead back to it."""
+    chain: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in chain:
+        chain.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    return chain

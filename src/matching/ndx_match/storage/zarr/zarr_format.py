@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, ClassVar
 
 import zarr
 from hdmf.backends.io import HDMFIO
@@ -17,7 +17,6 @@ from hdmf_zarr.backend import ZarrIO
 from hdmf_zarr.utils import ZarrSpecWriter
 from pynwb import validate
 
-from ..columns import Columns
 from ..files import files_in
 from ..formats import StorageFormat
 from ..remote import is_url
@@ -31,24 +30,15 @@ class ZarrFormat(StorageFormat):
     """Zarr, its metadata consolidated, compressed as Zarr does by default."""
 
     is_folder = True
+    data_io = ZarrDataIO
     schema_writer = ZarrSpecWriter
-    write_options = {"consolidate_metadata": False}  # noqa: RUF012
+    write_options: ClassVar = {"consolidate_metadata": False}
+    add_columns = staticmethod(add_columns)
+    differences = staticmethod(differences)
 
     def opened(self, location: Any, name: str) -> AbstractContextManager[Callable[[], HDMFIO]]:
         """A function that gives hdmf's reader of a store."""
         return open_zarr(RemoteFolder(location, name) if is_url(location) else LocalFolder(str(location)), name)
-
-    def typed(self, data: Any) -> Any:
-        """Data whose type is kept."""
-        return ZarrDataIO(data)
-
-    def compressed(self, data: Any) -> Any:
-        """Data to be written compressed."""
-        return ZarrDataIO(data)
-
-    def growing(self, data: Any, chunk_rows: int) -> Any:
-        """The start of a column."""
-        return ZarrDataIO(data, chunks=(chunk_rows,))
 
     def takes(self, dataset: Any) -> bool:
         """Nothing: hdmf-zarr would hold a dataset of an HDF5 file in memory, and keep the chunks of another store."""
@@ -81,14 +71,6 @@ class ZarrFormat(StorageFormat):
     def table(self, path: Path, table: str) -> Iterator[Any]:
         """A table's group."""
         yield zarr.open_group(str(path), path=table.strip("/"), mode="r")
-
-    def add_columns(self, path: Path, columns: Columns, description: str) -> None:
-        """Write the column into tables of a store."""
-        add_columns(path, columns, description)
-
-    def differences(self, source: Path, copy: Path, columns: Columns) -> Iterator[str]:
-        """In what the copy differs from its source."""
-        return differences(source, copy, columns)
 
     def validate(self, path: Path) -> Iterable[object]:
         """What pynwb's validation finds."""
