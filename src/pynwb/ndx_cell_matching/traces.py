@@ -17,8 +17,8 @@ class RoiTrace(NamedTuple):
     """One ROI's place in a series of ROI responses."""
 
     roi_response_series: RoiResponseSeries  #: of the source file
-    #: Position of the ROI in the series: its trace is `roi_response_series.data[:, column]`. Not the ROI's row: a series
-    #: may hold the ROIs of a table in part, or in another order.
+    #: Position of the ROI in the series: its trace is `roi_response_series.data[:, column]`. Not the ROI's row: a
+    #: series may hold the ROIs of a table in part, or in another order.
     column: int
 
     @property
