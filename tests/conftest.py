@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import importlib
 import ipaddress
 import os
@@ -60,11 +59,11 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 @pytest.fixture
 def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache of the test's own; with it short waits for servers, nobody's credentials, and no network."""
-    from ndx_match.storage.remote import access
+    from ndx_match.storage.remote import ranges
 
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("NDX_MATCH_CACHE", str(folder))
-    monkeypatch.setattr(access, "Patience", functools.partial(access.Patience, first_wait=0.01))
+    monkeypatch.setattr(ranges, "FIRST_WAIT", 0.01)
     for name in [name for name in os.environ if name.startswith("AWS_") or name.endswith("_API_KEY")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")

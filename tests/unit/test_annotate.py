@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -295,13 +296,13 @@ SPOILT: dict[str, Callable[[h5py.File], object]] = {
 def test_a_copy_that_fails_its_check_is_not_kept(
     folder: Path, sources: list[Path], monkeypatch: pytest.MonkeyPatch, spoil: Callable, in_place: bool
 ):
-    add_columns = hdf5.add_columns
+    add_columns = hdf5.Hdf5Format.add_columns
 
-    def add_and_spoil(path: Path, *arguments: object) -> None:
-        add_columns(path, *arguments)
+    def add_and_spoil(self: hdf5.Hdf5Format, path: Path, *arguments: Any) -> None:
+        add_columns(self, path, *arguments)
         change(path, spoil)
 
-    monkeypatch.setattr(hdf5, "add_columns", add_and_spoil)
+    monkeypatch.setattr(hdf5.Hdf5Format, "add_columns", add_and_spoil)
     before, content = listing(folder), sources[0].read_bytes()
     with pytest.raises(OutputError, match="failed its check and was not kept") as caught:
         annotate_files(folder / "matches.nwb", sources, None if in_place else folder / "out", in_place=in_place)

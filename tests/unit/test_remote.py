@@ -21,7 +21,7 @@ from ndx_match.storage.remote.locations import (
     public_name,
     same_place,
 )
-from ndx_match.storage.remote.ranges import Patience, RangeReader, Version
+from ndx_match.storage.remote.ranges import RangeReader, Version, seconds_to_wait
 from ndx_match.storage.remote.stream import RemoteFile, RemoteStream
 from ndx_match.storage.remote.transports import Reply
 
@@ -103,7 +103,7 @@ class Source:
 
 def remote(content: bytes, first_bytes: int = BLOCK_BYTES) -> tuple[Source, RemoteStream]:
     source = Source(content)
-    reader = RangeReader("name", source, Patience(), first_bytes)
+    reader = RangeReader("name", source, first_bytes)
     return source, RemoteStream(RemoteFile(reader, BlockStore(len(content))))
 
 
@@ -129,7 +129,7 @@ def test_a_server_that_gives_more_than_asked_for():
             with super().get(start, stop + 1000) as reply:
                 yield reply
 
-    reader = RangeReader("name", Generous(CONTENT), Patience(), 100)
+    reader = RangeReader("name", Generous(CONTENT), 100)
     assert reader.first == CONTENT[:100]
     assert b"".join(reader.pieces(50_000, 60_000)) == CONTENT[50_000:60_000]
 
@@ -156,10 +156,9 @@ def test_a_large_read_is_one_request():
 
 
 def test_waits_double_up_to_a_longest():
-    patience = Patience(first_wait=1, longest_wait=10)
-    assert [patience.wait(failures) for failures in range(1, 6)] == [1, 2, 4, 8, 10]
-    assert patience.wait(1, asked_for=7) == 7
-    assert patience.wait(1, asked_for=70) == 10
+    assert [seconds_to_wait(failures) for failures in range(1, 9)] == [0.5, 1, 2, 4, 8, 16, 30, 30]
+    assert seconds_to_wait(1, asked_for=7) == 7
+    assert seconds_to_wait(1, asked_for=70) == 30
 
 
 def test_blocks_outlive_their_store_and_damaged_ones_do_not(tmp_path: Path):

@@ -16,7 +16,7 @@ from ndx_match.errors import InputError
 from ndx_match.matchfile import read_match_file, write_match_file
 from ndx_match.methods import nway
 from ndx_match.sources import open_nwb, read_planes, read_session, read_sessions
-from ndx_match.storage.formats import format_of
+from ndx_match.storage.opening import format_of
 
 SOURCE = Path(ndx_match.__file__).parent
 FORMAT_LIBRARIES = re.compile(r"^\s*(import|from) (h5py|zarr|hdmf_zarr|numcodecs|fsspec)\b", re.M)

@@ -274,7 +274,6 @@ def test_a_source_that_cannot_be_read_is_not_taken_for_a_full_disk_by_annotate(
     folder: Path, result: MatchResult, monkeypatch: pytest.MonkeyPatch
 ):
     from ndx_match.annotate import annotate_files, pipeline
-    from ndx_match.storage.hdf5 import Hdf5Format
 
     paths = sources(folder)
     write_match_file(read_sessions(paths), result, folder / "m.nwb")
@@ -282,7 +281,7 @@ def test_a_source_that_cannot_be_read_is_not_taken_for_a_full_disk_by_annotate(
     def fail(*_: object) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(Hdf5Format, "copy", fail)
+    monkeypatch.setattr(pipeline, "copy_files", fail)
     monkeypatch.setattr(pipeline, "sha256_of", fail)
     with pytest.raises(InputError, match=r"session_0\.nwb: the file is damaged or incomplete \(Input/output error\)"):
         annotate_files(folder / "m.nwb", paths, folder / "out")

@@ -638,7 +638,7 @@ def test_a_copy_that_differs_is_not_kept(
     add_columns = ZarrFormat.add_columns
 
     def add_and_spoil(self: ZarrFormat, path: Path, *arguments: Any) -> None:
-        add_columns(self, path, *arguments)
+        add_columns(path, *arguments)
         spoil(path)
 
     monkeypatch.setattr(ZarrFormat, "add_columns", add_and_spoil)

@@ -23,13 +23,7 @@ def displacement_points(shape: tuple[int, int], n: int = GRID) -> Floats:
 def displacement_at(grid: Array, shape: tuple[int, int], points: Floats) -> Floats:
     """Displacement (x, y) at points of an image, interpolated bilinearly; beyond the image that of its edge.
 
-    Parameters
-    ----------
-    grid : ndarray, shape (n, n, 2)
-    shape : tuple of int
-        (n_rows, n_cols) of the image that the grid covers.
-    points : ndarray, shape (n_points, 2)
-        (x, y).
+    The grid, shape (n, n, 2), covers the image, which is of `shape` (n_rows, n_cols).
     """
     scale = (np.array(grid.shape[:2]) - 1) / np.maximum(np.array(shape) - 1, 1)
     position = [points[:, 1] * scale[0], points[:, 0] * scale[1]]
@@ -46,8 +40,8 @@ def inverse_displacement(
 
     Parameters
     ----------
-    matrix : ndarray, shape (3, 3)
-        Fixed (x, y, 1) to moving.
+    matrix : Matrix
+        Fixed to moving.
     grid : ndarray, shape (n, n, 2)
         Over the fixed image.
     fixed_shape, moving_shape : tuple of int

@@ -12,14 +12,9 @@ from .arrays import Array, Floats, Floats32, Indices, Ints64, Matrix, Points
 
 
 def pixel_coordinates(footprints: csr_array, n_cols: int) -> tuple[Indices, Indices, Indices]:
-    """Row of the footprint, row and column of the image, of every pixel of every footprint, in the order of the data.
+    """Row of the footprint, row and column of the image, of every pixel, in the order of the data.
 
-    Parameters
-    ----------
-    footprints : csr_array, shape (n_rois, n_rows * n_cols)
-        One ROI a row, pixels in row-major order.
-    n_cols : int
-        Width of the image in pixels.
+    Footprints are of shape (n_rois, n_rows * n_cols): one ROI a row, pixels in row-major order.
     """
     roi_row = np.repeat(np.arange(footprints.shape[0]), np.diff(footprints.indptr))
     pixel_row, pixel_col = np.divmod(footprints.indices.astype(np.intp), n_cols)
@@ -81,15 +76,8 @@ def from_pixels(pixels: Sequence[Ints64], n_pixels: int, weights: Sequence[Float
 def pairwise_iou(fixed: csr_array, moving: csr_array) -> csr_array:
     """Intersection over union of the pixel sets of every pair of footprints that overlap.
 
-    Parameters
-    ----------
-    fixed, moving : csr_array, shape (n_fixed, n_pixels) and (n_moving, n_pixels)
-        A pixel belongs to a footprint where it is stored; weights are ignored.
-
-    Returns
-    -------
-    csr_array of float64, shape (n_fixed, n_moving)
-        Only the pairs that share a pixel are stored.
+    A pixel belongs to a footprint, shape (n_fixed or n_moving, n_pixels), where it is stored; weights are ignored. Only
+    the pairs that share a pixel are stored in the result, shape (n_fixed, n_moving).
     """
     fixed, moving = pixel_sets(fixed), pixel_sets(moving)
     intersection = (fixed @ moving.T).tocoo()

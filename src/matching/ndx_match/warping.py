@@ -25,13 +25,13 @@ def to_8_bit(image: Array) -> Bytes:
 
 
 def warp_image(image: Array, matrix: Matrix, shape: tuple[int, ...], perspective: bool | None = None) -> Array:
-    """The moving image as the fixed session sees it: bilinear, zero outside.
+    """The moving image as the fixed session sees it: bilinear, zero outside; the type of the pixels stays.
 
     Parameters
     ----------
     image : ndarray, shape (n_rows, n_cols)
-    matrix : ndarray, shape (3, 3)
-        Fixed (x, y, 1) to moving.
+    matrix : Matrix
+        Fixed to moving.
     shape : tuple of int
         (n_rows, n_cols) of the fixed image.
     perspective : bool, optional
@@ -51,20 +51,9 @@ def is_affine(matrix: Floats) -> bool:
 
 
 def warp_registered(image: Array, registration: Registration, shape: tuple[int, int]) -> Array:
-    """The moving image as the fixed session sees it, with the registration's deformation where it has one.
+    """The moving image as the fixed session, of `shape` (n_rows, n_cols), sees it: with the registration's deformation.
 
-    Parameters
-    ----------
-    image : ndarray, shape (n_rows, n_cols)
-    registration : Registration
-        Its matrix and displacement are in pixels, (x, y).
-    shape : tuple of int
-        (n_rows, n_cols) of the fixed image.
-
-    Returns
-    -------
-    ndarray, shape (n_rows, n_cols) of the fixed image, dtype of the moving image
-        Bilinear; 0 outside what the moving session saw.
+    Bilinear; 0 outside what the moving session saw. The type of the pixels stays.
     """
     if registration.displacement is None:
         return warp_image(image, registration.matrix, shape)

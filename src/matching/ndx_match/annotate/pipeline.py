@@ -17,8 +17,8 @@ from ..matchfile.read import planes_of_open_file
 from ..model import FileState, MatchedPlane, MatchResult, Progress, Session, with_progress
 from ..sources import list_contents, open_nwb
 from ..storage.columns import COLUMN, Columns, has_column
-from ..storage.formats import format_of, lost_files
-from ..storage.opening import damaged, sha256_of
+from ..storage.files import copy_files, sha256_of
+from ..storage.opening import damaged, format_of
 from ..storage.outputs import check_folder, check_name, check_output, folder_for_outputs
 from ..storage.publish import publish
 from ..storage.remote import is_url, public_name
@@ -131,7 +131,7 @@ class _Job:
                         f"{source}: the ROI table {table.path} has a column {COLUMN} already; replace it with "
                         "--overwrite."
                     )
-        lost = [] if in_place else lost_files(source, self.target)
+        lost = [] if in_place else format_of(source).lost_files(source, self.target)
         if lost:
             raise InputError(
                 f"{source}: this file takes data from {lost[0]} beside it, which a copy in {self.target.parent} would "
@@ -181,7 +181,7 @@ def _annotate(
     file_format = format_of(source)
     with publish(target, overwrite or in_place, file_format.is_folder) as temporary:
         try:
-            checksum = file_format.copy(source, temporary)
+            checksum = copy_files(source, temporary)
         except OSError:
             _refuse_unreadable(source)
             raise

@@ -32,7 +32,7 @@ from ..sources.candidates import MASK_KINDS
 from ..sources.masks import read_masks
 from ..sources.orientation import orient
 from ..storage.datasets import text_of
-from ..storage.open_files import Location, as_location
+from ..storage.files import Location, as_location
 from ..storage.remote import public_name
 from .registrations import read_registrations
 from .tables import ORIENTATION_FLAGS, TEXTS_OF_SESSIONS

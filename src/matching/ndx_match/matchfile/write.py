@@ -19,7 +19,8 @@ from ..errors import OutputError
 from ..model import MatchedPlane, MatchResult, Session, with_distinct_cell_ids
 from ..sources import Plane, source_warnings
 from ..sources.read import SourceFile
-from ..storage.formats import StorageFormat, format_of
+from ..storage.formats import StorageFormat
+from ..storage.opening import format_of
 from ..storage.outputs import check_name, check_output, folder_for_outputs
 from ..storage.publish import publish
 from ..warping import to_8_bit, warp_registered

@@ -72,10 +72,7 @@ def _columns(n_tiles: int, aspect: float) -> int:
 
 
 def _painted(session: Session, matched: Bools, colours: Floats, pixels: int) -> Array:
-    """RGB of the dimmed image with its ROIs, enlarged to about so many pixels so that outlines are thin.
-
-    `matched` and `colours` say for each ROI whether it is filled, and its colour.
-    """
+    """RGB of the dimmed image with its ROIs, of which the matched are filled, enlarged to about so many pixels."""
     enlargement = max(1, round(pixels / max(session.shape)))
     enlarged = np.ones((enlargement, enlargement), np.uint8)
     rois = np.kron(roi_image(session, on_top=matched), enlarged)

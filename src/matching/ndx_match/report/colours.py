@@ -36,8 +36,7 @@ def cell_colours(sessions: Sequence[Session], cells: Ints32) -> Floats:
 
     Returns
     -------
-    ndarray of float64, shape (n_cells, 3)
-        RGB, 0..1.
+    ndarray of float64, shape (n_cells, 3), RGB, 0..1
     """
     matched = np.flatnonzero((cells >= 0).sum(axis=1) > 1)
     neighbours = _neighbours(sessions, cells)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..model import Session
-from ..storage.open_files import Location, as_location
+from ..storage.files import Location, as_location
 from ..storage.opening import open_nwb
 from ..storage.remote import file_stem
 from .candidates import FileContents

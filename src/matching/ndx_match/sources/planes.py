@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from ..errors import AmbiguousInputError, InputError
 from ..model import Progress, Session, with_progress
-from ..storage.open_files import Location
+from ..storage.files import Location
 from ..storage.remote import shared_access
 from .candidates import TableCandidate
 from .choose import SourceOptions

@@ -18,8 +18,7 @@ from ndx_cell_matching import MatchedCellsTable
 
 from ..errors import InputError
 from ..model import FileState, Progress, Session, SourceInfo, with_progress
-from ..storage.open_files import Location, as_location
-from ..storage.opening import sha256_of
+from ..storage.files import Location, as_location, sha256_of
 from ..storage.remote import file_stem, is_url, public_name, same_place, shared_access
 from ..storage.unchanged import open_steady
 from .candidates import FileContents, list_contents

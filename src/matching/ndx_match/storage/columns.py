@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import uuid
-import warnings
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -50,16 +47,3 @@ def column_attributes(table: Any, description: str) -> dict[str, str]:
     if "object_id" in table.attrs:
         attributes["object_id"] = str(uuid.uuid4())
     return {**attributes, "description": description}
-
-
-def errors_of(check: Callable[[], Iterable[object]], path: Path) -> Counter[str]:
-    """Each error that a check of the file at `path` gives and how often, without the file's path.
-
-    So that a copy can be held against its source.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return Counter(str(error) for error in check())
-        except Exception as error:  # as for schemas that the validator does not know: the same for source and copy
-            return Counter([f"{type(error).__name__}: {error}".replace(str(path), "")])

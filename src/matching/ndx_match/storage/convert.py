@@ -13,9 +13,9 @@ from hdmf.build import DatasetBuilder, GroupBuilder, ReferenceBuilder
 
 from ..errors import InputError, NdxMatchError
 from .datasets import holds_references, is_compound, is_in_file, stored, streamed, text_of
-from .formats import StorageFormat, format_of
-from .open_files import Location, as_location
-from .opening import open_reader
+from .files import Location, as_location
+from .formats import StorageFormat
+from .opening import format_of, open_reader
 from .outputs import check_output
 from .publish import publish
 from .remote import is_url, public_name

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import h5py
 import numpy as np
 from hdmf.data_utils import GenericDataChunkIterator
 from hdmf.query import ReferenceResolver
 
+if TYPE_CHECKING:
+    from .formats import StorageFormat
+
 LARGE_BYTES = 100_000  #: of an uncompressed dataset from which it is compressed on the way
 BUFFER_BYTES = 16_000_000  #: of it held in memory at a time
 CHUNK_BYTES = 1_000_000
-
-
-class TargetFormat(Protocol):
-    """What of a :class:`ndx_match.storage.formats.StorageFormat` is needed to hand data to hdmf."""
-
-    def compressed(self, data: Any) -> Any:
-        """An array, or an iterator over chunks of one, to be written compressed."""
-
-    def takes(self, dataset: Any) -> bool:
-        """Whether a large dataset of a source is copied well where it is handed to hdmf as it is."""
 
 
 def stored(data: Any) -> Any:
@@ -67,7 +60,7 @@ def in_memory(data: Any) -> Any:
     return data[:] if is_in_file(data) else data
 
 
-def streamed(data: Any, target: TargetFormat) -> Any:
+def streamed(data: Any, target: StorageFormat) -> Any:
     """Small data in memory; large data as they are in the file, or through a compressing iterator."""
     if not is_in_file(data) or data.nbytes < LARGE_BYTES:
         return in_memory(data)

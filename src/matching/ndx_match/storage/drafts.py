@@ -35,26 +35,18 @@ LONGEST_SUFFIX = 16
 
 
 class Draft:
-    """An output that is being written.
-
-    Parameters
-    ----------
-    path : Path
-        The name that it will have.
-    number : str, optional
-        Of the hidden files; a new one where it is not given.
+    """An output that is being written: the name that it will have, and those of the hidden files.
 
     Attributes
     ----------
     path, new, old, lock : Path
-        The name it will have, and those of the hidden files.
     process : int
         That writes it.
     reserved : bool
         Whether an empty file or folder at `path` is there only so that nobody else takes the name.
     """
 
-    def __init__(self, path: Path, number: str = "") -> None:
+    def __init__(self, path: Path, number: str | None = None) -> None:
         number = number or secrets.token_hex(8)
         suffix = path.suffix if len(path.suffix) <= LONGEST_SUFFIX else ""
         self.path = path
@@ -64,13 +56,7 @@ class Draft:
         self.reserved = False
 
     def begin(self) -> int | None:
-        """Make the lock; returns the open file that holds it, None where the system has none.
-
-        Raises
-        ------
-        OSError
-            The folder cannot be written into.
-        """
+        """Make the lock; returns the open file that holds it, None where the system has none."""
         if fcntl is None:
             return None
         about = {"output": self.path.name, "host": platform.node(), "process": self.process}
@@ -94,7 +80,11 @@ class Draft:
     def settle(self) -> None:
         """Remove what is there of the draft; what it was about to replace gets its name back. Can be done again."""
         if self.reserved:
-            _remove_empty(self.path)
+            with suppress(OSError):
+                if os.path.isdir(self.path):
+                    os.rmdir(self.path)  # an error where it is not empty
+                elif os.lstat(self.path).st_size == 0:
+                    os.unlink(self.path)
         if not os.path.lexists(self.path):
             with suppress(OSError):
                 os.rename(self.old, self.path)
@@ -155,12 +145,4 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         with suppress(OSError):
-            os.unlink(path)
-
-
-def _remove_empty(path: Path) -> None:
-    with suppress(OSError):
-        if os.path.isdir(path):
-            os.rmdir(path)  # an error where it is not empty
-        elif os.lstat(path).st_size == 0:
             os.unlink(path)

@@ -1,39 +1,58 @@
-"""What differs between the formats in which an NWB file can be stored, and which format a file has."""
+"""What differs between the formats in which an NWB file can be stored."""
 
 from __future__ import annotations
 
 import os
+import warnings
+from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, Protocol
-from urllib.parse import urlsplit
+from threading import Event
+from typing import Any, ClassVar
 
 from hdmf.backends.io import HDMFIO
-from hdmf.build import GroupBuilder
-from pynwb import NWBFile
+from hdmf.backends.utils import NamespaceToBuilderHelper
+from hdmf.build import BuildManager, GroupBuilder
+from pynwb import NWBFile, get_manager
 
-from ..errors import InputError, OutputError
-from .columns import Columns
-from .hdf5 import Hdf5Format
-from .outputs import has_zarr_name
-from .remote import is_url, public_name
+from .columns import Columns, column_names, column_names_with
+
+SPECIFICATIONS = "specifications"  #: the group of the schema in files of pynwb
 
 
-class StorageFormat(Protocol):
-    """How NWB files of one format are read, written, copied, changed and compared.
+class StorageFormat(ABC):
+    """How NWB files of one format are read, written, changed and compared.
 
     Attributes
     ----------
     is_folder : bool
         Whether a file is a folder.
+    data_io, schema_writer : type
+        hdmf's wrapper of data to be written, and its writer of the schema into a group.
+    compression, growth, write_options : mapping
+        Options of the wrapper for compressed data and for data that grow, and of the methods of hdmf that write.
     """
 
-    is_folder: bool
+    is_folder: ClassVar[bool]
+    data_io: ClassVar[Any]
+    schema_writer: ClassVar[Any]
+    compression: ClassVar[Mapping[str, Any]] = {}
+    growth: ClassVar[Mapping[str, Any]] = {}
+    write_options: ClassVar[Mapping[str, Any]] = {}
 
+    @abstractmethod
     def opened(self, location: Any, name: str) -> AbstractContextManager[Callable[[], HDMFIO]]:
         """A function that gives hdmf's reader of a file, whose data can be read while the block runs.
+
+        Parameters
+        ----------
+        location : path, str or binary file
+            Of an HDF5 file a path or an object with its bytes, of a Zarr store a folder or a URL.
+        name : str
+            For messages.
 
         Raises
         ------
@@ -41,23 +60,17 @@ class StorageFormat(Protocol):
             It is no NWB file of this format, or something in it is missing or damaged.
         """
 
-    def checksum(self, path: Path) -> str:
-        """SHA-256 of all that is stored, in hexadecimal."""
-
-    def typed(self, data: Any) -> Any:
-        """Data whose type hdmf keeps, though a narrower one would do."""
-
-    def compressed(self, data: Any) -> Any:
-        """An array, or an iterator over chunks of one, to be written compressed."""
-
-    def growing(self, data: Any, chunk_rows: int) -> Any:
-        """The start of a column whose rows are written later."""
-
+    @abstractmethod
     def takes(self, dataset: Any) -> bool:
         """Whether a large dataset of a source is copied well where it is handed to hdmf as it is."""
 
-    def write(self, path: Path, nwbfile: NWBFile, fill: Callable[[Any], None]) -> None:
-        """Write a file in place of an existing one, then let `fill` change its open root group.
+    @abstractmethod
+    def writer(
+        self, path: Path, manager: BuildManager, stopped: Event
+    ) -> AbstractContextManager[tuple[HDMFIO, Callable[[], Any]]]:
+        """hdmf's writer in place of an existing file, and a function that gives the root group of what it wrote.
+
+        Nothing need be written any more when `stopped` is set.
 
         Raises
         ------
@@ -65,58 +78,108 @@ class StorageFormat(Protocol):
             The disk was full, or failed otherwise.
         """
 
-    def write_builder(self, path: Path, builder: GroupBuilder, source: HDMFIO) -> None:
-        """Write what hdmf's reader of another file gave in place of an existing file; raises as :meth:`write`."""
-
-    def copy(self, source: Path, target: Path) -> str:
-        """Copy a file byte by byte, in place of an empty one; returns the SHA-256."""
-
+    @abstractmethod
     def table(self, path: Path, table: str) -> AbstractContextManager[Any]:
         """A table's group, open for a look at its names and attributes."""
 
+    @abstractmethod
     def add_columns(self, path: Path, columns: Columns, description: str) -> None:
         """Write the column `global_roi_id` into tables of a file, in place of one that is there."""
 
-    def difference(self, source: Path, copy: Path, columns: Columns) -> str | None:
-        """In what the copy differs from its source but for the columns, a phrase; None where in nothing."""
+    @abstractmethod
+    def differences(self, source: Path, copy: Path, columns: Columns) -> Iterator[str]:
+        """Phrases: in what the copy differs from its source but for the columns and the tables' lists of them."""
 
-    def validation_errors(self, path: Path) -> Counter[str]:
-        """Each error that pynwb's validation finds and how often, without the file's path."""
+    @abstractmethod
+    def validate(self, path: Path) -> Iterable[object]:
+        """What pynwb's validation finds."""
 
+    @abstractmethod
     def other_files(self, path: Path) -> set[str]:
         """The names of the files from which a file takes data, as it states them."""
 
+    def typed(self, data: Any) -> Any:
+        """Data whose type hdmf keeps, though a narrower one would do."""
+        return self.data_io(data)
 
-def format_of(path: str | os.PathLike[str]) -> StorageFormat:
-    """The format of a file: of one that exists what it is, otherwise what its name asks for, Zarr for `.zarr`.
+    def compressed(self, data: Any) -> Any:
+        """An array, or an iterator over chunks of one, to be written compressed."""
+        return self.data_io(data, **self.compression)
 
-    Raises
-    ------
-    InputError, OutputError
-        It is Zarr, and what reads and writes that is not installed.
-    """
-    remote = is_url(path)
-    exists = not remote and os.path.exists(path)
-    name = urlsplit(str(path)).path if remote else path
-    if not (os.path.isdir(path) if exists else has_zarr_name(name)):
-        return Hdf5Format()
-    try:
-        from .zarr.zarr_format import ZarrFormat
-    except ImportError as error:
-        what = f'{public_name(path)}: %s Zarr needs hdmf-zarr; run pip install "ndx-cell-matching[zarr]"'
-        if exists or remote:
-            raise InputError(f"{what % 'reading'}.") from error
-        raise OutputError(f"{what % 'writing'}, or write .nwb.") from error
-    return ZarrFormat()
+    def growing(self, data: Any, chunk_rows: int) -> Any:
+        """The start of a column whose rows are written later."""
+        return self.data_io(data, chunks=(chunk_rows,), **self.growth, **self.compression)
 
+    def write(self, path: Path, nwbfile: NWBFile, fill: Callable[[Any], None]) -> None:
+        """Write a file in place of an existing one, then let `fill` change its open root group; see :meth:`writer`."""
 
-def lost_files(source: Path, target: Path) -> list[str]:
-    """Names, relative to the source, of files that the source finds and a copy of it at `target` would not find."""
-    file_format = format_of(source)
-    # The folder from which names count: that of an HDF5 file, but a Zarr store itself.
-    old, new = (path if file_format.is_folder else path.parent for path in (source, target))
-    return sorted(
-        name
-        for name in file_format.other_files(source)
-        if not os.path.isabs(name) and (old / name).exists() and not (new / name).exists()
-    )
+        def write(io: HDMFIO, root: Callable[[], Any]) -> None:
+            io.write(nwbfile, link_data=False, cache_spec=True, **self.write_options)
+            fill(root())
+
+        self._write(path, get_manager(), write)
+
+    def write_builder(self, path: Path, builder: GroupBuilder, source: HDMFIO) -> None:
+        """Write what hdmf's reader of another file gave in place of an existing file; see :meth:`writer`."""
+        catalog = source.manager.namespace_catalog
+
+        def write(io: HDMFIO, root: Callable[[], Any]) -> None:
+            io.write_builder(builder, link_data=False, export_source=builder.source, **self.write_options)
+            file = root()
+            schema = file.require_group(SPECIFICATIONS)
+            for name in catalog.namespaces:
+                version = catalog.get_namespace(name).version or "unversioned"
+                namespace = NamespaceToBuilderHelper.convert_namespace(catalog, name)
+                namespace.export("namespace", writer=self.schema_writer(schema.require_group(f"{name}/{version}")))
+            file.attrs[".specloc"] = SPECIFICATIONS if self.is_folder else schema.ref
+
+        self._write(path, source.manager, write)
+
+    def _write(self, path: Path, manager: BuildManager, write: Callable[[HDMFIO, Callable[[], Any]], None]) -> None:
+        """Write in a thread of its own, undisturbed by signals, which interrupt only the main thread.
+
+        Within HDF5 they would lose data, and Zarr 3 would go on writing in a thread of its own into a folder that is
+        being removed. It is waited for.
+        """
+        stopped = Event()
+
+        def write_all() -> None:
+            with self.writer(path, manager, stopped) as (io, root):
+                write(io, root)
+
+        with ThreadPoolExecutor(max_workers=1) as threads:
+            written = threads.submit(write_all)
+            try:
+                written.result()
+            except BaseException:
+                stopped.set()
+                raise
+
+    def difference(self, source: Path, copy: Path, columns: Columns) -> str | None:
+        """In what the copy differs from its source but for the columns, a phrase; None where in nothing."""
+        for difference in self.differences(source, copy, columns):
+            return difference
+        for path in columns:
+            with self.table(source, path) as original, self.table(copy, path) as annotated:
+                if column_names(annotated) != column_names_with(original):
+                    return f"the names of the columns of {path} are wrong"
+        return None
+
+    def validation_errors(self, path: Path) -> Counter[str]:
+        """Each error that pynwb's validation finds and how often, without the file's path."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                return Counter(str(error) for error in self.validate(path))
+            except Exception as error:  # as for schemas that it does not know: the same for source and copy
+                return Counter([f"{type(error).__name__}: {error}".replace(str(path), "")])
+
+    def lost_files(self, source: Path, target: Path) -> list[str]:
+        """Names, relative to the source, of files that the source finds and a copy of it at `target` would not find."""
+        # The folder from which names count: that of an HDF5 file, but a Zarr store itself.
+        old, new = (path if self.is_folder else path.parent for path in (source, target))
+        return sorted(
+            name
+            for name in self.other_files(source)
+            if not os.path.isabs(name) and (old / name).exists() and not (new / name).exists()
+        )

@@ -1,21 +1,46 @@
-"""Open NWB files read-only, however they are stored, and turn what can go wrong into one sentence."""
+"""Open NWB files read-only, whatever their format, and turn what can go wrong into one sentence."""
 
 from __future__ import annotations
 
+import os
 import textwrap
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from hdmf.backends.io import HDMFIO
 from pynwb import NWBFile
 
-from ..errors import InputError
-from .formats import format_of
-from .open_files import Location, OpenFile, as_location, checksum_of_file, open_file
+from ..errors import InputError, OutputError
+from .files import Location, as_location, open_file
+from .formats import StorageFormat
+from .hdf5 import Hdf5Format
+from .outputs import has_zarr_name
 from .remote import is_url, public_name, shared_access
+
+
+def format_of(path: str | os.PathLike[str]) -> StorageFormat:
+    """The format of a file: of one that exists what it is, otherwise what its name asks for, Zarr for `.zarr`.
+
+    Raises
+    ------
+    InputError, OutputError
+        It is Zarr, and what reads and writes that is not installed.
+    """
+    is_remote = is_url(path)
+    exists = not is_remote and os.path.exists(path)
+    if not (os.path.isdir(path) if exists else has_zarr_name(urlsplit(str(path)).path if is_remote else path)):
+        return Hdf5Format()
+    try:
+        from .zarr.zarr_format import ZarrFormat
+    except ImportError as error:
+        what = f'{public_name(path)}: %s Zarr needs hdmf-zarr; run pip install "ndx-cell-matching[zarr]"'
+        if exists or is_remote:
+            raise InputError(f"{what % 'reading'}.") from error
+        raise OutputError(f"{what % 'writing'}, or write .nwb.") from error
+    return ZarrFormat()
 
 
 @contextmanager
@@ -37,58 +62,44 @@ def open_nwb(path: Location) -> Iterator[NWBFile]:
         store and what reads it is not installed.
     """
     with open_reader(path) as reader:
-        yield _read(lambda: reader().read(), public_name(as_location(path)))
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of cached namespaces and old schema versions: not ours to mend
+                nwbfile = reader().read()
+        except (OSError, InputError):
+            raise
+        except Exception as error:  # h5py, hdmf and pynwb raise many kinds for a damaged file or one against its schema
+            name = public_name(as_location(path))
+            raise InputError(f"{name}: pynwb cannot read this NWB file ({_first_line(error)}).") from error
+        yield nwbfile
 
 
 @contextmanager
 def open_reader(path: Location) -> Iterator[Callable[[], HDMFIO]]:
     """As :func:`open_nwb`, but gives a function that gives hdmf's reader of the file."""
     location = as_location(path)
-    name = public_name(location)
+    file_format = format_of(location)
     with ExitStack() as stack:
-        content: Any = location
-        file_format = format_of(location)
-        file: OpenFile | None = None
-        if is_url(location) and not file_format.is_folder:
-            content = stack.enter_context(stack.enter_context(shared_access()).stream(str(location)))
-        elif is_url(location):
-            content = stack.enter_context(shared_access()).folder(str(location))
-        elif (file := open_file(location)) is not None:
-            content = file
+        content: Any = open_file(location) or location
+        if is_url(location):
+            access = stack.enter_context(shared_access())
+            if file_format.is_folder:
+                content = access.folder(str(location))
+            else:
+                content = stack.enter_context(access.stream(str(location)))
         try:
-            with file_format.opened(content, name) as reader:
+            with file_format.opened(content, public_name(location)) as reader:
                 yield reader
         except OSError as error:
-            raise damaged(name, error) from error
+            raise damaged(location, error) from error
 
 
 def damaged(location: Location, error: Exception, part: str = "") -> InputError:
     """The error of a file that could be opened, but not be read to its end."""
     reason = f"{part}: {_first_line(error)}" if part else _first_line(error)
-    kind = "Zarr store" if format_of(as_location(location)).is_folder else "file"
-    return InputError(f"{public_name(as_location(location))}: the {kind} is damaged or incomplete ({reason}).")
-
-
-def sha256_of(path: Location) -> str:
-    """Checksum of a whole file on the disk or an open one, in hexadecimal.
-
-    Of a Zarr store, that of the list of its files with their checksums, as `find -L . -type f -print0 | LC_ALL=C sort
-    -z | xargs -0 sha256sum` prints it in the store's folder.
-    """
-    location = as_location(path)
-    file = open_file(location)
-    return format_of(location).checksum(Path(location)) if file is None else checksum_of_file(file)
-
-
-def _read(read: Callable[[], NWBFile], name: str) -> NWBFile:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of cached namespaces and old schema versions: not ours to mend
-            return read()
-    except (OSError, InputError):
-        raise
-    except Exception as error:  # h5py, hdmf and pynwb raise many kinds for a damaged file or one against its schema
-        raise InputError(f"{name}: pynwb cannot read this NWB file ({_first_line(error)}).") from error
+    place = as_location(location)
+    kind = "Zarr store" if format_of(place).is_folder else "file"
+    return InputError(f"{public_name(place)}: the {kind} is damaged or incomplete ({reason}).")
 
 
 def _first_line(error: Exception) -> str:

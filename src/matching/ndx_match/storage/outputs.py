@@ -20,13 +20,6 @@ def has_zarr_name(path: str | os.PathLike[str]) -> bool:
     return Path(path).suffix == ".zarr"
 
 
-def files_in(folder: str | os.PathLike[str]) -> dict[str, Path]:
-    """Every file below a folder, by its path in it, sorted; links are followed."""
-    folder = Path(folder)
-    paths = [Path(top, name) for top, _, names in os.walk(folder, followlinks=True) for name in names]
-    return dict(sorted((path.relative_to(folder).as_posix(), path) for path in paths))
-
-
 def check_output(
     output: str | os.PathLike[str], overwrite: bool = False, inputs: Iterable[str | os.PathLike[str]] = ()
 ) -> None:
@@ -57,30 +50,25 @@ def check_output(
     if not os.path.isdir(path.parent):
         raise OutputError(f"{path}: the folder {path.parent} does not exist; make it first or choose another.")
     check_link(path)
-    settle_abandoned(Path(os.path.realpath(path)).parent)
+    real = Path(os.path.realpath(path))
+    settle_abandoned(real.parent)
     for source in filter(os.path.exists, inputs):
         if os.path.exists(path) and os.path.samefile(path, source):
             raise OutputError(f"{path}: the output is one of the inputs; give another name with -o.")
-        if _holds(source, path) or _holds(path, source):
+        input_path = Path(os.path.realpath(source))
+        if input_path in real.parents or real in input_path.parents:
             raise OutputError(f"{path}: the output and the input {source} lie one within the other; choose another -o.")
+    kind = "folder" if os.path.isdir(path) else "file"
     if os.path.exists(path) and not overwrite:
-        kind = "folder" if os.path.isdir(path) else "file"
         raise OutputError(f"{path}: this {kind} exists already; give another name or --overwrite.")
     if zarr and os.path.exists(path) and not is_zarr_nwb(path):
-        kind = "folder" if os.path.isdir(path) else "file"
         raise OutputError(f"{path}: this {kind} is no Zarr store of an NWB file and is not replaced; remove it first.")
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise OutputError(f"{path}: the folder {path.parent} cannot be written into; choose another.")
 
 
 def check_name(path: Path) -> None:
-    """Refuse a name that is longer than its file system takes, while the file is written or afterwards.
-
-    Raises
-    ------
-    OutputError
-        The name or the path is too long.
-    """
+    """Refuse a name or path that is longer than its file system takes, while the file is written or afterwards."""
     path = Path(os.path.abspath(path))
     if not path.name:  # the root
         return
@@ -102,25 +90,13 @@ def _is_too_long(path: Path) -> bool:
 
 
 def check_link(path: Path) -> None:
-    """Refuse a symbolic link that leads to nothing.
-
-    Raises
-    ------
-    OutputError
-        It is so.
-    """
+    """Refuse a symbolic link that leads to nothing."""
     if os.path.islink(path) and not os.path.exists(path):
         raise OutputError(f"{path}: this is a link to {os.readlink(path)}, which does not exist; give another name.")
 
 
 def check_folder(folder: Path) -> None:
-    """Refuse an output folder, before any work is done.
-
-    Raises
-    ------
-    OutputError
-        It is a file or the Zarr store of an NWB file, cannot be made, or cannot be written into.
-    """
+    """Refuse an output folder that is a file or a Zarr store, cannot be made, or cannot be written into."""
     check_name(folder)
     if os.path.exists(folder) and not os.path.isdir(folder):
         raise OutputError(f"{folder}: this is a file; give the name of a folder.")
@@ -130,13 +106,7 @@ def check_folder(folder: Path) -> None:
 
 
 def make_folder(folder: Path) -> bool:
-    """Make an output folder whose parent exists, unless it exists already; returns whether it was made.
-
-    Raises
-    ------
-    OutputError
-        As :func:`check_folder`.
-    """
+    """Make an output folder whose parent exists, after :func:`check_folder`; returns whether it was not there yet."""
     check_folder(folder)
     try:
         folder.mkdir()
@@ -158,8 +128,3 @@ def folder_for_outputs(folder: Path) -> Iterator[None]:
             with suppress(OSError):
                 os.rmdir(folder)
         raise
-
-
-def _holds(folder: str | os.PathLike[str], path: str | os.PathLike[str]) -> bool:
-    real_folder, real_path = Path(os.path.realpath(folder)), Path(os.path.realpath(path))
-    return os.path.isdir(real_folder) and real_folder != real_path and real_path.is_relative_to(real_folder)

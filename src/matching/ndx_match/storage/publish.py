@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -52,7 +52,7 @@ def publish(path: str | os.PathLike[str], overwrite: bool = False, folder: bool 
     try:  # from before there is anything, so that a signal at any time leaves nothing behind
         try:
             lock = draft.begin()
-            mode = _make(draft.new, folder)
+            mode = _make_private(draft.new, folder)
         except OSError as error:
             raise OutputError(f"{path}: the folder cannot be written into ({_reason(error)}).") from error
         yield draft.new
@@ -83,12 +83,17 @@ def settle_drafts() -> None:
             draft.settle()
 
 
-def _make(path: Path, folder: bool) -> int:
-    """Make an empty file or folder that only its owner can read; returns the mode that the user's files have."""
+def _make(path: Path, folder: bool) -> None:
+    """Make an empty file or folder; an error where there is something of this name."""
     if folder:
         os.mkdir(path)
     else:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666))
+
+
+def _make_private(path: Path, folder: bool) -> int:
+    """Make one that only its owner can read; returns the mode that the user's files have."""
+    _make(path, folder)
     mode = stat.S_IMODE(os.stat(path).st_mode)
     os.chmod(path, 0o700 if folder else 0o600)
     return mode
@@ -115,7 +120,7 @@ def _place_file(draft: Draft, overwrite: bool) -> None:
         if not os.path.samestat(os.lstat(draft.new), os.lstat(draft.path)):  # else its server made the link twice
             raise
     except OSError:  # a file system without links
-        _reserve(draft, lambda: os.close(os.open(draft.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)))
+        _reserve(draft, folder=False)
         os.replace(draft.new, draft.path)
         draft.reserved = False
 
@@ -126,7 +131,7 @@ def _place_folder(draft: Draft, overwrite: bool) -> None:
             raise FileExistsError
         os.rename(draft.path, draft.old)
     if os.name != "nt":  # where renaming onto an empty folder is no error
-        _reserve(draft, lambda: os.mkdir(draft.path))
+        _reserve(draft, folder=True)
     try:
         os.rename(draft.new, draft.path)
     except OSError as error:
@@ -136,11 +141,11 @@ def _place_folder(draft: Draft, overwrite: bool) -> None:
     draft.reserved = False
 
 
-def _reserve(draft: Draft, make: Callable[[], None]) -> None:
-    """Take a name that nobody has; an error where somebody has it."""
+def _reserve(draft: Draft, folder: bool) -> None:
+    """Take a name that nobody has."""
     draft.reserved = True
     try:
-        make()
+        _make(draft.path, folder)
     except OSError:
         draft.reserved = False
         raise

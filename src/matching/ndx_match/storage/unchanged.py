@@ -11,10 +11,8 @@ from pynwb import NWBFile
 
 from ..errors import InputError
 from ..model import FileState
-from .formats import format_of
-from .open_files import Location, as_location, open_file
-from .opening import open_nwb, sha256_of
-from .outputs import files_in
+from .files import Location, as_location, files_in, open_file, sha256_of
+from .opening import format_of, open_nwb
 from .remote import is_url, public_name, shared_access
 
 
@@ -37,7 +35,7 @@ def state_of(path: Location) -> FileState | None:
             version = access.file(str(location)).version
         return FileState(version.size, f"{version.tag} {version.modified}")
     try:
-        found = [os.stat(path) for path in (files_in(location).values() if os.path.isdir(location) else [location])]
+        found = [os.stat(file) for file in files_in(location).values()]
     except OSError:
         return None
     return FileState(
@@ -70,9 +68,8 @@ def check_unchanged(path: Location, state: FileState | None, sha256: str = "") -
         return
     if now is None:
         raise InputError(f"{public_name(location)}: there is no such file any more; it was there when it was read.")
-    if sha256 and replace(now, changed=state.changed) == state and sha256_of(location) == sha256:
-        return
-    raise changed(location)
+    if not sha256 or replace(now, changed=state.changed) != state or sha256_of(location) != sha256:
+        raise changed(location)
 
 
 def changed(location: str | os.PathLike[str], what: str = "the file") -> InputError:

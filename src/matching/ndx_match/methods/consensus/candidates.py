@@ -42,10 +42,7 @@ class ComparedPairs:
 def candidate_pairs(regions: Sequence[csr_array], n_cols: int, reach: float) -> ComparedPairs:
     """Pairs of ROIs of different sessions whose centroids are within reach, in pixels.
 
-    Parameters
-    ----------
-    regions : sequence of csr_array, shape (n_rois, frame pixels)
-        Of each session, in the common frame, which is `n_cols` wide; an empty region is in no pair.
+    Regions are in the common frame, which is `n_cols` wide; an empty region is in no pair.
     """
     places = [centroids(region, n_cols) for region in regions]
     return ComparedPairs.concatenate(

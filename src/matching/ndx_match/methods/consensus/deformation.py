@@ -22,15 +22,14 @@ ROUNDS = 4  #: of reweighting
 class Deformation:
     """Displacements (x, y) in pixels at points of a frame."""
 
-    origin: tuple[float, float]  #: (x, y) of the first control point
-    step: float  #: pixels between control points
+    step: float  #: pixels between control points, of which the first is a step before the frame's first pixel
     coefficients: Floats  #: of the splines, for x and y, shape (2, n_rows, n_cols)
 
     @staticmethod
     def none(shape: tuple[int, int], step: float) -> Deformation:
         """No displacement, with control points that cover a frame of (n_rows, n_cols) and a step around it."""
         n_rows, n_cols = (int(np.ceil(length / step)) + 3 for length in shape)
-        return Deformation((-step, -step), step, np.zeros((2, n_rows, n_cols)))
+        return Deformation(step, np.zeros((2, n_rows, n_cols)))
 
     def at(self, points: Points) -> Points:
         """Displacement at points (x, y), shape (n, 2)."""
@@ -40,18 +39,18 @@ class Deformation:
 
     def on_grid(self, shape: tuple[int, int]) -> Floats:
         """Displacement of every pixel of a frame, shape (n_rows, n_cols, 2)."""
-        rows, cols = (self._weights(np.arange(n, dtype=float), axis) for axis, n in ((1, shape[0]), (0, shape[1])))
+        rows, cols = (self._weights(np.arange(n, dtype=float), axis) for axis, n in enumerate(shape))
         return np.stack([rows @ c @ cols.T for c in self.coefficients], axis=-1)
 
     def design(self, points: Points) -> Floats:
         """Weight of every coefficient at points (x, y), shape (n, n_rows * n_cols)."""
-        cols, rows = self._weights(points[:, 0], 0), self._weights(points[:, 1], 1)
+        rows, cols = self._weights(points[:, 1], 0), self._weights(points[:, 0], 1)
         return (rows[:, :, None] * cols[:, None, :]).reshape(len(points), self.coefficients[0].size)
 
     def _weights(self, positions: Floats, axis: int) -> Floats:
-        """Cubic B-splines centred on the control points of one axis, shape (n, n_controls)."""
-        n = self.coefficients.shape[2 - axis]
-        distance = np.abs((positions[:, None] - self.origin[axis]) / self.step - np.arange(n)[None, :])
+        """Cubic B-splines centred on the control points of one axis (rows: 0), shape (n, n_controls)."""
+        n = self.coefficients.shape[1 + axis]
+        distance = np.abs((positions[:, None] + self.step) / self.step - np.arange(n)[None, :])
         near = 2 / 3 - distance**2 + distance**3 / 2
         far = np.clip(2 - distance, 0, None) ** 3 / 6
         return np.where(distance < 1, near, far)

@@ -66,13 +66,10 @@ def match_log_odds(candidates: ComparedPairs, impossible: ComparedPairs, n_sessi
 
 
 def _density_ratio(unlabelled: Floats, wrong: Floats, density: float, prior: Floats, spread: Floats) -> Floats:
-    """Coefficients of the log-odds that a row of `unlabelled` is a match.
+    """Coefficients of the log-odds that a row of `unlabelled` is a match: those of greatest likelihood."""
 
-    Maximises the likelihood that a pair is a candidate rather than an impossible one. With odds o of being a match, and
-    wrong candidates distributed as impossible pairs, of which each counts `density` times, candidates are 1 + o times
-    as dense as impossible pairs.
-    """
-
+    # With odds o of being a match, and wrong candidates distributed as impossible pairs, of which each counts `density`
+    # times, candidates are 1 + o times as dense as impossible pairs.
     def loss(coefficients: Floats) -> tuple[float, Floats]:
         a, b = unlabelled @ coefficients, wrong @ coefficients
         density_a, density_b = np.logaddexp(0, a), np.logaddexp(0, b)  # log(1 + odds)

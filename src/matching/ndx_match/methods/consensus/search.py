@@ -76,12 +76,11 @@ def neighbours(pose: Pose) -> list[Pose]:
 
 
 class Search:
-    """Alignments of two sets of channels over shifts, for given rotations and scales.
+    """Alignments of two sets of channels of zero mean over shifts, for given rotations and scales.
 
     Parameters
     ----------
     fixed, moving : Channels
-        Of zero mean; the two may differ in size.
     largest_shift : float
         Of the middle of the field, as a fraction of the fixed field along each axis.
     prior : Matrix, optional
@@ -158,14 +157,9 @@ def middle_of(channels: Channels) -> Points:
 def to_full_resolution(
     matrix: Matrix, fixed: tuple[tuple[int, int], tuple[int, int]], moving: tuple[tuple[int, int], tuple[int, int]]
 ) -> Matrix:
-    """Carry a matrix found on reduced images to the full images; pixel centres are at whole numbers.
+    """Carry a matrix, fixed to moving, found on reduced images to the full ones; pixel centres are at whole numbers.
 
-    Parameters
-    ----------
-    matrix : Matrix
-        Fixed to moving, in reduced pixels.
-    fixed, moving : tuple
-        (full, reduced) sizes, each (n_rows, n_cols).
+    Sizes are (full, reduced), each (n_rows, n_cols).
     """
     return np.linalg.inv(_reduction(*moving)) @ matrix @ _reduction(*fixed)
 

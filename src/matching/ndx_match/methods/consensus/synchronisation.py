@@ -125,12 +125,10 @@ def _solve(
 
 
 def _least_squares(group: Sequence[int], edges: Mapping[Pair, PairAlignment]) -> dict[int, Matrix]:
-    """From the group's first session to each: the affine maps that fit those of all pairs best, weighted by their z.
-
-    Where M_k leads to session k and A is the alignment of sessions i and j, A M_i - M_j is to vanish: a linear system
-    for the entries of all M_k. It is solved twice: the second time what remains is measured in pixels of the first
-    session, so that the other sessions' magnification has no say.
-    """
+    """From the group's first session to each: the affine maps that fit those of all pairs best, weighted by their z."""
+    # Where M_k leads to session k and A is the alignment of sessions i and j, A M_i - M_j is to vanish: a linear system
+    # for the entries of all M_k. It is solved twice: the second time what remains is measured in pixels of the first
+    # session, so that the other sessions' magnification has no say.
     unknown = {k: slice(2 * number, 2 * number + 2) for number, k in enumerate(group[1:])}
     matrices = {k: np.eye(3) for k in group}
     for _ in range(2):

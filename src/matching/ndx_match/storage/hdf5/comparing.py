@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import h5py
@@ -34,38 +33,55 @@ def differences(
     ignored_attributes : collection of (str, str)
         Paths of objects and names of their attributes that may differ.
     """
-    one, two = _Tree.of(source), _Tree.of(copy)
-    for path in sorted({*one.paths.values()} ^ {*two.paths.values()}):
-        if path not in ignored_objects:
-            yield f"{path} is in one of the files only"
-    for path in {*one.paths.values()} & {*two.paths.values()}:
-        if path not in ignored_objects:
-            skipped = {name for object_path, name in ignored_attributes if object_path == path}
-            yield from _object_differences(path, one, two, skipped, ignored_objects)
+    one, two = _Tree(source), _Tree(copy)
+    paths, others = ({*tree.paths.values()} - {*ignored_objects} for tree in (one, two))
+    for path in sorted(paths ^ others):
+        yield f"{path} is in one of the files only"
+    for path in paths & others:
+        first, second = (tree.described(path, ignored_objects, ignored_attributes) for tree in (one, two))
+        changed = [what for what in {**first, **second} if first.get(what) != second.get(what)]
+        yield from changed
+        if not changed and isinstance(source[path], h5py.Dataset) and not _same_values(path, one, two):
+            yield f"the values of {path} differ"
 
 
-@dataclass(frozen=True)
 class _Tree:
     """A file, and the first path to the object at each address."""
 
-    file: h5py.File
-    paths: dict[int, str]
-
-    @staticmethod
-    def of(file: h5py.File) -> _Tree:
-        paths: dict[int, str] = {}
+    def __init__(self, file: h5py.File) -> None:
+        self.file = file
+        self.paths: dict[int, str] = {}
         waiting = ["/"]
         while waiting:
             path = waiting.pop()
             item = file[path]
             address = _address(item.id)
-            if address not in paths:
-                paths[address] = path
-                if isinstance(item, h5py.Group):
-                    for name in sorted(item, reverse=True):
-                        if isinstance(item.get(name, getlink=True), h5py.HardLink):
-                            waiting.append(f"{path.rstrip('/')}/{name}")
-        return _Tree(file, paths)
+            if address not in self.paths:
+                self.paths[address] = path
+                for name in sorted(item, reverse=True) if isinstance(item, h5py.Group) else ():
+                    if isinstance(item.get(name, getlink=True), h5py.HardLink):
+                        waiting.append(f"{path.rstrip('/')}/{name}")
+
+    def described(
+        self, path: str, ignored_objects: Collection[str], ignored_attributes: Collection[tuple[str, str]]
+    ) -> dict[str, Any]:
+        """What must be the same of an object but its values, by the phrase that says that it is not."""
+        item = self.file[path]
+        found: dict[str, Any] = {f"{path} is of another kind": type(item)}
+        for name in item.attrs:
+            if (path, name) not in ignored_attributes:
+                stored = item.attrs.get_id(name)
+                value = stored.get_type().encode(), stored.shape, self.plain(item.attrs[name])
+                found[f"the attribute {name} of {path} differs"] = value
+        if isinstance(item, h5py.Group):
+            found[f"the links of {path} differ"] = [
+                self._link(item, name) for name in item if f"{path.rstrip('/')}/{name}" not in ignored_objects
+            ]
+        elif isinstance(item, h5py.Datatype):
+            found[f"the type {path} differs"] = item.id.encode()
+        else:
+            found[f"type, shape or storage of {path} differ"] = _storage(item)
+        return found
 
     def plain(self, value: Any) -> Any:
         """The value as something that equals that of another file where both are the same, NaN included."""
@@ -89,102 +105,48 @@ class _Tree:
             return target, h5py.h5r.get_region(reference, self.file.id).encode()
         return target
 
+    def _link(self, group: h5py.Group, name: str) -> tuple[str, ...]:
+        """Name, kind and target."""
+        link = group.get(name, getlink=True)
+        if isinstance(link, h5py.SoftLink):
+            return name, "soft", link.path
+        if isinstance(link, h5py.ExternalLink):
+            return name, "external", link.filename, link.path
+        return name, "hard", self.paths[_address(group[name].id)]
+
 
 def _address(identifier: Any) -> int:
     return int(h5py.h5o.get_info(identifier).addr)
 
 
-def _object_differences(
-    path: str, one: _Tree, two: _Tree, skipped_attributes: Collection[str], ignored: Collection[str]
-) -> Iterator[str]:
-    first, second = one.file[path], two.file[path]
-    if type(first) is not type(second):
-        yield f"{path} is of another kind"
-        return
-    yield from _attribute_differences(path, one, two, skipped_attributes)
-    if isinstance(first, h5py.Group):
-        links = [_links(path, tree, ignored) for tree in (one, two)]
-        if links[0] != links[1]:
-            yield f"the links of {path} differ"
-    elif isinstance(first, h5py.Datatype):
-        if first.id.encode() != second.id.encode():
-            yield f"the type {path} differs"
-    elif _storage(first) != _storage(second):
-        yield f"type, shape or storage of {path} differ"
-    elif not _same_values(first, second, one, two):
-        yield f"the values of {path} differ"
-
-
-def _attribute_differences(path: str, one: _Tree, two: _Tree, skipped: Collection[str]) -> Iterator[str]:
-    first, second = one.file[path].attrs, two.file[path].attrs
-    for name in sorted({*first, *second} - {*skipped}):
-        if name not in first or name not in second:
-            yield f"the attribute {name} of {path} is in one of the files only"
-            continue
-        ids = [attributes.get_id(name) for attributes in (first, second)]
-        types = [(found.get_type().encode(), found.shape) for found in ids]
-        if types[0] != types[1] or one.plain(first[name]) != two.plain(second[name]):
-            yield f"the attribute {name} of {path} differs"
-
-
-def _links(path: str, tree: _Tree, ignored: Collection[str]) -> list[tuple[str, ...]]:
-    """Name, kind and target of each link, in the group's order."""
-    group: h5py.Group = tree.file[path]
-    found: list[tuple[str, ...]] = []
-    for name in group:
-        if f"{path.rstrip('/')}/{name}" in ignored:
-            continue
-        link = group.get(name, getlink=True)
-        if isinstance(link, h5py.SoftLink):
-            found.append((name, "soft", link.path))
-        elif isinstance(link, h5py.ExternalLink):
-            found.append((name, "external", link.filename, link.path))
-        else:
-            found.append((name, "hard", tree.paths[_address(group[name].id)]))
-    return found
-
-
 def _storage(dataset: h5py.Dataset) -> Any:
     properties = dataset.id.get_create_plist()
     filters = [properties.get_filter(k) for k in range(properties.get_nfilters())]
-    virtual = []
-    if dataset.is_virtual:
-        for source in dataset.virtual_sources():
-            selections = source.vspace.encode(), source.src_space.encode()
-            virtual.append((source.file_name, source.dset_name, *selections))
-    return (
-        dataset.id.get_type().encode(),
-        (dataset.shape, dataset.maxshape),
-        (properties.get_layout(), dataset.chunks, filters),
-        (dataset.external, virtual),
-    )
+    virtual = [
+        (source.file_name, source.dset_name, source.vspace.encode(), source.src_space.encode())
+        for source in (dataset.virtual_sources() if dataset.is_virtual else ())
+    ]
+    shape = dataset.shape, dataset.maxshape, dataset.chunks
+    return dataset.id.get_type().encode(), shape, properties.get_layout(), filters, dataset.external, virtual
 
 
-def _same_values(first: h5py.Dataset, second: h5py.Dataset, one: _Tree, two: _Tree) -> bool:
+def _same_values(path: str, one: _Tree, two: _Tree) -> bool:
+    first, second = one.file[path], two.file[path]
     if first.shape is None or first.is_virtual or first.external:
         return True  # nothing is stored, or in another file, whose name was compared
     has_objects = first.dtype.hasobject
-    if first.chunks is not None and not has_objects:
-        return _same_chunks(first, second)
+    if first.chunks is not None and not has_objects:  # as stored: faster, and possible without the filter
+        chunks = _chunks(first)
+        return chunks == _chunks(second) and all(
+            first.id.read_direct_chunk(offset) == second.id.read_direct_chunk(offset) for offset in chunks
+        )
     limit = BLOCK_OBJECTS if has_objects else max(1, BLOCK_BYTES // first.dtype.itemsize)
     return all(one.plain(first[block]) == two.plain(second[block]) for block in _blocks(first.shape, limit))
 
 
-def _same_chunks(first: h5py.Dataset, second: h5py.Dataset) -> bool:
-    """As stored: faster than decompressing, and possible where the filter is not installed."""
-    chunks = [_chunks(dataset) for dataset in (first, second)]
-    return chunks[0] == chunks[1] and all(
-        first.id.read_direct_chunk(offset) == second.id.read_direct_chunk(offset) for offset in chunks[0]
-    )
-
-
 def _chunks(dataset: h5py.Dataset) -> dict[tuple[int, ...], tuple[int, int]]:
     found: dict[tuple[int, ...], tuple[int, int]] = {}
-
-    def take(chunk: Any) -> None:
-        found[tuple(chunk.chunk_offset)] = (chunk.filter_mask, chunk.size)
-
-    dataset.id.chunk_iter(take)
+    dataset.id.chunk_iter(lambda chunk: found.update({tuple(chunk.chunk_offset): (chunk.filter_mask, chunk.size)}))
     return found
 
 

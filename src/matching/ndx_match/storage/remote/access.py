@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from ...errors import InputError
-from ..open_files import Location, as_location
+from ..files import Location, as_location
 from . import dandi_assets
 from .blocks import BLOCK_BYTES, store_in
 from .locations import is_of_dandi, is_of_session, is_ophys, is_url, public_name, session_label
-from .ranges import Patience, RangeReader
+from .ranges import RangeReader
 from .stream import ByteProgress, RemoteFile, RemoteStream
 from .transports import HttpTransport, S3Transport, Transport, import_extra
 
@@ -24,15 +24,10 @@ FIRST_BYTES = 2 * BLOCK_BYTES
 SHOWN_SESSIONS = 8
 
 
-@dataclass(frozen=True)
-class Origin:
+class Origin(NamedTuple):
     """Where a file is from, and what its archive says of it; empty where it says nothing.
 
-    Attributes
-    ----------
-    uri : str
-        To be recorded: without passwords, and with the version of a dandiset.
-    sha256, dandiset_id, dandi_asset_id : str
+    The `uri` is to be recorded: without passwords, and with the version of a dandiset.
     """
 
     uri: str
@@ -48,22 +43,16 @@ class RemoteAccess:
     ----------
     cache : path or None
         Folder that keeps what was fetched for another time; None keeps it until the access ends.
-    progress : callable, optional
-        Called as `progress(name, fetched, size)`, in bytes, while a file is read.
-    patience : Patience
 
     Attributes
     ----------
-    progress
-        May be changed at any time.
+    progress : callable or None
+        Called as `progress(name, fetched, size)`, in bytes, while a file is read. May be changed at any time.
     """
 
-    def __init__(
-        self, cache: Path | None = None, progress: ByteProgress | None = None, patience: Patience | None = None
-    ) -> None:
+    def __init__(self, cache: Path | None = None, progress: ByteProgress | None = None) -> None:
         self.progress = progress
         self._cache = cache
-        self._patience = patience or Patience()
         self._addresses: dict[str, str] = {}
         self._assets: dict[str, dandi_assets.Asset] = {}
         self._files: dict[str, RemoteFile] = {}
@@ -89,27 +78,20 @@ class RemoteAccess:
             if not is_url(location):
                 found.append(location)
                 continue
-            name = public_name(location)
-            self._addresses[name] = str(location)
+            self._addresses[public_name(location)] = str(location)
             if not is_of_dandi(str(location)):
-                found.append(name)
+                found.append(public_name(location))
                 continue
             assets, is_folder = self._find(str(location))
-            if is_folder:
-                in_folders += [asset.path for asset in assets]
-                assets = [asset for asset in assets if _is_wanted(asset.path, sessions)]
-            found += [asset.uri for asset in assets]
+            for asset in assets:
+                if not is_folder or not sessions or any(is_of_session(asset.path, session) for session in sessions):
+                    found.append(asset.uri)
+            in_folders += [asset.path for asset in assets if is_folder]
         _refuse_missing(sessions, in_folders)
         return found
 
     def folder(self, location: str) -> str:
-        """The URL of a folder, a Zarr store, with all that is needed to read it.
-
-        Raises
-        ------
-        InputError
-            It is on DANDI.
-        """
+        """The URL of a folder, a Zarr store, with all that is needed to read it; refuses those on DANDI."""
         if is_of_dandi(location):
             raise InputError(f"{location}: this is a Zarr asset; download it and give the copy.")
         return self._addresses.get(public_name(location), location)
@@ -126,20 +108,15 @@ class RemoteAccess:
         file = self._files.get(public_name(location))
         if file is None or file.serves_parts:
             return ()
-        return (f"The server does not give parts of files, so the whole file was fetched ({file.size:,} bytes).",)
+        return (
+            f"The server does not give parts of files, so the whole file was fetched ({file.version.size:,} bytes).",
+        )
 
     def file(self, location: str) -> RemoteFile:
-        """The remote file, found and opened once.
-
-        Raises
-        ------
-        InputError
-            There is no such file, it may not be read, or its server does not answer.
-        """
+        """The remote file, found and opened once; refuses what is not there or cannot be read."""
         name = public_name(location)
         if name not in self._files:
-            reader = RangeReader(name, self._transport(location), self._patience, FIRST_BYTES)
-            assert reader.version is not None
+            reader = RangeReader(name, self._transport(location), FIRST_BYTES)
             key = self._asset(location).address if is_of_dandi(location) else name
             self._files[name] = RemoteFile(reader, store_in(self._cache, key, reader.version))
         self._files[name].progress = self.progress
@@ -147,20 +124,14 @@ class RemoteAccess:
 
     @contextmanager
     def stream(self, location: str) -> Iterator[RemoteStream]:
-        """The remote file as a file object. Its own error takes precedence over those that follow from it.
-
-        Raises
-        ------
-        InputError
-            As :meth:`file`, also when the file can no longer be read while the block runs.
-        """
+        """The remote file as a file object. Its own error takes precedence over those that follow from it."""
         stream = RemoteStream(self.file(location))
         try:
             yield stream
         except BaseException as error:
-            if stream.error is not None and stream.error is not error:
-                raise stream.error from error
-            raise
+            if stream.error in (None, error):
+                raise
+            raise stream.error from error
         if stream.error is not None:
             raise stream.error
 
@@ -174,14 +145,11 @@ class RemoteAccess:
         """The assets of a URL of DANDI, and whether it is a folder, of which only ophys files are taken."""
         if url in self._assets:
             return [self._assets[url]], False
-        assets, is_folder = dandi_assets.find_assets(url)
-        if is_folder:
-            n_files = len(assets)
-            assets = [asset for asset in assets if is_ophys(asset.path)]
-            if not assets:
-                raise InputError(
-                    f"{url}: none of the {n_files} files here is an optical physiology file (*_ophys.nwb)."
-                )
+        everything, is_folder = dandi_assets.find_assets(url)
+        assets = [asset for asset in everything if is_ophys(asset.path) or not is_folder]
+        if not assets:
+            n_files = len(everything)
+            raise InputError(f"{url}: none of the {n_files} files here is an optical physiology file (*_ophys.nwb).")
         self._assets.update({asset.uri: asset for asset in assets})
         return assets, is_folder
 
@@ -209,24 +177,18 @@ class RemoteAccess:
 
 
 @contextmanager
-def remote_access(
-    cache: bool = True, progress: ByteProgress | None = None, patience: Patience | None = None
-) -> Iterator[RemoteAccess]:
-    """Read remote files in this way while the block runs.
+def remote_access(cache: bool = True, progress: ByteProgress | None = None) -> Iterator[RemoteAccess]:
+    """Read remote files in this way while the block runs; files are found and fetched once in it.
 
-    Which files are opened is decided deep inside the pipeline, for example again when the match file is written. As
-    with `decimal.localcontext`, the block says how; files are found once in it, and fetched once even without a cache.
+    Which files are opened is decided deep inside the pipeline, for example again when the match file is written; the
+    block says how, as with `decimal.localcontext`.
 
     Parameters
     ----------
     cache : bool
         Keep what was fetched in the user's cache folder, for another time.
-    progress : callable, optional
-        Called as `progress(name, fetched, size)`, in bytes.
-    patience : Patience, optional
-        With servers that do not answer.
     """
-    access = RemoteAccess(_cache_folder() if cache else None, progress, patience)
+    access = RemoteAccess(_cache_folder() if cache else None, progress)
     token = _current.set(access)
     try:
         yield access
@@ -239,11 +201,8 @@ def remote_access(
 def shared_access() -> Iterator[RemoteAccess]:
     """The access of the innermost :func:`remote_access` block; outside of any a new one with a cache."""
     access = _current.get()
-    if access is not None:
-        yield access
-        return
-    with remote_access() as access:
-        yield access
+    with remote_access() if access is None else nullcontext(access) as shared:
+        yield shared
 
 
 _current: ContextVar[RemoteAccess | None] = ContextVar("remote_access", default=None)
@@ -258,10 +217,6 @@ def _cache_folder() -> Path | None:
         return Path(import_extra("platformdirs", public="").user_cache_dir("ndx-match", appauthor=False)) / "remote"
     except InputError:
         return None
-
-
-def _is_wanted(path: str, sessions: Sequence[str]) -> bool:
-    return not sessions or any(is_of_session(path, session) for session in sessions)
 
 
 def _refuse_missing(sessions: Sequence[str], paths: Sequence[str]) -> None:

@@ -40,7 +40,7 @@ class BlockStore:
     """
 
     def __init__(self, size: int, folder: Path | None = None) -> None:
-        self._where = folder
+        self._where = folder or tempfile.gettempdir()
         self.n_blocks = -(-size // BLOCK_BYTES)
         self._size = size
         try:
@@ -54,12 +54,8 @@ class BlockStore:
     def has(self, block: int) -> bool:
         """Whether the block is there and whole."""
         if not self._checked[block] and self._entries[block]:
-            start, stop = self.extent(block, block + 1)
-            data = _read(self._data, start, stop - start)
-            if len(data) == stop - start and int(self._entries[block]) == _entry(data):
-                self._checked[block] = True
-            else:
-                self._entries[block] = 0
+            self._checked[block] = self._entries[block] == _entry(self.read(*self.extent(block, block + 1)))
+            self._entries[block] *= self._checked[block]
         return bool(self._checked[block])
 
     def put(self, block: int, data: bytes) -> None:
@@ -70,14 +66,13 @@ class BlockStore:
         OutputError
             The disk is full.
         """
-        entry = _entry(data)
+        self._entries[block] = _entry(data)
+        self._checked[block] = True
         try:
             _write(self._data, block * BLOCK_BYTES, data)
-            _write(self._index, block * ENTRY_BYTES, entry.to_bytes(ENTRY_BYTES, "little"))
+            _write(self._index, block * ENTRY_BYTES, self._entries[block].tobytes())
         except OSError as error:
             raise self._error(error) from None
-        self._entries[block] = entry
-        self._checked[block] = True
 
     def read(self, start: int, stop: int) -> bytes:
         """Bytes whose blocks are all there."""
@@ -88,15 +83,14 @@ class BlockStore:
         return first * BLOCK_BYTES, min(end * BLOCK_BYTES, self._size)
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files."""
         self._data.close()
         self._index.close()
 
     def _error(self, error: OSError) -> OutputError:
-        where = self._where or tempfile.gettempdir()
         return OutputError(
-            f"{where}: what was fetched cannot be kept there ({error.strerror or error}); free some space, or use "
-            "another folder by the environment variable NDX_MATCH_CACHE or, with --no-cache, by TMPDIR."
+            f"{self._where}: what was fetched cannot be kept there ({error.strerror or error}); free some space, or "
+            "use another folder by the environment variable NDX_MATCH_CACHE or, with --no-cache, by TMPDIR."
         )
 
 
@@ -105,7 +99,7 @@ def store_in(cache: Path | None, name: str, version: Version) -> BlockStore:
 
     A file whose server says nothing by which a change would show is not kept.
     """
-    if cache is None or not version.is_known:
+    if cache is None or not (version.tag or version.modified):
         return BlockStore(version.size)
     file_folder = cache / _digest(name)
     folder = file_folder / _digest(repr(version))

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from ...errors import InputError
 from .transports import HttpTransport, Transport, import_extra
 
 
-@dataclass(frozen=True)
-class Asset:
+class Asset(NamedTuple):
     """A file of an archive.
 
     Attributes
@@ -29,10 +28,8 @@ class Asset:
     is_zarr : bool
     address : str
         From which it is fetched, the same whichever URL named it.
-    transport : callable
-        Makes the transport that fetches it.
-    sha256 : callable
-        Asks for the recorded checksum; empty where the archive has none (yet).
+    transport, sha256 : callable
+        Make the transport that fetches it, and ask for the recorded checksum, empty where the archive has none (yet).
     """
 
     uri: str
@@ -58,49 +55,46 @@ def find_assets(url: str) -> tuple[list[Asset], bool]:
     """
     archive = import_extra("dandi.dandiarchive", public=url)
     api = import_extra("dandi.dandiapi", public=url)
-    with _errors(url) as state:
+    key = _Key()
+    with _errors(url, key):
         parsed = archive.parse_dandi_url(url, glob="*" in url)
         client = api.DandiAPIClient(dandi_instance=parsed.instance)
-        state.key_name = client.api_key_env_var
-        key = os.environ.get(state.key_name, "").strip()
-        if key:
-            state.has_key = True
-            client.authenticate(key)
+        key.name = client.api_key_env_var
+        if key.value:
+            client.authenticate(key.value)
         if isinstance(parsed, archive.DandisetURL):
             raise InputError(
                 f"{url}: this is a whole dandiset; add the folder of one subject, for example "
                 f"{url.rstrip('/')}/sub-NAME/."
             )
         assets = sorted(parsed.get_assets(client, strict=True), key=lambda asset: asset.path)
-        found = [_asset(asset, parsed, client, key, state) for asset in assets]
-        return found, isinstance(parsed, archive.MultiAssetURL)
+        return [_asset(asset, parsed.instance.name, key) for asset in assets], isinstance(parsed, archive.MultiAssetURL)
 
 
-@dataclass
-class _State:
-    key_name: str = "DANDI_API_KEY"
-    has_key: bool = False
+class _Key:
+    """The user's key for an instance of DANDI."""
+
+    name = "DANDI_API_KEY"  #: of the environment variable
+
+    @property
+    def value(self) -> str:
+        return os.environ.get(self.name, "").strip()
 
     def refusal(self, status: int) -> str:
-        if self.has_key:
-            return f"DANDI refuses the key in {self.key_name} (it says {status}); check that it may read this dandiset."
-        return f"DANDI gives this only to its owners (it says {status}); set {self.key_name} to your key."
+        if self.value:
+            return f"DANDI refuses the key in {self.name} (it says {status}); check that it may read this dandiset."
+        return f"DANDI gives this only to its owners (it says {status}); set {self.name} to your key."
 
 
-def _asset(asset: Any, parsed: Any, client: Any, key: str, state: _State) -> Asset:
+def _asset(asset: Any, instance: str, key: _Key) -> Asset:
     dandiset_id = getattr(asset, "dandiset_id", "")
-    instance = parsed.instance
-    if dandiset_id and ":" not in instance.name:
-        uri = f"dandi://{instance.name}/{dandiset_id}@{asset.version_id}/{quote(asset.path)}"
-    else:
-        uri = asset.api_url
-    url = asset.base_download_url
-
-    def headers() -> Mapping[str, str]:
-        return {"Authorization": f"token {key}"} if key else {}
+    uri, url = asset.api_url, asset.base_download_url
+    if dandiset_id and ":" not in instance:
+        uri = f"dandi://{instance}/{dandiset_id}@{asset.version_id}/{quote(asset.path)}"
+    headers = {"Authorization": f"token {key.value}"} if key.value else {}
 
     def sha256() -> str:
-        with _errors(uri, state):
+        with _errors(uri, key):
             return str(asset.get_raw_metadata().get("digest", {}).get("dandi:sha2-256", ""))
 
     return Asset(
@@ -110,22 +104,21 @@ def _asset(asset: Any, parsed: Any, client: Any, key: str, state: _State) -> Ass
         dandiset_id=dandiset_id,
         is_zarr=asset.asset_type.name == "ZARR",
         address=url,
-        transport=lambda: HttpTransport(url, headers, state.refusal),
+        transport=partial(HttpTransport, url, headers, key.refusal),
         sha256=sha256,
     )
 
 
 @contextmanager
-def _errors(url: str, state: _State | None = None) -> Iterator[_State]:
+def _errors(url: str, key: _Key) -> Iterator[None]:
     """What dandi raises as one sentence, without the log that goes with it."""
     requests = import_extra("requests", public=url)
     exceptions = import_extra("dandi.exceptions", public=url)
-    state = state or _State()
     logger = logging.getLogger("dandi")
     level = logger.level
     logger.setLevel(logging.CRITICAL + 1)
     try:
-        yield state
+        yield
     except InputError:
         raise
     except exceptions.NotFoundError as error:
@@ -137,7 +130,7 @@ def _errors(url: str, state: _State | None = None) -> Iterator[_State]:
     except requests.HTTPError as error:
         status = error.response.status_code if error.response is not None else 0
         if status in (401, 403):
-            raise InputError(f"{url}: {state.refusal(status)}") from None
+            raise InputError(f"{url}: {key.refusal(status)}") from None
         raise InputError(f"{url}: DANDI cannot be asked (it says {status}); try again later.") from None
     except requests.RequestException:
         raise InputError(f"{url}: DANDI cannot be reached; check the network.") from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit, urlunsplit
@@ -36,36 +37,28 @@ def is_of_dandi(url: str) -> bool:
 
 def public_name(location: str | os.PathLike[str]) -> str:
     """A location as it may be shown and recorded: a URL without passwords and signatures."""
-    text = str(location)
     if not is_url(location):
-        return text
-    parts = urlsplit(text)
-    query = "&".join(part for part in parts.query.split("&") if not _SECRET.search(unquote(part.split("=")[0])))
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, query, ""))
+        return str(location)
+    return _without_user(str(location), lambda parameter: not _SECRET.search(unquote(parameter)))
 
 
 def recorded_location(location: str | os.PathLike[str], match_file: Path) -> str:
     """A location as a match file records it, which says nothing of who ran the command.
 
-    Parameters
-    ----------
-    location : path or URL
-        Of a source file.
-    match_file : Path
-        The file that records it.
-
-    Returns
-    -------
-    str
-        Of a path, its part below the match file's folder, or only its name if it lies elsewhere. Of a URL no user and
-        no query but the version of an object of S3 (`versionId`).
+    Of a path, its part below the match file's folder, or only its name if it lies elsewhere. Of a URL no user and no
+    query but the version of an object of S3 (`versionId`).
     """
     if is_url(location):
-        parts = urlsplit(str(location))
-        query = "&".join(part for part in parts.query.split("&") if part.split("=")[0] == "versionId")
-        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, query, ""))
+        return _without_user(str(location), lambda parameter: parameter == "versionId")
     path, folder = Path(os.path.realpath(location)), Path(os.path.realpath(match_file.parent))
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
+
+
+def _without_user(url: str, is_kept: Callable[[str], bool]) -> str:
+    """A URL without a user and parameters that are not kept."""
+    parts = urlsplit(url)
+    query = "&".join(part for part in parts.query.split("&") if is_kept(part.split("=")[0]))
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, query, ""))
 
 
 def file_stem(location: str | os.PathLike[str]) -> str:

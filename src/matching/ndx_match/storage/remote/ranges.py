@@ -11,41 +11,20 @@ from ...errors import InputError
 from .transports import ConnectionLost, Reply, Transport
 
 TRY_AGAIN = (408, 425, 429, 500, 502, 503, 504)  #: HTTP statuses that may pass
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How often and how long to wait for a server: the wait doubles with each failure in a row."""
-
-    attempts: int = 6
-    first_wait: float = 0.5  #: seconds
-    longest_wait: float = 30.0
-
-    def wait(self, failures: int, asked_for: float = 0.0) -> float:
-        """Seconds to wait after so many failures in a row; a server may ask for more."""
-        return min(self.longest_wait, max(self.first_wait * 2 ** (failures - 1), asked_for))
+ATTEMPTS = 6
+FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0  #: seconds
 
 
 @dataclass(frozen=True)
 class Version:
-    """What tells one version of a file from another: all that the server says of it.
+    """What tells one version of a file from another: its size in bytes, and the headers ETag and Last-Modified.
 
-    Attributes
-    ----------
-    size : int
-        Bytes.
-    tag, modified : str
-        The headers ETag and Last-Modified; empty where the server sends none.
+    The latter are empty where the server sends none.
     """
 
     size: int
     tag: str = ""
     modified: str = ""
-
-    @property
-    def is_known(self) -> bool:
-        """Whether a changed file would show."""
-        return bool(self.tag or self.modified)
 
 
 class RangeReader:
@@ -56,7 +35,6 @@ class RangeReader:
     name : str
         Of the file, for messages.
     transport : Transport
-    patience : Patience
     first_bytes : int
         How much the first request asks for.
 
@@ -74,13 +52,14 @@ class RangeReader:
         There is no such file, it is empty, may not be read, or the server does not answer.
     """
 
-    def __init__(self, name: str, transport: Transport, patience: Patience, first_bytes: int) -> None:
+    version: Version
+    serves_parts: bool
+
+    def __init__(self, name: str, transport: Transport, first_bytes: int) -> None:
         self.name = name
         self._transport = transport
-        self._patience = patience
-        self.version: Version | None = None
-        self.serves_parts = True
-        self.first = b"".join(self._beginning(first_bytes))
+        self._is_known = False
+        self.first = b"".join(self.pieces(0, first_bytes))
 
     def pieces(self, start: int, stop: int) -> Iterator[bytes]:
         """The bytes from `start` to before `stop`, as they arrive; a lost connection is taken up where it broke off.
@@ -92,99 +71,83 @@ class RangeReader:
         """
         position, failures = start, 0
         while position < stop:
-            before = position
-            asked_for = 0.0
+            before, lost = position, ConnectionLost("the connection was lost")
             try:
                 with self._transport.get(position, stop) as reply:
-                    asked_for = self._check(reply, position)
-                    if not asked_for:
-                        for piece in self._body(reply, position, stop):
-                            position += len(piece)
-                            yield piece
-                reason = "the connection was lost" if reply.status in (200, 206) else f"the server says {reply.status}"
+                    self._check(reply, position)
+                    stop = min(stop, self.version.size)
+                    for piece in _body(reply, position, stop):
+                        position += len(piece)
+                        yield piece
             except ConnectionLost as error:
-                reason = str(error)
+                lost = error
             if position < stop:
                 failures = 1 if position > before else failures + 1
-                self._wait(failures, asked_for, reason, position)
+                self._wait(failures, lost, position)
 
     def close(self) -> None:
         """End the connection."""
         self._transport.close()
 
-    def _beginning(self, n_bytes: int) -> Iterator[bytes]:
-        failures = 0
-        while True:
-            asked_for = 0.0
-            try:
-                with self._transport.get(0, n_bytes) as reply:
-                    if reply.status == 416:
-                        raise InputError(f"{self.name}: the file is empty.")
-                    asked_for = self._check(reply, 0)
-                    if not asked_for:
-                        if self.serves_parts:
-                            yield b"".join(self._body(reply, 0, n_bytes))
-                        return
-                reason = f"the server says {reply.status}"
-            except ConnectionLost as error:
-                reason = str(error)
-            failures += 1
-            self._wait(failures, asked_for, reason, 0)
+    def _wait(self, failures: int, lost: ConnectionLost, position: int) -> None:
+        if failures < ATTEMPTS:
+            time.sleep(seconds_to_wait(failures, lost.wait))
+        elif not self._is_known:
+            raise InputError(
+                f"{self.name}: the file cannot be read, {lost} (tried {failures} times); check address and network."
+            )
+        else:
+            raise InputError(
+                f"{self.name}: the file could be read to byte {position:,} of {self.version.size:,} only, {lost} "
+                f"(tried {failures} times); run the same again later."
+            )
 
-    def _wait(self, failures: int, asked_for: float, reason: str, position: int) -> None:
-        if failures < self._patience.attempts:
-            time.sleep(self._patience.wait(failures, asked_for))
-            return
-        attempts = f"tried {failures} times"
-        if self.version is None:
-            raise InputError(f"{self.name}: the file cannot be read, {reason} ({attempts}); check address and network.")
-        raise InputError(
-            f"{self.name}: the file could be read to byte {position:,} of {self.version.size:,} only, {reason} "
-            f"({attempts}); run the same again later."
-        )
-
-    def _check(self, reply: Reply, position: int) -> float:
-        """Refuse what is no part of this file; returns the seconds to wait where the server is busy, otherwise 0."""
+    def _check(self, reply: Reply, position: int) -> None:
+        """Refuse what is no part of this file; raises ConnectionLost where the server is busy."""
         if reply.status in TRY_AGAIN:
-            return max(_seconds(reply.headers.get("retry-after", "")), 1e-6)
-        if reply.status not in (200, 206):
+            asked_for = reply.headers.get("retry-after", "")
+            raise ConnectionLost(f"the server says {reply.status}", float(asked_for) if asked_for.isdigit() else 0.0)
+        is_empty = reply.status == 416 and not self._is_known
+        if not is_empty and reply.status not in (200, 206):
             raise InputError(f"{self.name}: {self._transport.refusal(reply.status)}")
-        version = Version(_size(reply, self.name), *(reply.headers.get(name, "") for name in ("etag", "last-modified")))
-        if self.version is None:
-            if version.size == 0:
-                raise InputError(f"{self.name}: the file is empty.")
-            self.version = version
-            self.serves_parts = reply.status == 206
+        tag, modified = (reply.headers.get(name, "") for name in ("etag", "last-modified"))
+        version = Version(0 if is_empty else self._size(reply), tag, modified)
+        if version.size == 0 and not self._is_known:
+            raise InputError(f"{self.name}: the file is empty.")
+        if not self._is_known:
+            self.version, self.serves_parts, self._is_known = version, reply.status == 206, True
         elif version != self.version:
             raise InputError(f"{self.name}: the file was changed on its server while it was read; run the same again.")
         if reply.status == 206 and not reply.headers["content-range"].startswith(f"bytes {position}-"):
             raise InputError(f"{self.name}: the server sends other parts of the file than those asked for.")
-        return 0.0
 
-    def _body(self, reply: Reply, position: int, stop: int) -> Iterator[bytes]:
-        """The wanted bytes of an answer, which may be the whole file."""
-        skipped = 0 if reply.status == 206 else position
-        left = stop - position
-        for received in reply.pieces:
-            piece = received[skipped:]
-            skipped -= len(received) - len(piece)
-            if piece and left > 0:
-                yield piece[:left]
-                left -= len(piece)
-            if left <= 0 and reply.status == 200:
-                return  # a part is read to its end, so that the connection can be used again
+    def _size(self, reply: Reply) -> int:
+        """Of the whole file."""
+        header, pattern = "content-length", r"(\d+)"
+        if reply.status == 206:
+            header, pattern = "content-range", r"bytes \d+-\d+/(\d+)"
+        found = re.fullmatch(pattern, reply.headers.get(header, ""), re.ASCII)
+        if found is None:
+            raise InputError(
+                f"{self.name}: the server does not say how large the file is; download it and give the copy."
+            )
+        return int(found.group(1))
 
 
-def _size(reply: Reply, name: str) -> int:
-    """Of the whole file, in bytes."""
-    if reply.status == 206:
-        found = re.fullmatch(r"bytes \d+-\d+/(\d+)", reply.headers.get("content-range", ""))
-        if found:
-            return int(found.group(1))
-    elif reply.headers.get("content-length", "").isdigit():
-        return int(reply.headers["content-length"])
-    raise InputError(f"{name}: the server does not say how large the file is; download it and give the copy.")
+def seconds_to_wait(failures: int, asked_for: float = 0.0) -> float:
+    """After so many failures in a row, with each of which the wait doubles; a server may ask for more."""
+    return min(LONGEST_WAIT, max(FIRST_WAIT * 2 ** (failures - 1), asked_for))
 
 
-def _seconds(text: str) -> float:
-    return float(text) if text.isdigit() else 0.0
+def _body(reply: Reply, position: int, stop: int) -> Iterator[bytes]:
+    """The wanted bytes of an answer, which may be the whole file."""
+    skipped = 0 if reply.status == 206 else position
+    left = stop - position
+    for received in reply.pieces:
+        piece = received[skipped:]
+        skipped -= len(received) - len(piece)
+        if piece and left > 0:
+            yield piece[:left]
+            left -= len(piece)
+        if left <= 0 and reply.status == 200:
+            return  # a part is read to its end, so that the connection can be used again

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from .blocks import BLOCK_BYTES, BlockStore
 from .ranges import RangeReader
@@ -25,29 +25,22 @@ class RemoteFile:
     ----------
     version : Version
         What the server says of it.
-    size : int
-        Of the file, in bytes.
-    fetched, n_requests : int
-        Bytes that came from the server so far, and how many times it was asked.
+    serves_parts : bool
+        Whether parts of it can be fetched.
+    progress : callable or None
+        May be changed at any time.
     """
 
     def __init__(self, reader: RangeReader, store: BlockStore, progress: ByteProgress | None = None) -> None:
-        assert reader.version is not None
-        self.name = reader.name
         self.version = reader.version
-        self.size = reader.version.size
         self.serves_parts = reader.serves_parts
         self.progress = progress
-        self.fetched = len(reader.first)
-        self.n_requests = 1
         self._reader = reader
         self._store = store
+        self._fetched = 0
         self._next = 0  # block after those that were fetched or read last
         self._ahead = 0
-        whole_blocks = len(reader.first) // BLOCK_BYTES if len(reader.first) < self.size else store.n_blocks
-        for block in range(whole_blocks):
-            if not store.has(block):
-                store.put(block, reader.first[slice(*store.extent(block, block + 1))])
+        self._keep([reader.first], 0, store.n_blocks)
 
     def read(self, start: int, stop: int) -> bytes:
         """The bytes from `start` to before `stop`, fewer at the end of the file.
@@ -59,17 +52,13 @@ class RemoteFile:
         OutputError
             They cannot be kept.
         """
-        stop = min(stop, self.size)
+        stop = min(stop, self.version.size)
         if start >= stop:
             return b""
-        first, end = start // BLOCK_BYTES, -(-stop // BLOCK_BYTES)
-        follows = self._next - 1 <= first <= self._next
-        block = first
+        block, end = start // BLOCK_BYTES, -(-stop // BLOCK_BYTES)
+        follows = self._next - 1 <= block <= self._next
         while block < end:
-            if self._store.has(block):
-                block += 1
-            else:
-                block = self._fetch(block, end, follows)
+            block = block + 1 if self._store.has(block) else self._fetch(block, end, follows)
         self._next = max(end, self._next) if follows else end
         return self._store.read(start, stop)
 
@@ -85,23 +74,25 @@ class RemoteFile:
         end = first + 1
         while end < wanted and not self._store.has(end):
             end += 1
-        start, stop = self._store.extent(first, end)
-        self.n_requests += 1
-        block, waiting = first, bytearray()
-        for piece in self._reader.pieces(start, stop):
-            self.fetched += len(piece)
-            waiting += piece
-            while block < end and len(waiting) >= (length := self._length(block)):
-                self._store.put(block, bytes(waiting[:length]))
-                del waiting[:length]
-                block += 1
-            if self.progress is not None:
-                self.progress(self.name, self.fetched, self.size)
+        self._keep(self._reader.pieces(*self._store.extent(first, end)), first, end)
         return end
 
-    def _length(self, block: int) -> int:
-        start, stop = self._store.extent(block, block + 1)
-        return stop - start
+    def _keep(self, pieces: Iterable[bytes], block: int, end: int) -> None:
+        """Keep the whole blocks that arrive."""
+        waiting = bytearray()
+        for piece in pieces:
+            self._fetched += len(piece)
+            waiting += piece
+            while block < end:
+                start, stop = self._store.extent(block, block + 1)
+                if len(waiting) < stop - start:
+                    break
+                if not self._store.has(block):
+                    self._store.put(block, bytes(waiting[: stop - start]))
+                del waiting[: stop - start]
+                block += 1
+            if self.progress is not None:
+                self.progress(self._reader.name, self._fetched, self.version.size)
 
 
 class RemoteStream(io.RawIOBase):
@@ -115,8 +106,8 @@ class RemoteStream(io.RawIOBase):
     """
 
     def __init__(self, file: RemoteFile) -> None:
-        self.file = file
         self.error: BaseException | None = None
+        self._file = file
         self._position = 0
 
     def readable(self) -> bool:
@@ -130,7 +121,7 @@ class RemoteStream(io.RawIOBase):
             raise self.error
         target = memoryview(buffer).cast("B")
         try:
-            data = self.file.read(self._position, self._position + len(target))
+            data = self._file.read(self._position, self._position + len(target))
         except BaseException as error:
             self.error = error
             raise
@@ -139,8 +130,7 @@ class RemoteStream(io.RawIOBase):
         return len(data)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.file.size}[whence]
-        self._position = base + offset
+        self._position = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._position}.get(whence, self._file.version.size)
         return self._position
 
     def tell(self) -> int:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from typing import Any, Protocol
+from contextlib import AbstractContextManager, closing, contextmanager
+from importlib import import_module
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from ...errors import InputError
@@ -16,11 +16,20 @@ INSTALL = "pip install 'ndx-cell-matching[remote]'"
 
 
 class ConnectionLost(Exception):
-    """No answer, or one that broke off: another attempt may succeed. The text says why, without addresses."""
+    """No answer, or one that broke off: another attempt may succeed. The text says why, without addresses.
+
+    Attributes
+    ----------
+    wait : float
+        The seconds for which the server asks to wait.
+    """
+
+    def __init__(self, reason: str, wait: float = 0.0) -> None:
+        super().__init__(reason)
+        self.wait = wait
 
 
-@dataclass(frozen=True)
-class Reply:
+class Reply(NamedTuple):
     """The answer of a server.
 
     Attributes
@@ -30,7 +39,7 @@ class Reply:
     headers : mapping of str to str
         Names in lower case.
     pieces : iterator of bytes
-        The body; raises :class:`ConnectionLost`.
+        The body.
     """
 
     status: int
@@ -42,7 +51,7 @@ class Transport(Protocol):
     """Where the bytes of one file come from."""
 
     def get(self, start: int, stop: int) -> AbstractContextManager[Reply]:
-        """Ask for bytes `start` to before `stop`."""
+        """Ask for bytes `start` to before `stop`; raises :class:`ConnectionLost`, also while the block runs."""
 
     def close(self) -> None:
         """End the connection."""
@@ -57,131 +66,117 @@ class HttpTransport:
     Parameters
     ----------
     url : str
-    headers : callable, optional
-        Gives headers for the server of `url`, for example a key. They are not sent to another server to which it
-        redirects.
+    headers : mapping
+        For the server of `url`, for example a key. They are not sent to another server to which it redirects.
     refusal : callable, optional
         Gives the sentence on a status of 401 or 403.
     """
 
     def __init__(
-        self,
-        url: str,
-        headers: Callable[[], Mapping[str, str]] | None = None,
-        refusal: Callable[[int], str] | None = None,
+        self, url: str, headers: Mapping[str, str] | None = None, refusal: Callable[[int], str] | None = None
     ) -> None:
-        self._requests: Any = import_extra("requests", public=urlsplit(url).netloc.rpartition("@")[2])
         self._url = url
+        self._host = urlsplit(url).netloc.rpartition("@")[2]
         self._direct = ""  # where it redirected to
-        self._headers = headers
+        self._headers = headers or {}
         self._refusal = refusal
-        self._session: Any = self._requests.Session()
+        requests: Any = import_extra("requests", public=self._host)
+        self._session = requests.Session()
+        self._errors = requests.exceptions
 
     @contextmanager
     def get(self, start: int, stop: int) -> Iterator[Reply]:
         """Ask for a part; follows redirects and remembers where they led."""
-        with self._answer(start, stop) as response:
-            headers = {name.lower(): value for name, value in response.headers.items()}
-            yield Reply(response.status_code, headers, self._pieces(response))
+        errors = self._errors
+        try:
+            with self._answer(f"bytes={start}-{stop - 1}") as response:
+                headers = {name.lower(): value for name, value in response.headers.items()}
+                yield Reply(response.status_code, headers, response.iter_content(PIECE_BYTES))
+        except (errors.ConnectionError, errors.Timeout, errors.ChunkedEncodingError) as error:
+            raise ConnectionLost(_reason(error)) from None
+        except (errors.RequestException, ValueError) as error:
+            raise InputError(f"{self._host}: this address cannot be used ({type(error).__name__}).") from None
 
     def close(self) -> None:
         """End the connection."""
         self._session.close()
 
     def refusal(self, status: int) -> str:
-        """As :class:`Transport`."""
-        if self._refusal is not None and status in (401, 403):
+        """What a refusal means."""
+        if status not in (401, 403):
+            return _general_refusal(status)
+        if self._refusal is not None:
             return self._refusal(status)
-        if status in (401, 403):
-            return f"the server does not let you read this file (it says {status}); the link may have expired."
-        return _general_refusal(status)
+        return f"the server does not let you read this file (it says {status}); the link may have expired."
 
-    def _answer(self, start: int, stop: int) -> Any:
+    def _answer(self, part: str) -> Any:
         if self._direct:
-            response = self._request(self._direct, start, stop, {})
+            response = self._request(self._direct, part, {})
             if response.status_code not in (401, 403, 404, 410):
                 return response
             response.close()  # addresses to which archives redirect are valid for some time only
             self._direct = ""
-        response = self._request(self._url, start, stop, dict(self._headers() if self._headers is not None else {}))
+        response = self._request(self._url, part, self._headers)
         if response.history and response.status_code in (200, 206):
             self._direct = response.url
         return response
 
-    def _request(self, url: str, start: int, stop: int, headers: dict[str, str]) -> Any:
-        errors = self._requests.exceptions
-        headers |= {"Range": f"bytes={start}-{stop - 1}", "Accept-Encoding": "identity"}
+    def _request(self, url: str, part: str, headers: Mapping[str, str]) -> Any:
+        headers = {**headers, "Range": part, "Accept-Encoding": "identity"}
         try:
             return self._session.get(url, headers=headers, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS))
-        except errors.SSLError:
+        except self._errors.SSLError:
             raise InputError(f"{self._host}: the certificate of this server is not trusted.") from None
-        except (errors.ConnectionError, errors.Timeout) as error:
-            raise ConnectionLost(_reason(error)) from None
-        except (errors.RequestException, ValueError) as error:
-            raise InputError(f"{self._host}: this address cannot be used ({type(error).__name__}).") from None
-
-    def _pieces(self, response: Any) -> Iterator[bytes]:
-        errors = self._requests.exceptions
-        try:
-            yield from response.iter_content(PIECE_BYTES)
-        except (errors.ConnectionError, errors.Timeout, errors.ChunkedEncodingError) as error:
-            raise ConnectionLost(_reason(error)) from None
-
-    @property
-    def _host(self) -> str:
-        return urlsplit(self._url).netloc.rpartition("@")[2]
 
 
 class S3Transport:
-    """An object of S3; with the credentials of this machine where it has any, otherwise as anybody.
-
-    Parameters
-    ----------
-    bucket, key : str
-    """
+    """An object of S3; with the credentials of this machine where it has any, otherwise as anybody."""
 
     def __init__(self, bucket: str, key: str) -> None:
-        session: Any = import_extra("botocore.session", public=f"s3://{bucket}").Session()
-        self._config: Any = import_extra("botocore.config", public=f"s3://{bucket}").Config
-        self._exceptions: Any = import_extra("botocore.exceptions", public=f"s3://{bucket}")
-        self._session, self._bucket, self._key = session, bucket, key
-        self._signed = session.get_credentials() is not None
+        self._place = {"Bucket": bucket, "Key": key}
+        self._session: Any = import_extra("botocore.session", public=f"s3://{bucket}").Session()
+        self._botocore: Any = import_module("botocore")
+        self._signed = self._session.get_credentials() is not None
         self._client = self._new_client(self._signed)
 
     @contextmanager
     def get(self, start: int, stop: int) -> Iterator[Reply]:
         """Ask for a part."""
-        status, answer = self._answer(start, stop)
-        if status in (401, 403) and self._signed:
-            anonymous = self._new_client(signed=False)  # public objects refuse credentials that they do not know
-            self._signed, self._client, before = False, anonymous, self._client
-            status, answer = self._answer(start, stop)
-            if status in (401, 403):
-                self._signed, self._client = True, before
-        metadata = answer.get("ResponseMetadata", {})
-        headers = {name.lower(): str(value) for name, value in metadata.get("HTTPHeaders", {}).items()}
-        body = answer.get("Body")
+        errors = self._botocore.exceptions
+        part = f"bytes={start}-{stop - 1}"
         try:
-            yield Reply(status, headers, self._pieces(body) if body is not None else iter(()))
-        finally:
-            if body is not None:
-                body.close()
+            answer = self._answer(self._client, part)
+            if _status(answer) in (401, 403) and self._signed:
+                anonymous = self._new_client(signed=False)  # public objects refuse credentials that they do not know
+                answer = self._answer(anonymous, part)
+                if _status(answer) not in (401, 403):
+                    self._signed, self._client = False, anonymous
+            stated = answer["ResponseMetadata"].get("HTTPHeaders", {})
+            headers = {name.lower(): str(value) for name, value in stated.items()}
+            if "Body" in answer:
+                with closing(answer["Body"]) as body:
+                    yield Reply(_status(answer), headers, body.iter_chunks(PIECE_BYTES))
+            else:
+                yield Reply(_status(answer), headers, iter(()))
+        except (errors.HTTPClientError, errors.IncompleteReadError) as error:
+            raise ConnectionLost(_reason(error)) from None
+        except errors.BotoCoreError as error:
+            raise InputError(f"s3://{self._place['Bucket']}: S3 cannot be asked ({type(error).__name__}).") from None
 
     def close(self) -> None:
         """End the connection."""
         self._client.close()
 
     def refusal(self, status: int) -> str:
-        """As :class:`Transport`."""
-        if status in (401, 403):
-            whose = "to the AWS credentials of this machine" if self._signed else "without AWS credentials"
-            return f"S3 does not give this object {whose} (it says {status}); check its name and your credentials."
-        return _general_refusal(status)
+        """What a refusal means."""
+        if status not in (401, 403):
+            return _general_refusal(status)
+        whose = "to the AWS credentials of this machine" if self._signed else "without AWS credentials"
+        return f"S3 does not give this object {whose} (it says {status}); check its name and your credentials."
 
     def _new_client(self, signed: bool) -> Any:
-        unsigned = import_extra("botocore", public=f"s3://{self._bucket}").UNSIGNED
-        config = self._config(
-            signature_version=None if signed else unsigned,
+        config = self._botocore.config.Config(
+            signature_version=None if signed else self._botocore.UNSIGNED,
             connect_timeout=CONNECT_SECONDS,
             read_timeout=READ_SECONDS,
             retries={"total_max_attempts": 1},
@@ -190,24 +185,12 @@ class S3Transport:
         region = self._session.get_config_variable("region") or "us-east-1"
         return self._session.create_client("s3", region_name=region, config=config)
 
-    def _answer(self, start: int, stop: int) -> tuple[int, dict[str, Any]]:
-        errors = self._exceptions
+    def _answer(self, client: Any, part: str) -> dict[str, Any]:
         try:
-            answer = self._client.get_object(Bucket=self._bucket, Key=self._key, Range=f"bytes={start}-{stop - 1}")
-        except errors.ClientError as error:
-            return error.response["ResponseMetadata"]["HTTPStatusCode"], error.response
-        except errors.HTTPClientError as error:
-            raise ConnectionLost(_reason(error)) from None
-        except errors.BotoCoreError as error:
-            raise InputError(f"s3://{self._bucket}: S3 cannot be asked ({type(error).__name__}).") from None
-        return answer["ResponseMetadata"]["HTTPStatusCode"], answer
-
-    def _pieces(self, body: Any) -> Iterator[bytes]:
-        errors = self._exceptions
-        try:
-            yield from body.iter_chunks(PIECE_BYTES)
-        except (errors.HTTPClientError, errors.IncompleteReadError) as error:
-            raise ConnectionLost(_reason(error)) from None
+            answer: dict[str, Any] = client.get_object(**self._place, Range=part)
+        except self._botocore.exceptions.ClientError as error:
+            return error.response
+        return answer
 
 
 def import_extra(name: str, public: str) -> Any:
@@ -218,8 +201,6 @@ def import_extra(name: str, public: str) -> Any:
     InputError
         It is not installed.
     """
-    from importlib import import_module
-
     try:
         return import_module(name)
     except ImportError:
@@ -228,6 +209,10 @@ def import_extra(name: str, public: str) -> Any:
         raise InputError(
             f"{public}: reading this needs the package {package}{needs}, which is not installed; run: {INSTALL}."
         ) from None
+
+
+def _status(answer: Mapping[str, Any]) -> int:
+    return int(answer["ResponseMetadata"]["HTTPStatusCode"])
 
 
 def _general_refusal(status: int) -> str:

@@ -19,8 +19,7 @@ import os
 import posixpath
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ...errors import InputError
 
@@ -48,7 +47,7 @@ class Folder(Protocol):
 
 
 class LocalFolder:
-    """A folder on the disk; see :class:`Folder`."""
+    """A folder on the disk."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -79,14 +78,13 @@ class LocalFolder:
         return LocalFolder(os.path.normpath(os.path.join(self.path, source)))
 
 
-@dataclass(frozen=True)
-class _Array:
-    """What of an array's metadata matters for its chunks."""
+class _Array(NamedTuple):
+    """An array by its path, and what of its metadata matters for its chunks."""
 
-    is_blosc: bool = False
-    never_empty: bool = True
-    is_pickled: bool = False
-    is_new: bool = False  #: of format 3
+    path: str
+    is_blosc: bool
+    never_empty: bool
+    is_new: bool  #: of format 3
 
 
 class StoreFiles:
@@ -97,19 +95,16 @@ class StoreFiles:
     path : str
     damage : InputError or None
         What was found first to be the matter; others may take an error for a part that is not there.
-    pickled : str or None
-        The array of those whose elements are pickled that was read last.
     """
 
-    #: The store and array of which a chunk was read last: where something then cannot be decoded, it is this.
+    #: The store and array that was read last: where something then cannot be decoded, it is this.
     last_read: tuple[StoreFiles, str] | None = None
 
     def __init__(self, folder: Folder) -> None:
         self.path = folder.path
         self.damage: InputError | None = None
-        self.pickled: str | None = None
         self._folders = [folder]
-        self._arrays: dict[str, tuple[str, _Array] | None] = {}
+        self._arrays: dict[str, _Array | None] = {}
 
     def read(self, key: str, start: int | None = None, stop: int | None = None) -> bytes | None:
         """Bytes of a file, all by default; None where there is no such file.
@@ -119,144 +114,109 @@ class StoreFiles:
         InputError
             It cannot be read, or is a chunk that is cut off, or missing without being empty.
         """
-        number, inner = self._place(key)
-        folder = self._folders[number]
-        is_chunk = inner.rpartition("/")[2] not in METADATA and not inner.endswith("/")
-        found = self._array_of(key.rpartition("/")[0]) if is_chunk else None
-        where = inner if found is None else f"chunk {_chunk_name(key, found[0])} of {self._place(found[0])[1]}"
+        folder, inner = self._place(key)
+        parent, _, name = key.rpartition("/")
+        array = self._array_of(parent) if name and name not in METADATA else None
+        where = inner if array is None else f"chunk {key[len(array.path) :].strip('/')} of {self._place(array.path)[1]}"
         try:
             data = folder.read(inner, start, stop)
         except OSError as error:
             raise self._damaged(folder, f"{where} cannot be read: {error.strerror or error}") from error
-        if not is_chunk:
-            if key.endswith("/.zarray") and b'"pickle"' in (data or b""):
-                self.pickled = key.removesuffix("/.zarray")
-            return None if data is None else self._with_own_links(data, number, inner)
-        if found is not None:
-            array, metadata = found
-            StoreFiles.last_read = self, array
-            if metadata.is_pickled:
-                self.pickled = array
-            if data is None and metadata.never_empty:
-                why = ", or its writer left it out as empty: see Zarr in docs/layouts.md" if metadata.is_new else ""
-                raise self._damaged(folder, f"{where} is missing{why}")
-            if data is not None and metadata.is_blosc and start is None and _blosc_length(data) != len(data):
-                raise self._damaged(folder, f"{where} is cut off or damaged")
+        if array is not None or (name == ".zarray" and data is not None):
+            StoreFiles.last_read = self, array.path if array else parent
+        if array is None:
+            return None if data is None else self._with_own_links(data, folder, inner)
+        if data is None and array.never_empty:
+            why = ", or its writer left it out as empty: see Zarr in docs/layouts.md" if array.is_new else ""
+            raise self._damaged(folder, f"{where} is missing{why}")
+        if data is not None and array.is_blosc and start is None and _blosc_length(data) != len(data):
+            raise self._damaged(folder, f"{where} is cut off or damaged")
         return data
 
     def exists(self, key: str) -> bool:
         """Whether there is such a file."""
-        number, inner = self._place(key)
-        return self._folders[number].read(inner, 0, 1) is not None
+        folder, inner = self._place(key)
+        return folder.read(inner, 0, 1) is not None
+
+    @property
+    def format(self) -> int | None:
+        """2 or 3, by the files in the store; None of any other folder."""
+        return 3 if self.exists("zarr.json") else 2 if self.exists(".zgroup") else None
 
     @property
     def is_consolidated(self) -> bool:
         """Whether the root has the metadata of all that is in the store."""
-        return self.exists(".zmetadata") or "consolidated_metadata" in self._metadata(0, "", "zarr.json")
+        return self.exists(".zmetadata") or "consolidated_metadata" in _metadata(self._folders[0], "zarr.json")
 
     def names(self, key: str) -> list[str]:
         """The files and folders in a folder."""
-        number, inner = self._place(key.rstrip("/"))
-        return self._folders[number].names(inner)
+        folder, inner = self._place(key.rstrip("/"))
+        return folder.names(inner)
 
     def location(self, key: str) -> tuple[str, str]:
         """The store in which something lies, and its path in it."""
-        number, inner = self._place(key)
-        return self._folders[number].path, f"/{inner}"
+        folder, inner = self._place(key)
+        return folder.path, f"/{inner}"
 
     def undecoded(self, array: str, error: BaseException) -> InputError:
         """The damage of an array that cannot be decoded."""
-        number, inner = self._place(array)
-        return self._damaged(self._folders[number], f"a chunk of {inner} cannot be decoded: {error}")
+        folder, inner = self._place(array)
+        return self._damaged(folder, f"a chunk of {inner} cannot be decoded: {error}")
 
     def _damaged(self, folder: Folder, what: str) -> InputError:
         error = InputError(f"{folder.path}: the Zarr store is damaged or incomplete ({what}).")
         self.damage = self.damage or error
         return error
 
-    def _place(self, key: str) -> tuple[int, str]:
-        """The number of the store in which a file lies, and its path there."""
+    def _place(self, key: str) -> tuple[Folder, str]:
+        """The store in which a file lies, and its path there."""
         if not key.startswith(f"{LINKED}/"):
-            return 0, key
+            return self._folders[0], key
         _, number, *inner = key.split("/", 2)
-        return int(number), inner[0] if inner else ""
+        return self._folders[int(number)], inner[0] if inner else ""
 
-    def _array_of(self, folder: str) -> tuple[str, _Array] | None:
+    def _array_of(self, key: str) -> _Array | None:
         """The array whose chunks lie in a folder, or in folders within it; None where there is none."""
-        if folder not in self._arrays:
-            number, inner = self._place(folder)
-            around = re.match(r"(.+)/c(/\d+)*$", inner)  # of format 3 usually this, for which a server is asked first
-            for path in [around.group(1), inner] if around else [inner]:
-                array = self._read_array(number, path)
-                if array is not None:
-                    self._arrays[folder] = folder.removesuffix(inner) + path, array
-                    break
-            else:
-                self._arrays[folder] = self._array_of(folder.rpartition("/")[0]) if inner else None
-        return self._arrays[folder]
+        if key not in self._arrays:
+            around = re.match(r"(.+)/c(/\d+)*$", key)  # of format 3 usually this, for which a server is asked first
+            array = self._read_array(around.group(1)) if around else None
+            array = array or self._read_array(key)
+            parent = key.rpartition("/")[0] if self._place(key)[1] else ""
+            self._arrays[key] = array or (self._array_of(parent) if parent else None)
+        return self._arrays[key]
 
-    def _read_array(self, number: int, path: str) -> _Array | None:
+    def _read_array(self, key: str) -> _Array | None:
         """What the metadata of an array say; None where this is no array."""
-        new = self._metadata(number, path, "zarr.json")
+        folder, path = self._place(key)
+        new = _metadata(folder, posixpath.join(path, "zarr.json"))
         if new.get("node_type") == "array":
             last_codec = (new.get("codecs") or [{}])[-1].get("name", "")
-            is_blosc = last_codec in ("blosc", "numcodecs.blosc")
-            return _Array(is_blosc, self._is_never_empty(number, path, new), is_new=True)
-        old = {} if new else self._metadata(number, path, ".zarray")
-        if not old:
-            return None
-        codecs = [old.get("compressor") or {}, *(old.get("filters") or ())]
-        return _Array(codecs[0].get("id") == "blosc", True, any(codec.get("id") == "pickle" for codec in codecs))
+            return _Array(key, last_codec in ("blosc", "numcodecs.blosc"), _is_never_empty(folder, path, new), True)
+        old = {} if new else _metadata(folder, posixpath.join(path, ".zarray"))
+        return _Array(key, (old.get("compressor") or {}).get("id") == "blosc", True, False) if old else None
 
-    def _is_never_empty(self, number: int, path: str, metadata: dict[str, Any]) -> bool:
-        attributes, shape = metadata.get("attributes", {}), metadata["shape"]
-        if path in NEVER_EMPTY_IN_ROOT or len(shape) > 1 or not isinstance(metadata["data_type"], str):
-            return True  # an array of several dimensions, or of elements with several fields
-        if attributes.get("neurodata_type") in NEVER_EMPTY and shape[0] > 1:
-            return True
-        table = self._metadata(number, path.rpartition("/")[0], "zarr.json")
-        return bool(table.get("attributes", {}).get("namespace") == OUR_NAMESPACE)
-
-    def _metadata(self, number: int, path: str, name: str) -> dict[str, Any]:
-        data = self._folders[number].read(posixpath.join(path, name))
-        try:
-            metadata = json.loads(data or b"{}")
-        except ValueError:
-            return {}
-        return metadata if isinstance(metadata, dict) else {}
-
-    def _with_own_links(self, data: bytes, number: int, key: str) -> bytes | None:
+    def _with_own_links(self, data: bytes, folder: Folder, inner: str) -> bytes | None:
         """Metadata whose links lead nowhere but into this store."""
-        if b'"source"' not in data:
+        metadata = _parsed(data) if b'"source"' in data else {}
+        changed = [self._relink(link, self._folders.index(folder)) for link in links_in(metadata)]
+        if not any(changed):
             return data
-        try:
-            metadata = json.loads(data)
-        except ValueError:
-            return data
-        changed = False
-        for link in links_in(metadata):
-            changed |= self._relink(link, number)
-        if not changed:
-            return data
-        if key == ".zmetadata":
+        if inner == ".zmetadata":
             return None  # it does not list what is in the other stores
         metadata.pop("consolidated_metadata", None)
         return json.dumps(metadata).encode()
 
     def _relink(self, link: dict[str, Any], number: int) -> bool:
         """Let a link that is not within the first store lead to where the other store is shown; whether it did."""
-        if link["source"] != "." and (other := self._folders[number].linked(link["source"])) is not None:
-            known = [folder.path for folder in self._folders]
-            if other.path not in known:
+        is_own = link["source"] == "."
+        if not is_own and (other := self._folders[number].linked(link["source"])) is not None:
+            if other.path not in [folder.path for folder in self._folders]:
                 self._folders.append(other)
-                known.append(other.path)
-            number = known.index(other.path)
-        elif number == 0 and link["source"] == ".":
-            return False
+            number = [folder.path for folder in self._folders].index(other.path)
         link["source"] = "."
         if number:
             link["path"] = f"/{LINKED}/{number}/{link['path'].lstrip('/')}"
-        return True
+        return bool(number) or not is_own
 
 
 def links_in(attributes: Any) -> Iterator[dict[str, Any]]:
@@ -270,24 +230,40 @@ def links_in(attributes: Any) -> Iterator[dict[str, Any]]:
             yield from links_in(value)
 
 
-def format_of_store(files: StoreFiles) -> int | None:
-    """The format of a Zarr store, 2 or 3, by the files in it; None of any other folder."""
-    return 3 if files.exists("zarr.json") else 2 if files.exists(".zgroup") else None
-
-
 def is_zarr_nwb(path: str | os.PathLike[str]) -> bool:
     """Whether a folder is the Zarr store of an NWB file, of any format; told without Zarr's library."""
     folder = LocalFolder(os.fspath(path))
     try:
-        new, old, group = (folder.read(name) for name in ("zarr.json", ".zattrs", ".zgroup"))
-        attributes = json.loads(new)["attributes"] if new else json.loads(old or b"{}") if group else {}
-        return "nwb_version" in attributes
-    except (OSError, ValueError, LookupError, TypeError):
+        attributes = _metadata(folder, "zarr.json").get("attributes")
+        if attributes is None and folder.read(".zgroup") is not None:
+            attributes = _metadata(folder, ".zattrs")
+        return "nwb_version" in (attributes or {})
+    except (OSError, TypeError):
         return False
 
 
-def _chunk_name(key: str, array: str) -> str:
-    return key[len(array) :].strip("/")
+def _metadata(folder: Folder, key: str) -> dict[str, Any]:
+    """The content of a file; nothing where there is none."""
+    return _parsed(folder.read(key))
+
+
+def _parsed(data: bytes | None) -> dict[str, Any]:
+    try:
+        metadata = json.loads(data or b"{}")
+    except ValueError:
+        return {}
+    return metadata if isinstance(metadata, dict) else {}
+
+
+def _is_never_empty(folder: Folder, path: str, metadata: dict[str, Any]) -> bool:
+    """Whether something is in every chunk of an array of format 3."""
+    attributes, shape = metadata.get("attributes", {}), metadata["shape"]
+    if path in NEVER_EMPTY_IN_ROOT or len(shape) > 1 or not isinstance(metadata["data_type"], str):
+        return True  # an array of several dimensions, or of elements with several fields
+    if attributes.get("neurodata_type") in NEVER_EMPTY and shape[0] > 1:
+        return True
+    table = _metadata(folder, posixpath.join(posixpath.dirname(path), "zarr.json"))
+    return bool(table.get("attributes", {}).get("namespace") == OUR_NAMESPACE)
 
 
 def _blosc_length(chunk: bytes) -> int:

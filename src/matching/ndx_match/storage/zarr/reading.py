@@ -16,7 +16,7 @@ from pynwb import NWBFile
 
 from ...errors import InputError
 from ..remote import is_url
-from .files import Folder, StoreFiles, format_of_store
+from .files import Folder, StoreFiles
 
 #: The format that the installed version of Zarr writes.
 FORMAT = 2 if zarr.__version__.startswith("2.") else 3
@@ -37,10 +37,6 @@ with suppress(ImportError):
 
     REFUSED = (*REFUSED, UnsafeDecodeError)
 
-NEEDS_NEWER = (
-    "this Zarr store has format 3, and hdmf-zarr {version} reads format 2; read it with Python 3.12 or newer and "
-    "hdmf-zarr 0.14 or newer, or convert it there: `ndx-match convert {name} {stem}`"
-)
 ALLOW_PICKLE = "NUMCODECS_ALLOW_UNSAFE_PICKLE_DECODE"
 
 
@@ -57,58 +53,60 @@ def open_zarr(folder: Folder, name: str) -> Iterator[Callable[[], HDMFIO]]:
 
     def reader() -> HDMFIO:
         with _explained(files):
-            store_format = _format(files, name)
-            group = zarr.open(CheckedStore(files), mode="r", **({} if FORMAT == 2 else {"use_consolidated": False}))
+            store_format, store = _format(files, name), CheckedStore(files)
+            group = zarr.open(store, mode="r", **({} if FORMAT == 2 else {"use_consolidated": False}))
             if not isinstance(group, zarr.Group) or "nwb_version" not in group.attrs:
                 raise InputError(f"{name}: this Zarr store is not an NWB file (it has no attribute nwb_version).")
-            return _reader(files, store_format)
+            if store_format == FORMAT:
+                return _ExplainingIO(store, mode="r", load_namespaces=True)
+            allowed = os.environ.get(ALLOW_PICKLE) == "1"
+            return _ExplainingV2IO(store, mode="r", load_namespaces=True, allow_pickle=allowed)
 
     with _explained(files):
         yield reader
 
 
 def _format(files: StoreFiles, name: str) -> int:
-    store_format = format_of_store(files)
-    if store_format is None and is_url(name):
+    """The format of a store that can be read."""
+    found = files.format
+    if found is None and is_url(name):
         raise InputError(f"{name}: there is no Zarr store here (it has no .zgroup or zarr.json); check the address.")
-    if store_format is None:
-        if name.rstrip("/").endswith(".zarr"):
-            raise InputError(
-                f"{name}: this Zarr store is damaged or incomplete (it has no .zgroup or zarr.json); copy it again."
-            )
+    if found is None and name.rstrip("/").endswith(".zarr"):
+        raise InputError(
+            f"{name}: this Zarr store is damaged or incomplete (it has no .zgroup or zarr.json); copy it again."
+        )
+    if found is None:
         raise InputError(f"{name}: this is a folder; give an NWB file (HDF5, or the folder of a Zarr store).")
-    if store_format > FORMAT:
+    if found > FORMAT:
         stem = name.removesuffix(".zarr").removesuffix(".nwb") + ".nwb"
-        raise InputError(f"{name}: {NEEDS_NEWER.format(version=hdmf_zarr.__version__, name=name, stem=stem)}.")
+        raise InputError(
+            f"{name}: this Zarr store has format 3, and hdmf-zarr {hdmf_zarr.__version__} reads format 2; read it with "
+            f"Python 3.12 or newer and hdmf-zarr 0.14 or newer, or convert it there: `ndx-match convert {name} {stem}`."
+        )
     if is_url(name) and not files.is_consolidated:
         raise InputError(
             f"{name}: this Zarr store has no consolidated metadata, without which it is not read over the network; "
             "download it and give the copy."
         )
-    return store_format
+    return found
 
 
-def _reader(files: StoreFiles, store_format: int) -> HDMFIO:
-    store = CheckedStore(files)
-    if store_format == FORMAT:
-        return _ExplainingIO(store, mode="r", load_namespaces=True)
-    return _ExplainingV2IO(store, mode="r", load_namespaces=True, allow_pickle=os.environ.get(ALLOW_PICKLE) == "1")
-
-
-class _ExplainingIO(NWBZarrIO):  # type: ignore[misc]
+class _Explaining(HDMFIO):
     """Says what is the matter already while the file is read."""
 
-    def read(self) -> NWBFile:
-        with _explained(self.path.files):
-            return super().read()
-
-
-class _ExplainingV2IO(NWBZarrV2IO):  # type: ignore[misc,valid-type]
-    """So too, and does not pass over what it cannot read."""
+    path: CheckedStore
 
     def read(self) -> NWBFile:
         with _explained(self.path.files):
             return super().read()
+
+
+class _ExplainingIO(_Explaining, NWBZarrIO):  # type: ignore[misc]
+    """Reads the format of the installed version."""
+
+
+class _ExplainingV2IO(_Explaining, NWBZarrV2IO):  # type: ignore[misc,valid-type]
+    """Reads format 2 where that is not it, and does not pass over what it cannot read."""
 
     def read_builder(self) -> Any:
         builder = super().read_builder()
@@ -121,7 +119,7 @@ class _ExplainingV2IO(NWBZarrV2IO):  # type: ignore[misc,valid-type]
 def _explained(files: StoreFiles) -> Iterator[None]:
     """Says what is the matter where a chunk of some store cannot be decoded: every codec has errors of its own.
 
-    Which array it is, the errors do not tell. So the array of which a chunk was read last is read again.
+    Which array it is, the errors do not tell. So the array that was read last is read again.
     """
     try:
         yield
@@ -131,18 +129,16 @@ def _explained(files: StoreFiles) -> Iterator[None]:
         for cause in _chain(error):
             if isinstance(cause, InputError):  # of a part that is missing, in an error of hdmf
                 raise cause from error
-            if isinstance(cause, REFUSED) and files.pickled is not None:
-                path, array = files.location(files.pickled)
+            if isinstance(cause, REFUSED) and StoreFiles.last_read:
+                path, array = StoreFiles.last_read[0].location(StoreFiles.last_read[1])
                 raise InputError(
                     f"{path}: the references in {array.strip('/')} are pickled, which is refused because to read them "
                     f"can execute any code; if you trust the file, set the environment variable {ALLOW_PICKLE}=1."
                 ) from error
-        if files.damage is not None:
-            raise files.damage from error
-        undecoded = StoreFiles.last_read and _undecoded(*StoreFiles.last_read)
-        if undecoded:
-            raise undecoded from error
-        raise
+        damage = files.damage or (StoreFiles.last_read and _undecoded(*StoreFiles.last_read))
+        if damage is None:
+            raise
+        raise damage from error
 
 
 def _undecoded(files: StoreFiles, path: str) -> InputError | None:
@@ -163,10 +159,11 @@ def _undecoded(files: StoreFiles, path: str) -> InputError | None:
     return None
 
 
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An error and those behind it."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__cause__ or error.__context__
+def _chain(error: BaseException) -> list[BaseException]:
+    """An error and those behind it, which may lead back to it."""
+    chain: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in chain:
+        chain.append(cause)
+        cause = cause.__cause__ or cause.__context__
+    return chain

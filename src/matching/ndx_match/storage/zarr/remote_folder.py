@@ -14,20 +14,7 @@ MISSING = (403, 404, 410)  #: what servers say of a file that is not there
 
 
 class RemoteFolder:
-    """A folder on a web server or S3; see :class:`ndx_match.storage.zarr.files.Folder`.
-
-    Parameters
-    ----------
-    url : str
-        With all that is needed to read it.
-    path : str
-        The same as it may be shown.
-
-    Raises
-    ------
-    InputError
-        What reads it is not installed.
-    """
+    """A folder on a web server or S3: its URL, with all that is needed to read it, and the same as it may be shown."""
 
     def __init__(self, url: str, path: str) -> None:
         self.path = path
@@ -39,15 +26,14 @@ class RemoteFolder:
             session: Any = import_extra("botocore.session", public=path).Session()
             options["anon"] = session.get_credentials() is None
         self._files: Any = fsspec.filesystem(scheme, **options)
-        self._base, _, query = url.partition("?")
-        self._query = f"?{query}" if query else ""
+        self._base, mark, query = url.partition("?")
+        self._query = mark + query
 
     def read(self, key: str, start: int | None = None, stop: int | None = None) -> bytes | None:
         """Bytes of a file."""
         try:
-            data: bytes = self._files.cat_file(
-                f"{self._base.rstrip('/')}/{key}{self._query}", start=start or None, end=stop
-            )
+            place = f"{self._base.rstrip('/')}/{key}{self._query}"
+            data: bytes = self._files.cat_file(place, start=start or None, end=stop)
         except (FileNotFoundError, PermissionError):  # S3 says the latter where nothing may be listed
             return None
         except Exception as error:  # aiohttp and botocore have errors of their own, whose texts hold addresses

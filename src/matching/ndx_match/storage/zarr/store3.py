@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
-from zarr.abc.store import OffsetByteRequest, RangeByteRequest, Store, SuffixByteRequest
+from zarr.abc.store import Store, SuffixByteRequest
 
 from .files import StoreFiles
 
@@ -36,8 +36,10 @@ class CheckedStore(Store):
 
     async def get(self, key: str, prototype: Any, byte_range: Any = None) -> Any:
         """The bytes of a file; None where there is no such file."""
-        start, stop = _extent(byte_range)
-        data = await asyncio.to_thread(self.files.read, key, start, stop)
+        start = getattr(byte_range, "start", getattr(byte_range, "offset", None))
+        if isinstance(byte_range, SuffixByteRequest):
+            start = -byte_range.suffix
+        data = await asyncio.to_thread(self.files.read, key, start, getattr(byte_range, "end", None))
         return None if data is None else prototype.buffer.from_bytes(data)
 
     async def get_partial_values(self, prototype: Any, key_ranges: Iterable[tuple[str, Any]]) -> list[Any]:
@@ -48,10 +50,9 @@ class CheckedStore(Store):
         """Whether there is such a file."""
         return self.files.exists(key)
 
-    async def list(self) -> AsyncIterator[str]:
+    def list(self) -> AsyncIterator[str]:
         """Every file."""
-        async for name in self.list_prefix(""):
-            yield name
+        return self.list_prefix("")
 
     async def list_prefix(self, prefix: str) -> AsyncIterator[str]:
         """Every file in a folder and those in it."""
@@ -68,21 +69,8 @@ class CheckedStore(Store):
         for name in self.files.names(prefix):
             yield name
 
-    async def set(self, key: str, value: Any) -> None:
+    async def set(self, key: str, value: Any = None) -> None:
         """Not possible: nothing is written through this store."""
         raise PermissionError(f"{self.files.path}: this store is only read")
 
-    async def delete(self, key: str) -> None:
-        """Not possible: nothing is written through this store."""
-        raise PermissionError(f"{self.files.path}: this store is only read")
-
-
-def _extent(byte_range: Any) -> tuple[int | None, int | None]:
-    """From where to before where to read."""
-    if isinstance(byte_range, RangeByteRequest):
-        return byte_range.start, byte_range.end
-    if isinstance(byte_range, OffsetByteRequest):
-        return byte_range.offset, None
-    if isinstance(byte_range, SuffixByteRequest):
-        return -byte_range.suffix, None
-    return None, None
+    delete = set

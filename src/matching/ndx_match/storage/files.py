@@ -1,0 +1,87 @@
+"""Files on the disk, alone or as the many files of a store, and files that a script has opened itself."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+from typing import BinaryIO, TypeAlias
+from weakref import WeakValueDictionary
+
+Location: TypeAlias = "str | os.PathLike[str] | BinaryIO"  #: of an NWB file: a path, a URL or an open file
+
+#: Sessions state where they are from by a text, by which their files are opened again to be copied.
+_open_files: WeakValueDictionary[str, BinaryIO] = WeakValueDictionary()
+
+
+def as_location(path: Location) -> str | os.PathLike[str]:
+    """A path or URL as it is; of an open file the name by which :func:`open_file` knows it while it exists.
+
+    That is its own name, or `<open file>`, with a number where another file has it.
+    """
+    if isinstance(path, (str, os.PathLike)):
+        return path
+    for name, file in _open_files.items():
+        if file is path:
+            return name
+    stated = getattr(path, "name", None)
+    name = stem = stated if isinstance(stated, str) and stated else "<open file>"
+    number = 1
+    while name in _open_files:
+        number += 1
+        name = f"{stem} ({number})"
+    _open_files[name] = path
+    return name
+
+
+def open_file(location: str | os.PathLike[str]) -> BinaryIO | None:
+    """The open file of this name; None where there is none, or it was closed."""
+    file = _open_files.get(str(location))
+    return None if file is None or getattr(file, "closed", False) else file
+
+
+def files_in(path: str | os.PathLike[str]) -> dict[str, Path]:
+    """Every file below a folder, by its path in it, sorted; links are followed. Of a file itself, by an empty path."""
+    top = Path(path)
+    if not top.is_dir():
+        return {"": top}
+    paths = [Path(folder, name) for folder, _, names in os.walk(top, followlinks=True) for name in names]
+    return dict(sorted((path.relative_to(top).as_posix(), path) for path in paths))
+
+
+def copy_files(source: Path, target: Path) -> str:
+    """Copy a file, or all files of a store, byte by byte, without permissions; returns the checksum of the copy."""
+    for name, path in files_in(source).items():
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target / name)
+    return sha256_of(target)
+
+
+def sha256_of(path: Location) -> str:
+    """Checksum of a whole file on the disk or an open one, in hexadecimal.
+
+    Of a Zarr store, that of the list of its files with their checksums, as `find -L . -type f -print0 | LC_ALL=C sort
+    -z | xargs -0 sha256sum` prints it in the store's folder.
+    """
+    location = as_location(path)
+    if (opened := open_file(location)) is not None:
+        return _checksum(opened)
+    lines = []
+    for name, file_path in files_in(location).items():
+        with open(file_path, "rb") as file:
+            checksum = _checksum(file)
+        if not name:
+            return checksum
+        lines.append(f"{checksum}  ./{name}\n")
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _checksum(file: BinaryIO) -> str:
+    """Of a file, which stays where it was."""
+    digest, position = hashlib.sha256(), file.tell()
+    file.seek(0)
+    while block := file.read(1 << 22):
+        digest.update(block)
+    file.seek(position)
+    return digest.hexdigest()
