@@ -26,17 +26,8 @@ class BlockStore:
     block, written after the block. So a process may be ended at any time, several may write at the same time (they
     write the same), and a damaged block counts as absent.
 
-    Parameters
-    ----------
-    size : int
-        Of the file, in bytes.
-    folder : path or None
-        Where to keep the blocks; None: until the store is closed or the process ends, however it ends.
-
-    Raises
-    ------
-    OutputError
-        The folder cannot be written into.
+    Without a folder they are kept until the store is closed or the process ends, however it ends. An OutputError says
+    that the folder cannot be written into, or the disk is full.
     """
 
     def __init__(self, size: int, folder: Path | None = None) -> None:
@@ -59,13 +50,7 @@ class BlockStore:
         return bool(self._checked[block])
 
     def put(self, block: int, data: bytes) -> None:
-        """Keep a block.
-
-        Raises
-        ------
-        OutputError
-            The disk is full.
-        """
+        """Keep a block."""
         self._entries[block] = _entry(data)
         self._checked[block] = True
         try:

@@ -43,15 +43,7 @@ class RemoteFile:
         self._keep([reader.first], 0, store.n_blocks)
 
     def read(self, start: int, stop: int) -> bytes:
-        """The bytes from `start` to before `stop`, fewer at the end of the file.
-
-        Raises
-        ------
-        InputError
-            They cannot be fetched.
-        OutputError
-            They cannot be kept.
-        """
+        """The bytes from `start` to before `stop`, fewer at the end of the file."""
         stop = min(stop, self.version.size)
         if start >= stop:
             return b""
