@@ -51,13 +51,14 @@ class BlockStore:
 
     def put(self, block: int, data: bytes) -> None:
         """Keep a block."""
-        self._entries[block] = _entry(data)
-        self._checked[block] = True
+        entry = _entry(data)
         try:
             _write(self._data, block * BLOCK_BYTES, data)
-            _write(self._index, block * ENTRY_BYTES, self._entries[block].tobytes())
+            _write(self._index, block * ENTRY_BYTES, entry.to_bytes(ENTRY_BYTES, "little"))
         except OSError as error:
             raise self._error(error) from None
+        self._entries[block] = entry
+        self._checked[block] = True
 
     def read(self, start: int, stop: int) -> bytes:
         """Bytes whose blocks are all there."""
