@@ -20,13 +20,7 @@ NOT_HDF5 = "this is not an HDF5 file, so it cannot be an NWB file (HDF5)"
 
 @contextmanager
 def open_hdf5(location: Any, name: str) -> Iterator[Callable[[], NWBHDF5IO]]:
-    """A function that gives hdmf's reader of a file: a path, or an object with the file's bytes.
-
-    Raises
-    ------
-    InputError
-        The file is missing, may not be read, is truncated, not HDF5, or no NWB file.
-    """
+    """A function that gives hdmf's reader of a file: a path, or an object with the file's bytes."""
     if isinstance(location, (str, os.PathLike)):
         _refuse_unreadable(location, name)
     elif isinstance(location, io.TextIOBase):

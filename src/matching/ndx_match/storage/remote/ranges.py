@@ -31,21 +31,11 @@ class RangeReader:
     """Reads parts of a file from a server.
 
     An InputError says that there is no such file, it is empty, may not be read, was changed meanwhile, or the server
-    does not answer (any more).
-
-    Attributes
-    ----------
-    name : str
-        Of the file, for messages.
-    version : Version
-    serves_parts : bool
-        Whether the server gives parts; one that does not sends the whole file each time.
-    first : bytes
-        The beginning of the file, which came with the first answer.
+    does not answer (any more). `first` is the beginning of the file, which came with the first answer.
     """
 
     version: Version
-    serves_parts: bool
+    serves_parts: bool  #: a server that does not give parts sends the whole file each time
 
     def __init__(self, name: str, transport: Transport, first_bytes: int) -> None:
         self.name = name
