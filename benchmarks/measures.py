@@ -9,10 +9,10 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from ndx_match.footprints import transform_points
+from ndx_match.arrays import Points
+from ndx_match.footprints import pixel_points, transform_points
 from ndx_match.model import MatchResult, Registration
 from ndx_match.simulate import Simulation
-from ndx_match.simulate.warp import Points, pixel_points
 
 
 @dataclass(frozen=True)

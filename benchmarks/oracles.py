@@ -11,11 +11,11 @@ import numpy.typing as npt
 import scipy.sparse
 from scipy.optimize import linear_sum_assignment
 
-from ndx_match.footprints import pairwise_iou, transform_points
+from ndx_match.arrays import Points
+from ndx_match.footprints import pairwise_iou, pixel_points, transform_points
 from ndx_match.model import Session
 from ndx_match.simulate import Simulation, body_masks
 from ndx_match.simulate.scores import Integers, LinkScore, score_links
-from ndx_match.simulate.warp import Points, pixel_points
 
 
 def warp_footprints(

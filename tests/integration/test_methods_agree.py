@@ -69,7 +69,7 @@ def test_python_and_the_command_agree(pair_with, tmp_path: Path, file: str, meth
     options = [part for name, value in parameters.items() for part in (f"--{name.replace('_', '-')}", value)]
     expected = by_command(paths, tmp_path / "m.nwb", method, *options)
     sessions = read_sessions(paths, OPTIONS)
-    assert all(session.selection == RoiSelection.ACCEPTED_BY_WRITER for session in sessions)
+    assert all(session.roi_selection == RoiSelection.ACCEPTED_BY_WRITER for session in sessions)
     result = match(sessions, method, parameters)
     directly = {"consensus": consensus.match, "nway": nway.match}[method](sessions, parameters)
     (plane,) = match_planes([Plane("", tuple(sessions))], method, parameters).planes
@@ -84,7 +84,7 @@ def test_python_and_the_command_agree(pair_with, tmp_path: Path, file: str, meth
         *(read_match_file(tmp_path / name).sessions for name in ("m.nwb", "python.nwb")), strict=True
     ):
         np.testing.assert_array_equal(one.takes_part, other.takes_part)
-        assert one.selection == other.selection
+        assert one.roi_selection == other.roi_selection
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the stand-in interpreter is a shell script")

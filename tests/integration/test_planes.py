@@ -222,7 +222,7 @@ def test_a_bug_in_one_plane_leaves_the_others_too(inputs: list[Path]):
     stages: list[str] = []
     matched = match_planes(planes, method, progress=lambda stage, *_: stages.append(stage))
     assert [plane.name for plane in matched.planes] == ["upper"]
-    assert matched.failures == ("The plane deep could not be matched: ZeroDivisionError: division by zero.",)
+    assert matched.warnings == ("The plane deep could not be matched: ZeroDivisionError: division by zero.",)
     assert stages
     with pytest.raises(ZeroDivisionError):
         match_planes(planes[:1], method)

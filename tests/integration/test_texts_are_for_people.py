@@ -72,7 +72,11 @@ def test_what_is_read_is_the_same(files: tuple[Path, Path]):
     for one, other in zip(after.result.registrations, before.result.registrations, strict=True):
         np.testing.assert_equal({**vars(one), "steps": 0, "reason": 0}, {**vars(other), "steps": 0, "reason": 0})
     for one, other in zip(after.sessions, before.sessions, strict=True):
-        assert (one.orientation, one.selection, one.source) == (other.orientation, other.selection, other.source)
+        assert (one.orientation, one.roi_selection, one.source) == (
+            other.orientation,
+            other.roi_selection,
+            other.source,
+        )
         np.testing.assert_array_equal(one.footprints.toarray(), other.footprints.toarray())
         np.testing.assert_array_equal(one.takes_part, other.takes_part)
         np.testing.assert_array_equal(one.image, other.image)

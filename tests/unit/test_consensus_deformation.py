@@ -30,7 +30,7 @@ def bent(seed: int, amplitude: float) -> Deformation:
     """Random coefficients, smoothed."""
     noise = np.random.default_rng(seed).normal(size=FLAT.coefficients.shape)
     smooth = gaussian_filter(noise, (0, 1, 1))
-    return Deformation(FLAT.origin, FLAT.step, amplitude * smooth / np.abs(smooth).max())
+    return Deformation(FLAT.step, amplitude * smooth / np.abs(smooth).max())
 
 
 def test_no_deformation_is_zero_everywhere():
@@ -41,7 +41,7 @@ def test_no_deformation_is_zero_everywhere():
 
 def test_a_constant_displacement_is_represented_exactly_within_the_frame():
     """The splines add up to 1, to the last pixel."""
-    constant = Deformation(FLAT.origin, FLAT.step, np.ones_like(FLAT.coefficients) * [[[2.0]], [[-3.0]]])
+    constant = Deformation(FLAT.step, np.ones_like(FLAT.coefficients) * [[[2.0]], [[-3.0]]])
     corners = np.array([[0, 0], [299, 239], [0, 239], [299, 0], [150, 100]], float)
     np.testing.assert_allclose(constant.at(corners), np.tile([2.0, -3.0], (5, 1)), atol=1e-12)
 

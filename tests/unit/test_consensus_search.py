@@ -157,7 +157,7 @@ def test_poses_hold_the_limits_and_start_with_the_smallest_change():
     assert poses[0] == Pose(0.0, 1.0, 1.0)
     scales = {(round(pose.scale_x, 3), round(pose.scale_y, 3)) for pose in poses}
     assert {(0.7, 1.3), (1.3, 0.7), (0.7, 0.7), (1.3, 1.3)} <= scales
-    assert Pose(5.0, 1.0, 1.1) in neighbours(Pose(5.0, 1.0, 1.1), 5.0, 0.1)
+    assert Pose(5.0, 1.0, 1.1) in neighbours(Pose(5.0, 1.0, 1.1))
 
 
 sizes = st.tuples(st.integers(64, 700), st.integers(64, 700))

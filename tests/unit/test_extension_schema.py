@@ -12,7 +12,7 @@ import yaml
 from hdmf.testing.validate_spec import main as validate_hdmf_spec
 
 import ndx_cell_matching
-from ndx_match.model import Orientation, Registration, RoiPairs, SourceInfo
+from ndx_match.model import Orientation, Registration, RoiPairs, Session, SourceInfo
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SPEC = REPOSITORY / "spec"
@@ -111,4 +111,6 @@ def test_names_are_the_same_in_the_model_and_the_schema(types):
     of_sessions = columns("MatchedSessionsTable")
     assert {f"source_{field.name}" for field in fields(SourceInfo)} <= of_sessions
     assert {field.name for field in fields(Orientation)} <= of_sessions
-    assert {"pixel_size", "imaging_depth", "session_start", "subject_id", "orientation_reason"} <= of_sessions
+    of_both = {"pixel_size", "imaging_depth", "session_start", "subject_id", "orientation_reason"}
+    of_both |= {"roi_selection", "roi_selection_reason"}
+    assert of_both <= of_sessions & {field.name for field in fields(Session)}

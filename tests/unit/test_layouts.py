@@ -114,7 +114,7 @@ def test_masks_and_image_are_those_of_the_recording(unpack, expected: Expected):
     np.testing.assert_allclose(session.image, expected.factor * recording.image(), rtol=1e-5)
     np.testing.assert_allclose(dense(session)[: recording.N_CELLS], recording.masks())
     assert session.n_rois == session.n_taking_part == recording.N_CELLS + expected.background
-    assert len(session.notes) == (0 if expected.factor else 1)
+    assert len(session.warnings) == (0 if expected.factor else 1)
 
 
 @each_file
@@ -124,7 +124,7 @@ def test_accepted_cells_take_part_and_rows_stay_the_tables(unpack, expected: Exp
     assert session.excluded.tolist() == np.flatnonzero(~taking_part).tolist()
     assert session.roi_ids.tolist() == list(range(len(taking_part)))
     np.testing.assert_allclose(dense(session)[:18], recording.masks())
-    assert session.selection_reason.startswith(expected.accepted or "all ROIs")
+    assert session.roi_selection_reason.startswith(expected.accepted or "all ROIs")
     assert len(session.empty_rows) == 0
 
 
@@ -206,7 +206,7 @@ def test_layouts_are_tried_in_order(add_file):
 def test_a_condition_replaces_the_writers_choice(unpack):
     session = read_session(unpack("suite2p"), SourceOptions(where=("iscell<0.5",)))
     assert session.excluded.tolist() == np.flatnonzero(ACCEPTED).tolist()
-    assert session.selection_reason == "iscell < 0.5 (3 of 18 ROIs)"
+    assert session.roi_selection_reason == "iscell < 0.5 (3 of 18 ROIs)"
     path = unpack("pynwb_4.2.0")
     assert read_session(path, SourceOptions(where=("good==1",))).n_taking_part == ACCEPTED.sum()
 
@@ -258,13 +258,13 @@ def test_a_plane_of_voxel_masks_comes_with_its_image(unpack, z_plane: int):
     np.testing.assert_allclose(dense(session)[own], recording.masks())
     np.testing.assert_allclose(session.image, recording.image() + 1000 * z_plane)
     assert session.source.image_path.endswith(f"Backgrounds_{z_plane}/meanImg")
-    assert session.selection_reason == f"iscell > 0.5 (30 of 36 ROIs), of which 15 in z plane {z_plane}"
+    assert session.roi_selection_reason == f"iscell > 0.5 (30 of 36 ROIs), of which 15 in z plane {z_plane}"
 
 
 def test_voxel_masks_are_projected_with_a_note(unpack):
     session = read_session(unpack("suite2p_two_planes"), SourceOptions(z_plane="all", all_rois=True))
     np.testing.assert_allclose(dense(session), np.tile(recording.masks(), (2, 1, 1)))
-    assert "projected" in session.notes[0]
+    assert "projected" in session.warnings[0]
 
 
 def test_inspect_says_the_layout_and_why(unpack):
@@ -307,7 +307,7 @@ def matrix(unpack) -> str:
                 kind,
                 f"`{source.image_path}`" if source.image_path else "-",
                 in_words(session.orientation),
-                session.selection_reason,
+                session.roi_selection_reason,
                 "-" if session.imaging_depth is None else f"{session.imaging_depth:g} um",
                 "-" if size is None else f"{size[0]:g} x {size[1]:g} um",
             )

@@ -122,10 +122,12 @@ def test_a_method_of_another_package_is_found(package):
     assert list(all_methods()) == ["consensus", "allen", "another", "nway"]
 
 
-def test_a_package_that_is_broken_is_named(package):
+def test_a_package_that_is_broken_leaves_the_others_and_is_named_when_it_is_used(package):
     package("import no_such_module")
+    assert find_method("nway") is nway.METHOD
+    assert all_methods()["another"].summary == "cannot be loaded"
     with pytest.raises(NdxMatchError, match=r"another_package:METHOD: .* cannot be loaded \(.*no_such_module"):
-        all_methods()
+        find_method("another").match([], Parameters(), None)
 
 
 def test_two_methods_of_one_name_are_refused(package):
@@ -215,7 +217,7 @@ def pixels_given(sessions: list[Session], **what: bool) -> list[list[int]]:
 def test_a_method_is_given_the_rois_that_it_takes(sessions):
     whole = [np.diff(session.footprints.indptr) for session in sessions]
     third = np.arange(sessions[0].n_rois) != 3
-    chosen = [replace(sessions[0], takes_part=third, selection=RoiSelection.ACCEPTED_BY_WRITER), *sessions[1:]]
+    chosen = [replace(sessions[0], takes_part=third, roi_selection=RoiSelection.ACCEPTED_BY_WRITER), *sessions[1:]]
     assert pixels_given(chosen) == [(whole[0] * third).tolist(), *(pixels.tolist() for pixels in whole[1:])]
     assert pixels_given(chosen, takes_all_rois=True) == [pixels.tolist() for pixels in whole]
 
@@ -232,7 +234,7 @@ def test_rois_that_take_no_part_are_in_no_cell(sessions):
 
 
 def test_what_a_method_cannot_take_is_refused_by_name(sessions):
-    chosen = [sessions[0], replace(sessions[1], selection=RoiSelection.CHOSEN_BY_USER)]
+    chosen = [sessions[0], replace(sessions[1], roi_selection=RoiSelection.CHOSEN_BY_USER)]
     blind = [sessions[0], replace(sessions[1], has_image=False)]
     name = sessions[1].name
     for method in ("nway", "allen"):

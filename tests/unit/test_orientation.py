@@ -199,7 +199,7 @@ def test_excluded_rois_are_in_no_cell_and_stay_in_the_copied_table(tmp_path: Pat
         assert sorted(rows[rows >= 0]) == np.setdiff1d(np.arange(20), excluded).tolist()
         assert session.excluded.tolist() == excluded.tolist()
         assert session.roi_ids.tolist() == list(range(20))
-        assert session.selection_reason == "quality > 0.5 (16 of 20 ROIs)"
+        assert session.roi_selection_reason == "quality > 0.5 (16 of 20 ROIs)"
         assert session.only_taking_part().footprints[excluded].nnz == 0
     both = file.result.cells[(file.result.cells >= 0).all(axis=1)]
     assert len(both) >= 9

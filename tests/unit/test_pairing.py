@@ -22,7 +22,7 @@ def members(pairing: Pairing) -> dict[str, list[str]]:
 def test_planes_of_the_same_name_are_one():
     pairing = pair_planes(planes(a={"deep": 300, "upper": 100}, b={"upper": 108, "deep": 295}))
     assert members(pairing) == {"deep": ["a.deep", "b.deep"], "upper": ["a.upper", "b.upper"]}
-    assert pairing.remarks == ()
+    assert pairing.warnings == ()
 
 
 def test_a_depth_that_is_not_known_agrees_with_any():
@@ -33,7 +33,7 @@ def test_a_depth_that_is_not_known_agrees_with_any():
 def test_planes_of_other_names_are_paired_by_depth_the_nearest_first():
     pairing = pair_planes(planes(a={"0": 100, "1": 112}, b={"x": 111, "y": 101}))
     assert members(pairing) == {"0": ["a.0", "b.y"], "1": ["a.1", "b.x"]}
-    assert "a 0 (100 um), b y (101 um)" in pairing.remarks[0]
+    assert "a 0 (100 um), b y (101 um)" in pairing.warnings[0]
 
 
 def test_the_tolerance_decides():
@@ -53,7 +53,7 @@ def test_the_tolerance_decides():
 def test_one_depth_that_differs_is_set_apart_and_reported():
     pairing = pair_planes(planes(a={"p": 100}, b={"p": 300}, c={"p": 104}))
     assert members(pairing) == {"p": ["a.p", "c.p"]}
-    assert pairing.remarks == (
+    assert pairing.warnings == (
         "The plane p is matched among the other sessions only, not with b.",
         "b: the plane p (300 um) is not matched, because the depths of the planes of this name differ by more than 15 "
         "um (a 100 um, c 104 um); raise --depth-tolerance to match them all the same.",
@@ -63,13 +63,13 @@ def test_one_depth_that_differs_is_set_apart_and_reported():
 def test_names_that_were_swapped_give_way_to_depths():
     pairing = pair_planes(planes(a={"0": 100, "1": 300}, b={"0": 300, "1": 100}))
     assert members(pairing) == {"0": ["a.0", "b.1"], "1": ["a.1", "b.0"]}
-    assert len(pairing.remarks) == 2
+    assert len(pairing.warnings) == 2
 
 
 def test_planes_that_some_sessions_lack():
     pairing = pair_planes(planes(a={"p": 100, "q": 200}, b={"p": 100}, c={"p": 100, "q": 200, "r": 400}))
     assert members(pairing) == {"p": ["a.p", "b.p", "c.p"], "q": ["a.q", "c.q"]}
-    assert pairing.remarks == (
+    assert pairing.warnings == (
         "The plane q is matched among the other sessions only, not with b.",
         "c: the plane r (400 um) is in no other session, so it is not matched.",
     )
@@ -109,4 +109,4 @@ def test_each_plane_is_matched_at_most_once_and_within_tolerance(recorded: list[
         depths = [member.depth for member in plane.members if member.depth is not None]
         assert not depths or max(depths) - min(depths) <= tolerance
     for alone in set(recorded) - set(found):
-        assert any(f"{alone.session}: the plane {alone} " in remark for remark in pairing.remarks)
+        assert any(f"{alone.session}: the plane {alone} " in warning for warning in pairing.warnings)

@@ -9,7 +9,7 @@ import pytest
 
 from ndx_match import plugins
 from ndx_match.errors import NdxMatchError
-from ndx_match.formats import export, find_exporters, find_importers
+from ndx_match.formats import export, find_exporter, find_exporters, find_importers, import_result
 from ndx_match.sources.layouts import find_layouts
 
 LAYOUT = """
@@ -68,6 +68,20 @@ def test_a_package_that_cannot_be_imported_is_named(install):
     install("ndx_match.layouts", "broken_layout", "import no_such_library")
     with pytest.raises(NdxMatchError, match=r"broken_layout: .*no_such_library.*uninstall it"):
         find_layouts()
+
+
+def test_a_format_that_cannot_be_imported_leaves_the_others_and_is_named_when_it_is_used(install, tmp_path: Path):
+    install("ndx_match.formats", "broken_format", "import no_such_library")
+    assert list(find_importers()) == ["broken_format", "nway"]
+    assert find_exporters()[".broken_format"].summary == "cannot be loaded"
+    assert find_exporter("cells.csv").suffix == ".csv"
+    for use in (
+        lambda: import_result("broken_format", tmp_path, []),
+        lambda: export([], tmp_path / "cells.broken_format"),
+    ):
+        with pytest.raises(NdxMatchError, match=r"broken_format: .*no_such_library.*uninstall it"):
+            use()
+    assert not [*tmp_path.glob("cells.*")]
 
 
 def test_two_plugins_of_one_name_are_refused(install):

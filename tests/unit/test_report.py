@@ -18,8 +18,9 @@ from matplotlib.text import Text
 from skimage.color import rgb2lab
 
 from ndx_match.errors import OutputError
+from ndx_match.footprints import centroids
 from ndx_match.model import MatchResult, Registration, RegistrationOutcome, RoiPairs, Session, cell_of_roi
-from ndx_match.report.cell_map import cell_map_figure
+from ndx_match.report.cell_map import cell_map_figure, roi_image
 from ndx_match.report.colours import cell_colours
 from ndx_match.report.figures import pairs_to_draw, write_figures
 from ndx_match.report.fraction_matrix import fraction_matrix_figure
@@ -31,7 +32,6 @@ from ndx_match.report.labels import (
     short_names,
     transform_text,
 )
-from ndx_match.report.masks import cell_image, roi_centroids, roi_image
 from ndx_match.report.overlay_matrix import overlay_matrix_figure
 from ndx_match.report.registration import registration_figure
 from ndx_match.warping import to_8_bit, warp_image
@@ -262,7 +262,8 @@ class TestMasks:
         matched = result.n_sessions_of_cell > 1
         colours = cell_colours(sessions, result.cells)
         for number, session in enumerate(sessions):
-            picture = cell_image(session, result.cells[:, number], on_top=matched)
+            cell = cell_of_roi(result.cells[:, number], session.n_rois)
+            picture = np.append(cell, -1)[roi_image(session, on_top=np.append(matched, False)[cell])]
             for cell in np.flatnonzero(result.cells[:, number] >= 0):
                 mask = session.footprints[[result.cells[cell, number]]].toarray().reshape(SHAPE) > 0
                 others = picture[mask & (picture != cell)]
@@ -312,7 +313,7 @@ class TestMasks:
 
     def test_centroids_are_xy_and_nan_for_empty_masks(self):
         session = make_session("a", [disc(np.array([12, 5]), (20, 30)), np.zeros((20, 30))], np.zeros((20, 30)))
-        npt.assert_allclose(roi_centroids(session), [[12, 5], [np.nan, np.nan]])
+        npt.assert_allclose(centroids(session.footprints, 30), [[12, 5], [np.nan, np.nan]])
 
 
 class TestLabels:

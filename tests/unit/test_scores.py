@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from measures import calibration, registration_error, supported_groups, triangle_disagreement
 from oracles import assign, known_bodies, oracle, warp_footprints, yardstick_pairs
 
+from ndx_match.footprints import pixel_points
 from ndx_match.model import MatchResult, Presence, Registration, RegistrationOutcome, RoiPairs, Session
 from ndx_match.simulate import Simulation, SimulationParameters, simulate
 from ndx_match.simulate.scores import complete_tracks_score, score_links
-from ndx_match.simulate.warp import pixel_points
 
 # Three sessions: cells 1, 2, 3; ROI -1 is no cell.
 IDENTITY = [np.array([1, 2, -1]), np.array([2, 1, 3]), np.array([3, 1])]

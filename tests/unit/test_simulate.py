@@ -13,9 +13,8 @@ from oracles import oracle
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 from ndx_match.errors import MethodError
-from ndx_match.footprints import centroids
+from ndx_match.footprints import centroids, pixel_points
 from ndx_match.simulate import TIERS, Simulation, SimulationParameters, simulate
-from ndx_match.simulate.warp import pixel_points
 
 SMALL = SimulationParameters(shape=(200, 180), n_cells=45, shift=15, length_scale=60)
 

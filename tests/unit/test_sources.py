@@ -18,12 +18,28 @@ from pynwb.image import GrayscaleImage, RGBImage
 from pynwb.ophys import ImageSegmentation, PlaneSegmentation
 
 from ndx_match.errors import AmbiguousInputError, InputError
-from ndx_match.sources import SourceOptions, read_session, read_sessions, source_warnings
+from ndx_match.sources import SourceOptions, inspect_file, read_session, read_sessions, source_warnings
 
 
 @pytest.fixture
 def two_planes(tmp_path: Path) -> Path:
     return write_nwb(tmp_path / "planes.nwb", make_nwbfile(planes=("VISp_0", "VISp_1")))
+
+
+def test_inspecting_a_file_says_what_would_be_read(two_planes: Path):
+    unclear = inspect_file(two_planes, SourceOptions(checksum=False))
+    assert unclear.used == {}
+    assert "--plane: VISp_0, VISp_1" in unclear.problems[""]
+    options = SourceOptions(plane="VISp_1", checksum=False)
+    clear, read = inspect_file(two_planes, options), read_session(two_planes, options)
+    assert clear.used[""].source == read.source
+    assert (clear.session_id, clear.subject_id) == ("101", read.subject_id)
+    assert [table.path for table in clear.contents.tables] == [
+        f"processing/{plane}/image_segmentation/roi_table" for plane in ("VISp_0", "VISp_1")
+    ]
+    every = inspect_file(two_planes, SourceOptions(checksum=False), all_planes=True)
+    assert [(plane.name, plane.depth) for plane in every.recorded] == [(p.name, p.depth) for p in every.planes]
+    assert not every.problems
 
 
 @pytest.mark.parametrize("mask_kind", ["image_mask", "pixel_mask", "voxel_mask"])

@@ -2,41 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 from scipy.ndimage import map_coordinates
 
+from .arrays import Array, Floats, Floats32
 from .footprints import transform_points
 
 GRID = 17  #: points along each axis of a displacement grid
 
 
-def displacement_points(shape: tuple[int, int], n: int = GRID) -> npt.NDArray[np.float64]:
+def displacement_points(shape: tuple[int, int], n: int = GRID) -> Floats:
     """Points (x, y) of a displacement grid over an image of (n_rows, n_cols), from its first to its last pixel.
 
-    Returns
-    -------
-    ndarray of float64, shape (n * n, 2)
-        Row by row.
+    Row by row, shape (n * n, 2).
     """
     x, y = np.meshgrid(np.linspace(0, shape[1] - 1, n), np.linspace(0, shape[0] - 1, n))
     return np.column_stack([x.ravel(), y.ravel()])
 
 
-def displacement_at(
-    grid: npt.NDArray[Any], shape: tuple[int, int], points: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
+def displacement_at(grid: Array, shape: tuple[int, int], points: Floats) -> Floats:
     """Displacement (x, y) at points of an image, interpolated bilinearly; beyond the image that of its edge.
 
-    Parameters
-    ----------
-    grid : ndarray, shape (n, n, 2)
-    shape : tuple of int
-        (n_rows, n_cols) of the image that the grid covers.
-    points : ndarray, shape (n_points, 2)
-        (x, y).
+    The grid, shape (n, n, 2), covers the image, which is of `shape` (n_rows, n_cols).
     """
     scale = (np.array(grid.shape[:2]) - 1) / np.maximum(np.array(shape) - 1, 1)
     position = [points[:, 1] * scale[0], points[:, 0] * scale[1]]
@@ -44,28 +31,21 @@ def displacement_at(
 
 
 def inverse_displacement(
-    matrix: npt.NDArray[np.float64],
-    grid: npt.NDArray[Any],
-    fixed_shape: tuple[int, int],
-    moving_shape: tuple[int, int],
-) -> npt.NDArray[np.float32]:
-    """The grid over the moving image that belongs to the inverse matrix.
+    matrix: Floats, grid: Array, fixed_shape: tuple[int, int], moving_shape: tuple[int, int]
+) -> Floats32:
+    """The grid of float32, shape (n, n, 2), over the moving image that belongs to the inverse matrix.
 
     Deformations of 8 pixels come back to 0.2 pixels, within a cell of the grid from the edge to a pixel: beyond the
     image a displacement is that of its edge, so that the inverse bends within a cell.
 
     Parameters
     ----------
-    matrix : ndarray, shape (3, 3)
-        Fixed (x, y, 1) to moving.
+    matrix : Matrix
+        Fixed to moving.
     grid : ndarray, shape (n, n, 2)
         Over the fixed image.
     fixed_shape, moving_shape : tuple of int
         (n_rows, n_cols).
-
-    Returns
-    -------
-    ndarray of float32, shape (n, n, 2)
     """
     goal = displacement_points(moving_shape, len(grid))
     inverse = np.linalg.inv(matrix)

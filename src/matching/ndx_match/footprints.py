@@ -2,43 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
-import scipy.sparse
+from scipy.sparse import csr_array, diags_array
+from scipy.spatial import cKDTree
+
+from .arrays import Array, Floats, Floats32, Indices, Ints64, Matrix, Points
 
 
-def pixel_coordinates(
-    footprints: scipy.sparse.csr_array, n_cols: int
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """Every pixel of every footprint.
+def pixel_coordinates(footprints: csr_array, n_cols: int) -> tuple[Indices, Indices, Indices]:
+    """Row of the footprint, row and column of the image, of every pixel, in the order of the data.
 
-    Parameters
-    ----------
-    footprints : csr_array, shape (n_rois, n_rows * n_cols)
-        One ROI a row, pixels in row-major order.
-    n_cols : int
-        Width of the image in pixels.
-
-    Returns
-    -------
-    roi_row, pixel_row, pixel_col : ndarray of int, shape (n_pixels,)
-        In the order of the sparse array's data.
+    Footprints are of shape (n_rois, n_rows * n_cols): one ROI a row, pixels in row-major order.
     """
     roi_row = np.repeat(np.arange(footprints.shape[0]), np.diff(footprints.indptr))
     pixel_row, pixel_col = np.divmod(footprints.indices.astype(np.intp), n_cols)
     return roi_row, pixel_row, pixel_col
 
 
-def centroids(footprints: scipy.sparse.csr_array, n_cols: int) -> npt.NDArray[np.float64]:
-    """Mean position of the pixels of each footprint, weights ignored.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_rois, 2)
-        (x, y) in pixels; NaN for an empty footprint.
-    """
+def centroids(footprints: csr_array, n_cols: int) -> Floats:
+    """Mean (x, y) of the pixels of each footprint, weights ignored, shape (n_rois, 2); NaN for an empty footprint."""
     roi_row, pixel_row, pixel_col = pixel_coordinates(footprints, n_cols)
     n_rois = footprints.shape[0]
     areas = np.bincount(roi_row, minlength=n_rois).astype(float)
@@ -47,36 +31,53 @@ def centroids(footprints: scipy.sparse.csr_array, n_cols: int) -> npt.NDArray[np
     return np.column_stack(sums) / areas[:, None]
 
 
-def transform_points(matrix: npt.NDArray[Any], points: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """Apply a 3 x 3 homogeneous matrix to points.
-
-    Parameters
-    ----------
-    matrix : ndarray, shape (3, 3)
-    points : ndarray, shape (n, 2)
-        (x, y).
-
-    Returns
-    -------
-    ndarray of float64, shape (n, 2)
-        (x, y).
-    """
+def transform_points(matrix: Array, points: Array) -> Floats:
+    """Apply a 3 x 3 homogeneous matrix to points (x, y), shape (n, 2)."""
     mapped = points @ matrix[:, :2].T + matrix[:, 2]
     return np.asarray(mapped[:, :2] / mapped[:, 2:], float)
 
 
-def pairwise_iou(fixed: scipy.sparse.csr_array, moving: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
+def affine_matrix(linear: Floats, source: Points, target: Points) -> Matrix:
+    """The matrix of a linear map of (x, y), shape (2, 2), that carries the point `source` to `target`."""
+    matrix = np.eye(3)
+    matrix[:2, :2] = linear
+    matrix[:2, 2] = target - linear @ source
+    return matrix
+
+
+def pixel_points(shape: tuple[int, int]) -> Points:
+    """(x, y) of every pixel of an image of (n_rows, n_cols), shape (n_rows, n_cols, 2)."""
+    return np.stack(np.meshgrid(*(np.arange(n, dtype=float) for n in shape[::-1])), axis=-1)
+
+
+def corners(shape: tuple[int, ...]) -> Points:
+    """(x, y) of the pixels in the four corners of an image of (n_rows, n_cols), shape (4, 2)."""
+    return pixel_points((2, 2)).reshape(4, 2) * (np.array(shape[::-1]) - 1.0)
+
+
+def near_pairs(first: Points, second: Points, reach: float) -> tuple[Indices, Indices, Floats]:
+    """Pairs of points within reach: positions in both arrays, sorted by them, and distances; NaN is near nothing."""
+    known = [np.flatnonzero(np.isfinite(points).all(axis=1)) for points in (first, second)]
+    trees = [cKDTree(points[rows]) for points, rows in zip((first, second), known, strict=True)]
+    near = trees[0].sparse_distance_matrix(trees[1], reach, output_type="coo_matrix")
+    row, col = known[0][near.row], known[1][near.col]
+    order = np.lexsort((col, row))
+    return row[order], col[order], near.data[order]
+
+
+def from_pixels(pixels: Sequence[Ints64], n_pixels: int, weights: Sequence[Floats32] | None = None) -> csr_array:
+    """Footprints of the given pixels, in row-major order; by default each pixel weighs 1."""
+    indptr = np.concatenate([[0], np.cumsum([len(part) for part in pixels])]).astype(np.int64)
+    indices = np.concatenate([np.zeros(0, np.int64), *pixels])
+    data = np.ones(len(indices), np.float32) if weights is None else np.concatenate([np.zeros(0, np.float32), *weights])
+    return csr_array((data, indices, indptr), shape=(len(pixels), n_pixels))
+
+
+def pairwise_iou(fixed: csr_array, moving: csr_array) -> csr_array:
     """Intersection over union of the pixel sets of every pair of footprints that overlap.
 
-    Parameters
-    ----------
-    fixed, moving : csr_array, shape (n_fixed, n_pixels) and (n_moving, n_pixels)
-        A pixel belongs to a footprint where it is stored; weights are ignored.
-
-    Returns
-    -------
-    csr_array of float64, shape (n_fixed, n_moving)
-        Only the pairs that share a pixel are stored.
+    A pixel belongs to a footprint, shape (n_fixed or n_moving, n_pixels), where it is stored; weights are ignored. Only
+    the pairs that share a pixel are stored in the result, shape (n_fixed, n_moving).
     """
     fixed, moving = pixel_sets(fixed), pixel_sets(moving)
     intersection = (fixed @ moving.T).tocoo()
@@ -84,33 +85,22 @@ def pairwise_iou(fixed: scipy.sparse.csr_array, moving: scipy.sparse.csr_array) 
     row, col = intersection.coords
     union = fixed_area[row] + moving_area[col] - intersection.data
     iou = intersection.data.astype(float) / union
-    return scipy.sparse.csr_array((iou, (row, col)), shape=intersection.shape)
+    return csr_array((iou, (row, col)), shape=intersection.shape)
 
 
-def pixel_sets(footprints: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
+def pixel_sets(footprints: csr_array) -> csr_array:
     """The footprints with 1 as the weight of every pixel; csr_array of float32, shape (n_rois, n_pixels)."""
-    return scipy.sparse.csr_array(
+    return csr_array(
         (np.ones(footprints.nnz, np.float32), footprints.indices, footprints.indptr), shape=footprints.shape
     )
 
 
-def without_rows(footprints: scipy.sparse.csr_array, rows: npt.NDArray[np.intp]) -> scipy.sparse.csr_array:
-    """The footprints with those of some ROIs emptied.
-
-    Parameters
-    ----------
-    footprints : csr_array, shape (n_rois, n_pixels)
-    rows : ndarray of int
-        `roi_row` of the ROIs to empty.
-
-    Returns
-    -------
-    csr_array of float32, shape (n_rois, n_pixels)
-    """
+def without_rows(footprints: csr_array, rows: Indices) -> csr_array:
+    """The footprints, shape (n_rois, n_pixels), with those of the given `roi_row`s emptied."""
     if len(rows) == 0:
         return footprints
     kept = np.ones(footprints.shape[0], np.float32)
     kept[rows] = 0
-    emptied = scipy.sparse.csr_array(scipy.sparse.diags_array(kept) @ footprints)
+    emptied = csr_array(diags_array(kept) @ footprints)
     emptied.eliminate_zeros()
     return emptied.astype(np.float32)

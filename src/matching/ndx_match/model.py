@@ -12,10 +12,10 @@ Conventions that hold everywhere in this package:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,152 +23,96 @@ import scipy.sparse
 
 from ndx_cell_matching.codes import Presence, RegistrationOutcome, RoiSelection, SessionStatus, label_of
 
+from .arrays import Array, Bools, Bytes, Floats, Floats32, Indices, Ints32, Ints64
 from .errors import InputError
 from .footprints import without_rows
 
 #: Called as `progress(stage, done, total)` while a method runs.
 Progress = Callable[[str, int, int], None]
+Item = TypeVar("Item")
+
+
+def with_progress(progress: Progress | None, stage: str, items: Sequence[Item]) -> Iterator[Item]:
+    """The items one by one, telling `progress` how many are done."""
+    for done, item in enumerate(items):
+        if progress:
+            progress(stage, done, len(items))
+        yield item
+    if progress:
+        progress(stage, len(items), len(items))
 
 
 @dataclass(frozen=True)
 class Orientation:
-    """How masks and image are stored in the source, as against [row, col].
+    """How masks and image are stored in the source, as against [row, col]."""
 
-    Attributes
-    ----------
-    masks_transposed, image_transposed : bool
-        Stored [col, row]; of pixel and voxel masks, x holds the row.
-    masks_scrambled : bool
-        Image masks whose pixels, flattened by columns, were shaped again by rows: transposed if the field is square,
-        torn to stripes if it is not.
-    mirrored : bool
-        The columns of masks and image are in reverse order, once both are [row, col].
-    z_plane : int or None
-        The plane (z) of voxel masks that was taken; None for all.
-    """
-
-    masks_transposed: bool = False
-    image_transposed: bool = False
+    masks_transposed: bool = False  #: stored [col, row]; of pixel and voxel masks, x holds the row
+    image_transposed: bool = False  #: stored [col, row]
+    #: Image masks whose pixels, flattened by columns, were shaped again by rows: transposed if the field is square,
+    #: torn to stripes if it is not.
     masks_scrambled: bool = False
-    mirrored: bool = False
-    z_plane: int | None = None
+    mirrored: bool = False  #: the columns of masks and image are in reverse order, once both are [row, col]
+    z_plane: int | None = None  #: the plane (z) of voxel masks that was taken; None for all
 
 
 @dataclass(frozen=True)
 class SourceInfo:
-    """Where a session came from: columns of the match file, there with the prefix `source_`. Empty if unknown.
+    """Where a session came from: columns of the match file, there with the prefix `source_`. Empty if unknown."""
 
-    Attributes
-    ----------
-    uri : str
-        Path or URL of the NWB file, as opened. In the match file its name, a path relative to the match file, or a URL
-        without user and query.
-    identifier, object_id, session_id : str
-        Of the file.
-    plane_path, roi_table_path, image_path : str
-        Paths in the file of the imaging plane, the ROI table and the projection image.
-    roi_table_object_id : str
-    sha256 : str
-        Of the file, computed or as its archive recorded it.
-    dandiset_id, dandi_asset_id : str
-        Of a file that was read from DANDI.
-    """
-
+    #: Path or URL of the NWB file, as opened. In the match file its name, a path relative to the match file, or a URL
+    #: without user and query.
     uri: str = ""
-    identifier: str = ""
-    object_id: str = ""
-    session_id: str = ""
-    plane_path: str = ""
+    identifier: str = ""  #: of the file
+    object_id: str = ""  #: of the file
+    session_id: str = ""  #: of the file
+    plane_path: str = ""  #: of the imaging plane in the file
     roi_table_path: str = ""
     roi_table_object_id: str = ""
-    image_path: str = ""
-    sha256: str = ""
-    dandiset_id: str = ""
+    image_path: str = ""  #: of the projection image
+    sha256: str = ""  #: of the file, computed or as its archive recorded it
+    dandiset_id: str = ""  #: of a file that was read from DANDI
     dandi_asset_id: str = ""
 
 
 @dataclass(frozen=True)
 class FileState:
-    """By what a change of a file shows.
+    """By what a change of a file shows."""
 
-    Attributes
-    ----------
-    size : int
-        In bytes; of a Zarr store of all its files.
-    modified : int or str
-        When the content was changed last, in nanoseconds, of a Zarr store of any of its files; of a file on the
-        network what its server says of its version.
-    changed : int
-        When content, permissions or links were changed last, which, unlike `modified`, no program can set.
-    n_files : int
-        Of a Zarr store.
-    """
-
-    size: int
+    size: int  #: in bytes; of a Zarr store of all its files
+    #: When the content was changed last, in nanoseconds; of a Zarr store that of any of its files, of a file on the
+    #: network what its server says of its version.
     modified: int | str
-    changed: int = 0
-    n_files: int = 1
+    changed: int = 0  #: when content, permissions or links were changed last; unlike `modified`, no program can set it
+    n_files: int = 1  #: of a Zarr store
 
 
 @dataclass(frozen=True)
 class Session:
-    """One imaging session of one plane.
+    """One imaging session of one plane."""
 
-    Attributes
-    ----------
-    name : str
-        Unique among the sessions matched together; the name of the session's column in the match file.
-    image : ndarray of float32, shape (n_rows, n_cols)
-        The projection image (the mean over time, if there is a choice), finite; zeros if there is none.
-    footprints : scipy.sparse.csr_array of float32, shape (n_rois, n_rows * n_cols)
-        The masks' weights, one row per ROI, pixels in row-major order: pixel [row, col] is column
-        `row * n_cols + col`. Explicit zeros are not allowed; an ROI with an empty mask is an empty row.
-    roi_ids : ndarray of int64, shape (n_rois,)
-        The ROI table's ids, without duplicates.
-    takes_part : ndarray of bool, shape (n_rois,)
-        Which ROIs take part in matching; by default all.
-    selection : RoiSelection
-        How these were chosen.
-    selection_reason : str
-        The same in words, for people.
-    has_image : bool
-        Whether there is a projection image.
-    pixel_size : tuple of float or None
-        Micrometres per pixel along (rows, columns).
-    imaging_depth : float or None
-        In micrometres.
-    session_start : str
-        ISO 8601 text; empty if unknown.
-    subject_id : str
-        Empty if unknown.
-    orientation : Orientation
-        How masks and image were stored.
-    orientation_reason : str
-        Why they were read so, for people.
-    source : SourceInfo
-        Provenance.
-    notes : tuple of str
-        What the user should know of how the session was read, one sentence each; not kept in a match file.
-    state : FileState or None
-        Of the file when it was read, where it is known; not kept in a match file.
-    """
-
-    name: str
-    image: npt.NDArray[np.float32]
+    name: str  #: unique among the sessions matched together; that of the session's column in the match file
+    #: Projection image (the mean over time, if there is a choice), shape (n_rows, n_cols), finite; zeros if there is
+    #: none.
+    image: Floats32
+    #: The masks' weights, float32, shape (n_rois, n_rows * n_cols), one row per ROI: pixel [row, col] is column
+    #: `row * n_cols + col`. Explicit zeros are not allowed; an ROI with an empty mask is an empty row.
     footprints: scipy.sparse.csr_array
-    roi_ids: npt.NDArray[np.int64]
-    takes_part: npt.NDArray[np.bool_] = None  # type: ignore[assignment]
-    selection: RoiSelection = RoiSelection.ALL
-    selection_reason: str = ""
-    has_image: bool = True
-    pixel_size: tuple[float, float] | None = None
-    imaging_depth: float | None = None
-    session_start: str = ""
-    subject_id: str = ""
-    orientation: Orientation = Orientation()
-    orientation_reason: str = ""
+    roi_ids: Ints64  #: the ROI table's ids, shape (n_rois,), without duplicates
+    #: Which ROIs take part in matching, shape (n_rois,); by default all.
+    takes_part: Bools = None  # type: ignore[assignment]
+    roi_selection: RoiSelection = RoiSelection.ALL  #: how these were chosen
+    roi_selection_reason: str = ""  #: the same in words, for people
+    has_image: bool = True  #: whether there is a projection image
+    pixel_size: tuple[float, float] | None = None  #: micrometres per pixel along (rows, columns)
+    imaging_depth: float | None = None  #: in micrometres
+    session_start: str = ""  #: ISO 8601 text; empty if unknown
+    subject_id: str = ""  #: empty if unknown
+    orientation: Orientation = Orientation()  #: how masks and image were stored
+    orientation_reason: str = ""  #: why they were read so, for people
     source: SourceInfo = field(default_factory=SourceInfo)
-    notes: tuple[str, ...] = field(default=(), compare=False)
+    #: What the user should know of how the session was read, one sentence each; not kept in a match file.
+    warnings: tuple[str, ...] = field(default=(), compare=False)
+    #: Of the file when it was read, if it is known; not kept in a match file.
     state: FileState | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -207,7 +151,7 @@ class Session:
         return int(self.takes_part.sum())
 
     @property
-    def excluded(self) -> npt.NDArray[np.intp]:
+    def excluded(self) -> Indices:
         """The `roi_row` of every ROI that takes no part."""
         return np.flatnonzero(~self.takes_part)
 
@@ -217,7 +161,7 @@ class Session:
         return self.image.shape[0], self.image.shape[1]
 
     @property
-    def empty_rows(self) -> npt.NDArray[np.intp]:
+    def empty_rows(self) -> Indices:
         """The `roi_row` of every ROI that takes part and whose mask has no pixel."""
         return np.flatnonzero((np.diff(self.footprints.indptr) == 0) & self.takes_part)
 
@@ -232,48 +176,28 @@ class Session:
             everyone = np.diff(self.footprints.indptr) > 0
         if np.array_equal(everyone, self.takes_part):
             return self
-        return replace(self, takes_part=everyone, selection=RoiSelection.ALL, selection_reason=RoiSelection.ALL.label)
+        return replace(
+            self, takes_part=everyone, roi_selection=RoiSelection.ALL, roi_selection_reason=RoiSelection.ALL.label
+        )
 
 
 @dataclass(frozen=True)
 class Registration:
-    """The alignment of one pair of sessions.
+    """The alignment of one pair of sessions."""
 
-    Attributes
-    ----------
-    fixed_session, moving_session : int
-        Positions in the list of sessions, the fixed one first.
-    matrix : ndarray of float64, shape (3, 3)
-        Maps homogeneous fixed pixel coordinates (x, y, 1) to moving pixel coordinates.
-    steps : tuple of str
-        How the matrix was found, for example `("Crop", "CLAHE", "ECC")`; for people.
-    outcome : RegistrationOutcome
-        How it ended; a pair that is not registered gives no matches.
-    reason : str
-        Why it ended so, for people.
-    ssim : float or None
-        Structural similarity by which the method chose this alignment.
-    score, chance_score : float or None
-        z score of the alignment by the correlation of the two sessions, and the best z score of alignments that must
-        be wrong; an alignment is right if its score is far above chance.
-    chance_matches : float or None
-        How many matches the method makes of the two sessions when they are aligned wrongly on purpose.
-    displacement : ndarray of float32, shape (n, n, 2), or None
-        What a smooth deformation adds to the moving (x, y) that the matrix gives, at points spaced evenly over the
-        fixed image, from its first to its last pixel along rows and columns.
-    """
-
-    fixed_session: int
+    fixed_session: int  #: position in the list of sessions, before that of the moving one
     moving_session: int
-    matrix: npt.NDArray[np.float64]
-    steps: tuple[str, ...] = ()
-    outcome: int = RegistrationOutcome.REGISTERED
-    reason: str = ""
-    ssim: float | None = None
-    score: float | None = None
-    chance_score: float | None = None
-    chance_matches: float | None = None
-    displacement: npt.NDArray[np.float32] | None = None
+    matrix: Floats  #: shape (3, 3), maps fixed pixel coordinates (x, y, 1) to moving ones
+    steps: tuple[str, ...] = ()  #: how it was found, for example `("Crop", "CLAHE", "ECC")`; for people
+    outcome: int = RegistrationOutcome.REGISTERED  #: how it ended; a pair that is not registered gives no matches
+    reason: str = ""  #: why it ended so, for people
+    ssim: float | None = None  #: structural similarity by which the method chose this alignment
+    score: float | None = None  #: z score of the alignment by the correlation of the two sessions
+    chance_score: float | None = None  #: best z score of alignments that must be wrong; a right one scores far above it
+    chance_matches: float | None = None  #: how many matches the method makes of sessions aligned wrongly on purpose
+    #: What a smooth deformation adds to the moving (x, y) that the matrix gives, shape (n, n, 2), at points spaced
+    #: evenly over the fixed image, from its first to its last pixel along rows and columns.
+    displacement: Floats32 | None = None
 
     def __post_init__(self) -> None:
         if self.matrix.shape != (3, 3):
@@ -289,37 +213,18 @@ class Registration:
 
 @dataclass(frozen=True)
 class RoiPairs:
-    """Candidate pairs of ROIs, one entry a pair; every array has the same length.
+    """Candidate pairs of ROIs, one entry per pair; every array has the same length."""
 
-    Attributes
-    ----------
-    fixed_session, moving_session : ndarray of int32
-        Positions in the list of sessions.
-    fixed_roi_row, moving_roi_row : ndarray of int32
-        `roi_row` in the ROI tables of the two sessions.
-    centroid_distance : ndarray of float
-        In pixels of the fixed session, after registration.
-    iou : ndarray of float
-        Intersection over union of the two masks as the method defines it, 0 to 1.
-    accepted : ndarray of bool
-        Whether the method matched the two ROIs when it compared these two sessions.
-    cost : ndarray of float or None
-        The method's cost, lower is better.
-    probability : ndarray of float or None
-        The probability that the two ROIs are the same cell.
-    margin : ndarray of float or None
-        How far the pair's probability is above that of the best alternative of either ROI.
-    """
-
-    fixed_session: npt.NDArray[np.int32]
-    moving_session: npt.NDArray[np.int32]
-    fixed_roi_row: npt.NDArray[np.int32]
-    moving_roi_row: npt.NDArray[np.int32]
-    centroid_distance: npt.NDArray[np.floating[Any]]
-    iou: npt.NDArray[np.floating[Any]]
-    accepted: npt.NDArray[np.bool_]
-    cost: npt.NDArray[np.floating[Any]] | None = None
-    probability: npt.NDArray[np.floating[Any]] | None = None
+    fixed_session: Ints32  #: position in the list of sessions
+    moving_session: Ints32
+    fixed_roi_row: Ints32  #: `roi_row` in the ROI table of the fixed session
+    moving_roi_row: Ints32
+    centroid_distance: npt.NDArray[np.floating[Any]]  #: in pixels of the fixed session, after registration
+    iou: npt.NDArray[np.floating[Any]]  #: intersection over union of the masks as the method defines it, 0 to 1
+    accepted: Bools  #: whether the method matched the two ROIs when it compared these two sessions
+    cost: npt.NDArray[np.floating[Any]] | None = None  #: the method's cost, lower is better
+    probability: npt.NDArray[np.floating[Any]] | None = None  #: that the two ROIs are the same cell
+    #: How far the pair's probability is above that of the best alternative of either ROI.
     margin: npt.NDArray[np.floating[Any]] | None = None
 
     def __post_init__(self) -> None:
@@ -334,10 +239,15 @@ class RoiPairs:
         """The pairs of one pair of sessions."""
         return self.take(np.flatnonzero((self.fixed_session == fixed) & (self.moving_session == moving)))
 
-    def take(self, entries: npt.NDArray[Any]) -> RoiPairs:
+    def take(self, entries: Array) -> RoiPairs:
         """The given entries, by position or by a boolean array."""
         columns: dict[str, Any] = {k: None if v is None else v[entries] for k, v in vars(self).items()}
         return RoiPairs(**columns)
+
+    def by_rois(self, values: Array | None) -> dict[tuple[int, int, int, int], float]:
+        """Values of the pairs by (fixed session, its roi_row, moving session, its roi_row); without values none."""
+        rois = np.stack([self.fixed_session, self.fixed_roi_row, self.moving_session, self.moving_roi_row], axis=1)
+        return {} if values is None else dict(zip(map(tuple, rois.tolist()), values.tolist(), strict=True))
 
     @staticmethod
     def concatenate(parts: Sequence[RoiPairs]) -> RoiPairs:
@@ -352,20 +262,10 @@ class RoiPairs:
         return RoiPairs(**columns)
 
 
-def cell_of_roi(rows: npt.NDArray[np.int32], n_rois: int) -> npt.NDArray[np.intp]:
-    """Turn one session's column of `MatchResult.cells` round.
+def cell_of_roi(rows: Ints32, n_rois: int) -> Indices:
+    """The cell of each `roi_row` of one session, shape (n_rois,), -1 if it has none.
 
-    Parameters
-    ----------
-    rows : ndarray of int32, shape (n_cells,)
-        `roi_row` of each cell in the session, -1 where it has none.
-    n_rois : int
-        Of the session.
-
-    Returns
-    -------
-    ndarray of int, shape (n_rois,)
-        The cell of each `roi_row`, -1 where it has none.
+    `rows`, shape (n_cells,), is the session's column of `MatchResult.cells`.
     """
     cell = np.full(n_rois, -1, np.intp)
     present = np.flatnonzero(rows >= 0)
@@ -375,51 +275,27 @@ def cell_of_roi(rows: npt.NDArray[np.int32], n_rois: int) -> npt.NDArray[np.intp
 
 @dataclass(frozen=True)
 class MatchResult:
-    """Which ROIs are the same cell.
-
-    Attributes
-    ----------
-    method, method_version : str
-        What made it.
-    parameters : mapping
-        Every parameter of the method; can be written as JSON.
-    software : mapping of str to str
-        Versions of the libraries whose numbers the result depends on.
-    cells : ndarray of int32, shape (n_cells, n_sessions)
-        `roi_row` of each cell's ROI in each session, -1 where it has none. Every ROI that takes part is in
-        exactly one row.
-    presence : ndarray of uint8, shape (n_cells, n_sessions)
-        Codes of :class:`Presence`.
-    roi_pairs : RoiPairs
-        The evidence.
-    registrations : tuple of Registration
-        One a pair of sessions that was tried.
-    session_status : ndarray of uint8, shape (n_sessions,)
-        Codes of :class:`SessionStatus`.
-    status_reasons : tuple of str
-        Why each session has its status, for people; by default empty.
-    confidence : ndarray of float64, shape (n_cells,), or None
-        The probability that all ROIs of the cell are one cell, NaN for a cell of one session; None if the method gives
-        no probabilities.
-    cell_ids : ndarray of int64, shape (n_cells,)
-        The numbers by which the cells are known, without duplicates; by default 0, 1, 2, ...
-    warnings : tuple of str
-        What the user should know, one sentence each.
-    """
+    """Which ROIs are the same cell."""
 
     method: str
     method_version: str
-    parameters: Mapping[str, Any]
-    cells: npt.NDArray[np.int32]
-    presence: npt.NDArray[np.uint8]
-    roi_pairs: RoiPairs
-    registrations: tuple[Registration, ...]
-    session_status: npt.NDArray[np.uint8]
-    status_reasons: tuple[str, ...] = ()
-    confidence: npt.NDArray[np.float64] | None = None
-    cell_ids: npt.NDArray[np.int64] = None  # type: ignore[assignment]
+    parameters: Mapping[str, Any]  #: every parameter of the method; can be written as JSON
+    #: `roi_row` of each cell's ROI in each session, shape (n_cells, n_sessions), -1 if it has none. Every ROI that
+    #: takes part is in exactly one row.
+    cells: Ints32
+    presence: Bytes  #: codes of :class:`Presence`, shape (n_cells, n_sessions)
+    roi_pairs: RoiPairs  #: the evidence
+    registrations: tuple[Registration, ...]  #: one per pair of sessions that was tried
+    session_status: Bytes  #: codes of :class:`SessionStatus`, shape (n_sessions,)
+    status_reasons: tuple[str, ...] = ()  #: why each session has its status, for people; by default empty
+    #: The probability that all ROIs of the cell are one cell, shape (n_cells,), NaN for a cell of one session; None if
+    #: the method gives no probabilities.
+    confidence: Floats | None = None
+    #: The numbers by which the cells are known, shape (n_cells,), without duplicates; by default 0, 1, 2, ...
+    cell_ids: Ints64 = None  # type: ignore[assignment]
+    #: Versions of the libraries whose numbers the result depends on.
     software: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()  #: what the user should know, one sentence each
 
     def __post_init__(self) -> None:
         if self.cell_ids is None:
@@ -440,16 +316,14 @@ class MatchResult:
                 raise ValueError("an ROI is in more than one cell")
 
     @property
-    def n_sessions_of_cell(self) -> npt.NDArray[np.int64]:
+    def n_sessions_of_cell(self) -> Ints64:
         """In how many sessions each cell has an ROI, shape (n_cells,)."""
         return (self.cells >= 0).sum(axis=1)
 
     def registration(self, fixed: int, moving: int) -> Registration | None:
         """The registration of a pair of sessions, None where it was not tried."""
-        for registration in self.registrations:
-            if (registration.fixed_session, registration.moving_session) == (fixed, moving):
-                return registration
-        return None
+        wanted = (fixed, moving)
+        return next((r for r in self.registrations if (r.fixed_session, r.moving_session) == wanted), None)
 
     def status_in_words(self) -> list[str]:
         """What became of each session, and why, for people."""
@@ -457,38 +331,27 @@ class MatchResult:
         return [": ".join(filter(None, words)) for words in zip(labels, self.status_reasons, strict=True)]
 
     @property
-    def is_matched(self) -> npt.NDArray[np.bool_]:
+    def is_matched(self) -> Bools:
         """Which sessions took part in the matching, shape (n_sessions,)."""
         return np.asarray(self.session_status == SessionStatus.MATCHED)
 
 
 @dataclass(frozen=True)
 class MatchedPlane:
-    """What was matched in one imaging plane, usually the only one: what a match file holds of it.
+    """What was matched in one imaging plane, usually the only one: what a match file holds of it."""
 
-    Attributes
-    ----------
-    sessions : tuple of Session
-        Their `takes_part` is made to agree with the result: an ROI took part if it is in a cell.
-    result : MatchResult
-    name : str
-        Name of the imaging plane; empty if it does not matter, because there is only one.
-    """
-
-    sessions: tuple[Session, ...]
+    sessions: tuple[Session, ...]  #: `takes_part` is made to agree with the result: an ROI took part if it is in a cell
     result: MatchResult
-    name: str = ""
+    name: str = ""  #: of the imaging plane; empty if it does not matter, because there is only one
 
     def __post_init__(self) -> None:
         if len(self.sessions) != self.result.cells.shape[1]:
             raise ValueError(f"{len(self.sessions)} sessions do not fit a result of {self.result.cells.shape[1]}")
-        agreed = tuple(
-            _taking_part(session, rows) for session, rows in zip(self.sessions, self.result.cells.T, strict=True)
-        )
-        object.__setattr__(self, "sessions", agreed)
+        pairs = zip(self.sessions, self.result.cells.T, strict=True)
+        object.__setattr__(self, "sessions", tuple(_taking_part(session, rows) for session, rows in pairs))
 
 
-def _taking_part(session: Session, rows: npt.NDArray[np.int32]) -> Session:
+def _taking_part(session: Session, rows: Ints32) -> Session:
     takes_part = cell_of_roi(rows, session.n_rois) >= 0
     if np.array_equal(takes_part, session.takes_part):
         return session

@@ -18,7 +18,7 @@ class MatchedPlanes:
     """The planes that were matched, and of those that could not be why, one sentence each."""
 
     planes: tuple[MatchedPlane, ...]
-    failures: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 def match_planes(
@@ -27,7 +27,7 @@ def match_planes(
     parameters: Parameters | Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> MatchedPlanes:
-    """Match every plane on its own.
+    """Match every plane on its own; method and parameters are as of :func:`ndx_match.methods.match`.
 
     Parameters
     ----------
@@ -35,7 +35,6 @@ def match_planes(
         As read by :func:`ndx_match.sources.read_planes`.
     method : str or Method
     parameters : Parameters or mapping, optional
-        As of :func:`ndx_match.methods.match`.
     progress : callable, optional
 
     Raises

@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import functools
 import pkgutil
+from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from importlib.metadata import entry_points
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from .errors import NdxMatchError
 
 Plugin = TypeVar("Plugin")
 
 
-def find_plugins(package: str, group: str, kind: type[Plugin], attribute: str, name: str = "name") -> list[Plugin]:
-    """What the modules of a folder define under an attribute, and what other packages name as entry points.
+def find_plugins(
+    package: str,
+    group: str,
+    kind: type[Plugin],
+    attribute: str,
+    name: str = "name",
+    stand_in: Callable[[str, Callable[..., NoReturn]], Plugin] | None = None,
+) -> dict[str, Plugin]:
+    """What the modules of a folder define under an attribute, and what other packages name as entry points, by name.
 
     Parameters
     ----------
@@ -29,16 +38,22 @@ def find_plugins(package: str, group: str, kind: type[Plugin], attribute: str, n
         Holds a plug-in; with an S behind it, a sequence of several.
     name : str
         Attribute of a plug-in by which users tell it from others.
+    stand_in : callable, optional
+        Called as `stand_in(name, refuse)` for an entry point that cannot be loaded, so that it can be listed: makes a
+        plug-in that calls `refuse`, which raises the error, when it is used.
 
     Raises
     ------
     NdxMatchError
-        An entry point cannot be loaded, or two plug-ins have one name.
+        Two plug-ins have one name, or an entry point cannot be loaded and there is no `stand_in`.
     """
     folder = import_module(package).__path__
     modules = [import_module(f"{package}.{module.name}") for module in pkgutil.iter_modules(folder)]
     found: dict[str, Plugin] = {}
-    for source in [*modules, *_of_other_packages(group)]:
+    for entry_name, source in [*(("", module) for module in modules), *_of_other_packages(group)]:
+        if isinstance(source, NdxMatchError):
+            refuse = partial(_refuse, source)
+            source = stand_in(entry_name, refuse) if stand_in else refuse()
         for plugin in _defined(source, attribute):
             if not isinstance(plugin, kind):
                 continue
@@ -49,7 +64,7 @@ def find_plugins(package: str, group: str, kind: type[Plugin], attribute: str, n
                     "give it another."
                 )
             found[called] = plugin
-    return list(found.values())
+    return dict(sorted(found.items()))
 
 
 def _defined(source: Any, attribute: str) -> list[Any]:
@@ -58,14 +73,18 @@ def _defined(source: Any, attribute: str) -> list[Any]:
     return [getattr(source, attribute)] if hasattr(source, attribute) else [*getattr(source, f"{attribute}S", ())]
 
 
+def _refuse(error: NdxMatchError, *_: Any) -> NoReturn:
+    raise error
+
+
 @functools.cache
-def _of_other_packages(group: str) -> tuple[Any, ...]:
-    loaded = []
+def _of_other_packages(group: str) -> tuple[tuple[str, Any], ...]:
+    """The names of the entry points of a group, and what they name, or why it cannot be loaded."""
+    loaded: list[tuple[str, Any]] = []
     for entry_point in sorted(entry_points(group=group), key=lambda entry_point: entry_point.name):
         try:
-            loaded.append(entry_point.load())
+            loaded.append((entry_point.name, entry_point.load()))
         except Exception as error:  # whatever a foreign module does when it is imported
-            raise NdxMatchError(
-                f"{entry_point.value}: this plug-in of {group} cannot be loaded ({error}); repair or uninstall it."
-            ) from error
+            reason = f"this plug-in of {group} cannot be loaded ({error}); repair or uninstall it."
+            loaded.append((entry_point.name, NdxMatchError(f"{entry_point.value}: {reason}")))
     return tuple(loaded)

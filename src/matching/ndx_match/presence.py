@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from .arrays import Array, Bytes, Ints32
 from .footprints import centroids, transform_points
 from .model import Presence, Registration, Session, SessionStatus
 
 
 def presence_codes(
-    cells: npt.NDArray[np.int32],
-    sessions: Sequence[Session],
-    registrations: Sequence[Registration],
-    session_status: npt.NDArray[np.uint8],
-) -> npt.NDArray[np.uint8]:
-    """Code of :class:`~ndx_match.model.Presence` for each cell and session.
+    cells: Ints32, sessions: Sequence[Session], registrations: Sequence[Registration], session_status: Bytes
+) -> Bytes:
+    """Code of :class:`~ndx_match.model.Presence` for each cell and session, uint8, shape (n_cells, n_sessions).
 
     An absent cell is *outside the field* where every one of its ROIs that can be carried into the session lands
     outside the image; *session not registered* where none can be carried there; else *not detected*.
@@ -32,17 +28,13 @@ def presence_codes(
         Those not `registered` are ignored.
     session_status : ndarray of uint8, shape (n_sessions,)
         Codes of :class:`~ndx_match.model.SessionStatus`.
-
-    Returns
-    -------
-    ndarray of uint8, shape (n_cells, n_sessions)
     """
     present = cells >= 0
     carried = np.zeros(cells.shape, bool)
     inside = np.zeros(cells.shape, bool)
     positions = [centroids(session.footprints, session.shape[1]) for session in sessions]
 
-    def carry(source: int, target: int, matrix: npt.NDArray[Any]) -> None:
+    def carry(source: int, target: int, matrix: Array) -> None:
         wanted = np.flatnonzero(present[:, source] & ~present[:, target])
         points = transform_points(matrix, positions[source][cells[wanted, source]])
         known = np.isfinite(points).all(axis=1)  # an ROI with an empty mask has no place to carry
@@ -52,27 +44,16 @@ def presence_codes(
         carried[wanted[known], target] = True
         inside[wanted[known & in_field], target] = True
 
+    together = np.zeros((len(sessions), len(sessions)), int)
     for registration in registrations:
         fixed, moving = registration.fixed_session, registration.moving_session
         if registration.registered and session_status[fixed] == session_status[moving] == SessionStatus.MATCHED:
             carry(fixed, moving, registration.matrix)
             carry(moving, fixed, np.linalg.inv(registration.matrix))
+            together[fixed, moving] = together[moving, fixed] = 1
 
     codes = np.full(cells.shape, Presence.NOT_DETECTED, np.uint8)
     codes[carried & ~inside] = Presence.OUTSIDE_FIELD
-    registered = _registered_pairs(len(sessions), registrations, session_status)
-    reachable = present.astype(int) @ registered.astype(int) > 0
-    codes[~reachable] = Presence.NOT_REGISTERED
+    codes[present.astype(int) @ together == 0] = Presence.NOT_REGISTERED
     codes[present] = Presence.PRESENT
     return codes
-
-
-def _registered_pairs(
-    n_sessions: int, registrations: Sequence[Registration], session_status: npt.NDArray[np.uint8]
-) -> npt.NDArray[np.bool_]:
-    together = np.zeros((n_sessions, n_sessions), bool)
-    for registration in registrations:
-        fixed, moving = registration.fixed_session, registration.moving_session
-        if registration.registered and session_status[fixed] == session_status[moving] == SessionStatus.MATCHED:
-            together[fixed, moving] = together[moving, fixed] = True
-    return together

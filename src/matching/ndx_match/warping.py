@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from .arrays import Array, Bytes, Floats, Matrix
 from .displacement import displacement_at
-from .footprints import transform_points
+from .footprints import pixel_points, transform_points
 from .model import Registration
 
 
-def to_8_bit(image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+def to_8_bit(image: Array) -> Bytes:
     """Scale an image from its minimum to its maximum onto 0 to 255 and truncate.
 
     Truncating, not rounding, is part of the published preparation for the nway pipeline: it can change which
@@ -26,28 +24,18 @@ def to_8_bit(image: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     return (shifted / largest * 255).astype(np.uint8)
 
 
-def warp_image(
-    image: npt.NDArray[Any],
-    matrix: npt.NDArray[np.float64],
-    shape: tuple[int, int],
-    perspective: bool | None = None,
-) -> npt.NDArray[Any]:
-    """The moving image as the fixed session sees it: bilinear, zero outside.
+def warp_image(image: Array, matrix: Matrix, shape: tuple[int, ...], perspective: bool | None = None) -> Array:
+    """The moving image as the fixed session sees it: bilinear, zero outside; the type of the pixels stays.
 
     Parameters
     ----------
     image : ndarray, shape (n_rows, n_cols)
-        The moving image.
-    matrix : ndarray, shape (3, 3)
-        Fixed (x, y, 1) to moving.
+    matrix : Matrix
+        Fixed to moving.
     shape : tuple of int
         (n_rows, n_cols) of the fixed image.
     perspective : bool, optional
         Use all of the matrix, not just its affine part; by default where the matrix has more than that.
-
-    Returns
-    -------
-    ndarray, shape (n_rows, n_cols) of the fixed image, dtype of the moving image
     """
     flags, size = cv2.INTER_LINEAR + cv2.WARP_INVERSE_MAP, (shape[1], shape[0])
     if perspective is None:
@@ -57,32 +45,19 @@ def warp_image(
     return np.asarray(cv2.warpAffine(image, matrix[:2] / matrix[2, 2], size, flags=flags))
 
 
-def is_affine(matrix: npt.NDArray[np.float64]) -> bool:
+def is_affine(matrix: Floats) -> bool:
     """Whether the last row is (0, 0, w), so that the matrix has no perspective."""
     return bool(np.allclose(matrix[2, :2], 0, atol=1e-12) and matrix[2, 2] != 0)
 
 
-def warp_registered(image: npt.NDArray[Any], registration: Registration, shape: tuple[int, int]) -> npt.NDArray[Any]:
-    """The moving image as the fixed session sees it, with the registration's deformation where it has one.
+def warp_registered(image: Array, registration: Registration, shape: tuple[int, int]) -> Array:
+    """The moving image as the fixed session, of `shape` (n_rows, n_cols), sees it: with the registration's deformation.
 
-    Parameters
-    ----------
-    image : ndarray, shape (n_rows, n_cols)
-        The moving image.
-    registration : Registration
-        Its matrix and displacement are in pixels, (x, y).
-    shape : tuple of int
-        (n_rows, n_cols) of the fixed image.
-
-    Returns
-    -------
-    ndarray, shape (n_rows, n_cols) of the fixed image, dtype of the moving image
-        Bilinear; 0 outside what the moving session saw.
+    Bilinear; 0 outside what the moving session saw. The type of the pixels stays.
     """
     if registration.displacement is None:
         return warp_image(image, registration.matrix, shape)
-    columns, rows = np.meshgrid(np.arange(shape[1]), np.arange(shape[0]))
-    points = np.column_stack([columns.ravel(), rows.ravel()]).astype(np.float64)
+    points = pixel_points(shape).reshape(-1, 2)
     moving = transform_points(registration.matrix, points) + displacement_at(registration.displacement, shape, points)
     places = moving.reshape(*shape, 2).astype(np.float32)
     return np.asarray(cv2.remap(image, places[..., 0], places[..., 1], cv2.INTER_LINEAR))

@@ -14,38 +14,19 @@ from ._namespace import NAMESPACE
 
 
 def table_from_columns(
-    table_class: Any,
-    name: str,
-    description: str,
-    columns: Mapping[str, Any],
-    ids: npt.ArrayLike | None = None,
+    table_class: Any, name: str, description: str, columns: Mapping[str, Any], ids: npt.ArrayLike | None = None
 ) -> Any:
-    """A table whose columns hold `columns`, with the types and descriptions of the schema.
+    """A table of a type of this extension, its columns with the types and descriptions of the schema.
 
-    Parameters
-    ----------
-    table_class : type
-        A type of this extension.
-    name, description : str
-        Of the table.
-    columns : mapping of str to array_like
-        Values of the predefined columns. Optional columns that say nothing (None, all NaN, all empty texts) are left
-        out.
-    ids : array_like of int, optional
-        The column `id`; by default 0, 1, 2, ...
-
-    Raises
-    ------
-    TypeError
-        If a required column is missing, or one is not in the schema.
-    ValueError
-        If the columns differ in length.
+    Optional columns that say nothing (None, all NaN, all empty texts) are left out; `ids` are by default 0, 1, 2, ...
+    Raises TypeError if a required column is missing or one is not in the schema, ValueError if they differ in length.
     """
     predefined = {column["name"]: column for column in table_class.__columns__}
     required = {column for column, about in predefined.items() if about.get("required")}
     if unknown := columns.keys() - predefined.keys():
         raise TypeError(f"the table {name!r} has no column {', '.join(sorted(unknown))}.")
-    dtypes = _dtypes(table_class.__name__)
+    spec = get_type_map().namespace_catalog.get_spec(NAMESPACE, table_class.__name__)
+    dtypes = {dataset.name: dataset.dtype for dataset in spec.datasets if dataset.name is not None}
     typed = {column: _typed(columns.get(column), dtypes[column], column in required) for column in predefined}
     given = {column: values for column, values in typed.items() if values is not None}
     if missing := required - given.keys():
@@ -74,14 +55,8 @@ def array(column: Any) -> npt.NDArray[Any]:
     return np.asarray(column.data[:])
 
 
-def _dtypes(table_type: str) -> dict[str, Any]:
-    """The type of each predefined column: a name such as `float32` or `text`, or a reference."""
-    spec = get_type_map().namespace_catalog.get_spec(NAMESPACE, table_type)
-    return {dataset.name: dataset.dtype for dataset in spec.datasets if dataset.name is not None}
-
-
 def _typed(values: Any, dtype: Any, required: bool) -> Any:
-    """Values in the type of the schema, or None for an optional column that says nothing."""
+    """Values in a type of the schema, such as `float32` or a reference; None for an optional column without any."""
     if values is None:
         return None
     if dtype == "text":

@@ -79,32 +79,18 @@ class CellMatching(_CellMatching):
         ----------
         module : ProcessingModule
             Usually `ophys`.
-        method, method_version : str
-            What matched the cells.
-        parameters : mapping or str
-            Its parameters; a text must be JSON.
+        method, method_version, imaging_plane, warnings
+            As the attributes.
+        parameters, software : mapping or str
+            As the attributes; a text must be JSON.
         sessions : MatchedSessionsTable
             The sessions, in the order of the columns of `cells`.
-        cells : array_like of int, shape (n_cells, n_sessions)
-            `roi_row` of each cell's ROI in each session, -1 where it has none.
-        presence : array_like of int, shape (n_cells, n_sessions)
-            Codes of :class:`Presence`.
-        confidence : array_like of float, shape (n_cells,), optional
-            Probability that all ROIs of the cell are one cell.
-        cell_ids : array_like of int, shape (n_cells,), optional
-            The cells' ids; by default 0, 1, 2, ...
-        roi_pairs : RoiPairsTable, optional
-            Left out if it has no row.
-        registrations : SessionRegistrationsTable, optional
-            Left out if it has no row.
-        software : mapping or str, optional
-            Versions of libraries; a text must be JSON.
-        warnings : sequence of str
-            What a user should know.
+        cells, presence, confidence, cell_ids
+            As of :meth:`MatchedCellsTable.from_array`.
+        roi_pairs, registrations : RoiPairsTable, SessionRegistrationsTable
+            Left out if they have no row.
         name : str
             Of the group.
-        imaging_plane : str, optional
-            Name of the imaging plane, where the file holds the results of several.
 
         Raises
         ------
@@ -229,7 +215,7 @@ class CellMatching(_CellMatching):
         return None if row is None else int(self._roi_ids(self._position(session))[row])
 
     def cell_of(self, session: str | int, *, roi_row: int | None = None, roi_id: int | None = None) -> int | None:
-        """The id of the cell to which an ROI belongs.
+        """The id of the cell to which an ROI, given by `roi_row` or by `roi_id`, belongs.
 
         Parameters
         ----------
@@ -241,7 +227,7 @@ class CellMatching(_CellMatching):
         Returns
         -------
         int or None
-            Id of the cell; None if the ROI took no part in the matching.
+            None if the ROI took no part in the matching.
 
         Raises
         ------
@@ -363,29 +349,23 @@ class CellMatching(_CellMatching):
         return found
 
     def _source_table(self, position: int, nwbfile: NWBFile) -> Any:
-        columns = (
-            "session_name",
-            "source_identifier",
-            "session_start",
-            "source_roi_table_path",
-            "source_roi_table_object_id",
-        )
-        name, identifier, start, path, object_id = (
-            texts([self.sessions[column].data[position]])[0] for column in columns
-        )
+        def recorded(column: str) -> str:
+            return texts([self.sessions[column].data[position]])[0]
+
+        path, identifier = recorded("source_roi_table_path"), recorded("source_identifier")
         table = find_roi_table(
             nwbfile,
-            object_id=object_id,
+            object_id=recorded("source_roi_table_object_id"),
             path=path,
             roi_ids=self._roi_ids(position),
             identifier=identifier,
-            session_start=start,
+            session_start=recorded("session_start"),
         )
         if table is None:
             raise ValueError(
-                f"the file with the identifier {nwbfile.identifier!r} is not the source of the session {name!r}, or "
-                f"its ROI table was changed since; give the file with the identifier {identifier!r}, which held the "
-                f"session's ROIs in {path}."
+                f"the file with the identifier {nwbfile.identifier!r} is not the source of the session "
+                f"{self.session_names[position]!r}, or its ROI table was changed since; give the file with the "
+                f"identifier {identifier!r}, which held the session's ROIs in {path}."
             )
         return table
 

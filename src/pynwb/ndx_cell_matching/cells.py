@@ -106,10 +106,8 @@ class MatchedCellsTable(_MatchedCellsTable):
         ----------
         cells : array_like of int, shape (n_cells, n_sessions)
             As given to :meth:`from_array`.
-        session_names : sequence of str
-            One a session.
-        roi_tables : sequence of PlaneSegmentation
-            One a session, in the same file as this table.
+        session_names, roi_tables : sequence of str, of PlaneSegmentation
+            One per session; the tables are in the same file as this one.
 
         Raises
         ------

@@ -14,18 +14,11 @@ from ._columns import array
 
 
 class RoiTrace(NamedTuple):
-    """One ROI's place in a series of ROI responses.
+    """One ROI's place in a series of ROI responses."""
 
-    Attributes
-    ----------
-    roi_response_series : RoiResponseSeries
-        Of the source file.
-    column : int
-        Position of the ROI in the series: its trace is `roi_response_series.data[:, column]`. Not the ROI's row: a
-        series may hold the ROIs of a table in part, or in another order.
-    """
-
-    roi_response_series: RoiResponseSeries
+    roi_response_series: RoiResponseSeries  #: of the source file
+    #: Position of the ROI in the series: its trace is `roi_response_series.data[:, column]`. Not the ROI's row: a
+    #: series may hold the ROIs of a table in part, or in another order.
     column: int
 
     @property
@@ -36,34 +29,16 @@ class RoiTrace(NamedTuple):
 
 
 def find_roi_table(
-    nwbfile: NWBFile,
-    *,
-    object_id: str,
-    path: str,
-    roi_ids: npt.NDArray[np.int64],
-    identifier: str,
-    session_start: str,
+    nwbfile: NWBFile, *, object_id: str, path: str, roi_ids: npt.NDArray[np.int64], identifier: str, session_start: str
 ) -> PlaneSegmentation | None:
     """The ROI table of a source file.
 
     A file that was exported or converted again may have new object ids. Its table is then taken by path, if the file
     has the recorded identifier or start as well: the paths and ids of ROIs alone are often the same in every file.
 
-    Parameters
-    ----------
-    nwbfile : NWBFile
-        The source file.
-    object_id, path : str
-        Recorded of the table.
-    roi_ids : ndarray of int64, shape (n_rois,)
-        What its `id` column held when the cells were matched.
-    identifier, session_start : str
-        Recorded of the file; the start as ISO 8601.
-
-    Returns
-    -------
-    PlaneSegmentation or None
-        None if there is no such table, or its ids are not `roi_ids`.
+    `object_id` and `path` are what was recorded of the table, `roi_ids` what its `id` column held, `identifier` and
+    `session_start` (ISO 8601) what was recorded of the file. None if there is no such table, or its ids are not
+    `roi_ids`.
     """
     tables = [item for item in nwbfile.all_children() if isinstance(item, PlaneSegmentation)]
     candidates = [table for table in tables if table.object_id == object_id]
@@ -87,18 +62,9 @@ def _names(table: PlaneSegmentation) -> str:
 
 
 def roi_traces(nwbfile: NWBFile, roi_table: PlaneSegmentation, roi_row: int, name: str | None = None) -> list[RoiTrace]:
-    """Every series of responses of an ROI.
+    """Every series of responses of an ROI, the row `roi_row` of a table of the source file.
 
-    Parameters
-    ----------
-    nwbfile : NWBFile
-        The source file.
-    roi_table : PlaneSegmentation
-        A table of that file.
-    roi_row : int
-        Row of the ROI in the table.
-    name : str, optional
-        Take only series of this name, or in a container of this name.
+    With a name, only series of this name, or in a container of this name.
     """
     return [
         RoiTrace(series, int(column))

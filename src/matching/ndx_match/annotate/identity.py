@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from pynwb import NWBFile
 
+from ..arrays import Ints32
 from ..errors import InputError
 from ..model import MatchResult, Session, cell_of_roi
 from ..sources import TableCandidate, list_contents, open_nwb
@@ -19,22 +19,12 @@ from ..storage.datasets import location_of
 
 @dataclass(frozen=True)
 class RecognisedTable:
-    """An ROI table of a source file and the session of the match file that it is.
+    """An ROI table of a source file and the session of the match file that it is."""
 
-    Attributes
-    ----------
-    plane, session : int
-        Position among the match file's imaging planes, and among the sessions of the plane.
-    path : str
-        Absolute path of the table's group in the file.
-    by_object_id : bool
-        Recognised by the object ids of file and table; otherwise by the file's identifier and the ROI ids.
-    """
-
-    plane: int
-    session: int
-    path: str
-    by_object_id: bool
+    plane: int  #: position among the match file's imaging planes
+    session: int  #: position among the sessions of the plane
+    path: str  #: absolute path of the table's group in the file
+    by_object_id: bool  #: recognised by object ids of file and table; otherwise by the file's identifier and ROI ids
 
 
 def recognise(
@@ -42,11 +32,8 @@ def recognise(
 ) -> tuple[RecognisedTable, ...]:
     """Find which sessions of a match file, given plane by plane, were read from a file.
 
-    Raises
-    ------
-    InputError
-        The file cannot be read, is of none of the sessions, its ROI table has changed, or it cannot be told which
-        session it is.
+    Raises InputError if the file cannot be read, is of none of the sessions, its ROI table has changed, or it cannot be
+    told which session it is.
     """
     with open_nwb(path) as nwbfile:
         tables = list_contents(nwbfile).tables
@@ -63,7 +50,7 @@ def recognise(
         return tuple(recognised)
 
 
-def cell_ids_of_rois(result: MatchResult, session: int, n_rois: int) -> npt.NDArray[np.int32]:
+def cell_ids_of_rois(result: MatchResult, session: int, n_rois: int) -> Ints32:
     """The `cell_id` of each ROI of a session, shape (n_rois,); -1 if it is in no cell."""
     cell_row = cell_of_roi(result.cells[:, session], n_rois)
     return np.where(cell_row < 0, -1, result.cell_ids[cell_row]).astype(np.int32)

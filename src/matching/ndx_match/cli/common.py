@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
@@ -16,7 +16,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextCol
 from rich.text import Text
 
 from ..errors import InputError
-from ..model import MatchedPlane
 from ..model import Progress as ProgressCallback
 from ..sources import DEPTH_TOLERANCE, SourceOptions
 from ..sources.orientation import TRANSPOSE
@@ -27,33 +26,25 @@ FILE = click.Path(path_type=Path)
 LOCATION = click.STRING  #: of a file to read: a path, or a URL, which a Path would change
 
 
-def with_options(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
-    """Apply several options, shown in this order in the help."""
-
-    def decorate(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
-
-
 def option_group(
-    argument: str, make: Callable[[dict[str, Any]], Any], *options: Callable[[Any], Any]
+    argument: str, make: Callable[..., Any], *options: Callable[[Any], Any]
 ) -> Callable[[Command], Command]:
-    """Apply several options whose values the command gets as one argument, made of the values by name."""
+    """Apply several options, whose values the command gets as one argument, made by a function that takes them all."""
 
     def decorate(command: Command) -> Command:
         @wraps(command)
         def with_group(**values: Any) -> Any:
-            own = {name: values.pop(name) for name in names}
-            return command(**values, **{argument: make(own)})
+            made = make(**{name: values.pop(name) for name in names})
+            return command(**values, **{argument: made})
 
+        parameters = getattr(command, "__click_params__", [])
         with_group.__click_params__ = []  # type: ignore[attr-defined]
-        grouped = with_options(*options)(with_group)
-        names = [option.name for option in grouped.__click_params__ if option.expose_value]  # type: ignore[attr-defined]
-        grouped.__click_params__[:0] = getattr(command, "__click_params__", [])  # type: ignore[attr-defined]
-        return cast(Command, grouped)
+        for option in reversed(options):
+            option(with_group)
+        of_group = with_group.__click_params__  # type: ignore[attr-defined]
+        names = [option.name for option in of_group if option.expose_value]
+        with_group.__click_params__ = [*parameters, *of_group]  # type: ignore[attr-defined]
+        return cast(Command, with_group)
 
     return decorate
 
@@ -77,7 +68,7 @@ def _enter_access(context: click.Context, parameter: click.Parameter, no_cache: 
     context.with_resource(remote_access(cache=not no_cache))
 
 
-source_options = with_options(
+_SOURCE_OPTIONS = (
     click.option("--plane", metavar="NAME", help="Imaging plane to take where files hold several."),
     click.option("--roi-table", metavar="PATH", help="ROI table to take: its path in the file, or the path's end."),
     click.option("--image", metavar="PATH", help="Projection image to take: its path in the file, or the path's end; "
@@ -92,7 +83,32 @@ source_options = with_options(
     click.option("--no-cache", is_flag=True, expose_value=False, callback=_enter_access,
                  help="Do not keep what is fetched from the network for another time."),
 )  # fmt: skip
-all_planes_options = with_options(
+_SELECTION_OPTIONS = (
+    click.option("--all-rois", is_flag=True, help="Match every ROI, not only those that the file's writer accepts."),
+    click.option("--where", metavar="CONDITION", multiple=True,
+                 help="Match the ROIs that meet a condition on a column, 'iscell>0.5'; can be given several times."),
+)  # fmt: skip
+_CHECKSUM_OPTION = click.option(
+    "--checksum/--no-checksum", default=True, help="Record the SHA-256 of each input.  [default: record]"
+)
+
+
+def source_options(selection: bool = False, checksum: bool = False) -> Callable[[Command], Command]:
+    """Give a command what to take from its inputs, as the argument `options`: SourceOptions."""
+    more = (*_SELECTION_OPTIONS * selection, *(_CHECKSUM_OPTION,) * checksum)
+    return option_group("options", SourceOptions, *_SOURCE_OPTIONS, *more)
+
+
+def _depth_tolerance(all_planes: bool, depth_tolerance: float | None) -> float | None:
+    if depth_tolerance is not None and not all_planes:
+        raise InputError("--depth-tolerance belongs to --all-planes; give both or none.")
+    return DEPTH_TOLERANCE if all_planes and depth_tolerance is None else depth_tolerance
+
+
+#: Give a command the argument `all_planes`: None for one plane, else by how much the depths of one plane may differ.
+all_planes_options = option_group(
+    "all_planes",
+    _depth_tolerance,
     click.option("--all-planes", is_flag=True,
                  help="Every imaging plane that two or more files have, each on its own; the planes of the files are "
                  "paired by name, else by depth."),
@@ -100,15 +116,10 @@ all_planes_options = with_options(
                  help="--all-planes: micrometres by which the depths of one plane may differ between files.  "
                  f"[default: {DEPTH_TOLERANCE:g}]"),
 )  # fmt: skip
-selection_options = with_options(
-    click.option("--all-rois", is_flag=True, help="Match every ROI, not only those that the file's writer accepts."),
-    click.option("--where", metavar="CONDITION", multiple=True,
-                 help="Match the ROIs that meet a condition on a column, 'iscell>0.5'; can be given several times."),
-)  # fmt: skip
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace an existing output.")
 
 
-def output_option(what: str = "File to write.") -> Callable[[Command], Command]:
+def output_option(what: str = "Match file to write; a Zarr store if it ends in .zarr.") -> Callable[[Command], Command]:
     """`-o`, required."""
     return click.option("-o", "--output", type=FILE, required=True, metavar="PATH", help=what)
 
@@ -116,32 +127,6 @@ def output_option(what: str = "File to write.") -> Callable[[Command], Command]:
 def plane_option(what: str) -> Callable[[Command], Command]:
     """`--plane` of the commands that read match files."""
     return click.option("--plane", metavar="NAME", help=what)
-
-
-def take_source_options(
-    values: dict[str, Any], checksum: bool = True, all_rois: bool = False, image_required: bool = False
-) -> SourceOptions:
-    """Remove the source options from a command's values; the other arguments are what the command itself demands."""
-    return SourceOptions(
-        transpose=values.pop("transpose"),
-        z_plane=values.pop("z_plane"),
-        all_rois=values.pop("all_rois", False) or all_rois,
-        where=values.pop("where", ()),
-        plane=values.pop("plane"),
-        roi_table=values.pop("roi_table"),
-        image=values.pop("image"),
-        image_required=image_required,
-        allow_different_subjects=values.pop("allow_different_subjects"),
-        checksum=checksum,
-        sessions=values.pop("sessions"),
-    )
-
-
-def take_depth_tolerance(all_planes: bool, depth_tolerance: float | None) -> float:
-    """The tolerance of depths, which only `--all-planes` has."""
-    if depth_tolerance is not None and not all_planes:
-        raise InputError("--depth-tolerance belongs to --all-planes; give both or none.")
-    return DEPTH_TOLERANCE if depth_tolerance is None else depth_tolerance
 
 
 @contextmanager
@@ -182,13 +167,7 @@ class _Amount(MofNCompleteColumn):
         return Text(task.fields["amount"], no_wrap=True, overflow="ellipsis")
 
 
-def warn(sentences: Any) -> None:
+def warn(warnings: Iterable[str]) -> None:
     """Print warnings to standard error."""
-    for sentence in sentences:
-        click.echo(f"Warning: {sentence}", err=True)
-
-
-def warn_of_plane(plane: MatchedPlane, several: bool) -> None:
-    """Print the warnings of a result; if there are several planes, with the plane's name."""
-    of_plane = f"{plane.name}: " if several else ""
-    warn(f"{of_plane}{sentence}" for sentence in plane.result.warnings)
+    for warning in warnings:
+        click.echo(f"Warning: {warning}", err=True)

@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from .. import formats
-from ..matchfile import output_path, read_planes_of_match_file, sessions_of, write_match_file
+from ..matchfile import FileMetadata, output_path, read_planes_of_match_file, sessions_of, write_match_file
 from ..model import MatchedPlane
-from ..sources import read_sessions, source_warnings
+from ..sources import SourceOptions, read_sessions, source_warnings
 from ..storage.outputs import check_folder, check_output, make_folder
-from .common import (
-    FILE,
-    LOCATION,
-    output_option,
-    overwrite_option,
-    plane_option,
-    progress_bar,
-    source_options,
-    take_source_options,
-    warn,
-)
+from .common import FILE, LOCATION, output_option, overwrite_option, plane_option, progress_bar, source_options, warn
 from .methods import importer_options
-from .write import metadata_options, print_result, take_metadata
+from .write import check_target, dandi_name_option, metadata_options, print_result
 
 EXPORTERS = formats.find_exporters()
 
@@ -54,13 +45,13 @@ def export(matches: str, output: Path, plane: str | None, overwrite: bool) -> No
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, type=LOCATION, metavar="FILE...")
 @output_option("Folder to write into; made if it does not exist.")
-@source_options
-def prepare(inputs: tuple[str, ...], output: Path, **values: Any) -> None:
-    """Write what the Allen Institute's package reads: input.json and a PNG a session."""
+@source_options()
+def prepare(inputs: tuple[str, ...], output: Path, options: SourceOptions) -> None:
+    """Write what the Allen Institute's package reads: input.json and a PNG per session."""
     from ..formats.nway import write_nway_input
 
     check_folder(output)
-    options = take_source_options(values, checksum=False, all_rois=True, image_required=True)
+    options = replace(options, checksum=False, all_rois=True, image_required=True)
     with progress_bar() as progress:
         sessions = read_sessions(inputs, options, progress)
     warn(source_warnings(sessions))
@@ -74,31 +65,32 @@ def prepare(inputs: tuple[str, ...], output: Path, **values: Any) -> None:
 @importer_options
 @click.argument("result", type=FILE, metavar="RESULT")
 @click.argument("inputs", nargs=-1, required=True, type=LOCATION, metavar="FILE...")
-@output_option("Match file to write; a Zarr store if it ends in .zarr.")
+@output_option()
 @overwrite_option
-@source_options
+@source_options()
 @metadata_options
+@dandi_name_option
 def import_(
     origin: tuple[str, dict[str, Any]],
     result: Path,
     inputs: tuple[str, ...],
     output: Path,
     overwrite: bool,
-    **values: Any,
+    options: SourceOptions,
+    metadata: FileMetadata,
+    dandi_name: bool,
 ) -> None:
     """Make a match file of another tool's finished RESULT and of the NWB files it came from, in their order.
 
     Options that begin with the name of a tool state what is known of how the result was made.
     """
     tool, parameters = origin
-    options = take_source_options(values, all_rois=True)
-    metadata, dandi_name = take_metadata(values)
-    if not dandi_name:
-        check_output(output, overwrite, inputs)
+    check_target(inputs, output, overwrite, dandi_name)
     with progress_bar() as progress:
-        sessions = read_sessions(inputs, options, progress)
+        sessions = read_sessions(inputs, replace(options, all_rois=True), progress)
         warn(source_warnings(sessions))
-        output_path(sessions, output, metadata, overwrite, dandi_name)
+        if dandi_name:
+            output_path(sessions, output, metadata, overwrite, dandi_name)
         matched = formats.import_result(tool, result, sessions, parameters)
         written = write_match_file(sessions, matched, output, metadata, overwrite, dandi_name)
     print_result([MatchedPlane(tuple(sessions), matched)], written)

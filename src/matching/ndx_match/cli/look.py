@@ -2,51 +2,34 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import click
 
 from ..errors import InputError
-from ..sources import SourceOptions, list_contents, open_nwb
-from ..sources.layouts import depth_of_plane, pixel_size_of_plane, recognise
+from ..model import MatchedPlane
+from ..sources import InspectedFile, SourceOptions, inspect_file
 from ..sources.orientation import in_words
 from ..sources.pairing import RecordedPlane, pair_planes
-from ..sources.planes import PlaneOfFile, check_all_planes, list_planes
-from ..sources.read import Chosen, as_session, choose
+from ..sources.planes import check_all_planes
 from ..storage.outputs import check_folder
-from ..storage.remote import file_stem, public_name, shared_access
-from .common import (
-    LOCATION,
-    all_planes_options,
-    output_option,
-    plane_option,
-    progress_bar,
-    selection_options,
-    source_options,
-    take_depth_tolerance,
-    take_source_options,
-    warn_of_plane,
-)
-from .summary import summary, table
+from ..storage.remote import public_name, shared_access
+from .common import LOCATION, all_planes_options, output_option, plane_option, progress_bar, source_options
+from .summary import print_planes, table
 
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, type=LOCATION, metavar="FILE...")
-@source_options
+@source_options(selection=True)
 @all_planes_options
-@selection_options
-def inspect(inputs: tuple[str, ...], all_planes: bool, depth_tolerance: float | None, **values: Any) -> None:
+def inspect(inputs: tuple[str, ...], options: SourceOptions, all_planes: float | None) -> None:
     """Print what each file holds and what would be used: planes, ROI tables, images, depth, subject, session.
 
     With --all-planes, of every imaging plane, and which planes of the files would be matched with each other.
     """
-    tolerance = take_depth_tolerance(all_planes, depth_tolerance)
-    options = take_source_options(values, checksum=False)
-    if all_planes:
-        check_all_planes(options, tolerance)
+    if all_planes is not None:
+        check_all_planes(options, all_planes)
     with shared_access() as access:
         paths = access.expand(inputs, options.sessions)
     recorded: list[RecordedPlane] = []
@@ -54,11 +37,11 @@ def inspect(inputs: tuple[str, ...], all_planes: bool, depth_tolerance: float | 
         if number:
             click.echo()
         with progress_bar():
-            lines, planes = _inspect(path, options, all_planes)
-        recorded += planes
-        click.echo("\n".join(lines))
-    if all_planes and len(paths) > 1:
-        _print_pairing(recorded, tolerance)
+            file = inspect_file(path, options, all_planes is not None)
+        recorded += file.recorded
+        click.echo("\n".join(_lines(file)))
+    if all_planes is not None and len(paths) > 1:
+        _print_pairing(recorded, all_planes)
 
 
 @click.command()
@@ -73,15 +56,17 @@ def show(matches: str, plane: str | None) -> None:
 
     planes = read_planes_of_match_file(matches, footprints=False, plane=plane)
     name = public_name(matches)
-    for number, file in enumerate(planes):
-        result = file.result
+
+    def heading(file: MatchedPlane) -> str:
         of_plane = f", plane {file.name}" if len(planes) > 1 else ""
-        click.echo(f"{chr(10) if number else ''}{name}{of_plane}: matched with {result.method} {result.method_version}")
-        changed = ", ".join(f"{name}={value}" for name, value in result.parameters.items())
-        click.echo(f"parameters: {changed}")
-        click.echo(f"software: {', '.join(f'{name} {version}' for name, version in result.software.items())}\n")
-        click.echo(summary(file.sessions, result))
-        warn_of_plane(file, len(planes) > 1)
+        parameters = ", ".join(f"{name}={value}" for name, value in file.result.parameters.items())
+        software = ", ".join(f"{name} {version}" for name, version in file.result.software.items())
+        return (
+            f"{name}{of_plane}: matched with {file.result.method} {file.result.method_version}\n"
+            f"parameters: {parameters}\nsoftware: {software}\n\n"
+        )
+
+    print_planes(planes, heading)
 
 
 @click.command()
@@ -105,64 +90,36 @@ def plot(matches: str, output: Path, all_pairs: bool, plane: str | None) -> None
         click.echo(path)
 
 
-def _inspect(
-    path: str | os.PathLike[str], options: SourceOptions, all_planes: bool
-) -> tuple[list[str], list[RecordedPlane]]:
-    """What a file holds, as lines; with `all_planes`, also the planes of which it is clear what would be used."""
-    lines: list[str] = []
-    where = public_name(path)
-    with open_nwb(path) as nwbfile:
-        contents = list_contents(nwbfile)
-        recognised = recognise(contents)
-        planes_to_use = list_planes(nwbfile, options) if all_planes else [PlaneOfFile("", None, options)]
-        choices: dict[str, Chosen] = {}
-        problems: dict[str, str] = {}
-        for plane in planes_to_use:
-            try:
-                chosen = choose(nwbfile, plane.options, where)
-                as_session(nwbfile, path, chosen, plane.options)  # refuses what cannot be matched
-                choices[plane.name] = chosen
-            except InputError as error:
-                problems[plane.name] = str(error).removeprefix(f"{where}: ").removeprefix(f"{where}, ")
-        used = {chosen.table.path for chosen in choices.values()}
-        used |= {chosen.image.path for chosen in choices.values() if chosen.image is not None}
-        used_planes = {chosen.table.plane for chosen in choices.values()}
-        if not all_planes and choices:
-            recognised = choices[""].recognised
-        subject = nwbfile.subject
-        lines.append(public_name(path))
-        lines.append(f"  session      {nwbfile.session_id or '(no id)'}, {nwbfile.session_start_time.isoformat()}")
-        lines.append(f"  subject      {subject.subject_id if subject is not None else '(none)'}")
-        lines.append(f"  layout       {recognised.writer}: {recognised.reason}")
-        planes = {name: nwbfile.imaging_planes[name] for name in contents.planes}
-        planes.update({table.plane: table.imaging_plane for table in contents.tables})
-        for name, imaging_plane in planes.items():
-            depth = depth_of_plane(nwbfile, imaging_plane, recognised.layout)
-            size = pixel_size_of_plane(imaging_plane, recognised.layout)
-            details = [f"location {imaging_plane.location}"]
-            details += [f"depth {depth:g} um"] if depth is not None else []
-            details += [f"pixel {size[0]:g} x {size[1]:g} um"] if size is not None else []
-            channels = [channel.name for channel in imaging_plane.optical_channel]
-            details += [f"channels {', '.join(channels)}"] if len(channels) > 1 else []
-            lines.append(f"{_mark(name in used_planes)} plane        {name}: {', '.join(details)}")
-        for table in contents.tables:
-            shape = "" if table.mask_shape is None else f" {table.mask_shape[0]} x {table.mask_shape[1]}"
-            kind = table.mask_kind or "no masks"
-            lines.append(f"{_mark(table.path in used)} ROI table    {table.path}: {table.n_rois} ROIs, {kind}{shape}")
-        for image in contents.images:
-            size_text = f"{image.shape[0]} x {image.shape[1]}"
-            lines.append(f"{_mark(image.path in used)} image        {image.path}: {size_text}")
-        for name, chosen in choices.items():
-            of_plane = f"{name}: " if name else ""
-            lines.append(f"  orientation  {of_plane}{in_words(chosen.decision.orientation)}; {chosen.decision.reason}")
-            lines.append(f"  ROIs         {of_plane}{chosen.selection.text}")
-            lines += [f"  note         {of_plane}{note}" for note in chosen.notes]
-        for name, problem in problems.items():
-            lines.append(f"  not clear    {f'{name}: ' if name else ''}{problem}")
-        if choices:
-            lines.append("  * is what would be used")
-    name = f"{file_stem(path)}.nwb"
-    return lines, [RecordedPlane(name, plane.name, plane.depth) for plane in planes_to_use if plane.name in choices]
+def _lines(file: InspectedFile) -> Iterator[str]:
+    """What a file holds; what would be used of it is marked."""
+    sources = [session.source for session in file.used.values()]
+    used = {path for source in sources for path in (source.roi_table_path, source.image_path)}
+    used_planes = {source.plane_path.rsplit("/", 1)[-1] for source in sources}
+    yield file.name
+    yield f"  session      {file.session_id or '(no id)'}, {file.session_start}"
+    yield f"  subject      {file.subject_id or '(none)'}"
+    yield f"  layout       {file.recognised.writer}: {file.recognised.reason}"
+    for plane in file.planes:
+        details = [f"location {plane.location}"]
+        details += [f"depth {plane.depth:g} um"] if plane.depth is not None else []
+        details += [f"pixel {plane.pixel_size[0]:g} x {plane.pixel_size[1]:g} um"] if plane.pixel_size else []
+        details += [f"channels {', '.join(plane.channels)}"] if len(plane.channels) > 1 else []
+        yield f"{_mark(plane.name in used_planes)} plane        {plane.name}: {', '.join(details)}"
+    for candidate in file.contents.tables:
+        shape = "" if candidate.mask_shape is None else f" {candidate.mask_shape[0]} x {candidate.mask_shape[1]}"
+        masks = f"{candidate.mask_kind or 'no masks'}{shape}"
+        yield f"{_mark(candidate.path in used)} ROI table    {candidate.path}: {candidate.n_rois} ROIs, {masks}"
+    for image in file.contents.images:
+        yield f"{_mark(image.path in used)} image        {image.path}: {image.shape[0]} x {image.shape[1]}"
+    for name, session in file.used.items():
+        of_plane = f"{name}: " if name else ""
+        yield f"  orientation  {of_plane}{in_words(session.orientation)}; {session.orientation_reason}"
+        yield f"  ROIs         {of_plane}{session.roi_selection_reason}"
+        yield from (f"  note         {of_plane}{warning}" for warning in session.warnings)
+    for name, problem in file.problems.items():
+        yield f"  not clear    {f'{name}: ' if name else ''}{problem}"
+    if file.used:
+        yield "  * is what would be used"
 
 
 def _print_pairing(recorded: Sequence[RecordedPlane], tolerance: float) -> None:
@@ -177,8 +134,8 @@ def _print_pairing(recorded: Sequence[RecordedPlane], tolerance: float) -> None:
         names = {member.session: str(member) for member in plane.members}
         rows.append((plane.name, *(names.get(session, "-") for session in rows[0][1:])))
     click.echo(table(rows))
-    for remark in pairing.remarks:
-        click.echo(f"note  {remark}")
+    for warning in pairing.warnings:
+        click.echo(f"note  {warning}")
 
 
 def _mark(used: bool) -> str:

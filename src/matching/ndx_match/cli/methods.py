@@ -29,6 +29,11 @@ class ParameterOption:
         """The name of the option among a command's values."""
         return self.parameter.option.replace("-", "_")
 
+    def click_option(self) -> Callable[[Any], Any]:
+        """The option, whose value is None if it is not given."""
+        kind = click.Choice(self.parameter.choices) if self.parameter.choices else self.parameter.kind
+        return click.option(self.flags, self.value_name, type=kind, default=None, help=self.help)
+
     @property
     def flags(self) -> str:
         """The option as it is given to the command."""
@@ -41,8 +46,8 @@ class ParameterOption:
         known = self.parameter
         unit = f", in {known.unit}" if known.unit else ""
         default = f"default: {known.default_text}" if known.default_text else ""
-        remarks = "; ".join(filter(None, (default, known.limits)))
-        return f"{', '.join(self.methods)}: {known.description}{unit}.{f'  [{remarks}]' if remarks else ''}"
+        values = "; ".join(filter(None, (default, known.limits)))
+        return f"{', '.join(self.methods)}: {known.description}{unit}.{f'  [{values}]' if values else ''}"
 
 
 def parameter_options(of_methods: Mapping[str, type[Parameters]]) -> tuple[ParameterOption, ...]:
@@ -64,75 +69,52 @@ def parameter_options(of_methods: Mapping[str, type[Parameters]]) -> tuple[Param
 def method_options(command: Command) -> Command:
     """Give a command `--method` and the parameters of all methods, as the argument `method`: (Method, Parameters).
 
-    Raises
-    ------
-    MethodError
-        From the command: an option of another method was given, or a parameter makes no sense.
+    The command raises MethodError if an option of another method is given, or a parameter makes no sense.
     """
     methods = all_methods()
-    known = {name: method.parameters for name, method in methods.items()}
     summaries = "; ".join(f"{method.name}: {method.summary}" for method in methods.values())
+    about = f"{summaries}. Options below name the methods they belong to."
+    choice = click.option("--method", type=click.Choice(list(methods)), default=DEFAULT, show_default=True, help=about)
+    known = {name: method.parameters for name, method in methods.items()}
 
-    def choose(values: dict[str, Any]) -> tuple[Method, Parameters]:
-        method = methods[values["method"]]
-        return method, method.parameters(**_given(values, known, method.name))
+    def make(name: str, given: dict[str, Any]) -> tuple[Method, Parameters]:
+        return methods[name], methods[name].parameters(**given)
 
-    choice = click.option(
-        "--method",
-        type=click.Choice(list(methods)),
-        default=DEFAULT,
-        show_default=True,
-        help=f"{summaries}. Options below name the methods they belong to.",
-    )
-    return option_group("method", choose, choice, *_options(known))(command)
+    return _choice_with_parameters("method", choice, known, make)(command)
 
 
 def importer_options(command: Command) -> Command:
     """Give a command `--from` and what users can state of results, as the argument `origin`: (name, parameters given).
 
-    Raises
-    ------
-    MethodError
-        From the command: an option of another importer was given.
+    The command raises MethodError if an option of another importer is given.
     """
     importers = find_importers()
-    known = {name: importer.parameters for name, importer in importers.items()}
     summaries = " ".join(f"{name}: {importer.summary}." for name, importer in importers.items())
-
-    def choose(values: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-        return values["from"], _given(values, known, values["from"], "--from")
-
-    choice = click.option(
-        "--from", "from", type=click.Choice(list(importers)), required=True, help=f"The tool. {summaries}"
-    )
-    return option_group("origin", choose, choice, *_options(known))(command)
+    choice = click.option("--from", type=click.Choice(list(importers)), required=True, help=f"The tool. {summaries}")
+    known = {name: importer.parameters for name, importer in importers.items()}
+    return _choice_with_parameters("origin", choice, known, lambda name, given: (name, given), "from")(command)
 
 
-def _options(of_methods: Mapping[str, type[Parameters]]) -> list[Callable[[Any], Any]]:
-    """The options of parameters; the value of one that is not given is None."""
-    return [
-        click.option(
-            option.flags,
-            option.value_name,
-            type=click.Choice(option.parameter.choices) if option.parameter.choices else option.parameter.kind,
-            default=None,
-            help=option.help,
-        )
-        for option in parameter_options(of_methods)
-    ]
+def _choice_with_parameters(
+    argument: str,
+    choice: Callable[[Any], Any],
+    of_methods: Mapping[str, type[Parameters]],
+    make: Callable[[str, dict[str, Any]], Any],
+    choice_name: str = "method",
+) -> Callable[[Command], Command]:
+    """A choice among methods and their parameters as one argument, made of the name and of the parameters given."""
+    options = parameter_options(of_methods)
 
+    def choose(**values: Any) -> Any:
+        name, given = values[choice_name], {}
+        for option in options:
+            if values[option.value_name] is None:
+                continue
+            if name not in option.methods:
+                raise MethodError(
+                    f"--{option.parameter.option} does not belong to --{choice_name} {name}; --help says whose it is."
+                )
+            given[option.parameter.name] = values[option.value_name]
+        return make(name, given)
 
-def _given(
-    values: Mapping[str, Any], of_methods: Mapping[str, type[Parameters]], method: str, choice: str = "--method"
-) -> dict[str, Any]:
-    """The parameters that were given, by name."""
-    given = {}
-    for option in parameter_options(of_methods):
-        if values[option.value_name] is None:
-            continue
-        if method not in option.methods:
-            raise MethodError(
-                f"--{option.parameter.option} does not belong to {choice} {method}; --help says whose it is."
-            )
-        given[option.parameter.name] = values[option.value_name]
-    return given
+    return option_group(argument, choose, choice, *(option.click_option() for option in options))

@@ -15,13 +15,7 @@ PATIENCE = 5.0  #: seconds for cleaning up, in which further signals change noth
 
 
 class Stop:
-    """What the signals asked for.
-
-    Attributes
-    ----------
-    code : int or None
-        The exit code: 128 and the number of the first signal; None where none came.
-    """
+    """What the signals asked for: `code` is the exit code, 128 and the number of the first signal, or None."""
 
     def __init__(self) -> None:
         self.code: int | None = None

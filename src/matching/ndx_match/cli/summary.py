@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+import click
 import numpy as np
 
-from ..model import MatchResult, Registration, Session
+from ..model import MatchedPlane, MatchResult, Registration, Session
 from ..report.fractions import matched_fractions
+from .common import warn
 
 MAXIMUM_PAIRS = 66  #: pairs listed one a line (12 sessions)
 
 
-def summary(sessions: Sequence[Session], result: MatchResult) -> str:
-    """Sessions, pairs and cells, a few lines each."""
-    return "\n\n".join([_sessions(sessions, result), _pairs(sessions, result), _cells(result)])
+def print_planes(planes: Sequence[MatchedPlane], heading: Callable[[MatchedPlane], str]) -> None:
+    """Print sessions, pairs and cells of each plane below its heading, and the warnings of its result."""
+    for number, plane in enumerate(planes):
+        parts = _sessions(plane.sessions, plane.result), _pairs(plane.sessions, plane.result), _cells(plane.result)
+        click.echo(f"{chr(10) if number else ''}{heading(plane)}" + "\n\n".join(parts))
+        of_plane = f"{plane.name}: " if len(planes) > 1 else ""
+        warn(f"{of_plane}{warning}" for warning in plane.result.warnings)
 
 
 def _sessions(sessions: Sequence[Session], result: MatchResult) -> str:

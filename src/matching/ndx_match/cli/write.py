@@ -3,37 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from ..errors import MethodError, OutputError
-from ..matchfile import FileMetadata, WrittenFile, output_path, write_planes
+from ..matchfile import FileMetadata, WrittenFile, output_path, sessions_of, write_planes
 from ..methods import Method, Parameters, match
 from ..model import MatchedPlane, Progress
 from ..planes import match_planes, progress_of
-from ..sources import plane_warnings, read_planes, read_sessions, source_warnings
+from ..sources import SourceOptions, plane_warnings, read_planes, read_sessions, source_warnings
+from ..storage.opening import format_of
 from ..storage.outputs import check_folder, check_output, make_folder
 from .common import (
     FILE,
     LOCATION,
     all_planes_options,
+    option_group,
     output_option,
     overwrite_option,
     progress_bar,
-    selection_options,
     source_options,
-    take_depth_tolerance,
-    take_source_options,
     warn,
-    warn_of_plane,
-    with_options,
 )
 from .methods import method_options
-from .summary import summary
+from .summary import print_planes
 
-metadata_options = with_options(
+
+def _metadata(keywords: str | None, experimenter: tuple[str, ...], **values: Any) -> FileMetadata:
+    words = tuple(word.strip() for word in keywords.split(",") if word.strip()) if keywords else None
+    return FileMetadata(keywords=words, experimenter=experimenter or None, **values)
+
+
+#: Give a command the argument `metadata`: FileMetadata.
+metadata_options = option_group(
+    "metadata",
+    _metadata,
     click.option("--session-id", metavar="ID", help="Of the match file.  [default: FIRST-to-LAST]"),
     click.option("--subject-id", metavar="ID"),
     click.option("--sex", type=click.Choice(["M", "F", "O", "U"])),
@@ -46,30 +53,32 @@ metadata_options = with_options(
     click.option("--lab", metavar="NAME"),
     click.option("--experiment-description", metavar="TEXT"),
     click.option("--keywords", metavar="WORD,WORD"),
-    click.option("--dandi-name", is_flag=True, help="-o is a dandiset's folder; name the file in DANDI's style in it."),
+)
+dandi_name_option = click.option(
+    "--dandi-name", is_flag=True, help="-o is a dandiset's folder; name the file in DANDI's style in it."
 )
 
 
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, type=LOCATION, metavar="FILE...")
-@output_option("Match file to write; a Zarr store if it ends in .zarr.")
+@output_option()
 @overwrite_option
 @click.option("--plots", type=FILE, metavar="DIR", help="Write pictures of the result into this folder.")
-@source_options
+@source_options(selection=True, checksum=True)
 @all_planes_options
-@selection_options
 @method_options
 @metadata_options
-@click.option("--checksum/--no-checksum", default=True, help="Record the SHA-256 of each input.  [default: record]")
+@dandi_name_option
 def write(
     inputs: tuple[str, ...],
     output: Path,
     overwrite: bool,
     plots: Path | None,
-    all_planes: bool,
-    depth_tolerance: float | None,
+    options: SourceOptions,
+    all_planes: float | None,
     method: tuple[Method, Parameters],
-    **values: Any,
+    metadata: FileMetadata,
+    dandi_name: bool,
 ) -> None:
     """Match the cells of two or more sessions of one animal and write a new NWB file.
 
@@ -77,59 +86,47 @@ def write(
     path or a URL: https://..., s3://..., dandi://dandi/DANDISET/PATH; a folder of DANDI stands for its ophys files. Of
     files with several imaging planes, --plane matches one and --all-planes all.
     """
-    tolerance = take_depth_tolerance(all_planes, depth_tolerance)
     chosen, parameters = method
-    if chosen.takes_all_rois and values["where"]:
+    if chosen.takes_all_rois and options.where:
         raise MethodError(f"--where does not belong to --method {chosen.name}, which takes all ROIs.")
-    options = take_source_options(values, values.pop("checksum"), chosen.takes_all_rois, chosen.needs_image)
-    metadata, dandi_name = take_metadata(values)
-    if not dandi_name:
-        check_output(output, overwrite, inputs)
+    options = replace(options, all_rois=options.all_rois or chosen.takes_all_rois, image_required=chosen.needs_image)
+    check_target(inputs, output, overwrite, dandi_name)
     if plots is not None:
         check_folder(plots)
     with progress_bar() as progress:
-        notes: tuple[str, ...] = ()
-        if all_planes:
-            read = read_planes(inputs, options, tolerance, progress)
-            warn([*plane_warnings(read.planes), *read.remarks])
-            sessions = list({session.name: session for plane in read.planes for session in plane.sessions}.values())
-        else:
+        if all_planes is None:
             sessions = read_sessions(inputs, options, progress)
             warn(source_warnings(sessions))
-        output_path(sessions, output, metadata, overwrite, dandi_name)
-        if all_planes:
-            found = match_planes(read.planes, chosen, parameters, progress)
-            warn(found.failures)
-            matched, notes = found.planes, (*read.remarks, *found.failures)
+            if dandi_name:
+                output_path(sessions, output, metadata, overwrite, dandi_name)
+            matched: Sequence[MatchedPlane] = (
+                MatchedPlane(tuple(sessions), match(sessions, chosen, parameters, progress)),
+            )
+            warnings: tuple[str, ...] = ()
         else:
-            matched = (MatchedPlane(tuple(sessions), match(sessions, chosen, parameters, progress)),)
-        written = write_planes(matched, output, metadata, overwrite, dandi_name, notes)
+            read = read_planes(inputs, options, all_planes, progress)
+            warn([*plane_warnings(read.planes), *read.warnings])
+            if dandi_name:
+                output_path(sessions_of(read.planes), output, metadata, overwrite, dandi_name)
+            found = match_planes(read.planes, chosen, parameters, progress)
+            warn(found.warnings)
+            matched, warnings = found.planes, (*read.warnings, *found.warnings)
+        written = write_planes(matched, output, metadata, overwrite, dandi_name, warnings)
     print_result(matched, written)
     if plots is not None:
         draw(matched, plots, written.path)
 
 
-def take_metadata(values: dict[str, Any]) -> tuple[FileMetadata, bool]:
-    """Remove the options of the match file's metadata from a command's values."""
-    dandi_name = values.pop("dandi_name")
-    keywords = values.pop("keywords")
-    return (
-        FileMetadata(
-            keywords=tuple(word.strip() for word in keywords.split(",") if word.strip()) if keywords else None,
-            experimenter=values.pop("experimenter") or None,
-            **values,
-        ),
-        dandi_name,
-    )
+def check_target(inputs: Sequence[str], output: Path, overwrite: bool, dandi_name: bool) -> None:
+    """Refuse a match file that cannot be written; one named as DANDI wants it, only when the subject is known."""
+    if not dandi_name:
+        check_output(output, overwrite, inputs)
+        format_of(output)
 
 
 def print_result(planes: Sequence[MatchedPlane], written: WrittenFile) -> None:
     """Print what was matched and written."""
-    for number, plane in enumerate(planes):
-        if len(planes) > 1:
-            click.echo(f"{chr(10) if number else ''}plane {plane.name}\n")
-        click.echo(summary(plane.sessions, plane.result))
-        warn_of_plane(plane, len(planes) > 1)
+    print_planes(planes, lambda plane: f"plane {plane.name}\n\n" if len(planes) > 1 else "")
     warn(written.warnings)
     for missing in written.missing:
         need = "DANDI needs it" if missing.required else "recommended"

@@ -19,21 +19,25 @@ GROUP = "ndx_match.formats"  #: name of the package that holds the formats, and 
 
 def find_importers() -> dict[str, Importer]:
     """Every importer by its name, in order of names."""
-    found = find_plugins(GROUP, GROUP, Importer, "IMPORTER")
-    return {importer.name: importer for importer in sorted(found, key=lambda importer: importer.name)}
+    return find_plugins(
+        GROUP, GROUP, Importer, "IMPORTER", stand_in=lambda name, refuse: Importer(name, "cannot be loaded", "", refuse)
+    )
 
 
 def find_exporters() -> dict[str, Exporter]:
     """Every exporter by its suffix, in order of suffixes."""
-    found = find_plugins(GROUP, GROUP, Exporter, "EXPORTER", "suffix")
-    return {exporter.suffix: exporter for exporter in sorted(found, key=lambda exporter: exporter.suffix)}
+    return find_plugins(
+        GROUP,
+        GROUP,
+        Exporter,
+        "EXPORTER",
+        "suffix",
+        lambda name, refuse: Exporter(name, f".{name}", "cannot be loaded", refuse),
+    )
 
 
 def import_result(
-    origin: str,
-    path: str | os.PathLike[str],
-    sessions: Sequence[Session],
-    parameters: Mapping[str, Any] | None = None,
+    origin: str, path: str | os.PathLike[str], sessions: Sequence[Session], parameters: Mapping[str, Any] | None = None
 ) -> MatchResult:
     """Read the finished result of another tool.
 
@@ -68,8 +72,8 @@ def import_result(
     for name in given:
         if name not in known:
             raise InputError(f"{name} is no parameter of {origin}; known are: {', '.join(known) or 'none'}.")
-    checked = importer.parameters(**given)
-    given = {name: getattr(checked, name) for name in given}
+    checked = vars(importer.parameters(**given))
+    given = {name: checked[name] for name in given}
     result = importer.read(Path(path), [session.with_all_rois() for session in sessions], given)
     return replace(result, method=f"import-{origin}", parameters=given)
 

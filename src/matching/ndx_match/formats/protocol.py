@@ -16,53 +16,27 @@ class Importer:
     """Reads the finished result of another tool: the `IMPORTER` of a module of :mod:`ndx_match.formats`.
 
     Such a module is imported to list the formats: it imports heavy libraries only when they are used.
-
-    Attributes
-    ----------
-    name : str
-        Of the tool, as in `ndx-match import --from NAME`; the method of a result is `import-NAME`.
-    summary : str
-        What it reads, in one line.
-    indices : str
-        What the numbers by which the tool speaks of ROIs stand for, in one line.
-    read : callable
-        Called as `read(path, sessions, parameters)` with the tool's file or folder, the sessions that were matched, in
-        their order and with all ROIs, and the parameters that were given. Codes of presence are
-        :attr:`~ndx_match.model.Presence.NOT_LOOKED_FOR` where the tool did not look.
-    parameters : type
-        Dataclass of what users can state about the result; each field is an option of the command.
     """
 
-    name: str
-    summary: str
-    indices: str
+    name: str  #: of the tool, as in `ndx-match import --from NAME`; the method of a result is `import-NAME`
+    summary: str  #: what it reads, in one line
+    indices: str  #: what the numbers by which the tool speaks of ROIs stand for, in one line
+    #: Called as `read(path, sessions, parameters)` with the tool's file or folder, the sessions that were matched, in
+    #: their order and with all ROIs, and the parameters that were given. Codes of presence are
+    #: :attr:`~ndx_match.model.Presence.NOT_LOOKED_FOR` where the tool did not look.
     read: Callable[[Path, Sequence[Session], Mapping[str, Any]], MatchResult]
+    #: Dataclass of what users can state about the result; each field is an option of the command.
     parameters: type[Parameters] = Parameters
 
 
 @dataclass(frozen=True)
 class Exporter:
-    """Writes matched cells in another format: the `EXPORTER` of a module of :mod:`ndx_match.formats`.
+    """Writes matched cells in another format: the `EXPORTER` of a module of :mod:`ndx_match.formats`."""
 
-    Attributes
-    ----------
-    name : str
-        Of the format.
-    suffix : str
-        With which the name of a file in this format ends, for example `.csv`.
-    summary : str
-        What it writes, in one line.
-    write : callable
-        Called as `write(planes, path)` with a temporary file, which takes the place of the output if all went well.
-    several_planes : bool
-        Whether one file can hold the cells of several imaging planes.
-    needs_masks : bool
-        Whether the sessions must come with their footprints, which take long to read.
-    """
-
-    name: str
-    suffix: str
-    summary: str
+    name: str  #: of the format
+    suffix: str  #: with which the name of a file in this format ends, for example `.csv`
+    summary: str  #: what it writes, in one line
+    #: Called as `write(planes, path)` with a temporary file, which takes the place of the output if all went well.
     write: Callable[[Sequence[MatchedPlane], Path], None]
-    several_planes: bool = True
-    needs_masks: bool = False
+    several_planes: bool = True  #: whether one file can hold the cells of several imaging planes
+    needs_masks: bool = False  #: whether the sessions must come with their footprints, which take long to read

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from hdmf.common import DynamicTableRegion, ElementIdentifiers, VectorData, VectorIndex
 from pynwb import NWBFile
 from pynwb.device import Device
 from pynwb.image import GrayscaleImage
 from pynwb.ophys import ImagingPlane, OpticalChannel, PlaneSegmentation
 
+from ..model import Session
 from ..sources.candidates import MASK_KINDS
+from ..sources.read import SourceFile
 from ..storage.datasets import copy_rows, holds_references, in_memory, is_compound, stored, streamed
 from ..storage.formats import StorageFormat
 from .metadata import is_placeholder
@@ -68,16 +69,9 @@ class ImagingPlaneCopies:
         """What was made of the same name and content, or a new one; another content gets another name."""
         key = f"{make.__name__} {name} {[(field, getattr(value, 'name', value)) for field, value in about.items()]}"
         if key not in self._copies:
-            free = next(candidate for candidate in _names(name) if candidate not in taken)
-            self._copies[key] = add(make(name=free, **about))
+            names = (name if number == 1 else f"{name}_{number}" for number in count(1))
+            self._copies[key] = add(make(name=next(free for free in names if free not in taken), **about))
         return self._copies[key]
-
-
-def _names(name: str) -> Iterator[str]:
-    """A name, and others that resemble it."""
-    yield name
-    for number in count(2):
-        yield f"{name}_{number}"
 
 
 def _imaging_plane(name: str, channels: Sequence[tuple[str, str, float]], **about: Any) -> ImagingPlane:
@@ -89,88 +83,70 @@ def _imaging_plane(name: str, channels: Sequence[tuple[str, str, float]], **abou
 
 
 @dataclass(frozen=True)
-class TableCopy:
-    """The copy of an ROI table.
+class SessionCopy:
+    """The copies of a session's ROI table and projection image."""
 
-    Attributes
-    ----------
-    table : PlaneSegmentation
-        The copy, whose columns of mask pixels have no rows yet: hdmf would hold every pixel as a Python object.
-    left_out : tuple of str
-        Names of the columns that were not copied.
-    pixels : mapping of str to dataset
-        The rows to come of the columns of mask pixels, in the source file; see :func:`fill_pixels`.
+    table: PlaneSegmentation  #: its columns of mask pixels have no rows yet: hdmf would hold each pixel as an object
+    image: GrayscaleImage
+    left_out: tuple[str, ...]  #: names of the columns that were not copied
+    pixels: Mapping[str, Any]  #: the rows to come of the columns of mask pixels, in the source file, by column
+
+
+def copy_session(
+    session: Session, file: SourceFile, planes: ImagingPlaneCopies, name: str, file_format: StorageFormat
+) -> SessionCopy:
+    """Copies of a session's image and ROI table: ids and all columns but those that point elsewhere in the source.
+
+    The name of the image is `name`, that of the table begins with it. A column `took_part` says which ROIs took part in
+    the matching; it takes the place of one of that name. Large columns stay in the source file until the copy is
+    written, so it has to stay open until then.
     """
-
-    table: PlaneSegmentation
-    left_out: tuple[str, ...]
-    pixels: Mapping[str, Any]
-
-
-def copy_roi_table(
-    table: PlaneSegmentation,
-    plane: ImagingPlane,
-    prefix: str,
-    file_format: StorageFormat,
-    took_part: npt.NDArray[np.bool_],
-) -> TableCopy:
-    """A copy of an ROI table: its ids and all its columns but those that point elsewhere in the source.
-
-    A column `took_part` says which ROIs took part in the matching; it takes the place of one of that name.
-
-    Large columns stay in the source file until the copy is written, so it has to stay open until then.
-
-    Parameters
-    ----------
-    table : PlaneSegmentation
-        In an open file.
-    plane : ImagingPlane
-        In the file to be written.
-    prefix : str
-        Of the copy's name.
-    file_format : StorageFormat
-        Of the file to be written.
-    took_part : ndarray of bool, shape (n_rois,)
-    """
+    candidate = file.contents.table_at(session.source.roi_table_path)
+    assert candidate is not None  # which was checked when the file was opened
+    table = candidate.table
     columns: list[Any] = []
     names: list[str] = []
     pixels: dict[str, Any] = {}
-    for name in table.colnames:
-        copied = [] if name == TOOK_PART else _copy_column(table[name], file_format)
+    for column in table.colnames:
+        copied = [] if column == TOOK_PART else _copy_column(table[column], file_format)
         columns += copied
         if copied:
-            names.append(name)
-            source = stored(getattr(table[name], "target", table[name]).data)
+            names.append(column)
+            source = stored(getattr(table[column], "target", table[column]).data)
             if is_compound(source):
-                pixels[name] = source
-    left_out = tuple(name for name in table.colnames if name not in names)
+                pixels[column] = source
+    left_out = tuple(column for column in table.colnames if column not in names)
     about = "Whether the ROI took part in the matching of cells across sessions."
-    columns.append(VectorData(name=TOOK_PART, description=about, data=took_part))
+    columns.append(VectorData(name=TOOK_PART, description=about, data=session.takes_part))
     names.append(TOOK_PART)
     copy = PlaneSegmentation(
-        name=f"{prefix}_{table.name}",
+        name=f"{name}_{table.name}",
         description=_description(table),
-        imaging_plane=plane,
+        imaging_plane=planes.add(candidate.imaging_plane),
         id=ElementIdentifiers(name="id", data=np.asarray(table.id.data[:])),
         columns=columns,
         colnames=names,
     )
-    return TableCopy(copy, left_out, pixels)
+    return SessionCopy(copy, _copy_image(session, file, name, file_format), left_out, pixels)
 
 
-def fill_pixels(folder: Any, copy: TableCopy) -> None:
+def fill_pixels(folder: Any, copy: SessionCopy) -> None:
     """Write the rows of the columns of mask pixels into the copy, which lies in a group of the open file by now."""
     for name, source in copy.pixels.items():
         copy_rows(source, folder[copy.table.name][name])
 
 
-def copy_image(image: Any, name: str, file_format: StorageFormat) -> GrayscaleImage:
-    """A compressed copy of a projection image, with its stored values and data type."""
+def _copy_image(session: Session, file: SourceFile, name: str, file_format: StorageFormat) -> GrayscaleImage:
+    """The image's stored values and data type, compressed; black if the file holds none, stored as it would be."""
+    found = file.contents.image_at(session.source.image_path) if session.has_image else None
+    if found is None:
+        data = file_format.compressed(session.image.T if session.orientation.image_transposed else session.image)
+        return GrayscaleImage(name=name, data=data, description="Black: the source holds no projection image.")
     return GrayscaleImage(
         name=name,
-        data=file_format.compressed(np.asarray(image.data[:])),
-        description=_description(image),
-        resolution=getattr(image, "resolution", None),
+        data=file_format.compressed(np.asarray(found.image.data[:])),
+        description=_description(found.image),
+        resolution=getattr(found.image, "resolution", None),
     )
 
 

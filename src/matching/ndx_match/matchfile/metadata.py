@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -13,6 +14,8 @@ from pynwb import NWBFile
 from pynwb.file import Subject
 from pynwb.ophys import ImagingPlane
 
+from .. import __version__
+from ..model import MatchedPlane
 from ..storage.datasets import text_of
 
 MOUSE = ("Mus musculus", "Mouse", "mouse", "http://purl.obolibrary.org/obo/NCBITaxon_10090")
@@ -30,31 +33,16 @@ _DURATION = re.compile(
 
 @dataclass(frozen=True)
 class FileMetadata:
-    """What to write into the match file instead of what the sources say; None takes theirs.
+    """What to write into the match file instead of what the sources say; None takes theirs."""
 
-    Attributes
-    ----------
-    session_id : str or None
-        By default made of the first and last session's.
-    subject_id, sex, species, age : str or None
-        Sex is M, F, O or U; species in Latin or as an NCBI taxonomy link; age as ISO 8601 duration (`P90D`).
-    subject_description : str or None
-    experimenter : tuple of str or None
-        Each as `Last, First`.
-    location : str or None
-        Of the imaging planes: for a mouse the name or acronym of a structure of the Allen atlas, `VISp`.
-    institution, lab, experiment_description : str or None
-    keywords : tuple of str or None
-    """
-
-    session_id: str | None = None
+    session_id: str | None = None  #: by default made of the first and last session's
     subject_id: str | None = None
-    sex: str | None = None
-    species: str | None = None
-    age: str | None = None
+    sex: str | None = None  #: M, F, O or U
+    species: str | None = None  #: in Latin, or an NCBI taxonomy link
+    age: str | None = None  #: ISO 8601 duration, `P90D`
     subject_description: str | None = None
-    location: str | None = None
-    experimenter: tuple[str, ...] | None = None
+    location: str | None = None  #: of the imaging planes: for a mouse a structure of the Allen atlas, `VISp`
+    experimenter: tuple[str, ...] | None = None  #: each as `Last, First`
     institution: str | None = None
     lab: str | None = None
     experiment_description: str | None = None
@@ -63,55 +51,38 @@ class FileMetadata:
 
 @dataclass(frozen=True)
 class MissingField:
-    """A field that DANDI or the inspector asks for and that the sources lack or hold in another form.
+    """A field that DANDI or the inspector asks for and that the sources lack or hold in another form."""
 
-    Attributes
-    ----------
-    field : str
-        In words.
-    problem : str
-        What is wrong with it.
-    remedy : str
-        What to do: the command's option that fills it, where there is one.
-    required : bool
-        Whether DANDI refuses a file without it.
-    """
-
-    field: str
-    problem: str
-    remedy: str
-    required: bool
+    field: str  #: in words
+    problem: str  #: what is wrong with it
+    remedy: str  #: what to do: the command's option that fills it, if there is one
+    required: bool  #: whether DANDI refuses a file without it
 
 
 def build_nwbfile(
-    sources: Sequence[NWBFile],
-    session_names: Sequence[str],
-    method: str,
-    identifier: str,
-    version: str,
-    metadata: FileMetadata,
-    planes: Sequence[str] = (),
+    sources: Sequence[NWBFile], session_names: Sequence[str], planes: Sequence[MatchedPlane], metadata: FileMetadata
 ) -> NWBFile:
-    """An NWB file with the general metadata and the subject, without data; `planes` where there are several."""
-    in_planes = f", in the imaging planes {', '.join(planes)}," if planes else ""
+    """An NWB file with the general metadata and the subject, without data."""
+    in_planes = f", in the imaging planes {', '.join(plane.name for plane in planes)}," if len(planes) > 1 else ""
     subject = _subject([source.subject for source in sources if source.subject is not None], metadata)
+    keywords = _union(sources, "keywords")
     of_subject = f" of subject {subject.subject_id}" if subject and subject.subject_id else ""
     return NWBFile(
-        identifier=identifier,
+        identifier=str(uuid.uuid4()),
         session_description=f"Cells matched across {len(sources)} imaging sessions{of_subject} "
-        f"({', '.join(session_names)}){in_planes} with ndx-cell-matching, method {method}.",
+        f"({', '.join(session_names)}){in_planes} with ndx-cell-matching, method {planes[0].result.method}.",
         session_start_time=min(source.session_start_time for source in sources),
         session_id=metadata.session_id or default_session_id(session_names),
         experimenter=metadata.experimenter or _union(sources, "experimenter"),
         institution=metadata.institution or _common(sources, "institution"),
         lab=metadata.lab or _common(sources, "lab"),
         experiment_description=metadata.experiment_description or _common(sources, "experiment_description"),
-        keywords=metadata.keywords or _with_own_keyword(_union(sources, "keywords")),
+        keywords=metadata.keywords or (keywords and tuple(dict.fromkeys((*keywords, "cell matching")))),
         protocol=_common(sources, "protocol"),
         surgery=_common(sources, "surgery"),
         virus=_common(sources, "virus"),
         related_publications=_union(sources, "related_publications"),
-        was_generated_by=[["ndx-cell-matching", version]],
+        was_generated_by=[["ndx-cell-matching", __version__]],
         subject=subject,
     )
 
@@ -151,19 +122,17 @@ def _of_file(nwbfile: NWBFile, path: Path) -> Iterator[MissingField]:
 
 
 def _of_subject(subject: Subject | None) -> Iterator[MissingField]:
-    def check(
-        name: str, field: str, is_valid: Callable[[str], bool], option: str, required: bool = True
-    ) -> Iterator[MissingField]:
-        return _check(f"the subject's {field}", [getattr(subject, name, None)], is_valid, f"give {option}", required)
+    def check(field: str, is_valid: Callable[[str], bool], option: str, name: str = "") -> Iterator[MissingField]:
+        value = getattr(subject, name or field, None)
+        return _check(f"the subject's {field}", [value], is_valid, f"give {option}", field != "description")
 
     latin = r"[A-Z][a-z]* [a-z]+|http://purl\.obolibrary\.org/obo/NCBITaxon_\d+"
-    yield from check("subject_id", "id", _form("[^/]+"), "--subject-id ID")
-    yield from check("sex", "sex", _form("[MFOU]"), "--sex M|F|O|U")
-    yield from check("species", "species", _form(latin), "--species 'Mus musculus'")
+    yield from check("id", _form("[^/]+"), "--subject-id ID", "subject_id")
+    yield from check("sex", _form("[MFOU]"), "--sex M|F|O|U")
+    yield from check("species", _form(latin), "--species 'Mus musculus'")
     if subject is None or subject.date_of_birth is None or subject.age is not None:
-        yield from check("age", "age", _is_age, "--age P90D")
-    yield from check("description", "description", lambda text: not is_placeholder(text),
-                     "--subject-description TEXT", False)  # fmt: skip
+        yield from check("age", _is_age, "--age P90D")
+    yield from check("description", lambda _: True, "--subject-description TEXT")
 
 
 def _of_planes(nwbfile: NWBFile) -> Iterator[MissingField]:
@@ -272,16 +241,7 @@ def _common(sources: Sequence[NWBFile], name: str) -> str | None:
 
 
 def _union(sources: Sequence[NWBFile], name: str) -> tuple[str, ...] | None:
-    values: dict[str, None] = {}
-    for source in sources:
-        stated = getattr(source, name)
-        if stated is not None:
-            values.update(
-                dict.fromkeys([stated] if isinstance(stated, str) else (text_of(value) for value in stated[:]))
-            )
-    values.pop("", None)
-    return tuple(values) or None
-
-
-def _with_own_keyword(keywords: tuple[str, ...] | None) -> tuple[str, ...] | None:
-    return None if keywords is None else tuple(dict.fromkeys((*keywords, "cell matching")))
+    """All values that sources state, each once."""
+    stated = [getattr(source, name) for source in sources]
+    listed = [[values] if isinstance(values, str) else values[:] for values in stated if values is not None]
+    return tuple(dict.fromkeys(text_of(value) for values in listed for value in values if len(value))) or None

@@ -8,11 +8,12 @@ from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse
+from pynwb import NWBFile
 
 from ndx_cell_matching import CellMatching, label_of
 
+from ..arrays import Array
 from ..errors import AmbiguousInputError, InputError
 from ..model import (
     MatchedPlane,
@@ -34,6 +35,7 @@ from ..storage.datasets import text_of
 from ..storage.files import Location, as_location
 from ..storage.remote import public_name
 from .registrations import read_registrations
+from .tables import ORIENTATION_FLAGS, TEXTS_OF_SESSIONS
 
 
 def read_match_file(path: Location, footprints: bool = True, plane: str | None = None) -> MatchedPlane:
@@ -74,18 +76,22 @@ def read_planes_of_match_file(
         The file is damaged or no match file, or it holds no such plane.
     """
     with open_nwb(path) as nwbfile:
-        matchings = [item for item in nwbfile.objects.values() if isinstance(item, CellMatching)]
-        where = public_name(as_location(path))
-        if not matchings:
-            raise InputError(
-                f"{where}: this NWB file holds no matched cells (CellMatching); make one with `ndx-match write`."
-            )
-        named = [(_plane_name(matching), matching) for matching in sorted(matchings, key=lambda item: item.name)]
-        chosen = [(name, matching) for name, matching in named if plane in (None, name)]
-        if not chosen:
-            names = ", ".join(sorted(name for name, _ in named))
-            raise InputError(f"{where}: this match file holds no plane {plane!r}; give --plane one of: {names}.")
-        return tuple(_read_plane(matching, name, where, footprints) for name, matching in chosen)
+        return planes_of_open_file(nwbfile, public_name(as_location(path)), footprints, plane)
+
+
+def planes_of_open_file(nwbfile: NWBFile, where: str, footprints: bool, plane: str | None) -> tuple[MatchedPlane, ...]:
+    """As :func:`read_planes_of_match_file`, of a file that is open; messages begin with `where`."""
+    matchings = [item for item in nwbfile.objects.values() if isinstance(item, CellMatching)]
+    if not matchings:
+        raise InputError(
+            f"{where}: this NWB file holds no matched cells (CellMatching); make one with `ndx-match write`."
+        )
+    named = [(_plane_name(matching), matching) for matching in sorted(matchings, key=lambda item: item.name)]
+    chosen = [(name, matching) for name, matching in named if plane in (None, name)]
+    if not chosen:
+        names = ", ".join(sorted(name for name, _ in named))
+        raise InputError(f"{where}: this match file holds no plane {plane!r}; give --plane one of: {names}.")
+    return tuple(_read_plane(matching, name, where, footprints) for name, matching in chosen)
 
 
 def _plane_name(matching: CellMatching) -> str:
@@ -100,7 +106,7 @@ def _read_plane(matching: CellMatching, name: str, where: str, footprints: bool)
     return MatchedPlane(sessions, replace(result, warnings=warnings), name)
 
 
-def _session(matching: CellMatching, position: int, where: str, footprints: bool, cells: npt.NDArray[Any]) -> Session:
+def _session(matching: CellMatching, position: int, where: str, footprints: bool, cells: Array) -> Session:
     columns = {name: matching.sessions[name].data[position] for name in matching.sessions.colnames}
 
     def text(name: str) -> str:
@@ -111,14 +117,15 @@ def _session(matching: CellMatching, position: int, where: str, footprints: bool
     roi_ids = np.asarray(table.id.data[:], np.int64)
     kind = next(kind for kind in MASK_KINDS if kind in table.colnames)
     z_plane = int(columns.get("z_plane", -1))
-    flags = ("masks_transposed", "image_transposed", "masks_scrambled", "mirrored")
-    orientation = Orientation(**{name: bool(columns[name]) for name in flags}, z_plane=None if z_plane < 0 else z_plane)
+    flags = {name: bool(columns[name]) for name in ORIENTATION_FLAGS}
+    orientation = Orientation(**flags, z_plane=None if z_plane < 0 else z_plane)
     where = f"{where}, {table.name}"
     if footprints:
         masks, image = orient(read_masks(table, kind, where, orientation.z_plane), stored_image, orientation, where)
     else:
         image = stored_image.T if orientation.image_transposed else stored_image
         masks = scipy.sparse.csr_array((len(roi_ids), image.size), dtype=np.float32)
+    texts: dict[str, Any] = {name: text(name) for name in TEXTS_OF_SESSIONS}
     pixel_size, depth = columns.get("pixel_size"), columns.get("imaging_depth")
     return Session(
         name=text("session_name"),
@@ -126,15 +133,12 @@ def _session(matching: CellMatching, position: int, where: str, footprints: bool
         footprints=masks,
         roi_ids=roi_ids,
         takes_part=np.isin(np.arange(len(roi_ids)), cells),
-        selection=columns["roi_selection"],
-        selection_reason=text("roi_selection_reason"),
+        roi_selection=columns["roi_selection"],
         has_image=bool(text("source_image_path")),
         pixel_size=None if pixel_size is None or np.isnan(pixel_size).any() else (pixel_size[0], pixel_size[1]),
         imaging_depth=None if depth is None or np.isnan(depth) else float(depth),
-        session_start=text("session_start"),
-        subject_id=text("subject_id"),
         orientation=orientation,
-        orientation_reason=text("orientation_reason"),
+        **texts,
         source=SourceInfo(**{field.name: text(f"source_{field.name}") for field in fields(SourceInfo)}),
     )
 
@@ -170,7 +174,7 @@ def _unknown_codes(result: MatchResult, sessions: Sequence[Session]) -> Iterator
     for what, codes, values in (
         ("presence", Presence, result.presence.ravel()),
         ("the status of a session", SessionStatus, result.session_status),
-        ("the selection of ROIs", RoiSelection, [int(session.selection) for session in sessions]),
+        ("the selection of ROIs", RoiSelection, [int(session.roi_selection) for session in sessions]),
         ("the outcome of a registration", RegistrationOutcome, [r.outcome for r in result.registrations]),
     ):
         for code in sorted({int(value) for value in np.unique(np.asarray(values, int))} - set(codes)):

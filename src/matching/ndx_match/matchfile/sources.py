@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from pynwb import NWBFile
 
 from ..errors import InputError, OutputError
 from ..model import Session
-from ..sources.candidates import FileContents, list_contents
+from ..sources.candidates import FileContents
+from ..sources.read import SourceFile
 from ..storage.datasets import BUFFER_BYTES, is_in_file, stored
 from ..storage.opening import damaged, open_nwb
 from ..storage.publish import is_full
@@ -19,31 +19,20 @@ from ..storage.remote import shared_access
 from ..storage.unchanged import changed, check_unchanged
 
 
-class OpenSource(NamedTuple):
-    """A file that is open, and what it holds."""
-
-    nwbfile: NWBFile
-    contents: FileContents
-
-
 @contextmanager
-def open_sources(sessions: Sequence[Session]) -> Iterator[dict[str, OpenSource]]:
+def open_sources(sessions: Sequence[Session]) -> Iterator[dict[str, SourceFile]]:
     """The files of sessions, by their `uri`, each opened once.
 
-    Raises
-    ------
-    InputError
-        A file cannot be opened or is not what was read; or the block failed, and a file of which it copies was changed
-        meanwhile or is damaged.
+    Raises InputError if a file cannot be opened or is not what was read; or if the block failed, and a file of which it
+    copies was changed meanwhile or is damaged.
     """
     with ExitStack() as stack:
         stack.enter_context(shared_access())
         check_sources(sessions)
         uris = dict.fromkeys(session.source.uri for session in sessions)
-        files = {uri: stack.enter_context(open_nwb(uri)) for uri in uris}
-        sources = {uri: OpenSource(nwbfile, list_contents(nwbfile)) for uri, nwbfile in files.items()}
+        sources = {uri: SourceFile(stack.enter_context(open_nwb(uri)), uri) for uri in uris}
         for session in sessions:
-            _check_contents(session, *sources[session.source.uri])
+            _check_contents(session, sources[session.source.uri])
         try:
             yield sources
         except Exception as error:
@@ -57,28 +46,21 @@ def open_sources(sessions: Sequence[Session]) -> Iterator[dict[str, OpenSource]]
 
 
 def check_sources(sessions: Sequence[Session]) -> None:
-    """Refuse sessions whose files were changed since they were read.
-
-    Raises
-    ------
-    InputError
-        One was changed, replaced or removed.
-    """
+    """Raise InputError if a session's file was changed, replaced or removed since it was read."""
     for session in {session.source.uri: session for session in sessions}.values():
         check_unchanged(session.source.uri, session.state, session.source.sha256)
 
 
-def _check_contents(session: Session, nwbfile: NWBFile, contents: FileContents) -> None:
+def _check_contents(session: Session, file: SourceFile) -> None:
     """What a file must still hold even where nothing is known of its state, as of an open file object."""
     source = session.source
-    if source.identifier not in ("", nwbfile.identifier):
+    if source.identifier not in ("", file.nwbfile.identifier):
         raise changed(source.uri)
-    tables = {table.path: table for table in contents.tables}
-    images = {image.path for image in contents.images}
-    for path, there in ((source.roi_table_path, tables), (source.image_path, images))[: 1 + session.has_image]:
-        if path not in there:
-            raise InputError(f"{source.uri}: {path} is not there any more; the file was changed since it was read.")
-    table = tables[source.roi_table_path]
+    table = file.contents.table_at(source.roi_table_path)
+    lost = [source.roi_table_path] if table is None else []
+    lost += [source.image_path] if session.has_image and file.contents.image_at(source.image_path) is None else []
+    if table is None or lost:
+        raise InputError(f"{source.uri}: {lost[0]} is not there any more; the file was changed since it was read.")
     same_size = table.mask_shape is None or sorted(table.mask_shape) == sorted(session.shape)
     if not same_size or not np.array_equal(table.table.id.data[:], session.roi_ids):
         raise changed(source.uri, f"the ROI table {table.path}")
@@ -95,12 +77,10 @@ def _may_be_of_a_source(error: Exception) -> bool:
 def _refuse_damaged(session: Session, contents: FileContents) -> None:
     """Read all data that are copied of a session."""
     source = session.source
-    copied: dict[str, Any] = {image.path: image.image for image in contents.images if image.path == source.image_path}
-    for table in contents.tables:
-        if table.path == source.roi_table_path:
-            for name in table.table.colnames:
-                column = table.table[name]
-                copied[f"{table.path}/{name}"] = getattr(column, "target", column)
+    image, table = contents.image_at(source.image_path), contents.table_at(source.roi_table_path)
+    copied: dict[str, Any] = {} if image is None else {image.path: image.image}
+    for column in table.table.columns if table is not None else ():
+        copied[f"{source.roi_table_path}/{column.name}"] = column
     for path, column in copied.items():
         try:
             _read(stored(column.data))

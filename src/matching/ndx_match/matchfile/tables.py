@@ -4,35 +4,27 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from pynwb import ProcessingModule
-from pynwb.image import GrayscaleImage
 
 from ndx_cell_matching import CellMatching, MatchedSessionsTable, RoiPairsTable
 
 from ..model import MatchedPlane, MatchResult, RoiPairs, SourceInfo, cell_of_roi
 from ..storage.formats import StorageFormat
 from ..storage.remote.locations import recorded_location
-from .copying import TableCopy
+from .copying import SessionCopy
 from .registrations import registrations_table
 
+ROI_TABLES, IMAGES = "processing/ophys/roi_tables", "processing/ophys/projection_images"
+#: Texts in the table of sessions that a Session has under the same name, and what its Orientation has so.
+TEXTS_OF_SESSIONS = ("session_start", "subject_id", "roi_selection_reason", "orientation_reason")
+ORIENTATION_FLAGS = ("masks_transposed", "image_transposed", "masks_scrambled", "mirrored")
 LONG_TABLE = 1000  #: rows from which the columns of a table are compressed
 LEAST_PROBABILITY = 0.001  #: of a pair of ROIs that is kept as evidence, if the method gives probabilities
-
-
-@dataclass(frozen=True)
-class SessionCopy:
-    """The copies of a session's ROI table and image in the file that is written, and their paths in it."""
-
-    table: TableCopy
-    table_path: str
-    image: GrayscaleImage
-    image_path: str
 
 
 def add_result(
@@ -40,29 +32,17 @@ def add_result(
     plane: MatchedPlane,
     suffix: str,
     copies: Sequence[SessionCopy],
-    notes: Sequence[str],
+    more_warnings: Sequence[str],
     match_file: Path,
     file_format: StorageFormat,
 ) -> None:
-    """Add what was matched in a plane to a processing module.
+    """Add what was matched in a plane to a processing module, which holds the copies of the sessions already.
 
-    Parameters
-    ----------
-    module : ProcessingModule
-        Of the file that is written, which holds the copies already.
-    plane : MatchedPlane
-    suffix : str
-        Of the name of the result, if the file holds several planes; else empty.
-    copies : sequence of SessionCopy
-        One per session.
-    notes : sequence of str
-        What a user of the file should know beside the warnings of the result.
-    match_file : Path
-        Where the file will be.
-    file_format : StorageFormat
+    The name of the result ends in `suffix`, which is empty unless the file, at `match_file`, holds several planes;
+    `more_warnings` are those beside the result's.
     """
     result = plane.result
-    pairs = roi_pairs_table(worth_storing(result))
+    pairs = RoiPairsTable.from_arrays(**vars(worth_storing(result)))
     registrations = registrations_table(result.registrations, plane.sessions)
     with warnings.catch_warnings():
         # hdmf warns of columns that reference a table before both are in one file; here they are.
@@ -75,7 +55,7 @@ def add_result(
             method_version=result.method_version,
             parameters=dict(result.parameters),
             software=dict(result.software),
-            warnings=(*notes, *result.warnings),
+            warnings=(*more_warnings, *result.warnings),
             sessions=_sessions_table(plane, copies, match_file),
             cells=result.cells,
             presence=result.presence,
@@ -105,30 +85,22 @@ def worth_storing(result: MatchResult) -> RoiPairs:
     return pairs.take((pairs.probability >= LEAST_PROBABILITY) | ((fixed == moving) & (fixed >= 0)) | pairs.accepted)
 
 
-def roi_pairs_table(pairs: RoiPairs) -> RoiPairsTable | None:
-    """The table of candidate pairs; None if there are none."""
-    return RoiPairsTable.from_arrays(**vars(pairs)) if len(pairs) else None
-
-
 def _sessions_table(plane: MatchedPlane, copies: Sequence[SessionCopy], match_file: Path) -> MatchedSessionsTable:
     sessions, result = plane.sessions, plane.result
-    columns: dict[str, Any] = {
+    columns: dict[str, Any] = {name: [getattr(session, name) for session in sessions] for name in TEXTS_OF_SESSIONS}
+    columns |= {
         "session_name": [session.name for session in sessions],
-        "roi_table": [copy.table.table for copy in copies],
-        "roi_table_path": [copy.table_path for copy in copies],
+        "roi_table": [copy.table for copy in copies],
+        "roi_table_path": [f"/{ROI_TABLES}/{copy.table.name}" for copy in copies],
         "image": [copy.image for copy in copies],
-        "image_path": [copy.image_path for copy in copies],
+        "image_path": [f"/{IMAGES}/{copy.image.name}" for copy in copies],
+        "roi_selection": [session.roi_selection for session in sessions],
         "status": result.session_status,
         "status_reason": result.status_reasons,
-        "session_start": [session.session_start for session in sessions],
-        "roi_selection": [session.selection for session in sessions],
-        "roi_selection_reason": [session.selection_reason for session in sessions],
-        "orientation_reason": [session.orientation_reason for session in sessions],
-        "subject_id": [session.subject_id for session in sessions],
-        "imaging_depth": _numbers([session.imaging_depth for session in sessions]),
+        "imaging_depth": [np.nan if s.imaging_depth is None else s.imaging_depth for s in sessions],
         "pixel_size": [session.pixel_size or (np.nan, np.nan) for session in sessions],
     }
-    for flag in ("masks_transposed", "image_transposed", "masks_scrambled", "mirrored"):
+    for flag in ORIENTATION_FLAGS:
         columns[flag] = [getattr(session.orientation, flag) for session in sessions]
     z_planes = [session.orientation.z_plane for session in sessions]
     if any(z_plane is not None for z_plane in z_planes):
@@ -137,7 +109,3 @@ def _sessions_table(plane: MatchedPlane, copies: Sequence[SessionCopy], match_fi
         columns[f"source_{field.name}"] = [getattr(session.source, field.name) for session in sessions]
     columns["source_uri"] = [recorded_location(session.source.uri, match_file) for session in sessions]
     return MatchedSessionsTable.from_arrays(**columns)
-
-
-def _numbers(values: Sequence[float | None]) -> npt.NDArray[np.float64]:
-    return np.array([np.nan if value is None else value for value in values])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,24 +12,22 @@ from typing import Any
 import numpy as np
 from pynwb import NWBFile
 from pynwb.base import Images
-from pynwb.image import GrayscaleImage, RGBImage
+from pynwb.image import RGBImage
 from pynwb.ophys import ImageSegmentation
 
-from .. import __version__
 from ..errors import OutputError
 from ..model import MatchedPlane, MatchResult, Session, with_distinct_cell_ids
-from ..sources import ImageCandidate, source_warnings
+from ..sources import Plane, source_warnings
+from ..sources.read import SourceFile
 from ..storage.formats import StorageFormat
 from ..storage.opening import format_of
 from ..storage.outputs import check_name, check_output, folder_for_outputs
 from ..storage.publish import publish
 from ..warping import to_8_bit, warp_registered
-from .copying import ImagingPlaneCopies, TableCopy, copy_image, copy_roi_table, fill_pixels
+from .copying import ImagingPlaneCopies, SessionCopy, copy_session, fill_pixels
 from .metadata import FileMetadata, MissingField, build_nwbfile, default_session_id, missing_fields
-from .sources import OpenSource, check_sources, open_sources
-from .tables import SessionCopy, add_result
-
-ROI_TABLES, IMAGES = "processing/ophys/roi_tables", "processing/ophys/projection_images"
+from .sources import check_sources, open_sources
+from .tables import IMAGES, ROI_TABLES, add_result
 
 
 @dataclass(frozen=True)
@@ -84,7 +81,7 @@ def write_planes(
     metadata: FileMetadata | None = None,
     overwrite: bool = False,
     dandi_name: bool = False,
-    notes: Sequence[str] = (),
+    warnings: Sequence[str] = (),
 ) -> WrittenFile:
     """Write a match file of one or several imaging planes: whole or not at all.
 
@@ -94,7 +91,7 @@ def write_planes(
         What was matched in each plane; where there are several, the names of the planes must differ.
     output, metadata, overwrite, dandi_name
         As of :func:`write_match_file`.
-    notes : sequence of str
+    warnings : sequence of str
         What a user of the file should know of its planes, beside the warnings of the results and of the sources.
 
     Raises
@@ -109,16 +106,9 @@ def write_planes(
     file_format = format_of(path)
     every_plane = [session for plane in planes for session in plane.sessions]
     with open_sources(every_plane) as sources:
-        nwbfile = build_nwbfile(
-            [sources[session.source.uri].nwbfile for session in sessions],
-            [session.name for session in sessions],
-            planes[0].result.method,
-            str(uuid.uuid4()),
-            __version__,
-            metadata,
-            [plane.name for plane in planes] if len(planes) > 1 else (),
-        )
-        copies = _add_data(nwbfile, planes, sources, metadata.location, notes, path, file_format)
+        of_sessions = [sources[session.source.uri].nwbfile for session in sessions]
+        nwbfile = build_nwbfile(of_sessions, [session.name for session in sessions], planes, metadata)
+        copies = _add_data(nwbfile, planes, sources, metadata.location, warnings, path, file_format)
         missing = tuple(missing_fields(nwbfile, path))
         with folder_for_outputs(path.parent), publish(path, overwrite, file_format.is_folder) as temporary:
             file_format.write(temporary, nwbfile, lambda root: _fill(root, copies))
@@ -132,7 +122,7 @@ def write_planes(
     return WrittenFile(path, missing, tuple(dict.fromkeys(left_out)))
 
 
-def sessions_of(planes: Sequence[MatchedPlane]) -> list[Session]:
+def sessions_of(planes: Sequence[MatchedPlane | Plane]) -> list[Session]:
     """The sessions of several planes, each once: the first plane in which it is."""
     return list({session.name: session for plane in planes for session in plane.sessions}.values())
 
@@ -179,7 +169,7 @@ def dandi_path(folder: Path, subject_id: str, session_id: str) -> Path:
     return folder / f"sub-{subject}" / f"sub-{subject}_ses-{session}_desc-cellmatches_ophys.nwb"
 
 
-def _fill(root: Any, copies: Sequence[TableCopy]) -> None:
+def _fill(root: Any, copies: Sequence[SessionCopy]) -> None:
     for copy in copies:
         fill_pixels(root[ROI_TABLES], copy)
 
@@ -187,13 +177,13 @@ def _fill(root: Any, copies: Sequence[TableCopy]) -> None:
 def _add_data(
     nwbfile: NWBFile,
     planes: Sequence[MatchedPlane],
-    sources: Mapping[str, OpenSource],
+    sources: Mapping[str, SourceFile],
     location: str | None,
-    notes: Sequence[str],
+    warnings: Sequence[str],
     path: Path,
     file_format: StorageFormat,
-) -> list[TableCopy]:
-    """Fill the file; returns the copies of the ROI tables, whose mask pixels are still to be written."""
+) -> list[SessionCopy]:
+    """Fill the file; returns the copies of the sessions, whose mask pixels are still to be written."""
     module = nwbfile.create_processing_module("ophys", "Cells matched across imaging sessions.")
     segmentation = ImageSegmentation(name=ROI_TABLES.rsplit("/", 1)[-1])
     images = Images(
@@ -204,24 +194,20 @@ def _add_data(
     module.add(segmentation)
     module.add(images)
     copied_planes = ImagingPlaneCopies(nwbfile, location)
-    copies: list[TableCopy] = []
+    copies: list[SessionCopy] = []
     for number, plane in enumerate(planes):
         suffix = f"_{plane.name}" if len(planes) > 1 else ""
-        copied: list[SessionCopy] = []
-        for session in plane.sessions:
-            name = f"{session.name}{suffix}"
-            contents = sources[session.source.uri].contents
-            candidate = _by_path(contents.tables, session.source.roi_table_path)
-            imaging_plane = copied_planes.add(candidate.imaging_plane)
-            table = copy_roi_table(candidate.table, imaging_plane, name, file_format, session.takes_part)
-            image = _image(contents.images, session, name, file_format)
-            segmentation.add_plane_segmentation(table.table)
-            images.add_image(image)
-            copied.append(SessionCopy(table, f"/{ROI_TABLES}/{table.table.name}", image, f"/{IMAGES}/{image.name}"))
+        copied = [
+            copy_session(each, sources[each.source.uri], copied_planes, f"{each.name}{suffix}", file_format)
+            for each in plane.sessions
+        ]
+        for copy in copied:
+            segmentation.add_plane_segmentation(copy.table)
+            images.add_image(copy.image)
         images.add_image(_overlay(plane.sessions, plane.result, f"overlay{suffix}", file_format))
-        remarks = [*source_warnings(plane.sessions), *(notes if number == 0 else ())]
-        add_result(module, plane, suffix, copied, remarks, path, file_format)
-        copies += [copy.table for copy in copied]
+        of_plane = [*source_warnings(plane.sessions), *(warnings if number == 0 else ())]
+        add_result(module, plane, suffix, copied, of_plane, path, file_format)
+        copies += copied
     return copies
 
 
@@ -240,17 +226,3 @@ def _overlay(sessions: Sequence[Session], result: MatchResult, name: str, file_f
         description=f"{sessions[0].name} in magenta, the mean of the {len(others)} other sessions that were registered "
         "to it in green.",
     )
-
-
-def _image(
-    candidates: Sequence[ImageCandidate], session: Session, name: str, file_format: StorageFormat
-) -> GrayscaleImage:
-    """A copy of the session's projection image; black where its file holds none, stored as the writer would."""
-    if session.has_image:
-        return copy_image(_by_path(candidates, session.source.image_path).image, name, file_format)
-    data = file_format.compressed(session.image.T if session.orientation.image_transposed else session.image)
-    return GrayscaleImage(name=name, data=data, description="Black: the source holds no projection image.")
-
-
-def _by_path(candidates: Sequence, path: str):  # type: ignore[no-untyped-def, type-arg]
-    return next(candidate for candidate in candidates if candidate.path == path)  # which was checked before

@@ -1,7 +1,4 @@
-"""Runs the Allen Institute's own nway package, in its own interpreter, over its JSON files.
-
-The package is not part of this project and cannot be, by its licence; whoever wants it installs it apart.
-"""
+"""Runs the Allen Institute's own nway package, which by its licence cannot be part of this, in its own interpreter."""
 
 from __future__ import annotations
 
@@ -106,31 +103,20 @@ class AllenParameters(PipelineParameters):
 
 @dataclass(frozen=True)
 class Interpreter:
-    """An interpreter that has the package.
-
-    Attributes
-    ----------
-    path : str
-        Absolute.
-    package_version : str
-        The package's version.
-    software : mapping of str to str
-        Versions of Python and of the libraries on which the package's numbers depend.
-    """
+    """An interpreter that has the package, by its absolute path, with the versions on which the numbers depend."""
 
     path: str
     package_version: str
-    software: Mapping[str, str]
+    software: Mapping[str, str]  #: versions of Python and of libraries
 
 
 def match(
-    sessions: Sequence[Session],
-    parameters: AllenParameters | None = None,
-    progress: Progress | None = None,
+    sessions: Sequence[Session], parameters: AllenParameters | None = None, progress: Progress | None = None
 ) -> MatchResult:
     """Match the cells of several sessions with the Allen Institute's package.
 
-    Arguments and result are those of :func:`ndx_match.methods.match`.
+    Arguments and result are those of :func:`ndx_match.methods.match`; see Garrett et al. 2023,
+    10.1101/2023.02.14.528085, p. 31.
 
     Raises
     ------
@@ -139,10 +125,6 @@ def match(
         long.
     InputError
         The package's output does not fit the sessions.
-
-    References
-    ----------
-    Garrett et al. 2023, 10.1101/2023.02.14.528085, p. 31.
     """
     return apply.match(sessions, METHOD, parameters, progress)
 
@@ -158,28 +140,14 @@ def _match(sessions: Sequence[Session], parameters: AllenParameters, progress: P
         output = folder / "output.json"
         plots = folder / "plots"
         plots.mkdir()
-        command = [
-            interpreter.path,
-            "-m",
-            MODULE,
-            "--input_json",
-            str(written.input_json),
-            "--output_json",
-            str(output),
-            "--output_directory",
-            str(plots),
-            *parameters.arguments(),
-        ]
+        files = {"--input_json": written.input_json, "--output_json": output, "--output_directory": plots}
+        named = [str(part) for option in files.items() for part in option]
+        command = [interpreter.path, "-m", MODULE, *named, *parameters.arguments()]
         exit_code, log = _run(command, folder, parameters.timeout_minutes, n_pairs, progress)
         if not output.exists():
             raise _no_output(interpreter, exit_code, log)
         result = read_nway_output(
-            output,
-            sessions,
-            parameters.stored(),
-            written.ids,
-            method=NAME,
-            method_version=interpreter.package_version,
+            output, sessions, parameters.stored(), written.ids, method=NAME, method_version=interpreter.package_version
         )
     return replace(result, software=interpreter.software)
 
@@ -190,16 +158,7 @@ METHOD = Method(
 
 
 def find_package(python: str = sys.executable) -> Interpreter:
-    """Ask an interpreter for the Allen Institute's package.
-
-    Parameters
-    ----------
-    python : str
-        A path, or a name to be found on the `PATH`.
-
-    Returns
-    -------
-    Interpreter
+    """Ask an interpreter, a path or a name on the `PATH`, for the Allen Institute's package.
 
     Raises
     ------
@@ -255,11 +214,7 @@ def _ask(path: str) -> dict[str, Any]:
 
 
 def _run(
-    command: Sequence[str],
-    folder: Path,
-    timeout_minutes: float | None,
-    n_pairs: int,
-    progress: Progress | None,
+    command: Sequence[str], folder: Path, timeout_minutes: float | None, n_pairs: int, progress: Progress | None
 ) -> tuple[int, str]:
     """Run the package in a folder; its exit code and everything it printed."""
     log = folder / "log.txt"

@@ -88,7 +88,7 @@ def sessions_for(method: Method, sessions: Sequence[Session]) -> list[Session]:
     if len(sessions) < 2:
         raise MethodError("Matching needs at least two sessions.")
     for session in sessions:
-        if method.takes_all_rois and session.selection == RoiSelection.CHOSEN_BY_USER:
+        if method.takes_all_rois and session.roi_selection == RoiSelection.CHOSEN_BY_USER:
             raise MethodError(
                 f"{session.name}: its ROIs are chosen by a condition (--where), but the method {method.name} takes all "
                 "ROIs; leave out the condition or choose another method."

@@ -1,8 +1,4 @@
-"""Parameters of methods: default, range, choices, unit and description of each stand once, in its dataclass field.
-
-Made from them: the checks, the option of the command and its help, the tables of the documentation (`documentation.py`)
-and what a match file stores.
-"""
+"""Parameters of methods: default, range, choices, unit and description of each stand once, in its dataclass field."""
 
 from __future__ import annotations
 
@@ -26,43 +22,21 @@ _LIMITS = (
 
 @dataclass(frozen=True)
 class Parameter:
-    """What is known of one parameter.
+    """What is known of one parameter."""
 
-    Attributes
-    ----------
-    name : str
-        Of the dataclass field.
-    kind : type
-        bool, int, float or str.
-    optional : bool
-        Whether it may be None.
-    default : object
-    description : str
-        Begins in lower case, as it can follow a colon.
-    unit : str
-    minimum, maximum, above, below : float or None
-        The limits of a number; above and below exclude the limit itself.
-    choices : tuple of str
-        The values allowed; empty: any.
-    option : str
-        Name of the command's option, without dashes in front.
-    stored : bool
-        Whether a match file stores it: False for what does not decide the result.
-    """
-
-    name: str
-    kind: type
-    optional: bool
+    name: str  #: of the dataclass field
+    kind: type  #: bool, int, float or str
+    optional: bool  #: whether it may be None
     default: Any
-    description: str
+    description: str  #: begins in lower case, as it can follow a colon
     unit: str = ""
     minimum: float | None = None
     maximum: float | None = None
-    above: float | None = None
-    below: float | None = None
-    choices: tuple[str, ...] = ()
-    option: str = ""
-    stored: bool = True
+    above: float | None = None  #: a limit that is itself excluded
+    below: float | None = None  #: likewise
+    choices: tuple[str, ...] = ()  #: the values allowed; empty: any
+    option: str = ""  #: name of the command's option, without dashes in front
+    stored: bool = True  #: whether a match file stores it: False for what does not decide the result
 
     @property
     def sentence(self) -> str:

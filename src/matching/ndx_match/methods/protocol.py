@@ -17,29 +17,15 @@ class Method:
     """A matching method, as the `METHOD` of a module of :mod:`ndx_match.methods` or of an entry point.
 
     Such a module is imported to list the methods for the command's help: it imports what makes numbers only when
-    `match` is called.
-
-    Attributes
-    ----------
-    name : str
-        What the user calls it.
-    summary : str
-        What it does, in one line.
-    parameters : type
-        Of its parameters.
-    match : callable
-        Called as `match(sessions, parameters, progress)` by :func:`ndx_match.methods.match`, with sessions as the next
-        two fields say and valid parameters; returns a :class:`~ndx_match.model.MatchResult`.
-    takes_all_rois : bool
-        Whether every ROI takes part, whatever the writers of the files accept. If not, the footprints of those that
-        take no part are empty.
-    needs_image : bool
-        Whether every session must have a projection image.
+    `match` is called, by :func:`ndx_match.methods.match`, as `match(sessions, parameters, progress)` with sessions as
+    the last two fields say and valid parameters; it returns a :class:`~ndx_match.model.MatchResult`.
     """
 
-    name: str
-    summary: str
+    name: str  #: what the user calls it
+    summary: str  #: what it does, in one line
     parameters: type[Parameters]
     match: Callable[[Sequence[Session], Any, Progress | None], MatchResult]
+    #: Whether every ROI takes part, whatever the writers of the files accept. If not, the footprints of those that
+    #: take no part are empty.
     takes_all_rois: bool = False
-    needs_image: bool = False
+    needs_image: bool = False  #: whether every session must have a projection image

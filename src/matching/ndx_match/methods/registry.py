@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import NoReturn
+
 from ..errors import MethodError
 from ..plugins import find_plugins
+from .parameters import Parameters
 from .protocol import Method
 
 DEFAULT = "consensus"
@@ -16,10 +20,14 @@ def all_methods() -> dict[str, Method]:
     Raises
     ------
     NdxMatchError
-        Two methods have one name, or that of another package cannot be loaded.
+        Two methods have one name.
     """
-    found = {method.name: method for method in find_plugins(GROUP, GROUP, Method, "METHOD")}
+    found = find_plugins(GROUP, GROUP, Method, "METHOD", stand_in=_broken)
     return {name: found[name] for name in sorted(found, key=lambda name: (name != DEFAULT, name))}
+
+
+def _broken(name: str, refuse: Callable[..., NoReturn]) -> Method:
+    return Method(name, "cannot be loaded", Parameters, refuse)
 
 
 def find_method(name: str) -> Method:

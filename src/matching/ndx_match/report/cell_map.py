@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.figure import Figure
 from skimage.segmentation import find_boundaries
 
+from ..arrays import Array, Bools, Floats, Indices
 from ..model import MatchResult, Session, cell_of_roi
 from .canvas import DPI, FAILURE, TEXT_SIZE, WIDTH, characters_in, line_height, new_figure, show_image
 from .colours import cell_colours
 from .images import stretch
 from .labels import plain, session_date, short_names
-from .masks import roi_image
 
 SMALLEST_TILE = 4.2  # inches
 PAGE_ASPECT = 1.5  # width / height that the arrangement of the tiles comes near
 DIMMED, FILL = 0.55, 0.6
+#: Pixels whose weight is below this part of their ROI's highest are not painted: the footprints of matrix
+#: factorisations have faint tails that would bury their neighbours. Binary masks are painted whole.
+FAINTEST_WEIGHT = 0.2
 
 
 def cell_map_figure(sessions: Sequence[Session], result: MatchResult) -> Figure:
@@ -70,13 +71,8 @@ def _columns(n_tiles: int, aspect: float) -> int:
     return min(range(1, n_tiles + 1), key=badness)
 
 
-def _painted(
-    session: Session, matched: npt.NDArray[np.bool_], colours: npt.NDArray[np.float64], pixels: int
-) -> npt.NDArray[Any]:
-    """RGB of the dimmed image with its ROIs, enlarged to about so many pixels so that outlines are thin.
-
-    `matched` and `colours` say for each ROI whether it is filled, and its colour.
-    """
+def _painted(session: Session, matched: Bools, colours: Floats, pixels: int) -> Array:
+    """RGB of the dimmed image with its ROIs, of which the matched are filled, enlarged to about so many pixels."""
     enlargement = max(1, round(pixels / max(session.shape)))
     enlarged = np.ones((enlargement, enlargement), np.uint8)
     rois = np.kron(roi_image(session, on_top=matched), enlarged)
@@ -87,3 +83,23 @@ def _painted(
     outline = find_boundaries(rois, mode="inner", background=-1) & (rois >= 0)
     picture[outline] = colours[rois[outline]]
     return picture
+
+
+def roi_image(session: Session, on_top: Bools) -> Indices:
+    """The `roi_row` of the ROI that is seen at each pixel, shape (n_rows, n_cols); -1 where there is none.
+
+    Where ROIs overlap, those marked in `on_top`, shape (n_rois,), hide the others, and among equals the smaller hides
+    the larger.
+    """
+    footprints = session.footprints
+    sizes = np.diff(footprints.indptr)
+    roi_of_entry = np.repeat(np.arange(session.n_rois), sizes)
+    highest = footprints.max(axis=1).toarray().ravel()
+    painted = footprints.data >= FAINTEST_WEIGHT * highest[roi_of_entry]
+    # Each pixel keeps the ROI that comes last in this order, so that the order of the stored entries is all one.
+    order = np.lexsort((-sizes, on_top))
+    rank = np.empty(session.n_rois, np.intp)
+    rank[order] = np.arange(session.n_rois)
+    top = np.full(session.image.size, -1, np.intp)
+    np.maximum.at(top, footprints.indices[painted], rank[roi_of_entry[painted]])
+    return np.append(order, -1)[top].reshape(session.shape)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 from scipy.spatial import cKDTree
 from skimage.color import lab2rgb, rgb2lab
 
+from ..arrays import Floats, Ints32
+from ..footprints import centroids
 from ..model import Session, cell_of_roi
-from .masks import roi_centroids
 
 GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
 #: CIE L* of successive colours; all stand out from a dimmed image and from white.
@@ -21,7 +21,7 @@ N_NEIGHBOURS = 6
 N_CHOICES = 32
 
 
-def cell_colours(sessions: Sequence[Session], cells: npt.NDArray[np.int32]) -> npt.NDArray[np.float64]:
+def cell_colours(sessions: Sequence[Session], cells: Ints32) -> Floats:
     """The colour of every cell: white if it was seen in one session only, else a colour of its own.
 
     The colours come in a fixed order, each the golden angle from the one before in hue and of another lightness (to
@@ -36,14 +36,13 @@ def cell_colours(sessions: Sequence[Session], cells: npt.NDArray[np.int32]) -> n
 
     Returns
     -------
-    ndarray of float64, shape (n_cells, 3)
-        RGB, 0..1.
+    ndarray of float64, shape (n_cells, 3), RGB, 0..1
     """
     matched = np.flatnonzero((cells >= 0).sum(axis=1) > 1)
     neighbours = _neighbours(sessions, cells)
     colours = np.ones((len(cells), 3))
     waiting = list(_palette(len(matched) + N_CHOICES))
-    chosen: dict[int, npt.NDArray[np.float64]] = {}
+    chosen: dict[int, Floats] = {}
     for cell in matched.tolist():
         taken = [chosen[other] for other in neighbours[cell] if other in chosen]
         best = 0
@@ -56,7 +55,7 @@ def cell_colours(sessions: Sequence[Session], cells: npt.NDArray[np.int32]) -> n
     return colours
 
 
-def _palette(n_colours: int) -> npt.NDArray[np.float64]:
+def _palette(n_colours: int) -> Floats:
     """So many different colours that a screen can show, as CIELAB, shape (n_colours, 3)."""
     order = np.arange(n_colours)
     hue = order * GOLDEN_ANGLE
@@ -65,16 +64,16 @@ def _palette(n_colours: int) -> npt.NDArray[np.float64]:
     return rgb2lab(np.clip(lab2rgb(lab), 0, 1))
 
 
-def _neighbours(sessions: Sequence[Session], cells: npt.NDArray[np.int32]) -> list[set[int]]:
+def _neighbours(sessions: Sequence[Session], cells: Ints32) -> list[set[int]]:
     """For each cell those whose ROIs are nearest to one of its own, in any session; as seen from either side."""
     neighbours: list[set[int]] = [set() for _ in cells]
     for session, rows in zip(sessions, cells.T, strict=True):
-        centroids = roi_centroids(session)
-        known = np.flatnonzero(np.isfinite(centroids[:, 0]))
+        places = centroids(session.footprints, session.shape[1])
+        known = np.flatnonzero(np.isfinite(places[:, 0]))
         if len(known) < 2:
             continue
         cell = cell_of_roi(rows, session.n_rois)[known]
-        _, nearest = cKDTree(centroids[known]).query(centroids[known], min(N_NEIGHBOURS + 1, len(known)))
+        _, nearest = cKDTree(places[known]).query(places[known], min(N_NEIGHBOURS + 1, len(known)))
         for one, others in zip(cell.tolist(), cell[nearest].tolist(), strict=True):
             for other in others:
                 if one >= 0 and other >= 0 and other != one:

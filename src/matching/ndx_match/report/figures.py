@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import combinations
 from pathlib import Path
 
 import matplotlib
@@ -33,8 +34,7 @@ def write_figures(
 ) -> list[Path]:
     """Write the figures of a match as PNG files; files of the same names are replaced.
 
-    - `registration_<fixed>_<moving>.png`: how well two sessions are aligned. With more than six sessions only the
-      pairs with the first session and those of successive sessions, unless `all_pairs` is true.
+    - `registration_<fixed>_<moving>.png`: how well two sessions are aligned, for :func:`pairs_to_draw`.
     - `registration_overlay_matrix.png`: the overlays of all pairs.
     - `matched_fraction_matrix.png`: fraction and number of matches of all pairs.
     - `cells.png`: the ROIs of every session, each cell in its colour.
@@ -97,13 +97,9 @@ def pairs_to_draw(n_sessions: int, all_pairs: bool = False) -> list[tuple[int, i
     All of them for up to six sessions, or if `all_pairs`; otherwise those with the first session and those of
     successive sessions.
     """
+    pairs = combinations(range(n_sessions), 2)
     everything = all_pairs or n_sessions <= SESSIONS_WITH_ALL_PAIRS
-    return [
-        (fixed, moving)
-        for fixed in range(n_sessions)
-        for moving in range(fixed + 1, n_sessions)
-        if everything or fixed == 0 or moving == fixed + 1
-    ]
+    return [(i, j) for i, j in pairs if everything or i == 0 or j == i + 1]
 
 
 def _save(figure: Figure, path: Path) -> Path:

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import matplotlib
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
+from ..arrays import Floats, Ints64
 from ..model import MatchResult, Session
 from .canvas import LIGHT_GREY, SMALL_SIZE, TEXT_SIZE, line_height, new_figure, text_width
 from .fractions import matched_fractions, shared_cell_fractions
@@ -54,7 +54,7 @@ def fraction_matrix_figure(sessions: Sequence[Session], result: MatchResult) -> 
     return figure
 
 
-def _draw(axes: Axes, fractions: npt.NDArray[np.float64], counts: npt.NDArray[np.int64]) -> AxesImage:
+def _draw(axes: Axes, fractions: Floats, counts: Ints64) -> AxesImage:
     n_sessions = len(fractions)
     off_diagonal = np.where(np.eye(n_sessions, dtype=bool), np.nan, fractions)
     axes.set_facecolor(LIGHT_GREY)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import Floats, Ints32, Ints64
 from ..model import MatchResult
 
 
-def matched_fractions(
-    result: MatchResult, roi_counts: Sequence[int]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+def matched_fractions(result: MatchResult, roi_counts: Sequence[int]) -> tuple[Floats, Ints64]:
     """Fraction and number of ROIs matched when two sessions were compared with each other alone.
 
     The fraction is matches / (matches + unmatched fixed ROIs + unmatched moving ROIs). An ROI is unmatched if it
@@ -39,42 +39,24 @@ def matched_fractions(
         raise ValueError(f"{n_sessions} ROI counts do not fit {len(result.session_status)} sessions")
     fractions = np.eye(n_sessions)
     counts = np.diag(np.asarray(roi_counts, np.int64))
-    for fixed in range(n_sessions):
-        for moving in range(fixed + 1, n_sessions):
-            pairs = result.roi_pairs.between(fixed, moving)
-            registration = result.registration(fixed, moving)
-            compared = len(pairs) > 0 or (registration is not None and registration.registered)
-            n_matches = int(pairs.accepted.sum())
-            n_unmatched = (
-                roi_counts[fixed]
-                - len(np.unique(pairs.fixed_roi_row))
-                + roi_counts[moving]
-                - len(np.unique(pairs.moving_roi_row))
-            )
-            fraction = _divide(n_matches, n_matches + n_unmatched) if compared else np.nan
-            fractions[fixed, moving] = fractions[moving, fixed] = fraction
-            counts[fixed, moving] = counts[moving, fixed] = n_matches
+    for fixed, moving in combinations(range(n_sessions), 2):
+        pairs = result.roi_pairs.between(fixed, moving)
+        registration = result.registration(fixed, moving)
+        compared = len(pairs) > 0 or (registration is not None and registration.registered)
+        n_matches = int(pairs.accepted.sum())
+        n_compared = len(np.unique(pairs.fixed_roi_row)) + len(np.unique(pairs.moving_roi_row))
+        n_unmatched = roi_counts[fixed] + roi_counts[moving] - n_compared
+        fraction = _divide(n_matches, n_matches + n_unmatched) if compared else np.nan
+        fractions[fixed, moving] = fractions[moving, fixed] = fraction
+        counts[fixed, moving] = counts[moving, fixed] = n_matches
     return fractions, counts
 
 
-def shared_cell_fractions(
-    cells: npt.NDArray[np.int32],
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-    """Fraction and number of final cells that two sessions share.
+def shared_cell_fractions(cells: Ints32) -> tuple[Floats, Ints64]:
+    """Fraction and number of final cells that two sessions share, shape (n, n).
 
-    The fraction is cells seen in both sessions / cells seen in either: the Jaccard index of the two sessions.
-
-    Parameters
-    ----------
-    cells : ndarray of int, shape (n_cells, n)
-        `roi_row` of each cell in each session, -1 where it has none.
-
-    Returns
-    -------
-    fractions : ndarray of float64, shape (n, n)
-        NaN where neither session has a cell.
-    counts : ndarray of int64, shape (n, n)
-        Cells seen in both; on the diagonal the cells of the session.
+    The fraction is cells seen in both sessions / cells seen in either, the Jaccard index, NaN where neither has a cell.
+    The numbers are those of cells seen in both; on the diagonal the cells of the session.
     """
     present = (cells >= 0).astype(np.int64)
     both = present.T @ present
@@ -83,7 +65,7 @@ def shared_cell_fractions(
     return _divide(both, either), both
 
 
-def _divide(part: npt.ArrayLike, whole: npt.ArrayLike) -> npt.NDArray[np.float64]:
+def _divide(part: npt.ArrayLike, whole: npt.ArrayLike) -> Floats:
     """`part / whole`, NaN where `whole` is zero."""
     part, whole = np.asarray(part, np.float64), np.asarray(whole, np.float64)
     return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from ..arrays import Bools
 from ..model import MatchResult, Session
 from .canvas import BLUE, GREY, ORANGE, SMALL_SIZE, TEXT_SIZE, WIDTH, new_figure
 
@@ -43,9 +44,7 @@ def group_sizes_figure(sessions: Sequence[Session], result: MatchResult) -> Figu
     return figure
 
 
-def _distribution(
-    axes: Axes, values: npt.NDArray[np.floating[Any]], accepted: npt.NDArray[np.bool_], highest: float
-) -> None:
+def _distribution(axes: Axes, values: npt.NDArray[np.floating[Any]], accepted: Bools, highest: float) -> None:
     bins = np.linspace(0, highest, N_BINS + 1).tolist()
     for chosen, colour, word in ((~accepted, ORANGE, "rejected"), (accepted, BLUE, "accepted")):
         shown = values[chosen & np.isfinite(values)]

@@ -1,18 +1,14 @@
-"""Projection images made comparable by eye and by number: contrast, warping, overlay, structural similarity.
-
-Images are indexed [row, col]; matrices map (x, y, 1) of the fixed to the moving image, in pixels.
-"""
+"""Projection images, [row, col], made comparable by eye and by number."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from skimage.metrics import structural_similarity
 
+from ..arrays import Array, Bools, Bytes, Floats32
 from ..model import Registration
 from ..warping import to_8_bit, warp_registered
 
@@ -24,7 +20,7 @@ FIELD_OVER_LOCAL = 10
 MEDIAN_GREY = 0.25
 
 
-def stretch(image: npt.NDArray[Any], lowest: float = 0.5, highest: float = 99.7) -> npt.NDArray[np.float32]:
+def stretch(image: Array, lowest: float = 0.5, highest: float = 99.7) -> Floats32:
     """Stretch the contrast for display: the given percentiles become 0 and 1, what lies outside is clipped.
 
     The percentiles are those of the pixels above the minimum, so that the blank margins that motion correction
@@ -39,7 +35,7 @@ def stretch(image: npt.NDArray[Any], lowest: float = 0.5, highest: float = 99.7)
     return np.clip((image - low) / (high - low), 0, 1).astype(np.float32)
 
 
-def even_out(image: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+def even_out(image: Array) -> Floats32:
     """Divide an image by its local brightness, stretch the contrast, and bring the median to a fixed grey.
 
     Without this, uneven illumination colours an overlay more than a shift by several pixels does.
@@ -58,23 +54,17 @@ def even_out(image: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     return even ** np.float32(np.log(MEDIAN_GREY) / np.log(median)) if 0 < median < 1 else even
 
 
-def overlay(fixed: npt.NDArray[np.float32], moving: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def overlay(fixed: Floats32, moving: Floats32) -> Floats32:
     """RGB of two images of 0..1: the first in magenta, the second in green, so that agreement is grey to white."""
     return np.dstack([fixed, moving, fixed])
 
 
-def ssim(
-    first: npt.NDArray[np.uint8], second: npt.NDArray[np.uint8], where: npt.NDArray[np.bool_] | None = None
-) -> float | None:
+def ssim(first: Bytes, second: Bytes, where: Bools | None = None) -> float | None:
     """Structural similarity of two 8-bit images under a gaussian window of sigma 1.5; None if it is not defined.
 
     It is not for images of different shape, nor for those smaller than the window. `where` are the pixels that count;
-    by default all but those so close to the edge that the window does not fit.
-
-    References
-    ----------
-    Wang, Bovik, Sheikh & Simoncelli (2004), Image quality assessment: from error visibility to structural
-    similarity, IEEE Transactions on Image Processing 13, 600-612.
+    by default all but those so close to the edge that the window does not fit. After Wang, Bovik, Sheikh & Simoncelli
+    (2004), IEEE Transactions on Image Processing 13, 600-612.
     """
     if first.shape != second.shape or min(first.shape) < SMALLEST_SIDE_FOR_SSIM:
         return None
@@ -86,27 +76,15 @@ def ssim(
 
 @dataclass(frozen=True)
 class Projection:
-    """A projection image as the figures need it; all of the same shape.
+    """A projection image as the figures need it; all of the same shape."""
 
-    Attributes
-    ----------
-    grey : ndarray of float32
-        Contrast stretched to 0..1, to be shown by itself.
-    even : ndarray of float32
-        Local brightness evened out, 0..1, to be shown in overlays.
-    eight_bit : ndarray of uint8
-        Unadjusted but for its scale, for structural similarity.
-    seen : ndarray of bool
-        The pixels that the session saw.
-    """
-
-    grey: npt.NDArray[np.float32]
-    even: npt.NDArray[np.float32]
-    eight_bit: npt.NDArray[np.uint8]
-    seen: npt.NDArray[np.bool_]
+    grey: Floats32  #: contrast stretched to 0..1, to be shown by itself
+    even: Floats32  #: local brightness evened out, 0..1, to be shown in overlays
+    eight_bit: Bytes  #: unadjusted but for its scale, for structural similarity
+    seen: Bools  #: the pixels that the session saw
 
     @staticmethod
-    def of(image: npt.NDArray[np.float32]) -> Projection:
+    def of(image: Floats32) -> Projection:
         """Prepare a session's image."""
         return Projection(stretch(image), even_out(image), to_8_bit(image), np.ones(image.shape, bool))
 

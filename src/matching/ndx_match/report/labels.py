@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import takewhile
 
 import numpy as np
 from skimage.transform import AffineTransform
@@ -40,12 +41,8 @@ def short_names(names: Sequence[str], width: int) -> list[str]:
 
 def _common_length(parts: Sequence[Sequence[str]]) -> int:
     """How many leading entries all sequences share, at least one entry of each being left over."""
-    length = 0
-    for entries in zip(*(part[:-1] for part in parts), strict=False):
-        if len(set(entries)) > 1:
-            break
-        length += 1
-    return length
+    entries = zip(*(part[:-1] for part in parts), strict=False)
+    return sum(1 for _ in takewhile(lambda entry: len(set(entry)) == 1, entries))
 
 
 def _without_middle(name: str, width: int) -> str:

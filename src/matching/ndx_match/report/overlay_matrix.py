@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
+from ..arrays import Array
 from ..model import MatchResult, Session
 from .canvas import (
     DPI,
@@ -53,7 +52,7 @@ def overlay_matrix_figure(sessions: Sequence[Session], result: MatchResult) -> F
     names = short_names([session.name for session in sessions], characters_in(tile, font_size))
     images = [Projection.of(session.image) for session in sessions]
 
-    def draw(axes: Axes, image: npt.NDArray[Any] | None, title: str, colour: str = "black") -> None:
+    def draw(axes: Axes, image: Array | None, title: str, colour: str = "black") -> None:
         axes.set_axis_off()
         if image is not None:
             show_image(axes, _shrunk(image, int(tile * max(aspect, 1) * DPI)))
@@ -80,7 +79,7 @@ def overlay_matrix_figure(sessions: Sequence[Session], result: MatchResult) -> F
     return figure
 
 
-def _tiles(n_sessions: int, width: float, height: float, font_size: float) -> tuple[Figure, npt.NDArray[Any]]:
+def _tiles(n_sessions: int, width: float, height: float, font_size: float) -> tuple[Figure, Array]:
     """A figure of n x n tiles under a heading, placed by hand: hundreds of panels take long to lay themselves out."""
     title = line_height(font_size) + 0.03
     total_width = n_sessions * (width + GAP) + GAP
@@ -120,7 +119,7 @@ def _write_on(axes: Axes, lines: Sequence[str], font_size: float) -> None:
     )
 
 
-def _shrunk(image: npt.NDArray[Any], longest: int) -> npt.NDArray[Any]:
+def _shrunk(image: Array, longest: int) -> Array:
     """The image, reduced by area averaging until no side is longer than so many pixels."""
     factor = longest / max(image.shape[:2])
     if factor >= 1:

@@ -18,7 +18,7 @@ NAME_WIDTH = 36
 
 
 def registration_figure(sessions: Sequence[Session], result: MatchResult, fixed: int, moving: int) -> Figure:
-    """How well two sessions are aligned.
+    """How well two sessions, given by their positions, are aligned.
 
     The moving image is warped bilinearly into the fixed frame with the pair's registration. The overlay
     shows the fixed image in magenta and the registered one in green, so that what agrees is grey to white; both
@@ -26,13 +26,6 @@ def registration_figure(sessions: Sequence[Session], result: MatchResult, fixed:
     is that of the unadjusted images, each scaled from its minimum and maximum to 8 bits, over what both sessions see,
     and is given before registration only where their sizes agree. An alignment that the method refused is shown, and
     said to be refused in red.
-
-    Parameters
-    ----------
-    sessions : sequence of Session
-    result : MatchResult
-    fixed, moving : int
-        Positions in `sessions`, fixed < moving.
     """
     pair = (sessions[fixed], sessions[moving])
     registration = result.registration(fixed, moving)
@@ -75,10 +68,7 @@ def registration_figure(sessions: Sequence[Session], result: MatchResult, fixed:
         "moving": (moving_image.grey, moving_title),
         "fixed": (fixed_image.grey, fixed_title),
         "registered": (None if registered is None else registered.grey, registered_title),
-        "overlay": (
-            None if registered is None else overlay(fixed_image.even, registered.even),
-            "\n".join(details),
-        ),
+        "overlay": (None if registered is None else overlay(fixed_image.even, registered.even), "\n".join(details)),
     }
     for name, (image, title) in shown.items():
         panels[name].set_axis_off()

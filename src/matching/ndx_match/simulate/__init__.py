@@ -1,21 +1,17 @@
-"""Sessions of an animal whose truth is known: images, masks, and which ROIs are the same cell.
-
-:func:`simulate` makes them, :data:`TIERS` holds the difficulties that methods are measured on, and
-:func:`ndx_match.simulate.files.write_simulation` writes them as NWB files.
-"""
+"""Sessions of an animal whose truth is known: images, masks, and which ROIs are the same cell."""
 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
-import scipy.sparse
+from scipy.sparse import csr_array
 
+from ..arrays import Ints64
 from ..model import Session, SourceInfo
 from .image import grow_tissue, look, record
 from .masks import footprints, segment, true_outlines
 from .tiers import TIERS, SimulationParameters
 from .truth import Simulation, detection_probability
-from .warp import Canvas, Warp, enclosing_canvas, random_affine, random_warp, still_warp
+from .warp import Canvas, Warp, enclosing_canvas, random_affine, random_displacement
 
 __all__ = ["TIERS", "Simulation", "SimulationParameters", "body_masks", "simulate"]
 
@@ -26,22 +22,10 @@ CELLS_PER_FIELD = 1_000_000
 
 
 def simulate(parameters: SimulationParameters, seed: int) -> Simulation:
-    """Simulate the sessions of one animal.
+    """Simulate the sessions of one animal, with their truth.
 
-    The same parameters and seed give the same arrays. Each session and each piece of tissue draws from a random
-    stream of its own, so that a parameter of one part leaves the others as they are.
-
-    Parameters
-    ----------
-    parameters : SimulationParameters
-        What to simulate; :data:`TIERS` holds the standard ones.
-    seed : int
-        Any number not below zero.
-
-    Returns
-    -------
-    Simulation
-        Sessions and truth.
+    The same parameters and seed (a number not below zero) give the same arrays. Each session and each piece of tissue
+    draws from a random stream of its own, so that a parameter of one part leaves the others as they are.
     """
     fields = parameters.field_of_session
     geometry_seed, tissue_seed, session_seed, plan_seed = np.random.SeedSequence(seed).spawn(4)
@@ -92,7 +76,7 @@ def simulate(parameters: SimulationParameters, seed: int) -> Simulation:
     )
 
 
-def body_masks(simulation: Simulation, session: int) -> tuple[npt.NDArray[np.int64], scipy.sparse.csr_array]:
+def body_masks(simulation: Simulation, session: int) -> tuple[Ints64, csr_array]:
     """What a session would see of every cell, were segmentation perfect.
 
     Returns
@@ -120,7 +104,10 @@ def _transforms(seed: np.random.SeedSequence, parameters: SimulationParameters) 
         stretch = parameters.stretch if session == parameters.stretched_session else (1.0, 1.0)
         matrices.append(random_affine(rng, parameters, stretch))
     canvas = enclosing_canvas(matrices, parameters.shape, 2 * parameters.non_rigid + 5 * parameters.cell_radius)
-    moved = (
-        random_warp(rng, parameters, canvas, matrix) for rng, matrix in zip(streams[1:], matrices[1:], strict=True)
-    )
-    return (still_warp(canvas), *moved), canvas
+    none = np.zeros((2, *canvas.nodes().shape[:2]))
+    moved = [
+        random_displacement(rng, parameters, canvas, matrix)
+        for rng, matrix in zip(streams[1:], matrices[1:], strict=True)
+    ]
+    warps = [Warp(*parts, canvas.origin) for parts in zip(matrices, [none, *moved], strict=True)]
+    return tuple(warps), canvas

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from hdmf.backends.hdf5.h5_utils import H5DataIO
 from hdmf.data_utils import DataChunkIterator
 from pynwb import NWBHDF5IO, NWBFile
@@ -20,15 +19,9 @@ from pynwb.base import Images
 from pynwb.core import DynamicTableRegion, VectorData
 from pynwb.file import Subject
 from pynwb.image import GrayscaleImage
-from pynwb.ophys import (
-    DfOverF,
-    ImageSegmentation,
-    ImagingPlane,
-    OpticalChannel,
-    PlaneSegmentation,
-    RoiResponseSeries,
-)
+from pynwb.ophys import DfOverF, ImageSegmentation, ImagingPlane, OpticalChannel, PlaneSegmentation, RoiResponseSeries
 
+from ..arrays import Array, Floats32, Matrix
 from ..errors import InputError, OutputError
 from ..model import Session
 from ..storage.outputs import check_output
@@ -44,56 +37,22 @@ _FRAME_RATE = 30.0
 
 @dataclass(frozen=True)
 class TrueSession:
-    """The truth of one file.
+    """The truth of one file."""
 
-    Attributes
-    ----------
-    file_name : str
-        Name of the NWB file, in the folder of the truth file.
-    name : str
-        Name of the session in the simulation.
-    field : int
-        Which piece of tissue it shows; only sessions of one field share cells.
-    cell_of_roi : mapping of int to int
-        True cell number of each ROI id, in the order of the ROI table; -1 where the ROI is no cell.
-    affine_matrix : ndarray of float64, shape (3, 3)
-        Affine part of the map from reference (x, y, 1) to session pixels.
-    """
-
-    file_name: str
-    name: str
-    field: int
-    cell_of_roi: Mapping[int, int]
-    affine_matrix: npt.NDArray[np.float64]
-
-    @property
-    def identity(self) -> npt.NDArray[np.int64]:
-        """True cell number by `roi_row`."""
-        return np.fromiter(self.cell_of_roi.values(), np.int64)
+    file_name: str  #: of the NWB file, in the folder of the truth file
+    name: str  #: of the session in the simulation
+    field: int  #: which piece of tissue it shows; only sessions of one field share cells
+    cell_of_roi: Mapping[int, int]  #: true cell number of each ROI id, in the table's order; -1 where it is no cell
+    affine_matrix: Matrix  #: affine part of the map from reference (x, y, 1) to session pixels
 
 
 @dataclass(frozen=True)
 class Truth:
-    """What a truth file says; with `parameters` and `seed` the simulation can be made again.
-
-    Attributes
-    ----------
-    sessions : tuple of TrueSession
-        In the order of the simulation.
-    parameters : SimulationParameters
-        What was asked for.
-    seed : int
-        The seed.
-    """
+    """What a truth file says, in the order of the simulation, which parameters and seed make again."""
 
     sessions: tuple[TrueSession, ...]
     parameters: SimulationParameters
     seed: int
-
-    @property
-    def identity(self) -> tuple[npt.NDArray[np.int64], ...]:
-        """For each session the true cell number by `roi_row`."""
-        return tuple(session.identity for session in self.sessions)
 
     def of_file(self, file_name: str) -> TrueSession:
         """The truth of a file, by its name.
@@ -127,7 +86,6 @@ def write_simulation(
     Parameters
     ----------
     simulation : Simulation
-        What to write.
     folder : path
         Is made where it does not exist.
     subject_id : str
@@ -165,12 +123,7 @@ def write_simulation(
 
 
 def read_truth(path: str | os.PathLike[str]) -> Truth:
-    """Read a truth file.
-
-    Parameters
-    ----------
-    path : path
-        The file, or the folder that holds it.
+    """Read a truth file, given by its path or the folder that holds it.
 
     Raises
     ------
@@ -313,7 +266,7 @@ def _roi_table(session: Session, plane: ImagingPlane) -> PlaneSegmentation:
     dtype = np.dtype(np.float32 if weighted else bool)
     shape = (session.n_rois, *session.shape)
 
-    def masks() -> Iterator[npt.NDArray[Any]]:
+    def masks() -> Iterator[Array]:
         for row in range(session.n_rois):
             yield session.footprints[[row], :].toarray().reshape(session.shape).astype(dtype)
 
@@ -358,7 +311,7 @@ def _box(session: Session, row: int) -> tuple[int, int, int, int]:
     return int(x.min()), int(y.min()), int(np.ptp(x)) + 1, int(np.ptp(y)) + 1
 
 
-def _traces(simulation: Simulation, number: int, n_samples: int) -> npt.NDArray[np.float32]:
+def _traces(simulation: Simulation, number: int, n_samples: int) -> Floats32:
     """Random transients that decay, shape (n_samples, n_rois)."""
     rng = np.random.default_rng([simulation.seed, number])
     n_rois = simulation.sessions[number].n_rois

@@ -1,49 +1,31 @@
-"""Mean images: one latent field of tissue, seen by every session at its own place, depth and brightness.
-
-Brightness is relative to that of the neuropil's mean until :func:`record` turns it into grey values.
-"""
+"""Mean images: one field of tissue, seen by every session at its own place, depth and brightness (neuropil: 1)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 from scipy.ndimage import distance_transform_edt, gaussian_filter, map_coordinates
 
+from ..arrays import Floats, Floats32
+from ..footprints import pixel_points
 from .tiers import SimulationParameters
 from .truth import Bodies, draw_bodies
-from .warp import Canvas, Warp, pixel_points, smooth_noise
-
-Image = npt.NDArray[np.float64]
+from .warp import Canvas, Warp, smooth_noise
 
 
 @dataclass(frozen=True)
 class Tissue:
-    """What lies in a canvas, whichever session looks at it.
-
-    Attributes
-    ----------
-    canvas : Canvas
-        Where it lies.
-    bodies : Bodies
-        The cells that can be segmented.
-    deep, unlabelled : Bodies
-        Bodies that no session segments: blurs above and below the focal plane, and dark gaps in the neuropil.
-    neuropil, illumination, fibres : ndarray, shape of the canvas
-        Cloudy texture (mean 0, standard deviation 1), slow change of brightness (about 1), thin bright processes.
-    shadow : ndarray, shape of the canvas
-        How much of the light vessels take, 0 to 1.
-    """
+    """What lies in a canvas, whichever session looks at it."""
 
     canvas: Canvas
-    bodies: Bodies
-    deep: Bodies
-    unlabelled: Bodies
-    neuropil: Image
-    illumination: Image
-    fibres: Image
-    shadow: Image
+    bodies: Bodies  #: the cells that can be segmented
+    deep: Bodies  #: blurs above and below the focal plane that no session segments
+    unlabelled: Bodies  #: dark gaps in the neuropil
+    neuropil: Floats  #: cloudy texture of the canvas, mean 0, standard deviation 1
+    illumination: Floats  #: slow change of brightness, about 1
+    fibres: Floats  #: thin bright processes
+    shadow: Floats  #: how much of the light vessels take, 0 to 1
 
 
 def grow_tissue(rng: np.random.Generator, parameters: SimulationParameters, canvas: Canvas) -> Tissue:
@@ -66,7 +48,7 @@ def grow_tissue(rng: np.random.Generator, parameters: SimulationParameters, canv
     )
 
 
-def _neuropil(rng: np.random.Generator, shape: tuple[int, int]) -> Image:
+def _neuropil(rng: np.random.Generator, shape: tuple[int, int]) -> Floats:
     """Noise on several scales, whose spectrum falls off as that of real mean images does."""
     cloud = np.zeros(shape)
     for sigma, weight in ((2.0, 0.35), (5.0, 0.6), (13.0, 0.7)):
@@ -74,7 +56,7 @@ def _neuropil(rng: np.random.Generator, shape: tuple[int, int]) -> Image:
     return cloud
 
 
-def _fibres(rng: np.random.Generator, shape: tuple[int, int], scale: float) -> Image:
+def _fibres(rng: np.random.Generator, shape: tuple[int, int], scale: float) -> Floats:
     """Curved processes and bright points of a pixel or two, denser in some places than in others."""
     image = np.zeros(shape)
     n_fibres, n_points = shape[0] * shape[1] // 45, shape[0] * shape[1] // 500
@@ -96,7 +78,7 @@ def _fibres(rng: np.random.Generator, shape: tuple[int, int], scale: float) -> I
     return (gaussian_filter(image, 0.9) + gaussian_filter(points, 1.5)) * patches
 
 
-def _vessels(rng: np.random.Generator, shape: tuple[int, int], scale: float) -> Image:
+def _vessels(rng: np.random.Generator, shape: tuple[int, int], scale: float) -> Floats:
     """The shadow of branching vessels that dive in and out of the plane, 0 to 1."""
     radii, depths = np.zeros(shape), np.zeros(shape)
     wanted = max(1, rng.poisson(1.3 * shape[0] * shape[1] / scale**2))
@@ -126,10 +108,10 @@ def _vessels(rng: np.random.Generator, shape: tuple[int, int], scale: float) -> 
 
 
 def paint_bodies(
-    image: Image,
+    image: Floats,
     canvas: Canvas,
     bodies: Bodies,
-    brightness: npt.NDArray[np.float64],
+    brightness: Floats,
     focal_depth: float,
     parameters: SimulationParameters,
 ) -> None:
@@ -160,14 +142,14 @@ def paint_bodies(
         image[low[0] : high[0], low[1] : high[1]] += amplitude[cell] * shape * (1 - nucleus[cell] * inner)
 
 
-def _step(x: Image) -> Image:
+def _step(x: Floats) -> Floats:
     """A smooth step from 0 to 1."""
     return 0.5 * (1 + np.tanh(x))
 
 
 def look(
     rng: np.random.Generator, tissue: Tissue, warp: Warp, focal_depth: float, parameters: SimulationParameters
-) -> Image:
+) -> Floats:
     """The light that one session gets from the tissue, in session pixels."""
     canvas = tissue.canvas
     change = parameters.texture_change
@@ -185,7 +167,7 @@ def look(
     return map_coordinates(image, [seen[..., 1], seen[..., 0]], order=3, mode="nearest")
 
 
-def record(rng: np.random.Generator, light: Image, parameters: SimulationParameters) -> npt.NDArray[np.float32]:
+def record(rng: np.random.Generator, light: Floats, parameters: SimulationParameters) -> Floats32:
     """The mean image that the detector gives for some light: grey values 0 to 255, whole numbers."""
     n_rows, n_cols = parameters.shape
     y, x = np.linspace(-1, 1, n_rows)[:, None], np.linspace(-1, 1, n_cols)[None, :]
@@ -199,13 +181,13 @@ def record(rng: np.random.Generator, light: Image, parameters: SimulationParamet
     return np.round(np.clip(grey, 0, 255)).astype(np.float32)
 
 
-def _stripes(n_rows: int) -> npt.NDArray[np.float64]:
+def _stripes(n_rows: int) -> Floats:
     """A horizontal pattern of the scanner, the same in every session."""
     row = np.arange(n_rows)
     return np.sin(2 * np.pi * row / 16) + 0.5 * np.sin(2 * np.pi * row / 7.3 + 1)
 
 
-def _frame(parameters: SimulationParameters) -> Image:
+def _frame(parameters: SimulationParameters) -> Floats:
     """What motion correction leaves of the edge: dimmer the fewer frames reach a pixel."""
     if parameters.border == 0:
         return np.ones(parameters.shape)

@@ -5,17 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
-import scipy.sparse
 from scipy.ndimage import binary_closing, distance_transform_edt, gaussian_filter
+from scipy.sparse import csr_array
 from scipy.spatial import cKDTree
 from skimage.draw import polygon2mask
 
+from ..arrays import Bools, Floats, Floats32, Ints64
+from ..footprints import from_pixels
 from .tiers import SimulationParameters
 from .truth import Bodies, outline_radius
 from .warp import Warp
 
 _ANGLES = np.linspace(0, 2 * np.pi, 64, endpoint=False)
+_DIRECTIONS = np.column_stack([np.cos(_ANGLES), np.sin(_ANGLES)])
 _NOISE_HARMONICS = np.arange(1, 9)
 
 
@@ -23,14 +25,14 @@ _NOISE_HARMONICS = np.arange(1, 9)
 class Mask:
     """One ROI: the linear indices (row-major) of its pixels, and the cell it shows (-1: none)."""
 
-    pixels: npt.NDArray[np.int64]
+    pixels: Ints64
     cell: int
 
 
 def segment(
     rng: np.random.Generator,
     bodies: Bodies,
-    detected: npt.NDArray[np.bool_],
+    detected: Bools,
     focal_depth: float,
     warp: Warp,
     parameters: SimulationParameters,
@@ -56,26 +58,20 @@ def segment(
 
 def true_outlines(
     bodies: Bodies, focal_depth: float, warp: Warp, parameters: SimulationParameters
-) -> tuple[npt.NDArray[np.int64], scipy.sparse.csr_array]:
+) -> tuple[Ints64, csr_array]:
     """The cells that a session has in view, and the pixels inside their outlines."""
     radius = bodies.visible_radius(focal_depth, parameters.pixel_size)
     cells, masks = [], []
     for cell in np.flatnonzero(_in_view(bodies, warp, parameters)).tolist():
         length = radius[cell] * bodies.relative_radius(cell, _ANGLES)
-        outline = bodies.centre[cell] + length[:, None] * np.column_stack([np.cos(_ANGLES), np.sin(_ANGLES)])
-        pixels = _fill(warp(outline), parameters.shape)
+        pixels = _fill(warp(bodies.centre[cell] + length[:, None] * _DIRECTIONS), parameters.shape)
         if len(pixels):
             cells.append(cell)
             masks.append(pixels)
-    indptr = np.concatenate([[0], np.cumsum([len(pixels) for pixels in masks])]).astype(np.int64)
-    indices = np.concatenate([np.zeros(0, np.int64), *masks])
-    shape = (len(cells), parameters.shape[0] * parameters.shape[1])
-    return np.array(cells, np.int64), scipy.sparse.csr_array(
-        (np.ones(len(indices), np.float32), indices, indptr), shape
-    )
+    return np.array(cells, np.int64), from_pixels(masks, parameters.shape[0] * parameters.shape[1])
 
 
-def _in_view(bodies: Bodies, warp: Warp, parameters: SimulationParameters) -> npt.NDArray[np.bool_]:
+def _in_view(bodies: Bodies, warp: Warp, parameters: SimulationParameters) -> Bools:
     """Which cells lie in the image or close to it."""
     n_rows, n_cols = parameters.shape
     position = warp(bodies.centre)
@@ -83,25 +79,24 @@ def _in_view(bodies: Bodies, warp: Warp, parameters: SimulationParameters) -> np
     return np.asarray(((position > -reach) & (position < np.array([n_cols, n_rows]) + reach)).all(axis=1))
 
 
-def _noisy_outline(
-    rng: np.random.Generator, bodies: Bodies, cell: int, radius: float, noise: float
-) -> npt.NDArray[np.float64]:
-    """Reference (x, y) round the cell: its outline shifted, grown or shrunk, and ragged.
-
-    Less so for active, thus bright cells: masks of real sessions agree very well for some cells and poorly for
-    others.
-    """
+def _noisy_outline(rng: np.random.Generator, bodies: Bodies, cell: int, radius: float, noise: float) -> Floats:
+    """Reference (x, y) round the cell: its outline shifted, grown or shrunk, and ragged; less so for active cells."""
     noise = noise * np.exp(-0.3 * bodies.activity[cell] + 0.35 * rng.standard_normal())
     size = 1 + noise * rng.normal(0.0, 0.115)
-    roughness = noise * 0.145 / np.sqrt(_NOISE_HARMONICS)
-    coefficients = (rng.normal(0, roughness) + 1j * rng.normal(0, roughness)) / np.sqrt(2)
-    relative = bodies.relative_radius(cell, _ANGLES) * size + outline_radius(coefficients, _NOISE_HARMONICS, _ANGLES)
+    relative = bodies.relative_radius(cell, _ANGLES) * size + _raggedness(rng, noise * 0.145)
     centre = bodies.centre[cell] + noise * 0.095 * radius * rng.standard_normal(2)
     length = radius * np.maximum(relative, 0.25)
-    return centre + length[:, None] * np.column_stack([np.cos(_ANGLES), np.sin(_ANGLES)])
+    return centre + length[:, None] * _DIRECTIONS
 
 
-def _fill(outline: npt.NDArray[np.float64], shape: tuple[int, int]) -> npt.NDArray[np.int64]:
+def _raggedness(rng: np.random.Generator, size: float) -> Floats:
+    """What is added to the relative radius of an outline at `_ANGLES`."""
+    roughness = size / np.sqrt(_NOISE_HARMONICS)
+    coefficients = (rng.normal(0, roughness) + 1j * rng.normal(0, roughness)) / np.sqrt(2)
+    return outline_radius(coefficients, _NOISE_HARMONICS, _ANGLES)
+
+
+def _fill(outline: Floats, shape: tuple[int, int]) -> Ints64:
     """The pixels inside a polygon of (x, y), as far as they lie in the image."""
     low = np.clip(np.floor(outline.min(axis=0)), 0, np.array(shape[::-1])).astype(int)
     high = np.clip(np.ceil(outline.max(axis=0)) + 1, 0, np.array(shape[::-1])).astype(int)
@@ -112,7 +107,7 @@ def _fill(outline: npt.NDArray[np.float64], shape: tuple[int, int]) -> npt.NDArr
     return ((rows + low[1]) * shape[1] + columns + low[0]).astype(np.int64)
 
 
-def _centroids(masks: list[Mask], n_cols: int) -> npt.NDArray[np.float64]:
+def _centroids(masks: list[Mask], n_cols: int) -> Floats:
     return np.array([[(m.pixels % n_cols).mean(), (m.pixels // n_cols).mean()] for m in masks]).reshape(-1, 2)
 
 
@@ -135,7 +130,7 @@ def _merge(rng: np.random.Generator, masks: list[Mask], parameters: SimulationPa
     return [mask for k, mask in enumerate(merged) if k not in gone]
 
 
-def _closed(pixels: npt.NDArray[np.int64], parameters: SimulationParameters) -> npt.NDArray[np.int64]:
+def _closed(pixels: Ints64, parameters: SimulationParameters) -> Ints64:
     """The pixels and the gap between them."""
     image = np.zeros(parameters.shape, bool)
     image.flat[pixels] = True
@@ -164,9 +159,7 @@ def _false_mask(rng: np.random.Generator, parameters: SimulationParameters) -> M
     n_rows, n_cols = parameters.shape
     margin = 2 * parameters.cell_radius
     centre = rng.uniform([margin, margin], [n_cols - margin, n_rows - margin])
-    roughness = 0.25 / np.sqrt(_NOISE_HARMONICS)
-    coefficients = (rng.normal(0, roughness) + 1j * rng.normal(0, roughness)) / np.sqrt(2)
-    length = np.maximum(1 + outline_radius(coefficients, _NOISE_HARMONICS, _ANGLES), 0.3)
+    length = np.maximum(1 + _raggedness(rng, 0.25), 0.3)
     ratio = rng.uniform(3, 5) if rng.random() < 0.4 else rng.uniform(1, 1.5)
     radius = parameters.cell_radius * rng.uniform(0.8, 1.2)
     angle = rng.uniform(0, np.pi)
@@ -177,27 +170,20 @@ def _false_mask(rng: np.random.Generator, parameters: SimulationParameters) -> M
     return Mask(_fill(centre + ellipse @ turn, parameters.shape), -1)
 
 
-def footprints(masks: list[Mask], parameters: SimulationParameters) -> scipy.sparse.csr_array:
+def footprints(masks: list[Mask], parameters: SimulationParameters) -> csr_array:
     """The masks as sparse weights, shape (n_rois, n_pixels).
 
     Two-photon masks weigh 1; one-photon footprints fall off towards their edge and reach beyond it, as light
     scatters.
     """
-    pixels = [mask.pixels for mask in masks]
-    weights = [np.ones(len(part), np.float32) for part in pixels]
-    if parameters.modality == "one_photon":
-        blurred = [_blurred(part, parameters) for part in pixels]
-        pixels, weights = [b[0] for b in blurred], [b[1] for b in blurred]
-    starts = np.concatenate([[0], np.cumsum([len(part) for part in pixels])]).astype(np.int64)
-    columns = np.concatenate([*pixels, np.zeros(0, np.int64)])
-    data = np.concatenate([*weights, np.zeros(0, np.float32)])
-    shape = (len(masks), parameters.shape[0] * parameters.shape[1])
-    return scipy.sparse.csr_array((data, columns, starts), shape=shape)
+    n_pixels = parameters.shape[0] * parameters.shape[1]
+    if parameters.modality == "two_photon":
+        return from_pixels([mask.pixels for mask in masks], n_pixels)
+    blurred = [_blurred(mask.pixels, parameters) for mask in masks]
+    return from_pixels([pixels for pixels, _ in blurred], n_pixels, [weights for _, weights in blurred])
 
 
-def _blurred(
-    pixels: npt.NDArray[np.int64], parameters: SimulationParameters
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+def _blurred(pixels: Ints64, parameters: SimulationParameters) -> tuple[Ints64, Floats32]:
     n_rows, n_cols = parameters.shape
     reach = int(2 * parameters.cell_radius)
     rows, columns = pixels // n_cols, pixels % n_cols

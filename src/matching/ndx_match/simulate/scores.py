@@ -9,6 +9,8 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
+from ..arrays import Ints64
+
 Integers = npt.NDArray[np.integer]
 
 
@@ -56,7 +58,7 @@ class LinkScore(LinkCount):
 
 
 def score_links(cells: Integers, identity: Sequence[Integers]) -> LinkScore:
-    """Compare the links of a match with the truth.
+    """Compare the links of a match with the truth, over all pairs of sessions and for each.
 
     A cell whose body is split over several ROIs of a session can be linked through any of them, once: between
     two sessions that hold n and m ROIs of a cell, min(n, m) links are true, and no more than that count as
@@ -68,11 +70,6 @@ def score_links(cells: Integers, identity: Sequence[Integers]) -> LinkScore:
         `roi_row` of each found cell's ROI in each session, -1 where it has none.
     identity : sequence of ndarray of int, one a session, shape (n_rois,)
         The true cell number of each ROI by `roi_row`, -1 where the ROI is no cell.
-
-    Returns
-    -------
-    LinkScore
-        Counts over all session pairs, with precision, recall, F1, and the same for each pair.
 
     Raises
     ------
@@ -92,7 +89,7 @@ def score_links(cells: Integers, identity: Sequence[Integers]) -> LinkScore:
     return LinkScore.of_pairs(pairs)
 
 
-def true_cells(cells: Integers, identity: Sequence[Integers]) -> npt.NDArray[np.int64]:
+def true_cells(cells: Integers, identity: Sequence[Integers]) -> Ints64:
     """The true cell number of every entry of `cells`: -1 for a false ROI, -2 where there is no ROI."""
     if cells.ndim != 2 or cells.shape[1] != len(identity):
         raise ValueError(f"cells of shape {cells.shape} do not fit the truth of {len(identity)} sessions")
@@ -103,7 +100,7 @@ def true_cells(cells: Integers, identity: Sequence[Integers]) -> npt.NDArray[np.
     return numbers
 
 
-def _shared(first: Integers, second: Integers) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _shared(first: Integers, second: Integers) -> tuple[Ints64, Ints64]:
     """Cell numbers that two sessions share, sorted, and how many links each allows."""
     numbers_first, count_first = np.unique(first[first >= 0], return_counts=True)
     numbers_second, count_second = np.unique(second[second >= 0], return_counts=True)
@@ -111,30 +108,20 @@ def _shared(first: Integers, second: Integers) -> tuple[npt.NDArray[np.int64], n
     return shared.astype(np.int64), np.minimum(count_first[at_first], count_second[at_second]).astype(np.int64)
 
 
-@dataclass(frozen=True)
-class TrackScore:
+class TrackScore(LinkCount):
     """Cells seen in every session: true, found, and found without an error."""
-
-    true: int
-    found: int
-    correct: int
 
     @property
     def score(self) -> float:
         """CT = 2 * correct / (true + found); 1 where there was nothing to find and nothing was found."""
-        total = self.true + self.found
-        return 2 * self.correct / total if total else 1.0
+        return self.f1
 
 
 def complete_tracks_score(cells: Integers, identity: Sequence[Integers]) -> TrackScore:
     """Compare the cells found in all sessions with those that truly have an ROI in all sessions.
 
-    The measure "CT" by which Track2p was judged. Of a cell that is split in some session one track counts.
-
-    Parameters
-    ----------
-    cells, identity
-        As for :func:`score_links`.
+    The measure "CT" by which Track2p was judged. Of a cell that is split in some session one track counts. Arguments
+    are those of :func:`score_links`.
     """
     numbers = true_cells(cells, identity)
     complete = (cells >= 0).all(axis=1)

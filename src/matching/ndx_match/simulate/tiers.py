@@ -12,87 +12,39 @@ from ..errors import MethodError
 
 @dataclass(frozen=True)
 class SimulationParameters:
-    """How to simulate the sessions of one animal. Lengths are in pixels unless a unit is given.
+    """How to simulate the sessions of one animal. Lengths are in pixels unless a unit is given."""
 
-    Attributes
-    ----------
-    n_sessions : int
-        Number of sessions; session 0 is the reference.
-    shape : tuple of int
-        (n_rows, n_cols) of every image.
-    pixel_size : float
-        Micrometres per pixel, the same along rows and columns.
-    modality : {"two_photon", "one_photon"}
-        Sharp bodies with dark nuclei and binary masks, or broad bodies and weighted footprints.
-    n_cells : int
-        Cells near the focal plane whose centre lies in one field of view, detected or not.
-    cell_radius, cell_radius_spread : float
-        Median radius of a body, and the standard deviation of its logarithm.
-    slab : float
-        Half the thickness in micrometres of the layer that holds these cells.
-    shift, rotation, scale : float
-        Largest shift, rotation in degrees (either at least half of that), and relative change of scale along each
-        axis, of every session against the reference.
-    non_rigid, length_scale : float
-        Largest non-rigid displacement, and the length over which its broad part changes.
-    stretched_session, stretch : int or None, tuple of float
-        The session whose pixels have another aspect, and its magnification along (x, y).
-    depth_shift : float
-        Largest difference in micrometres between a session's focal plane and that of the reference.
-    detection : float
-        Mean probability that a session finds a cell of the field; a few more are lost as masks that are too
-        small, or merged.
-    detection_spread : float
-        Standard deviation over cells of the log-odds of detection: the part that a cell keeps.
-    mask_noise : float
-        Strength of the differences between the masks of one cell; 0 gives the true outline.
-    splits, merges, false_rois : float
-        Share of ROIs that are halves of a split cell's body, two cells in one, no cell at all.
-    brightness_spread : float
-        Standard deviation of the logarithm of a cell's brightness that changes between sessions.
-    texture_change : float
-        Share of the neuropil's variance that is new in each session.
-    photons : float
-        Photons per pixel in the whole recording at mean brightness; the mean image's shot noise follows.
-    stripes : float
-        Amplitude of horizontal stripes fixed to the detector, relative to the mean brightness.
-    border : int
-        Width of the dim frame that motion correction leaves.
-    fields : tuple of int or None
-        Which piece of tissue each session looks at; None: all at the same.
-    roi_id_style : {"large", "from_zero"}
-        Ids such as 1080615751, or 0, 1, 2, ... in every session.
-    """
-
-    n_sessions: int = 3
-    shape: tuple[int, int] = (512, 512)
-    pixel_size: float = 0.78
+    n_sessions: int = 3  #: session 0 is the reference
+    shape: tuple[int, int] = (512, 512)  #: (n_rows, n_cols) of every image
+    pixel_size: float = 0.78  #: micrometres, the same along rows and columns
+    #: Sharp bodies with dark nuclei and binary masks, or broad bodies and weighted footprints.
     modality: Literal["two_photon", "one_photon"] = "two_photon"
-    n_cells: int = 300
-    cell_radius: float = 8.2
-    cell_radius_spread: float = 0.17
-    slab: float = 10.0
-    shift: float = 30.0
-    rotation: float = 3.0
-    scale: float = 0.01
-    non_rigid: float = 4.0
-    length_scale: float = 130.0
-    stretched_session: int | None = None
-    stretch: tuple[float, float] = (0.75, 1.17)
-    depth_shift: float = 3.0
+    n_cells: int = 300  #: near the focal plane whose centre lies in one field of view, detected or not
+    cell_radius: float = 8.2  #: median of the bodies
+    cell_radius_spread: float = 0.17  #: standard deviation of its logarithm
+    slab: float = 10.0  #: half the thickness in micrometres of the layer that holds these cells
+    shift: float = 30.0  #: largest, of every session against the reference; at least half of it
+    rotation: float = 3.0  #: likewise, in degrees
+    scale: float = 0.01  #: largest relative change of scale along each axis
+    non_rigid: float = 4.0  #: largest non-rigid displacement
+    length_scale: float = 130.0  #: over which its broad part changes
+    stretched_session: int | None = None  #: whose pixels have another aspect
+    stretch: tuple[float, float] = (0.75, 1.17)  #: its magnification along (x, y)
+    depth_shift: float = 3.0  #: largest difference in micrometres of a session's focal plane from the reference's
+    #: Mean probability that a session finds a cell of the field; a few more are lost as masks too small, or merged.
     detection: float = 0.75
-    detection_spread: float = 1.0
-    mask_noise: float = 1.0
-    splits: float = 0.02
-    merges: float = 0.02
-    false_rois: float = 0.08
-    brightness_spread: float = 0.35
-    texture_change: float = 0.3
-    photons: float = 20000.0
-    stripes: float = 0.0
-    border: int = 5
-    fields: tuple[int, ...] | None = None
-    roi_id_style: Literal["large", "from_zero"] = "large"
+    detection_spread: float = 1.0  #: standard deviation over cells of the log-odds of detection: what a cell keeps
+    mask_noise: float = 1.0  #: strength of the differences between the masks of one cell; 0 gives the true outline
+    splits: float = 0.02  #: share of ROIs that are halves of a split cell's body
+    merges: float = 0.02  #: share that are two cells in one
+    false_rois: float = 0.08  #: share that are no cell at all
+    brightness_spread: float = 0.35  #: standard deviation of the logarithm of what changes between sessions
+    texture_change: float = 0.3  #: share of the neuropil's variance that is new in each session
+    photons: float = 20000.0  #: per pixel in the whole recording at mean brightness; shot noise follows
+    stripes: float = 0.0  #: amplitude of horizontal stripes fixed to the detector, relative to the mean brightness
+    border: int = 5  #: width of the dim frame that motion correction leaves
+    fields: tuple[int, ...] | None = None  #: which piece of tissue each session looks at; None: all at the same
+    roi_id_style: Literal["large", "from_zero"] = "large"  #: such as 1080615751, or 0, 1, 2, ... in every session
 
     def __post_init__(self) -> None:
         if self.n_sessions < 1:
@@ -119,9 +71,7 @@ class SimulationParameters:
         return self.fields if self.fields is not None else (0,) * self.n_sessions
 
     def with_sessions(self, n_sessions: int) -> SimulationParameters:
-        """The same difficulty with another number of sessions.
-
-        What is special about the last session, its field or its pixel aspect, stays with the last.
+        """The same difficulty with another number of sessions; what is special about the last one stays with the last.
 
         Raises
         ------

@@ -10,9 +10,10 @@ from scipy.optimize import brentq
 from scipy.spatial import cKDTree
 from scipy.special import expit
 
+from ..arrays import Floats, Ints64, Points
 from ..model import Session
 from .tiers import SimulationParameters
-from .warp import Canvas, Points, Warp
+from .warp import Canvas, Warp
 
 #: Harmonics of an outline, from the ellipse's upward.
 HARMONICS = np.arange(2, 6)
@@ -20,55 +21,31 @@ HARMONICS = np.arange(2, 6)
 
 @dataclass(frozen=True)
 class Bodies:
-    """Cell bodies of one piece of tissue, one entry a cell.
+    """Cell bodies of one piece of tissue, one entry a cell."""
 
-    Attributes
-    ----------
-    centre : ndarray of float64, shape (n, 2)
-        Reference (x, y).
-    depth : ndarray of float64, shape (n,)
-        Micrometres below the reference session's focal plane.
-    radius : ndarray of float64, shape (n,)
-        In pixels, at the body's widest.
-    outline : ndarray of complex128, shape (n, n_harmonics)
-        Amplitude and phase of the harmonics of the outline's radius, relative to `radius`.
-    brightness : ndarray of float64, shape (n,)
-        Above the neuropil, relative to it.
-    nucleus : ndarray of float64, shape (n,)
-        How much darker the nucleus is than the cytoplasm, 0 to 1.
-    side : ndarray of complex128, shape (n,)
-        Direction (x + iy) of the brighter side, away from the nucleus, and how marked it is, 0 to 1.
-    activity : ndarray of float64, shape (n,)
-        The cell's own part in its chance to be detected, mean 0 and standard deviation 1.
-    """
-
-    centre: npt.NDArray[np.float64]
-    depth: npt.NDArray[np.float64]
-    radius: npt.NDArray[np.float64]
-    outline: npt.NDArray[np.complex128]
-    brightness: npt.NDArray[np.float64]
-    nucleus: npt.NDArray[np.float64]
-    side: npt.NDArray[np.complex128]
-    activity: npt.NDArray[np.float64]
+    centre: Points  #: reference (x, y)
+    depth: Floats  #: micrometres below the reference session's focal plane
+    radius: Floats  #: in pixels, at the body's widest
+    outline: npt.NDArray[np.complex128]  #: harmonics of its radius relative to `radius`, shape (n, n_harmonics)
+    brightness: Floats  #: above the neuropil, relative to it
+    nucleus: Floats  #: how much darker it is than the cytoplasm, 0 to 1
+    side: npt.NDArray[np.complex128]  #: direction (x + iy) of the brighter side, and how marked it is, 0 to 1
+    activity: Floats  #: the cell's own part in its chance to be detected, mean 0 and standard deviation 1
 
     def __len__(self) -> int:
         return len(self.radius)
 
-    def relative_radius(self, cell: int, angle: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def relative_radius(self, cell: int, angle: Floats) -> Floats:
         """The outline's radius relative to the cell's, at angles in radians."""
         return 1 + outline_radius(self.outline[cell], HARMONICS, angle)
 
-    def visible_radius(self, focal_depth: float, pixel_size: float) -> npt.NDArray[np.float64]:
+    def visible_radius(self, focal_depth: float, pixel_size: float) -> Floats:
         """Radius in pixels of each body where a focal plane cuts it: smaller the further off its middle."""
         offset = (self.depth - focal_depth) / pixel_size / self.radius
         return self.radius * np.sqrt(np.maximum(1 - (0.5 * offset) ** 2, 0.6))
 
 
-def outline_radius(
-    coefficients: npt.NDArray[np.complex128],
-    harmonics: npt.NDArray[np.int_],
-    angle: npt.NDArray[np.float64],
-) -> npt.NDArray[np.float64]:
+def outline_radius(coefficients: npt.NDArray[np.complex128], harmonics: npt.NDArray[np.int_], angle: Floats) -> Floats:
     """The real sum of harmonics at the given angles."""
     return np.real(np.exp(1j * angle[..., None] * harmonics) @ coefficients)
 
@@ -96,9 +73,7 @@ def draw_bodies(rng: np.random.Generator, parameters: SimulationParameters, canv
     )
 
 
-def _scatter(
-    rng: np.random.Generator, canvas: Canvas, z: npt.NDArray[np.float64], distance: float
-) -> npt.NDArray[np.float64]:
+def _scatter(rng: np.random.Generator, canvas: Canvas, z: Floats, distance: float) -> Floats:
     """Random (x, y) for bodies of given depth (in pixels) that do not sit in one another."""
     low = np.array(canvas.origin, float)
     extent = np.array(canvas.shape[::-1], float)
@@ -112,9 +87,7 @@ def _scatter(
     return points
 
 
-def detection_probability(
-    bodies: Bodies, focal_depths: npt.NDArray[np.float64], parameters: SimulationParameters
-) -> npt.NDArray[np.float64]:
+def detection_probability(bodies: Bodies, focal_depths: Floats, parameters: SimulationParameters) -> Floats:
     """The chance of each cell to be segmented in each session, shape (n_cells, n_sessions).
 
     Log-odds are the sum of the cell's own part and a penalty for its distance from the focal plane; a constant
@@ -128,35 +101,17 @@ def detection_probability(
 
 @dataclass(frozen=True)
 class Simulation:
-    """Sessions with known truth.
+    """Sessions with known truth."""
 
-    Attributes
-    ----------
-    sessions : tuple of Session
-        As a reader of files would give them.
-    identity : tuple of ndarray of int64, shape (n_rois,)
-        For each session the true cell number of each ROI by `roi_row`; -1 where the ROI is no cell. Both halves
-        of a split body carry the cell's number; two cells merged into one ROI carry that of the larger part.
-    transforms : tuple of Warp
-        For each session the callable that maps reference (x, y) to session (x, y), in the tissue it looks at.
-    fields : tuple of int
-        Which piece of tissue each session looks at; only sessions of one field share cells.
-    bodies : tuple of Bodies
-        The cells of each piece of tissue, detected or not.
-    focal_depths : tuple of float
-        Where each session's focal plane lies, in micrometres.
-    parameters : SimulationParameters
-        What was asked for.
-    seed : int
-        The seed.
-    """
-
-    sessions: tuple[Session, ...]
-    identity: tuple[npt.NDArray[np.int64], ...]
+    sessions: tuple[Session, ...]  #: as a reader of files would give them
+    #: For each session the true cell number of each ROI by `roi_row`; -1 where the ROI is no cell. Both halves of a
+    #: split body carry the cell's number; two cells merged into one ROI carry that of the larger part.
+    identity: tuple[Ints64, ...]
+    #: For each session the callable that maps reference (x, y) to session (x, y), in the tissue it looks at.
     transforms: tuple[Warp, ...]
-    fields: tuple[int, ...]
-    bodies: tuple[Bodies, ...]
-    focal_depths: tuple[float, ...]
+    fields: tuple[int, ...]  #: which piece of tissue each session looks at; only sessions of one field share cells
+    bodies: tuple[Bodies, ...]  #: the cells of each piece of tissue, detected or not
+    focal_depths: tuple[float, ...]  #: where each session's focal plane lies, in micrometres
     parameters: SimulationParameters
     seed: int
 
@@ -165,7 +120,7 @@ class Simulation:
         return self.fields[fixed] == self.fields[moving]
 
     def map_points(self, fixed: int, moving: int, points: Points) -> Points:
-        """Where points (x, y) of one session, shape (..., 2), truly lie in another of the same field.
+        """Where points (x, y) of one session, shape (..., 2), truly lie in another.
 
         Raises
         ------

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.ndimage import gaussian_filter, map_coordinates
 
+from ..arrays import Array, Floats, Matrix, Points
+from ..footprints import affine_matrix, corners
 from .tiers import SimulationParameters
-
-Points = npt.NDArray[np.float64]
 
 #: Pixels between the nodes on which a displacement is stored.
 GRID_STEP = 4
@@ -18,43 +17,24 @@ GRID_STEP = 4
 
 @dataclass(frozen=True)
 class Canvas:
-    """The rectangle of reference pixels that holds the field of view of every session.
+    """The rectangle of reference pixels that holds the field of view of every session."""
 
-    Attributes
-    ----------
-    origin : tuple of int
-        Reference (x, y) of the canvas' first pixel; negative, as the reference image starts at (0, 0).
-    shape : tuple of int
-        (n_rows, n_cols).
-    """
+    origin: tuple[int, int]  #: reference (x, y) of its first pixel; negative, as the reference image starts at (0, 0)
+    shape: tuple[int, int]  #: (n_rows, n_cols)
 
-    origin: tuple[int, int]
-    shape: tuple[int, int]
-
-    def points(self, step: int = 1) -> Points:
-        """Reference (x, y) of every `step`-th canvas pixel, shape (n_rows, n_cols, 2)."""
-        x = np.arange(0, self.shape[1] + step - 1, step) + self.origin[0]
-        y = np.arange(0, self.shape[0] + step - 1, step) + self.origin[1]
-        return np.stack(np.meshgrid(x, y), axis=-1).astype(np.float64)
+    def nodes(self) -> Points:
+        """Reference (x, y) of every `GRID_STEP`-th pixel, shape (n_rows, n_cols, 2)."""
+        x, y = (np.arange(0, n + GRID_STEP - 1, GRID_STEP) for n in self.shape[::-1])
+        return np.stack(np.meshgrid(x + self.origin[0], y + self.origin[1]), axis=-1).astype(np.float64)
 
 
 @dataclass(frozen=True)
 class Warp:
-    """Maps reference (x, y) to session (x, y): a smooth displacement, then an affine map.
+    """Maps reference (x, y) to session (x, y): a smooth displacement, then an affine map."""
 
-    Attributes
-    ----------
-    matrix : ndarray of float64, shape (3, 3)
-        The affine part, on homogeneous (x, y, 1).
-    displacement : ndarray of float64, shape (2, n_rows, n_cols)
-        (dx, dy) in reference pixels, on nodes `GRID_STEP` pixels apart.
-    origin : tuple of int
-        Reference (x, y) of the first node.
-    """
-
-    matrix: npt.NDArray[np.float64]
-    displacement: npt.NDArray[np.float64]
-    origin: tuple[int, int]
+    matrix: Matrix  #: of the affine map
+    displacement: Floats  #: (dx, dy) in reference pixels, on nodes `GRID_STEP` apart, shape (2, n_rows, n_cols)
+    origin: tuple[int, int]  #: reference (x, y) of the first node
 
     def __call__(self, points: Points) -> Points:
         """Session (x, y) of reference points, both of shape (..., 2)."""
@@ -62,7 +42,7 @@ class Warp:
 
     def inverse(self, points: Points) -> Points:
         """Reference (x, y) of session points, both of shape (..., 2), by fixed-point iteration."""
-        undone = apply_affine(invert(self.matrix), points)
+        undone = apply_affine(np.linalg.inv(self.matrix), points)
         found = undone
         for _ in range(50):
             previous, found = found, undone - self.displacement_at(found)
@@ -79,82 +59,47 @@ class Warp:
         )
 
 
-def apply_affine(matrix: npt.NDArray[np.float64], points: Points) -> Points:
+def apply_affine(matrix: Array, points: Points) -> Points:
     """Points (x, y), shape (..., 2), under a 3 x 3 affine matrix."""
     return points @ matrix[:2, :2].T + matrix[:2, 2]
 
 
-def invert(matrix: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """The inverse of an affine matrix."""
-    return np.linalg.inv(matrix).astype(np.float64)
-
-
-def pixel_points(shape: tuple[int, int]) -> Points:
-    """(x, y) of every pixel of an image, shape (n_rows, n_cols, 2)."""
-    return Canvas((0, 0), shape).points()
-
-
-def about(centre: Points, linear: npt.NDArray[np.float64], shift: Points) -> npt.NDArray[np.float64]:
-    """The affine matrix that applies a 2 x 2 map about a centre (x, y), then a shift (x, y)."""
-    matrix = np.eye(3)
-    matrix[:2, :2] = linear
-    matrix[:2, 2] = centre + shift - linear @ centre
-    return matrix
-
-
 def random_affine(
     rng: np.random.Generator, parameters: SimulationParameters, stretch: tuple[float, float] = (1.0, 1.0)
-) -> npt.NDArray[np.float64]:
-    """An affine map within the parameters' ranges, in the upper half of each, about the image's centre.
-
-    Returns
-    -------
-    ndarray of float64, shape (3, 3)
-        Maps reference (x, y, 1) to session (x, y, 1).
-    """
-    n_rows, n_cols = parameters.shape
-    centre = np.array([(n_cols - 1) / 2, (n_rows - 1) / 2])
+) -> Floats:
+    """An affine map from the reference, about the image's middle, in the upper half of each parameter's range."""
+    centre = (np.array(parameters.shape[::-1]) - 1) / 2
     direction = rng.uniform(0, 2 * np.pi)
     shift = parameters.shift * rng.uniform(0.6, 1.0) * np.array([np.cos(direction), np.sin(direction)])
     angle = np.deg2rad(parameters.rotation * rng.uniform(0.5, 1.0) * rng.choice([-1.0, 1.0]))
     rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     scale = np.exp(rng.uniform(-parameters.scale, parameters.scale, size=2)) * stretch
-    return about(centre, np.diag(scale) @ rotation, shift)
+    return affine_matrix(np.diag(scale) @ rotation, centre, centre + shift)
 
 
-def enclosing_canvas(matrices: list[npt.NDArray[np.float64]], shape: tuple[int, int], padding: float) -> Canvas:
+def enclosing_canvas(matrices: list[Floats], shape: tuple[int, int], padding: float) -> Canvas:
     """The canvas that holds the field of view of every session, with some padding."""
-    n_rows, n_cols = shape
-    corners = np.array([[0.0, 0.0], [n_cols - 1, 0], [0, n_rows - 1], [n_cols - 1, n_rows - 1]])
-    reached = np.concatenate([apply_affine(invert(matrix), corners) for matrix in matrices])
+    reached = np.concatenate([apply_affine(np.linalg.inv(matrix), corners(shape)) for matrix in matrices])
     low = np.floor(reached.min(axis=0) - padding).astype(int)
     high = np.ceil(reached.max(axis=0) + padding).astype(int)
     return Canvas((int(low[0]), int(low[1])), (int(high[1] - low[1]) + 1, int(high[0] - low[0]) + 1))
 
 
-def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], sigma: float) -> npt.NDArray[np.float64]:
+def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], sigma: float) -> Floats:
     """White noise smoothed by a Gaussian, with mean 0 and standard deviation 1."""
     noise = gaussian_filter(rng.standard_normal(shape), sigma, mode="reflect")
     return (noise - noise.mean()) / max(float(noise.std()), 1e-12)
 
 
 def random_displacement(
-    rng: np.random.Generator,
-    parameters: SimulationParameters,
-    canvas: Canvas,
-    matrix: npt.NDArray[np.float64],
-) -> npt.NDArray[np.float64]:
-    """A smooth displacement that no affine map explains, its largest value in the field as the parameters say.
+    rng: np.random.Generator, parameters: SimulationParameters, canvas: Canvas, matrix: Floats
+) -> Floats:
+    """A smooth displacement (dx, dy) on the canvas' nodes, shape (2, n_rows, n_cols), that no affine map explains.
 
     It is broad noise, noise of a third of that length, and the local push of a dilating vessel: a mixture that
-    no single spline spacing describes.
-
-    Returns
-    -------
-    ndarray of float64, shape (2, n_rows, n_cols)
-        (dx, dy) on the canvas' nodes.
+    no single spline spacing describes. Its largest value in the field is as the parameters say.
     """
-    points = canvas.points(GRID_STEP)
+    points = canvas.nodes()
     nodes = (points.shape[0], points.shape[1])
     sigma = parameters.length_scale / 2 / GRID_STEP
     broad, narrow = (np.stack([smooth_noise(rng, nodes, s) for _ in range(2)], axis=-1) for s in (sigma, sigma / 3))
@@ -183,16 +128,3 @@ def _vessel_push(rng: np.random.Generator, parameters: SimulationParameters, poi
     length, width = 0.2 * extent.mean(), 0.05 * extent.mean()
     s, t = (points - centre) @ along / length, (points - centre) @ across / width
     return (t * np.exp(0.5 - (s**2 + t**2) / 2))[..., None] * across
-
-
-def random_warp(
-    rng: np.random.Generator, parameters: SimulationParameters, canvas: Canvas, matrix: npt.NDArray[np.float64]
-) -> Warp:
-    """A warp with the given affine part and a random displacement."""
-    return Warp(matrix, random_displacement(rng, parameters, canvas, matrix), canvas.origin)
-
-
-def still_warp(canvas: Canvas) -> Warp:
-    """The warp of the reference session: none."""
-    n_rows, n_cols, _ = canvas.points(GRID_STEP).shape
-    return Warp(np.eye(3), np.zeros((2, n_rows, n_cols)), canvas.origin)

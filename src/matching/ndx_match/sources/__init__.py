@@ -3,6 +3,7 @@
 from ..storage.opening import open_nwb
 from .candidates import FileContents, ImageCandidate, TableCandidate, list_contents
 from .choose import SourceOptions
+from .inspection import InspectedFile, InspectedPlane, inspect_file
 from .pairing import DEPTH_TOLERANCE
 from .planes import Plane, PlanesOfSessions, plane_warnings, read_planes
 from .read import read_session, read_sessions, source_warnings
@@ -11,10 +12,13 @@ __all__ = [
     "DEPTH_TOLERANCE",
     "FileContents",
     "ImageCandidate",
+    "InspectedFile",
+    "InspectedPlane",
     "Plane",
     "PlanesOfSessions",
     "SourceOptions",
     "TableCandidate",
+    "inspect_file",
     "list_contents",
     "open_nwb",
     "plane_warnings",

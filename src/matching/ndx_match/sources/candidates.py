@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,39 +14,29 @@ from pynwb.ophys import ImagingPlane, OpticalChannel, PlaneSegmentation
 #: Neurodata types of ndx-microscopy, whose classes come with the file where the extension is not installed.
 PLANAR_SEGMENTATION, SUMMARY_IMAGE = "PlanarSegmentation", "SummaryImage"
 MASK_KINDS = ("image_mask", "pixel_mask", "voxel_mask")
+#: Folders of a file, by the attribute of an NWBFile that holds what is in them.
+FOLDERS = {
+    "processing": "processing",
+    "acquisition": "acquisition",
+    "analysis": "analysis",
+    "scratch": "scratch",
+    "stimulus_template": "stimulus/templates",
+    "imaging_planes": "general/optophysiology",
+}
 
 
 @dataclass(frozen=True)
 class TableCandidate:
-    """An ROI table in a file.
+    """An ROI table in a file."""
 
-    Attributes
-    ----------
-    path : str
-        In the file, for example `processing/ophys/image_segmentation/cell_specimen_table`.
-    plane : str
-        Name of its imaging plane.
-    n_rois : int
-    mask_kind : str
-        `image_mask`, `pixel_mask` or `voxel_mask`; empty where the table has none.
-    mask_shape : tuple of int or None
-        Of an image_mask as stored: (n_rows, n_cols) by most writers.
-    table : PlaneSegmentation
-        Or a PlanarSegmentation of ndx-microscopy, which has the same columns.
-    imaging_plane : ImagingPlane
-        The table's; of a PlanarSegmentation, one that says what its imaging space says.
-    plane_path : str
-        In the file.
-    """
-
-    path: str
-    plane: str
+    path: str  #: in the file, for example `processing/ophys/image_segmentation/cell_specimen_table`
+    plane: str  #: name of its imaging plane
     n_rois: int
-    mask_kind: str
-    mask_shape: tuple[int, int] | None
-    table: PlaneSegmentation
-    imaging_plane: ImagingPlane
-    plane_path: str
+    mask_kind: str  #: one of `MASK_KINDS`; empty if the table has none
+    mask_shape: tuple[int, int] | None  #: of an image_mask as stored: (n_rows, n_cols) by most writers
+    table: PlaneSegmentation  #: or a PlanarSegmentation of ndx-microscopy, which has the same columns
+    imaging_plane: ImagingPlane  #: of a PlanarSegmentation, one that says what its imaging space says
+    plane_path: str  #: of the imaging plane in the file
 
     def belongs_to(self, plane: str) -> bool:
         """Whether the table is of the named plane, by its imaging plane or by a folder of its path."""
@@ -72,6 +61,14 @@ class FileContents:
     planes: tuple[str, ...]
     script: str = ""
 
+    def table_at(self, path: str) -> TableCandidate | None:
+        """The ROI table of this path, None if there is none."""
+        return next((table for table in self.tables if table.path == path), None)
+
+    def image_at(self, path: str) -> ImageCandidate | None:
+        """The image of this path, None if there is none."""
+        return next((image for image in self.images if image.path == path), None)
+
 
 def list_contents(nwbfile: NWBFile) -> FileContents:
     """List the ROI tables, images and imaging planes of an open file."""
@@ -80,7 +77,8 @@ def list_contents(nwbfile: NWBFile) -> FileContents:
         if isinstance(item, PlaneSegmentation) or type(item).__name__ == PLANAR_SEGMENTATION:
             tables.append(_table(item))
         elif (isinstance(item, Image) or type(item).__name__ == SUMMARY_IMAGE) and len(np.shape(item.data)) == 2:
-            images.append(ImageCandidate(path_of(item), _shape(item.data), item))
+            n_rows, n_cols = np.shape(item.data)
+            images.append(ImageCandidate(path_of(item), (n_rows, n_cols), item))
         elif isinstance(item, ImagingPlane):
             planes.append(item.name)
     return FileContents(
@@ -91,59 +89,27 @@ def list_contents(nwbfile: NWBFile) -> FileContents:
     )
 
 
-def path_of(item: object) -> str:
+def path_of(item: Any) -> str:
     """Where an object lies in its file, without the leading slash."""
-    parts: list[str] = []
-    current = item
-    while current is not None and not isinstance(current, NWBFile):
-        parts.append(current.name)  # type: ignore[attr-defined]
-        current = current.parent  # type: ignore[attr-defined]
-    top = _folder_of(item)
-    return "/".join([*top, *reversed(parts)])
-
-
-def imaging_depth(nwbfile: NWBFile, plane: ImagingPlane) -> float | None:
-    """Depth of the plane in micrometres, from its location or description or, of a file's only plane, lab data."""
-    for text in (plane.location, plane.description):
-        found = re.search(
-            r"depth\W{0,3}\s*([0-9]+(?:\.[0-9]+)?)\s*(?:um|µm|μm|microns?|micrometers?)", text or "", re.I
-        )
-        if found:
-            return float(found.group(1))
-    for metadata in nwbfile.lab_meta_data.values() if len(nwbfile.imaging_planes) == 1 else ():
-        depth = getattr(metadata, "imaging_depth", None)
-        if depth is not None:
-            return float(depth)
-    return None
-
-
-def pixel_size(plane: ImagingPlane) -> tuple[float, float] | None:
-    """Micrometres per pixel along (rows, columns), from `grid_spacing` (x, y); None where it is not stated."""
-    if plane.grid_spacing is None or len(plane.grid_spacing) < 2:
-        return None
-    unit = (plane.grid_spacing_unit or "meters").lower()
-    scale = {"meters": 1e6, "meter": 1e6, "m": 1e6, "millimeters": 1e3, "mm": 1e3}.get(unit)
-    if scale is None:
-        if unit not in ("um", "µm", "μm", "microns", "micron", "micrometers", "micrometer"):
-            return None
-        scale = 1.0
-    x, y = (float(value) * scale for value in plane.grid_spacing[:2])
-    return (y, x) if x > 0 and y > 0 else None
+    names: list[str] = []
+    top = None
+    while item is not None and not isinstance(item, NWBFile):
+        names.insert(0, item.name)
+        top, item = item, item.parent
+    for attribute, folder in FOLDERS.items():
+        if any(held is top for held in (getattr(item, attribute, None) or {}).values()):
+            names.insert(0, folder)
+    return "/".join(names)
 
 
 def _table(table: PlaneSegmentation) -> TableCandidate:
     kind = next((kind for kind in MASK_KINDS if kind in table.colnames), "")
-    shape = None
-    if kind == "image_mask":
-        whole = np.shape(table["image_mask"].data)
-        shape = (whole[1], whole[2]) if len(whole) == 3 else None
-    if type(table).__name__ == PLANAR_SEGMENTATION:
-        space = table.planar_imaging_space
-        return TableCandidate(
-            path_of(table), space.name, len(table.id), kind, shape, table, _as_imaging_plane(space), path_of(space)
-        )
-    plane = table.imaging_plane
-    return TableCandidate(path_of(table), plane.name, len(table.id), kind, shape, table, plane, path_of(plane))
+    whole: tuple[int, ...] = np.shape(table[kind].data) if kind == "image_mask" else ()
+    shape = (whole[1], whole[2]) if len(whole) == 3 else None
+    planar = type(table).__name__ == PLANAR_SEGMENTATION
+    place = table.planar_imaging_space if planar else table.imaging_plane
+    plane = _as_imaging_plane(place) if planar else place
+    return TableCandidate(path_of(table), place.name, len(table.id), kind, shape, table, plane, path_of(place))
 
 
 def _as_imaging_plane(space: Any) -> ImagingPlane:
@@ -160,28 +126,3 @@ def _as_imaging_plane(space: Any) -> ImagingPlane:
         grid_spacing=None if space.pixel_size_in_um is None else list(space.pixel_size_in_um),
         grid_spacing_unit="micrometers",
     )
-
-
-def _shape(data: object) -> tuple[int, int]:
-    n_rows, n_cols = np.shape(data)  # type: ignore[call-overload]
-    return n_rows, n_cols
-
-
-def _folder_of(item: object) -> list[str]:
-    """The folder in which a file keeps the module or container that the object belongs to."""
-    current, last = item, item
-    while current is not None and not isinstance(current, NWBFile):
-        last, current = current, current.parent  # type: ignore[attr-defined]
-    if current is None:
-        return []
-    for attribute, folder in (
-        ("processing", "processing"),
-        ("acquisition", "acquisition"),
-        ("analysis", "analysis"),
-        ("scratch", "scratch"),
-        ("stimulus_template", "stimulus/templates"),
-        ("imaging_planes", "general/optophysiology"),
-    ):
-        if any(held is last for held in (getattr(current, attribute, None) or {}).values()):
-            return folder.split("/")
-    return []

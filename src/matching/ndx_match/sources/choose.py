@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -24,43 +25,23 @@ Candidate = TypeVar("Candidate", TableCandidate, ImageCandidate)
 
 @dataclass(frozen=True)
 class SourceOptions:
-    """What to take from every file.
+    """What to take from every file."""
 
-    Attributes
-    ----------
-    plane : str or None
-        Name of the imaging plane.
-    roi_table, image : str or None
-        Path in the file, or its last parts.
-    transpose : str or None
-        `masks`, `image`, `both` or `none`: which of them are stored [col, row]; None decides by the writer's convention
-        and by evidence.
-    image_required : bool
-        Refuse files without a projection image; by default their sessions are registered by the ROIs alone.
-    all_rois : bool
-        Take every ROI, not only those that the file's writer accepts.
-    where : tuple of str
-        Conditions that the ROIs must meet instead, for example `iscell>0.5`.
-    z_plane : int, "all" or None
-        The plane (z) to take of voxel masks that lie in several; `all` projects them onto one.
-    allow_different_subjects : bool
-        Do not refuse files of different animals.
-    checksum : bool
-        Compute the SHA-256 of each file; of a file on the network take the one that its archive recorded, if any.
-    sessions : tuple of str
-        Of folders on DANDI take these sessions only: labels, their first parts, or patterns with `*`.
-    """
-
-    plane: str | None = None
-    roi_table: str | None = None
-    image: str | None = None
+    plane: str | None = None  #: name of the imaging plane
+    roi_table: str | None = None  #: path in the file, or its last parts
+    image: str | None = None  #: path in the file, or its last parts; `none` to register by the ROIs alone
+    #: `masks`, `image`, `both` or `none`: which of them are stored [col, row]; None decides by the writer's convention
+    #: and by evidence.
     transpose: str | None = None
-    image_required: bool = False
-    all_rois: bool = False
-    where: tuple[str, ...] = ()
+    image_required: bool = False  #: refuse files without a projection image; else they are registered by the ROIs alone
+    all_rois: bool = False  #: take every ROI, not only those that the file's writer accepts
+    where: tuple[str, ...] = ()  #: conditions that the ROIs must meet instead, for example `iscell>0.5`
+    #: The plane (z) to take of voxel masks that lie in several; `all` projects them onto one.
     z_plane: int | str | None = None
-    allow_different_subjects: bool = False
+    allow_different_subjects: bool = False  #: do not refuse files of different animals
+    #: Compute the SHA-256 of each file; of a file on the network take the one that its archive recorded, if any.
     checksum: bool = True
+    #: Of folders on DANDI take these sessions only: labels, their first parts, or patterns with `*`.
     sessions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -70,17 +51,10 @@ class SourceOptions:
             raise InputError("--all-rois and --where exclude each other; give one of them.")
 
 
-def choose_table(
-    contents: FileContents, options: SourceOptions, where: str, layout: Layout | None = None
-) -> TableCandidate:
+def choose_table(contents: FileContents, options: SourceOptions, where: str, layout: Layout) -> TableCandidate:
     """The ROI table to match: where its writer puts it, or the only one.
 
-    Raises
-    ------
-    InputError
-        There is none, or none of the given name.
-    AmbiguousInputError
-        Several are left.
+    Raises InputError if there is none (of the given name), AmbiguousInputError if several are left.
     """
     tables: Sequence[TableCandidate] = contents.tables
     if not tables:
@@ -95,7 +69,7 @@ def choose_table(
                 f"{where}: no ROI table belongs to a plane {options.plane!r}; give --plane one of: {planes}."
             )
         tables = of_plane
-    if layout is not None and options.roi_table is None:
+    if options.roi_table is None:
         tables = [table for table in tables if layout.holds(table)] or tables
     if len(tables) > 1:
         names = sorted({table.plane for table in tables})
@@ -119,18 +93,12 @@ def choose_table(
 
 
 def choose_image(
-    contents: FileContents, table: TableCandidate, options: SourceOptions, where: str, layout: Layout | None = None
+    contents: FileContents, table: TableCandidate, options: SourceOptions, where: str, layout: Layout
 ) -> ImageCandidate | None:
-    """The projection image of the table's plane: of the masks' size, the most trusted where there is a choice.
+    """The projection image of the table's plane: of the masks' size, the most trusted if there is a choice.
 
-    None where there is none, or the session is to be registered without one.
-
-    Raises
-    ------
-    InputError
-        There is none and one is required, none of the masks' size, or none of the given name.
-    AmbiguousInputError
-        Several are left.
+    None if there is none, or the session is to be registered without one. Raises InputError if there is none and one is
+    required, or none of the masks' size or the given name, AmbiguousInputError if several are left.
     """
     images: Sequence[ImageCandidate] = contents.images
     if options.image_required and (options.image == NO_IMAGE or not images):
@@ -148,8 +116,7 @@ def choose_image(
     if table.mask_shape is not None:
         images = _of_size(images, table, where)
     if len(images) > 1 and options.image is None:
-        names = layout.images_of_plane(options.z_plane) if layout is not None else ()
-        images = _most_trusted(images, (*names, *IMAGE_NAMES))
+        images = _most_trusted(images, (*layout.images_of_plane(options.z_plane), *IMAGE_NAMES))
     if len(images) > 1:
         paths = ", ".join(image.path for image in images)
         raise AmbiguousInputError(f"{where}: there are {len(images)} images; choose one with --image: {paths}.")
@@ -157,14 +124,9 @@ def choose_image(
 
 
 def choose_z_plane(table: TableCandidate, options: SourceOptions, where: str) -> int | None:
-    """The plane (z) of voxel masks to take; None where they lie in one or are to be projected.
+    """The plane (z) of voxel masks to take; None if they lie in one or are to be projected.
 
-    Raises
-    ------
-    InputError
-        They do not lie in the plane asked for.
-    AmbiguousInputError
-        They lie in several, and none was chosen.
+    Raises InputError if they do not lie in the plane asked for, AmbiguousInputError if none was chosen of several.
     """
     if table.mask_kind != "voxel_mask" or options.z_plane == "all":
         return None
@@ -198,17 +160,16 @@ def _of_size(images: Sequence[ImageCandidate], table: TableCandidate, where: str
 
 def _most_trusted(images: Sequence[ImageCandidate], names: Sequence[str]) -> Sequence[ImageCandidate]:
     for name in names:
-        parts = name.lower().split("/")
-        found = [image for image in images if image.path.lower().split("/")[-len(parts) :] == parts]
+        found = [image for image in images if f"/{image.path}".lower().endswith(f"/{name}".lower())]
         if found:
             return found
     return images
 
 
 def _by_path(candidates: Sequence[Candidate], wanted: str, what: str, option: str, where: str) -> Sequence[Candidate]:
-    parts = wanted.strip("/").split("/")
-    exact = [candidate for candidate in candidates if candidate.path.split("/") == parts]
-    found = exact or [candidate for candidate in candidates if candidate.path.split("/")[-len(parts) :] == parts]
+    wanted_path = wanted.strip("/")
+    exact = [candidate for candidate in candidates if candidate.path == wanted_path]
+    found = exact or [candidate for candidate in candidates if f"/{candidate.path}".endswith(f"/{wanted_path}")]
     if not found:
         paths = ", ".join(candidate.path for candidate in candidates)
         raise InputError(f"{where}: there is no {what} {wanted!r}; give {option} one of: {paths}.")
@@ -220,17 +181,8 @@ def _nearest(images: Sequence[ImageCandidate], table: TableCandidate) -> Sequenc
     of_plane = [image for image in images if table.plane and table.plane in image.path.split("/")]
     if of_plane:
         return of_plane
-    shared = [_n_shared(image.path, table.path) for image in images]
+    shared = [len(posixpath.commonpath([image.path, table.path])) for image in images]
     return [image for image, n in zip(images, shared, strict=True) if n == max(shared)]
-
-
-def _n_shared(first: str, second: str) -> int:
-    n = 0
-    for a, b in zip(first.split("/"), second.split("/"), strict=False):
-        if a != b:
-            break
-        n += 1
-    return n
 
 
 def _size(shape: tuple[int, int]) -> str:

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse
 from pynwb.ophys import PlaneSegmentation
 
+from ..arrays import Array, Ints64
 from ..errors import InputError
 from ..storage.datasets import stored
 
@@ -19,21 +19,12 @@ MAXIMUM_BLOCK = 8  #: times as much where chunks span many ROIs
 
 @dataclass(frozen=True)
 class StoredMasks:
-    """Masks in the frame in which the file holds them.
+    """Masks in the frame, of shape (n, m), in which the file holds them."""
 
-    Attributes
-    ----------
-    footprints : csr_array of float32, shape (n_rois, n * m)
-        Of image masks [roi, row, col] as stored; of pixel and voxel masks with y as row and x as column.
-    shape : tuple of int
-        (n, m).
-    whole : bool
-        Whether the shape is that of the image; that of pixel and voxel masks only reaches to their last pixels.
-    """
-
+    #: Shape (n_rois, n * m), float32: image masks as stored; of pixel and voxel masks y is the row and x the column.
     footprints: scipy.sparse.csr_array
     shape: tuple[int, int]
-    whole: bool
+    whole: bool  #: whether the shape is the image's; that of pixel and voxel masks only reaches to their last pixels
 
     def transposed(self) -> StoredMasks:
         """With rows and columns swapped."""
@@ -64,7 +55,7 @@ class StoredMasks:
             return self
         return replace(self, footprints=self.footprints[np.linspace(0, n_rois - 1, most).astype(int)])
 
-    def _moved(self, places: npt.NDArray[np.int64], shape: tuple[int, int]) -> StoredMasks:
+    def _moved(self, places: Ints64, shape: tuple[int, int]) -> StoredMasks:
         footprints = scipy.sparse.csr_array(
             (self.footprints.data.copy(), places.astype(np.int32), self.footprints.indptr),
             shape=(self.footprints.shape[0], shape[0] * shape[1]),
@@ -74,22 +65,9 @@ class StoredMasks:
 
 
 def read_masks(table: PlaneSegmentation, mask_kind: str, where: str, z_plane: int | None = None) -> StoredMasks:
-    """The masks of every ROI of a table, in its order.
+    """The masks of every ROI of a table, in its order; of voxel masks those in a plane (z), or in all if it is None.
 
-    Parameters
-    ----------
-    table : PlaneSegmentation
-    mask_kind : str
-        `image_mask`, `pixel_mask` or `voxel_mask`.
-    where : str
-        File and table, for messages.
-    z_plane : int or None
-        Take the voxels of this plane (z) only; None projects all planes onto one.
-
-    Raises
-    ------
-    InputError
-        Weights are not finite, or pixels lie at negative places.
+    Raises InputError, beginning with `where`, if weights are not finite, or pixels lie at negative places.
     """
     if mask_kind == "image_mask":
         masks = _from_images(table["image_mask"].data)
@@ -142,14 +120,13 @@ def _from_pixels(table: PlaneSegmentation, mask_kind: str, where: str, z_plane: 
     present = weight != 0
     place = y[present].astype(np.int64) * shape[1] + x[present].astype(np.int64)
     footprints = scipy.sparse.coo_array(
-        (weight[present].astype(np.float32), (row_of_pixel[present], place)),
-        shape=(len(ends), shape[0] * shape[1]),
+        (weight[present].astype(np.float32), (row_of_pixel[present], place)), shape=(len(ends), shape[0] * shape[1])
     ).tocsr()
     footprints.eliminate_zeros()
     return StoredMasks(footprints, shape, whole=False)
 
 
-def _field(pixels: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
+def _field(pixels: Array, name: str) -> Array:
     if pixels.dtype.names:
         return pixels[name]
     position = {"x": 0, "y": 1, "z": 2, "weight": pixels.shape[1] - 1 if pixels.ndim == 2 else 0}[name]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse
 from scipy.ndimage import distance_transform_edt
 
+from ..arrays import Array, Floats, Floats32
 from ..errors import InputError
 from ..model import Orientation
 from .masks import StoredMasks
@@ -45,31 +44,20 @@ class Decision:
 
 def decide(
     masks: StoredMasks,
-    image: npt.NDArray[Any] | None,
+    image: Array | None,
     convention: Orientation | None,
     writer: str,
     transpose: str | None = None,
 ) -> Decision:
-    """Decide how masks and image are stored.
+    """Decide how masks and image, as stored, are oriented.
 
-    The writer's convention holds unless the data speak against it: masks that do not fit the image in that
-    orientation, masks that are torn to stripes, or ROIs that stand out of their surround clearly more often where
-    the masks are transposed. Without an image the convention holds.
-
-    Parameters
-    ----------
-    masks : StoredMasks
-    image : ndarray, shape (n, m), or None
-        As stored.
-    convention : Orientation or None
-        The writer's; None where the writer is not known, which assumes both stored [row, col].
-    writer : str
-        For the text.
-    transpose : str or None
-        One of `TRANSPOSE`: the user's word, which no evidence overrides.
+    The writer's convention, None if the writer is not known, holds unless the data speak against it: masks that do not
+    fit the image in that orientation, masks that are torn to stripes, or ROIs that stand out of their surround clearly
+    more often where the masks are transposed. Without an image the convention holds. `transpose`, one of `TRANSPOSE`,
+    is the user's word, which no evidence overrides.
     """
     known = f"{writer}'s convention" if convention else "the assumption that an unknown writer stores [row, col]"
-    expected, remarks = _unscrambled(masks, convention or AS_STORED, known)
+    expected, warning = _unscrambled(masks, convention or AS_STORED, known)
     if transpose is not None:
         wanted = replace(
             expected, masks_transposed=transpose in ("masks", "both"), image_transposed=transpose in ("image", "both")
@@ -77,16 +65,16 @@ def decide(
         return Decision(wanted, "set by --transpose")
     other = replace(expected, masks_transposed=not expected.masks_transposed)
     if image is None:
-        return Decision(expected, f"{known}; no image to test it on", " ".join(remarks))
+        return Decision(expected, f"{known}; no image to test it on", warning)
     fits, fits_other = (_fit(masks, image, candidate) for candidate in (expected, other))
     if fits != fits_other:
         evidence = "the masks fit the image in no other orientation"
         if fits:
-            return Decision(expected, f"{known}; {evidence}", " ".join(remarks))
+            return Decision(expected, f"{known}; {evidence}", warning)
         there = _contrast(masks, image, other)
         # One stray pixel is no reason to transpose all masks: the ROIs must be seen where that brings them.
         if masks.whole or _sign_test(int((there > 0).sum()), int(np.isfinite(there).sum())) >= CLEAR:
-            return _overridden(other, known, evidence, remarks)
+            return _overridden(other, known, evidence, warning)
         return Decision(expected, known)
     if not fits:
         return Decision(expected, known)
@@ -96,36 +84,20 @@ def decide(
     n, n_here = len(here), int((here > there).sum())
     evidence = f"{n_here} of {n} ROIs stand out more of the image so than transposed"
     if _sign_test(n_here, n) >= CLEAR:
-        return Decision(expected, f"{known}; {evidence}", " ".join(remarks))
+        return Decision(expected, f"{known}; {evidence}", warning)
     if _sign_test(n - n_here, n) >= CLEAR and _sign_test(int((there > 0).sum()), n) >= CLEAR:
         evidence = f"{n - n_here} of {n} ROIs stand out more of the image so than by it"
-        return _overridden(other, known, evidence, remarks)
-    return Decision(expected, f"{known}; {evidence}, which decides nothing", " ".join(remarks))
+        return _overridden(other, known, evidence, warning)
+    return Decision(expected, f"{known}; {evidence}, which decides nothing", warning)
 
 
 def orient(
-    masks: StoredMasks, image: npt.NDArray[np.float32] | None, convention: Orientation, where: str
-) -> tuple[scipy.sparse.csr_array, npt.NDArray[np.float32]]:
-    """Footprints and image in one [row, col] frame.
+    masks: StoredMasks, image: Floats32 | None, convention: Orientation, where: str
+) -> tuple[scipy.sparse.csr_array, Floats32]:
+    """Footprints, shape (n_rois, n_rows * n_cols), and image, shape (n_rows, n_cols), in one [row, col] frame.
 
-    Parameters
-    ----------
-    masks : StoredMasks
-    image : ndarray of float32 or None
-        As stored; None gives an image of zeros of the masks' size.
-    convention : Orientation
-    where : str
-        File and table, for messages.
-
-    Returns
-    -------
-    footprints : csr_array of float32, shape (n_rois, n_rows * n_cols)
-    image : ndarray of float32, shape (n_rows, n_cols)
-
-    Raises
-    ------
-    InputError
-        Masks and image differ in size.
+    Without a stored image it is zeros of the masks' size. Raises InputError, beginning with `where`, if masks and image
+    differ in size.
     """
     masks = _oriented(masks, convention)
     if image is None:
@@ -156,24 +128,24 @@ def _oriented(masks: StoredMasks, convention: Orientation) -> StoredMasks:
     return masks.transposed() if convention.masks_transposed else masks
 
 
-def _overridden(convention: Orientation, known: str, evidence: str, remarks: list[str]) -> Decision:
+def _overridden(convention: Orientation, known: str, evidence: str, warning: str) -> Decision:
     transposed = "transposed" if convention.masks_transposed else "as stored"
-    warning = f"The masks are taken {transposed}, against {known}: {evidence} (--transpose settles it)."
-    return Decision(convention, f"against {known}; {evidence}", " ".join([*remarks, warning]))
+    against = f"The masks are taken {transposed}, against {known}: {evidence} (--transpose settles it)."
+    return Decision(convention, f"against {known}; {evidence}", f"{warning} {against}".lstrip())
 
 
-def _unscrambled(masks: StoredMasks, convention: Orientation, known: str) -> tuple[Orientation, list[str]]:
-    """The convention with what the masks' own shapes say of scrambling, and a remark where they speak against it."""
+def _unscrambled(masks: StoredMasks, convention: Orientation, known: str) -> tuple[Orientation, str]:
+    """The convention with what the masks' own shapes say of scrambling, and a warning if they speak against it."""
     if not masks.whole or masks.shape[0] == masks.shape[1]:
         if not convention.masks_scrambled:
-            return convention, []
-        return replace(convention, masks_scrambled=False, masks_transposed=masks.whole), []
+            return convention, ""
+        return replace(convention, masks_scrambled=False, masks_transposed=masks.whole), ""
     gain = _compactness(masks.unscrambled()) - _compactness(masks)
     scrambled = gain > COMPACT if not convention.masks_scrambled else gain > -COMPACT
     if scrambled == convention.masks_scrambled:
-        return convention, []
+        return convention, ""
     state = "torn to stripes as stored" if scrambled else "whole as stored"
-    return replace(convention, masks_scrambled=scrambled), [f"The masks are {state}, against {known}."]
+    return replace(convention, masks_scrambled=scrambled), f"The masks are {state}, against {known}."
 
 
 def _compactness(masks: StoredMasks) -> float:
@@ -188,13 +160,13 @@ def _compactness(masks: StoredMasks) -> float:
     return float(np.mean([np.isin(places + step, places).mean() for step in (1, n_cols + 1)]))
 
 
-def _fit(masks: StoredMasks, image: npt.NDArray[Any], convention: Orientation) -> bool:
+def _fit(masks: StoredMasks, image: Array, convention: Orientation) -> bool:
     rows, cols = masks.shape[::-1] if convention.masks_transposed else masks.shape
     n_rows, n_cols = image.shape[::-1] if convention.image_transposed else image.shape
     return (rows, cols) == (n_rows, n_cols) if masks.whole else rows <= n_rows and cols <= n_cols
 
 
-def _contrast(masks: StoredMasks, image: npt.NDArray[Any], convention: Orientation) -> npt.NDArray[np.float64]:
+def _contrast(masks: StoredMasks, image: Array, convention: Orientation) -> Floats:
     """Mean of the image in each mask less that around it, where no other mask lies; NaN where there is nothing."""
     image = np.asarray(image.T if convention.image_transposed else image, float)
     masks = _oriented(masks, convention).within((image.shape[0], image.shape[1]))

@@ -42,38 +42,21 @@ class Pairing:
     """The planes that two or more sessions share, sorted by name, and what the user should know of the others."""
 
     planes: tuple[PairedPlane, ...]
-    remarks: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 def check_tolerance(tolerance: float) -> None:
-    """Refuse a tolerance of depths that makes no sense.
-
-    Raises
-    ------
-    InputError
-        It is negative or no number.
-    """
+    """Raise InputError if the tolerance is negative or no number."""
     if not tolerance >= 0:
         raise InputError(f"--depth-tolerance {tolerance:g} makes no sense; give micrometres, 0 or more.")
 
 
 def pair_planes(recorded: Sequence[RecordedPlane], tolerance: float = DEPTH_TOLERANCE) -> Pairing:
-    """Pair the imaging planes of sessions.
+    """Pair the imaging planes of sessions, given in the order of the sessions, no two of a session with one name.
 
-    Planes of the same name are one plane where their depths agree; a depth that is not known agrees with any. Planes
-    that are left over are paired with those of other sessions by their depths, the nearest first.
-
-    Parameters
-    ----------
-    recorded : sequence of RecordedPlane
-        Every plane of every session, in the order of the sessions; no session has two of the same name.
-    tolerance : float
-        Micrometres by which the depths of one plane may differ.
-
-    Raises
-    ------
-    InputError
-        The tolerance makes no sense, or no plane is in two sessions.
+    Planes of the same name are one plane where their depths agree within the tolerance, in micrometres; a depth that is
+    not known agrees with any. Planes that are left over are paired with those of other sessions by their depths, the
+    nearest first. Raises InputError if the tolerance makes no sense, or no plane is in two sessions.
     """
     check_tolerance(tolerance)
     groups = _by_name(recorded, tolerance)
@@ -91,9 +74,9 @@ def pair_planes(recorded: Sequence[RecordedPlane], tolerance: float = DEPTH_TOLE
     planes = [PairedPlane(name, group) for name, group in zip(_names(shared), shared, strict=True)]
     planes.sort(key=lambda plane: plane.name)
     sessions = list(dict.fromkeys(plane.session for plane in recorded))
-    remarks = [remark for plane in planes for remark in _remarks(plane, sessions)]
-    remarks += [_alone(plane, recorded, tolerance) for plane in single]
-    return Pairing(tuple(planes), tuple(remarks))
+    warnings = [warning for plane in planes for warning in _warnings(plane, sessions)]
+    warnings += [_alone(plane, recorded, tolerance) for plane in single]
+    return Pairing(tuple(planes), tuple(warnings))
 
 
 Group = tuple[RecordedPlane, ...]
@@ -145,7 +128,7 @@ def _names(groups: Sequence[Group]) -> list[str]:
     ]
 
 
-def _remarks(plane: PairedPlane, sessions: Sequence[str]) -> list[str]:
+def _warnings(plane: PairedPlane, sessions: Sequence[str]) -> list[str]:
     found = []
     if len({member.name for member in plane.members}) > 1:
         listed = ", ".join(f"{member.session} {member}" for member in plane.members)

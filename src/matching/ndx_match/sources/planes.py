@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pynwb import NWBFile
-
 from ..errors import AmbiguousInputError, InputError
-from ..model import Progress, Session
+from ..model import Progress, Session, with_progress
 from ..storage.files import Location
-from ..storage.remote import public_name, shared_access
-from ..storage.unchanged import open_steady
-from .candidates import TableCandidate, list_contents
+from ..storage.remote import shared_access
+from .candidates import TableCandidate
 from .choose import SourceOptions
-from .layouts import depth_of_plane, recognise
+from .layouts import depth_of_plane
 from .masks import z_planes
 from .pairing import DEPTH_TOLERANCE, RecordedPlane, check_tolerance, pair_planes
-from .read import check_paths, check_together, session_in, source_warnings, with_distinct_names
+from .read import SourceFile, check_paths, check_together, open_source, session_of, source_warnings, with_distinct_names
 
 
 @dataclass(frozen=True)
@@ -31,18 +27,10 @@ class Plane:
 
 @dataclass(frozen=True)
 class PlanesOfSessions:
-    """What is to be matched.
-
-    Attributes
-    ----------
-    planes : tuple of Plane
-        Sorted by name.
-    remarks : tuple of str
-        What is left out and what was paired by depth, one sentence each.
-    """
+    """What is to be matched: planes, sorted by name, and what is left out or was paired by depth, one sentence each."""
 
     planes: tuple[Plane, ...]
-    remarks: tuple[str, ...]
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -54,14 +42,13 @@ class PlaneOfFile:
     options: SourceOptions
 
 
-def list_planes(nwbfile: NWBFile, options: SourceOptions) -> list[PlaneOfFile]:
+def list_planes(file: SourceFile, options: SourceOptions) -> list[PlaneOfFile]:
     """The imaging planes of an open file that have ROIs; voxel masks in several planes (z) make a plane of each."""
-    contents = list_contents(nwbfile)
-    layout = recognise(contents).layout
-    tables: Sequence[TableCandidate] = contents.tables
+    layout = file.recognised.layout
+    tables: Sequence[TableCandidate] = file.contents.tables
     if options.roi_table is not None:
         tables = [table for table in tables if f"/{table.path}".endswith(f"/{options.roi_table.strip('/')}")]
-    tables = [table for table in tables if layout is not None and layout.holds(table)] or tables
+    tables = [table for table in tables if layout.holds(table)] or tables
     first_of_plane = {table.plane_path: table for table in reversed(tables)}
     found = []
     for table in sorted(first_of_plane.values(), key=tables.index):
@@ -74,7 +61,7 @@ def list_planes(nwbfile: NWBFile, options: SourceOptions) -> list[PlaneOfFile]:
         if len(in_z) > 1:  # the depth is that of one of them at most
             found += [PlaneOfFile(f"{name}_z{z}", None, replace(chosen, z_plane=z)) for z in in_z]
         else:
-            found.append(PlaneOfFile(name, depth_of_plane(nwbfile, table.imaging_plane, layout), chosen))
+            found.append(PlaneOfFile(name, depth_of_plane(file.nwbfile, table.imaging_plane, layout), chosen))
     return found
 
 
@@ -86,13 +73,7 @@ def _distinct_part(table: TableCandidate, namesakes: Sequence[TableCandidate]) -
 
 
 def check_all_planes(options: SourceOptions, depth_tolerance: float) -> None:
-    """Refuse options that do not go with all planes.
-
-    Raises
-    ------
-    InputError
-        One plane is chosen, or the tolerance makes no sense.
-    """
+    """Raise InputError if one plane is chosen, which does not go with all, or if the tolerance makes no sense."""
     if options.plane is not None or isinstance(options.z_plane, int):
         raise InputError("--all-planes excludes --plane and a number for --z-plane; give one of them.")
     check_tolerance(depth_tolerance)
@@ -112,7 +93,7 @@ def read_planes(
     Parameters
     ----------
     paths : sequence of path
-        One file a session, in the order of the sessions.
+        One file per session, in the order of the sessions.
     options : SourceOptions, optional
         Without `plane`.
     depth_tolerance : float
@@ -129,57 +110,51 @@ def read_planes(
     """
     options = options or SourceOptions()
     check_all_planes(options, depth_tolerance)
-    with shared_access() as access:
-        return _read_planes(access.expand(paths, options.sessions), options, depth_tolerance, progress)
-
-
-def _read_planes(
-    paths: Sequence[str | os.PathLike[str]], options: SourceOptions, depth_tolerance: float, progress: Progress | None
-) -> PlanesOfSessions:
-    check_paths(paths)
     files: list[dict[str, Session]] = []
-    problems: list[tuple[int, str, str]] = []
-    depths: list[dict[str, float | None]] = []
-    for done, path in enumerate(paths):
-        if progress:
-            progress("reading", done, len(paths))
-        sessions, failed = {}, {}
-        with open_steady(path) as (nwbfile, state):
-            listed = list_planes(nwbfile, options)
-            for plane, session in _read(nwbfile, path, listed, options):
-                if isinstance(session, Session):
-                    sessions[plane.name] = replace(session, state=state)
-                else:
-                    failed[plane.name] = session
-        if not sessions:
-            named = "" if options.roi_table is None else f" {options.roi_table!r}"
-            raise next(
-                iter(failed.values()), InputError(f"{public_name(path)}: there is no ROI table{named} in this file.")
-            )
-        problems += [(done, name, str(error)) for name, error in failed.items()]
-        files.append(sessions)
-        depths.append({plane.name: plane.depth for plane in listed})
-    if progress:
-        progress("reading", len(paths), len(paths))
-    representatives = with_distinct_names([next(iter(file.values())) for file in files])
+    problems: list[dict[str, InputError]] = []
+    with shared_access() as access:
+        locations = access.expand(paths, options.sessions)
+        check_paths(locations)
+        for location in with_progress(progress, "reading", locations):
+            with open_source(location, options.checksum) as file:
+                sessions, failed = read_planes_of(file, list_planes(file, options))
+                for error in failed.values():
+                    if isinstance(error, AmbiguousInputError):
+                        raise error
+                if not sessions:
+                    named = "" if options.roi_table is None else f" {options.roi_table!r}"
+                    nothing = InputError(f"{file.name}: there is no ROI table{named} in this file.")
+                    raise next(iter(failed.values()), nothing)
+            files.append(sessions)
+            problems.append(failed)
+    representatives = with_distinct_names([next(iter(sessions.values())) for sessions in files])
     check_together(representatives, options)
     names = [session.name for session in representatives]
-    recorded = [
-        RecordedPlane(name, plane, depth[plane])
-        for name, file, depth in zip(names, files, depths, strict=True)
-        for plane in file
+    recorded = {
+        RecordedPlane(name, plane, session.imaging_depth): replace(session, name=name)
+        for name, sessions in zip(names, files, strict=True)
+        for plane, session in sessions.items()
+    }
+    pairing = pair_planes(list(recorded), depth_tolerance)
+    left_out = [
+        f"{name}: the plane {plane} is left out: {problem}"
+        for name, failed in zip(names, problems, strict=True)
+        for plane, problem in failed.items()
     ]
-    pairing = pair_planes(recorded, depth_tolerance)
-    by_name = dict(zip(names, files, strict=True))
-    planes = tuple(
-        Plane(
-            plane.name,
-            tuple(replace(by_name[member.session][member.name], name=member.session) for member in plane.members),
-        )
-        for plane in pairing.planes
-    )
-    left_out = [f"{names[k]}: the plane {plane} is left out: {problem}" for k, plane, problem in problems]
-    return PlanesOfSessions(planes, (*left_out, *pairing.remarks))
+    planes = [Plane(plane.name, tuple(recorded[member] for member in plane.members)) for plane in pairing.planes]
+    return PlanesOfSessions(tuple(planes), (*left_out, *pairing.warnings))
+
+
+def read_planes_of(file: SourceFile, planes: Sequence[PlaneOfFile]) -> tuple[dict[str, Session], dict[str, InputError]]:
+    """The session of each plane of an open file, and of those that cannot be read why, by the names of the planes."""
+    sessions: dict[str, Session] = {}
+    failed: dict[str, InputError] = {}
+    for plane in planes:
+        try:
+            sessions[plane.name] = replace(session_of(file, plane.options), imaging_depth=plane.depth)
+        except InputError as error:
+            failed[plane.name] = error
+    return sessions, failed
 
 
 def plane_warnings(planes: Sequence[Plane]) -> list[str]:
@@ -189,20 +164,3 @@ def plane_warnings(planes: Sequence[Plane]) -> list[str]:
     return common + [
         f"{name}: {sentence}" for name, sentences in found.items() for sentence in sentences if sentence not in common
     ]
-
-
-def _read(
-    nwbfile: NWBFile, path: str | os.PathLike[str], planes: Sequence[PlaneOfFile], options: SourceOptions
-) -> Iterator[tuple[PlaneOfFile, Session | InputError]]:
-    """Each plane with its session, or with why it cannot be read; the file's checksum is computed once."""
-    sha256 = None if options.checksum else ""
-    for plane in planes:
-        try:
-            session = session_in(nwbfile, path, replace(plane.options, checksum=sha256 is None))
-        except AmbiguousInputError:
-            raise
-        except InputError as error:
-            yield plane, error
-        else:
-            sha256 = session.source.sha256 if sha256 is None else sha256
-            yield plane, replace(session, imaging_depth=plane.depth, source=replace(session.source, sha256=sha256))

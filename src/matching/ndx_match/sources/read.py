@@ -5,27 +5,82 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 from pynwb import NWBFile
 
 from ndx_cell_matching import MatchedCellsTable
 
 from ..errors import InputError
-from ..model import Progress, Session, SourceInfo
+from ..model import FileState, Progress, Session, SourceInfo, with_progress
 from ..storage.files import Location, as_location, sha256_of
 from ..storage.remote import file_stem, is_url, public_name, same_place, shared_access
 from ..storage.unchanged import open_steady
-from .candidates import ImageCandidate, TableCandidate, list_contents
+from .candidates import FileContents, list_contents
 from .choose import SourceOptions, choose_image, choose_table, choose_z_plane
 from .layouts import Recognised, depth_of_plane, pixel_size_of_plane, recognise
-from .masks import StoredMasks, read_masks
-from .orientation import Decision, decide, orient
-from .selection import Selection, select_rois
+from .masks import read_masks
+from .orientation import decide, orient
+from .selection import select_rois
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """An open NWB file, with what it holds and where it is from, each looked up once."""
+
+    nwbfile: NWBFile
+    location: str | os.PathLike[str]
+    checksum: bool = False  #: whether its SHA-256 is wanted
+    state: FileState | None = None  #: when it was opened, if known
+    warnings: tuple[str, ...] = ()  #: what the user should know of how it was opened, one sentence each
+
+    @property
+    def name(self) -> str:
+        """The location as it may be shown."""
+        return public_name(self.location)
+
+    @cached_property
+    def contents(self) -> FileContents:
+        """The ROI tables, images and imaging planes."""
+        return list_contents(self.nwbfile)
+
+    @cached_property
+    def recognised(self) -> Recognised:
+        """The layout."""
+        return recognise(self.contents)
+
+    @property
+    def subject_id(self) -> str:
+        """Empty if the file does not say."""
+        return (self.nwbfile.subject.subject_id or "") if self.nwbfile.subject is not None else ""
+
+    @cached_property
+    def info(self) -> SourceInfo:
+        """Where the file is from, without the paths in it."""
+        with shared_access() as access:
+            origin = access.origin(self.location, self.checksum)
+        return SourceInfo(
+            uri=origin.uri,
+            identifier=self.nwbfile.identifier,
+            object_id=self.nwbfile.object_id,
+            session_id=self.nwbfile.session_id or "",
+            sha256=sha256_of(self.location) if self.checksum and not is_url(self.location) else origin.sha256,
+            dandiset_id=origin.dandiset_id,
+            dandi_asset_id=origin.dandi_asset_id,
+        )
+
+
+@contextmanager
+def open_source(path: Location, checksum: bool) -> Iterator[SourceFile]:
+    """Open a file for reading, which must not change until the block ends; raises as :func:`read_session`."""
+    location = as_location(path)
+    with shared_access() as access, open_steady(location) as (nwbfile, state):
+        yield SourceFile(nwbfile, location, checksum, state, access.notes(location))
 
 
 def read_session(path: Location, options: SourceOptions | None = None) -> Session:
@@ -34,129 +89,67 @@ def read_session(path: Location, options: SourceOptions | None = None) -> Sessio
     Raises
     ------
     InputError
-        The file cannot be read or lacks what is needed.
+        The file cannot be read or lacks what is needed, or its masks, image and ids do not fit each other.
     AmbiguousInputError
         It holds several planes, tables or images and `options` does not settle which.
     """
-    location = as_location(path)
-    with open_steady(location) as (nwbfile, state):
-        return replace(session_in(nwbfile, location, options or SourceOptions()), state=state)
+    options = options or SourceOptions()
+    with open_source(path, options.checksum) as file:
+        return session_of(file, options)
 
 
-def session_in(nwbfile: NWBFile, path: str | os.PathLike[str], options: SourceOptions) -> Session:
-    """The session of an open file; raises as :func:`read_session`."""
-    return as_session(nwbfile, path, choose(nwbfile, options, public_name(path)), options)
-
-
-def as_session(nwbfile: NWBFile, path: str | os.PathLike[str], chosen: Chosen, options: SourceOptions) -> Session:
-    """The session of what was chosen in an open file.
-
-    Raises
-    ------
-    InputError
-        Masks, image and ids do not fit each other, or the image holds NaN.
-    """
-    table = chosen.table
-    where = f"{public_name(path)}, {table.path}"
-    footprints, image = orient(chosen.masks, chosen.stored_image, chosen.decision.orientation, where)
-    layout, subject = chosen.recognised.layout, nwbfile.subject
-    with shared_access() as access:
-        notes = access.notes(path)
-    return Session(
-        name=_name(nwbfile.session_id or file_stem(path)),
-        image=image,
-        footprints=footprints,
-        roi_ids=np.asarray(table.table.id.data[:], np.int64),
-        takes_part=chosen.selection.takes_part,
-        selection=chosen.selection.kind,
-        selection_reason=chosen.selection.text,
-        has_image=chosen.image is not None,
-        pixel_size=pixel_size_of_plane(table.imaging_plane, layout),
-        imaging_depth=depth_of_plane(nwbfile, table.imaging_plane, layout),
-        session_start=nwbfile.session_start_time.isoformat(),
-        subject_id=(subject.subject_id or "") if subject is not None else "",
-        orientation=chosen.decision.orientation,
-        orientation_reason=chosen.decision.reason,
-        source=_source(nwbfile, path, chosen, options),
-        notes=(*chosen.notes, *notes),
-    )
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """What is used of a file, and why.
-
-    Attributes
-    ----------
-    recognised : Recognised
-        The layout.
-    table : TableCandidate
-    image : ImageCandidate or None
-        None where the file holds none.
-    stored_image : ndarray of float32 or None
-    masks : StoredMasks
-    decision : Decision
-        The orientation of masks and image.
-    selection : Selection
-        The ROIs that take part.
-    notes : tuple of str
-        What the user should know, one sentence each.
-    """
-
-    recognised: Recognised
-    table: TableCandidate
-    image: ImageCandidate | None
-    stored_image: npt.NDArray[np.float32] | None
-    masks: StoredMasks
-    decision: Decision
-    selection: Selection
-    notes: tuple[str, ...]
-
-
-def choose(nwbfile: NWBFile, options: SourceOptions, where: str) -> Chosen:
-    """Recognise a file's layout and choose table, image, orientation and ROIs.
-
-    Raises
-    ------
-    InputError
-        The file lacks what is needed.
-    AmbiguousInputError
-        It holds several planes, tables or images and `options` does not settle which.
-    """
-    contents = list_contents(nwbfile)
-    recognised = recognise(contents)
-    layout = recognised.layout
-    table = choose_table(contents, options, where, layout)
-    if layout is not None and not layout.holds(table):
-        recognised, layout = Recognised(None, f"the table chosen is not where {layout.writer} puts it"), None
+def session_of(file: SourceFile, options: SourceOptions) -> Session:
+    """The session that is chosen of an open file; raises as :func:`read_session`."""
+    nwbfile, contents, where = file.nwbfile, file.contents, file.name
+    table = choose_table(contents, options, where, file.recognised.layout)
+    layout = file.recognised.of_table(table).layout
     z_plane = choose_z_plane(table, options, where)
     image = choose_image(contents, table, options, where, layout)
     place = f"{where}, {table.path}"
     masks = read_masks(table.table, table.mask_kind, place, z_plane)
     stored_image = None if image is None else np.asarray(image.image.data[:], np.float32)
-    convention = None if layout is None else layout.convention
-    decision = decide(masks, stored_image, convention, recognised.writer, options.transpose)
-    selection = select_rois(
-        table.table, () if layout is None else layout.accepted, options.where, options.all_rois, place
-    )
+    decision = decide(masks, stored_image, layout.convention, layout.writer, options.transpose)
+    selection = select_rois(table.table, layout.accepted, options.where, options.all_rois, place)
     if z_plane is not None:
-        decision = replace(decision, orientation=replace(decision.orientation, z_plane=z_plane))
         takes_part = selection.takes_part & (np.diff(masks.footprints.indptr) > 0)
         text = f"{selection.text}, of which {takes_part.sum()} in z plane {z_plane}"
         selection = replace(selection, takes_part=takes_part, text=text)
-    notes = [decision.warning] if decision.warning else []
+    warnings = [decision.warning] if decision.warning else []
     if image is None:
         reason = "No projection image is used" if contents.images else "The file holds no projection image"
-        notes.append(f"{reason}, so the session is registered by its ROIs alone.")
+        warnings.append(f"{reason}, so the session is registered by its ROIs alone.")
     if options.z_plane == "all" and table.mask_kind == "voxel_mask":
-        notes.append("The voxel masks of all z planes are projected onto one plane.")
-    return Chosen(recognised, table, image, stored_image, masks, decision, selection, tuple(notes))
+        warnings.append("The voxel masks of all z planes are projected onto one plane.")
+    footprints, oriented_image = orient(masks, stored_image, decision.orientation, place)
+    return Session(
+        name=_name(nwbfile.session_id or file_stem(file.location)),
+        image=oriented_image,
+        footprints=footprints,
+        roi_ids=np.asarray(table.table.id.data[:], np.int64),
+        takes_part=selection.takes_part,
+        roi_selection=selection.kind,
+        roi_selection_reason=selection.text,
+        has_image=image is not None,
+        pixel_size=pixel_size_of_plane(table.imaging_plane, layout),
+        imaging_depth=depth_of_plane(nwbfile, table.imaging_plane, layout),
+        session_start=nwbfile.session_start_time.isoformat(),
+        subject_id=file.subject_id,
+        orientation=replace(decision.orientation, z_plane=z_plane),
+        orientation_reason=decision.reason,
+        source=replace(
+            file.info,
+            plane_path=table.plane_path,
+            roi_table_path=table.path,
+            roi_table_object_id=table.table.object_id,
+            image_path="" if image is None else image.path,
+        ),
+        warnings=(*warnings, *file.warnings),
+        state=file.state,
+    )
 
 
 def read_sessions(
-    paths: Sequence[Location],
-    options: SourceOptions | None = None,
-    progress: Progress | None = None,
+    paths: Sequence[Location], options: SourceOptions | None = None, progress: Progress | None = None
 ) -> list[Session]:
     """Read the sessions to be matched, in the order given, with distinct names.
 
@@ -172,25 +165,13 @@ def read_sessions(
     with shared_access() as access:
         locations = access.expand(paths, options.sessions)
         check_paths(locations)
-        sessions = []
-        for done, location in enumerate(locations):
-            if progress:
-                progress("reading", done, len(locations))
-            sessions.append(read_session(location, options))
-    if progress:
-        progress("reading", len(locations), len(locations))
+        sessions = [read_session(location, options) for location in with_progress(progress, "reading", locations)]
     check_together(sessions, options)
     return with_distinct_names(sessions)
 
 
 def check_paths(paths: Sequence[str | os.PathLike[str]]) -> None:
-    """Refuse fewer than two files, or the same file twice.
-
-    Raises
-    ------
-    InputError
-        It is so.
-    """
+    """Raise InputError if there are fewer than two files, or the same file twice."""
     if len(paths) < 2:
         raise InputError("Matching needs at least two sessions; give two or more NWB files.")
     for real, n in Counter(same_place(path) for path in paths).items():
@@ -199,16 +180,26 @@ def check_paths(paths: Sequence[str | os.PathLike[str]]) -> None:
 
 
 def check_together(sessions: Sequence[Session], options: SourceOptions) -> None:
-    """Refuse the same session twice, or sessions of different subjects unless `options` allow them.
-
-    Raises
-    ------
-    InputError
-        It is so.
-    """
-    _refuse_same_session(sessions)
-    if not options.allow_different_subjects:
-        _refuse_different_subjects(sessions)
+    """Raise InputError if a session is there twice, or if subjects differ and `options` do not allow that."""
+    first_by_table: dict[tuple[str, str], Session] = {}
+    for session in sessions:
+        key = (session.source.object_id, session.source.roi_table_object_id)
+        first = first_by_table.setdefault(key, session)
+        if first is not session:
+            raise InputError(
+                f"{session.source.uri}: this is the same session as {first.source.uri} (the same NWB object id); "
+                "give each session once."
+            )
+    subjects: dict[str, str] = {}
+    for session in sessions:
+        subjects.setdefault(session.subject_id, session.source.uri)
+    subjects.pop("", None)
+    if len(subjects) > 1 and not options.allow_different_subjects:
+        listed = ", ".join(f"{subject} ({uri})" for subject, uri in subjects.items())
+        raise InputError(
+            f"The files are of different subjects: {listed}; cells are matched within one animal "
+            "(--allow-different-subjects if the ids are spelled differently)."
+        )
 
 
 def source_warnings(sessions: Sequence[Session]) -> list[str]:
@@ -226,7 +217,7 @@ def source_warnings(sessions: Sequence[Session]) -> list[str]:
         listed = ", ".join(f"{name} {size[0]:g} x {size[1]:g} um" for name, size in sizes.items())
         found.append(f"The pixel sizes (row x column) differ: {listed}.")
     for session in sessions:
-        found += [f"{session.name}: {note}" for note in session.notes]
+        found += [f"{session.name}: {warning}" for warning in session.warnings]
         if len(session.empty_rows):
             ids = ", ".join(str(roi_id) for roi_id in session.roi_ids[session.empty_rows][:5])
             more = ", ..." if len(session.empty_rows) > 5 else ""
@@ -235,25 +226,6 @@ def source_warnings(sessions: Sequence[Session]) -> list[str]:
                 f"unmatched (ROI ids {ids}{more})."
             )
     return found
-
-
-def _source(nwbfile: NWBFile, path: str | os.PathLike[str], chosen: Chosen, options: SourceOptions) -> SourceInfo:
-    table = chosen.table
-    with shared_access() as access:
-        origin = access.origin(path, options.checksum)
-    return SourceInfo(
-        uri=origin.uri,
-        identifier=nwbfile.identifier,
-        object_id=nwbfile.object_id,
-        session_id=nwbfile.session_id or "",
-        plane_path=table.plane_path,
-        roi_table_path=table.path,
-        roi_table_object_id=table.table.object_id,
-        image_path="" if chosen.image is None else chosen.image.path,
-        sha256=origin.sha256 if is_url(path) or not options.checksum else sha256_of(path),
-        dandiset_id=origin.dandiset_id,
-        dandi_asset_id=origin.dandi_asset_id,
-    )
 
 
 def _name(text: str) -> str:
@@ -277,28 +249,3 @@ def with_distinct_names(sessions: list[Session]) -> list[Session]:
     if len(set(names)) < len(names):
         names = by_position
     return [replace(session, name=name) for session, name in zip(sessions, names, strict=True)]
-
-
-def _refuse_same_session(sessions: Sequence[Session]) -> None:
-    first_by_table: dict[tuple[str, str], Session] = {}
-    for session in sessions:
-        key = (session.source.object_id, session.source.roi_table_object_id)
-        first = first_by_table.setdefault(key, session)
-        if first is not session:
-            raise InputError(
-                f"{session.source.uri}: this is the same session as {first.source.uri} (the same NWB object id); "
-                "give each session once."
-            )
-
-
-def _refuse_different_subjects(sessions: Sequence[Session]) -> None:
-    subjects: dict[str, str] = {}
-    for session in sessions:
-        if session.subject_id:
-            subjects.setdefault(session.subject_id, session.source.uri)
-    if len(subjects) > 1:
-        listed = ", ".join(f"{subject} ({uri})" for subject, uri in subjects.items())
-        raise InputError(
-            f"The files are of different subjects: {listed}; cells are matched within one animal "
-            "(--allow-different-subjects if the ids are spelled differently)."
-        )

@@ -6,14 +6,15 @@ import operator
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from pynwb.ophys import PlaneSegmentation
 
+from ..arrays import Bools
 from ..errors import InputError
 from ..model import RoiSelection
+from ..storage.datasets import text_of
 
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     ">=": operator.ge, "<=": operator.le, "==": operator.eq, "!=": operator.ne, ">": operator.gt, "<": operator.lt,
@@ -21,8 +22,7 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 _CONDITION = re.compile(r"\s*([^<>=!]+?)\s*(>=|<=|==|!=|>|<)\s*(.+?)\s*")
 
 
-@dataclass(frozen=True)
-class Condition:
+class Condition(NamedTuple):
     """A comparison of a table's column with a number or a word, for example `iscell > 0.5`."""
 
     column: str
@@ -31,47 +31,21 @@ class Condition:
 
     @staticmethod
     def parse(text: str) -> Condition:
-        """Make a condition of its text.
-
-        Raises
-        ------
-        InputError
-            It is none.
-        """
+        """Make a condition of its text, or raise InputError if it is none."""
         found = _CONDITION.fullmatch(text)
         if not found:
             raise InputError(f"--where {text!r} is no condition; write it as --where 'column>0.5'.")
         return Condition(*found.groups())
 
     def __str__(self) -> str:
-        return f"{self.column} {self.comparison} {self.value}"
-
-    def holds(self, values: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
-        """For which values the condition holds; of a column of several numbers a row, the first counts.
-
-        Raises
-        ------
-        InputError
-            The column holds words and the comparison needs numbers, or the other way round.
-        """
-        if values.ndim > 1:
-            values = values.reshape(len(values), -1)[:, 0]
-        if values.dtype.kind in "biuf":
-            try:
-                return np.asarray(_OPERATORS[self.comparison](values, float(self.value)), bool)
-            except ValueError:
-                raise InputError(f"--where {self}: the column holds numbers, and {self.value!r} is none.") from None
-        if self.comparison not in ("==", "!="):
-            raise InputError(f"--where {self}: the column holds words, which are compared with == or != only.")
-        words = [value.decode() if isinstance(value, bytes) else str(value) for value in values]
-        return np.asarray([_OPERATORS[self.comparison](word, self.value) for word in words], bool)
+        return " ".join(self)
 
 
 @dataclass(frozen=True)
 class Selection:
     """The ROIs that take part, shape (n_rois,), how they were chosen, and the same in words."""
 
-    takes_part: npt.NDArray[np.bool_]
+    takes_part: Bools
     kind: RoiSelection
     text: str
 
@@ -81,22 +55,9 @@ def select_rois(
 ) -> Selection:
     """Choose the ROIs that take part.
 
-    Parameters
-    ----------
-    table : PlaneSegmentation
-    accepted : sequence of str
-        The writer's conditions; the first whose column the table has is used, where the user says nothing.
-    where : sequence of str
-        The user's conditions, all of which must hold.
-    all_rois : bool
-        Every ROI takes part.
-    place : str
-        File and table, for messages.
-
-    Raises
-    ------
-    InputError
-        A condition names no column of the table or cannot be compared with it, or no ROI is left.
+    The user's conditions `where` must all hold; if there are none, the first of the writer's, `accepted`, whose column
+    the table has. Raises InputError, beginning with `place`, if a condition names no column of the table or cannot be
+    compared with it, or no ROI is left.
     """
     n_rois = len(table.id)
     conditions = [Condition.parse(text) for text in where]
@@ -115,7 +76,8 @@ def select_rois(
     return Selection(takes_part, kind, f"{text} ({takes_part.sum()} of {n_rois} ROIs)")
 
 
-def _holds(condition: Condition, table: PlaneSegmentation, place: str) -> npt.NDArray[np.bool_]:
+def _holds(condition: Condition, table: PlaneSegmentation, place: str) -> Bools:
+    """For which ROIs a condition holds; of a column of several numbers per ROI, the first counts."""
     if condition.column not in table.colnames:
         names = ", ".join(table.colnames)
         raise InputError(f"{place}: there is no column {condition.column!r}; give --where one of: {names}.")
@@ -125,7 +87,17 @@ def _holds(condition: Condition, table: PlaneSegmentation, place: str) -> npt.ND
     values = np.asarray(column.data[:])
     if values.dtype.names or len(values) != len(table.id):
         raise InputError(f"{place}: the column {condition.column!r} cannot be compared; choose another with --where.")
-    try:
-        return condition.holds(values)
-    except InputError as error:
-        raise InputError(f"{place}: {error}") from None
+    values = values.reshape(len(values), -1)[:, 0]
+    compare = _OPERATORS[condition.comparison]
+    if values.dtype.kind in "biuf":
+        try:
+            return np.asarray(compare(values, float(condition.value)), bool)
+        except ValueError:
+            raise InputError(
+                f"{place}: --where {condition}: the column holds numbers, and {condition.value!r} is none."
+            ) from None
+    if condition.comparison not in ("==", "!="):
+        raise InputError(
+            f"{place}: --where {condition}: the column holds words, which are compared with == or != only."
+        )
+    return np.asarray([compare(text_of(word), condition.value) for word in values], bool)

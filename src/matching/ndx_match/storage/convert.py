@@ -21,6 +21,7 @@ from .publish import publish
 from .remote import is_url, public_name
 from .unchanged import check_unchanged, state_of
 
+SMALL_BYTES = 16_000  #: of an array up to which it is not compressed
 EMPTY_TEXT = h5py.string_dtype()  #: the type of texts of which there are none, which hdmf cannot see
 
 
@@ -102,4 +103,7 @@ def _handed_over(data: Any, dtype: Any, target: StorageFormat) -> tuple[Any, Any
         return text_of(data), "utf"
     if is_compound(data):
         return target.compressed(data[:]), dtype
-    return streamed(data, target), dtype if isinstance(dtype, list) else getattr(data, "dtype", None)
+    values = streamed(data, target)
+    if isinstance(values, np.ndarray) and values.nbytes > SMALL_BYTES:
+        values = target.compressed(values)
+    return values, dtype if isinstance(dtype, list) else getattr(data, "dtype", None)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from ...methods.nway.parameters import PipelineParameters
-from ...model import MatchedPlane, MatchResult, Session
+from ...model import MatchedPlane
 from ..protocol import Exporter, Importer
 from .ids import RoiIds, read_ids
 from .inputs import NwayInput, write_nway_input
@@ -27,10 +26,6 @@ __all__ = [
 ]
 
 
-def _read(path: Path, sessions: Sequence[Session], parameters: Mapping[str, Any]) -> MatchResult:
-    return read_nway_output(path, sessions, parameters)
-
-
 def _write(planes: Sequence[MatchedPlane], path: Path) -> None:
     for plane in planes:
         path.write_text(json.dumps(nway_output(plane.result, plane.sessions)), encoding="utf-8")
@@ -40,7 +35,7 @@ IMPORTER = Importer(
     "nway",
     "the Allen Institute's package: what it wrote as --output_json",
     "the ids of ids.json beside the file, or else of the ROI tables",
-    _read,
+    read_nway_output,
     PipelineParameters,
 )
 EXPORTER = Exporter(

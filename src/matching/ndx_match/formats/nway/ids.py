@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ...arrays import Ints64
 from ...errors import InputError
 from ...model import Session
-from .json_files import read_json, write_json
+from .json_files import read_json
 
 #: For each id in the JSON (session name, `roi_row`, `roi_id`).
 RoiIds = Mapping[int, tuple[str, int, int]]
@@ -22,7 +21,7 @@ LARGEST_ID = int(np.iinfo(np.uint32).max)
 """The package keeps ids in 32 bits: greater ones come back changed."""
 
 
-def json_ids(sessions: Sequence[Session]) -> list[npt.NDArray[np.int64]]:
+def json_ids(sessions: Sequence[Session]) -> list[Ints64]:
     """The id of every ROI in nway's JSON.
 
     The ROI tables' own ids where they can serve: all distinct over all sessions, from 1 to 2**32 - 1 (the package
@@ -31,7 +30,7 @@ def json_ids(sessions: Sequence[Session]) -> list[npt.NDArray[np.int64]]:
     Returns
     -------
     list of ndarray of int64, shape (n_rois,)
-        One array a session, in the order of `roi_row`.
+        One array per session, in the order of `roi_row`.
     """
     own = np.concatenate([np.zeros(0, np.int64), *(session.roi_ids for session in sessions)])
     if len(np.unique(own)) == len(own) and ((own > 0) & (own <= LARGEST_ID)).all():
@@ -42,23 +41,13 @@ def json_ids(sessions: Sequence[Session]) -> list[npt.NDArray[np.int64]]:
     ]
 
 
-def describe_ids(sessions: Sequence[Session], ids: Sequence[npt.NDArray[np.int64]]) -> RoiIds:
+def describe_ids(sessions: Sequence[Session], ids: Sequence[Ints64]) -> RoiIds:
     """What each id of :func:`json_ids` stands for."""
     return {
         json_id: (session.name, roi_row, roi_id)
         for session, numbers in zip(sessions, ids, strict=True)
         for roi_row, (json_id, roi_id) in enumerate(zip(numbers.tolist(), session.roi_ids.tolist(), strict=True))
     }
-
-
-def write_ids(ids: RoiIds, path: str | os.PathLike[str]) -> None:
-    """Write or replace `ids.json`: an object that holds `[session name, roi_row, roi_id]` under each id."""
-    write_json(ids_as_json(ids), path, overwrite=True)
-
-
-def ids_as_json(ids: RoiIds) -> dict[str, list[Any]]:
-    """The ids as they stand in a JSON file, whose keys are text."""
-    return {str(json_id): list(roi) for json_id, roi in ids.items()}
 
 
 def read_ids(path: str | os.PathLike[str]) -> RoiIds:
@@ -73,13 +62,7 @@ def read_ids(path: str | os.PathLike[str]) -> RoiIds:
 
 
 def ids_from_json(content: object, where: str) -> RoiIds:
-    """The inverse of :func:`ids_as_json`.
-
-    Raises
-    ------
-    InputError
-        It is not an object of ids; the message begins with `where`.
-    """
+    """The ids as they stand in a JSON file, whose keys are text; raises InputError that begins with `where`."""
     try:
         if not isinstance(content, dict):
             raise TypeError
@@ -95,21 +78,11 @@ def ids_from_json(content: object, where: str) -> RoiIds:
 class RoiLookup:
     """Finds the ROI that an id in nway's JSON stands for.
 
-    Parameters
-    ----------
-    sessions : sequence of Session
-    ids : RoiIds or None
-        What the ids stand for; None where they are the ROI tables' own.
-    where : str
-        The file that holds the ids, for messages.
-
-    Raises
-    ------
-    InputError
-        `ids` speaks of a session or an ROI that is not in `sessions`.
+    `ids` says what the ids stand for; if it is None, they are the ROI tables' own. Raises InputError, beginning with
+    the file `where`, if `ids` speaks of a session or an ROI that is not in `sessions`.
     """
 
-    def __init__(self, sessions: Sequence[Session], ids: RoiIds | None, where: str | Path) -> None:
+    def __init__(self, sessions: Sequence[Session], ids: RoiIds | None, where: Path) -> None:
         self._names = [session.name for session in sessions]
         self._where = where
         self._rois: dict[int, list[tuple[int, int]]] = {}
@@ -117,18 +90,23 @@ class RoiLookup:
             for k, session in enumerate(sessions):
                 for roi_row, roi_id in enumerate(session.roi_ids.tolist()):
                     self._rois.setdefault(roi_id, []).append((k, roi_row))
-        else:
-            for json_id, (name, roi_row, roi_id) in ids.items():
-                self._rois[json_id] = [(self._session(sessions, name, roi_row, roi_id), roi_row)]
+        for json_id, (name, roi_row, roi_id) in (ids or {}).items():
+            if name not in self._names:
+                raise InputError(
+                    f"{where}: its ROI ids belong to a session {name}, which is not among "
+                    f"{', '.join(self._names)}; give the files that it was made from."
+                )
+            k = self._names.index(name)
+            roi_ids = sessions[k].roi_ids
+            if not 0 <= roi_row < len(roi_ids) or roi_ids[roi_row] != roi_id:
+                raise InputError(
+                    f"{where}: its ROI ids say that ROI {roi_id} is in row {roi_row} of session {name}, and it is "
+                    "not; give the same files, planes and ROI tables that it was made from."
+                )
+            self._rois[json_id] = [(k, roi_row)]
 
     def roi(self, json_id: object) -> tuple[int, int]:
-        """(Position of the session, `roi_row`) of an id.
-
-        Raises
-        ------
-        InputError
-            The id is no whole number, in no session, or in several.
-        """
+        """(Position of the session, `roi_row`) of an id; InputError if it is no whole number, or not of one session."""
         if isinstance(json_id, float) and json_id.is_integer():
             json_id = int(json_id)
         if not isinstance(json_id, int) or isinstance(json_id, bool):
@@ -148,13 +126,7 @@ class RoiLookup:
         return found[0]
 
     def row(self, json_id: object, session: int) -> int:
-        """`roi_row` of an id that must belong to the given session.
-
-        Raises
-        ------
-        InputError
-            As :meth:`roi`, or the ROI belongs to another session.
-        """
+        """`roi_row` of an id; InputError as of :meth:`roi`, or if the ROI belongs to another session."""
         k, roi_row = self.roi(json_id)
         if k != session:
             raise InputError(
@@ -162,18 +134,3 @@ class RoiLookup:
                 f"{self._names[session]} are expected; give the files in the order in which they were matched."
             )
         return roi_row
-
-    def _session(self, sessions: Sequence[Session], name: str, roi_row: int, roi_id: int) -> int:
-        if name not in self._names:
-            raise InputError(
-                f"{self._where}: its ROI ids belong to a session {name}, which is not among "
-                f"{', '.join(self._names)}; give the files that it was made from."
-            )
-        k = self._names.index(name)
-        roi_ids = sessions[k].roi_ids
-        if not 0 <= roi_row < len(roi_ids) or roi_ids[roi_row] != roi_id:
-            raise InputError(
-                f"{self._where}: its ROI ids say that ROI {roi_id} is in row {roi_row} of session {name}, and it "
-                "is not; give the same files, planes and ROI tables that it was made from."
-            )
-        return k

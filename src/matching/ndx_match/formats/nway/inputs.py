@@ -1,4 +1,4 @@
-"""Sessions to the input of the nway package: a JSON file and one 8-bit PNG a session."""
+"""Sessions to the input of the nway package: a JSON file and one 8-bit PNG per session."""
 
 from __future__ import annotations
 
@@ -9,61 +9,40 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ...arrays import Ints64
 from ...errors import OutputError
 from ...footprints import pixel_coordinates
 from ...model import Session
 from ...storage.publish import publish
-from .ids import IDS_FILE, RoiIds, describe_ids, json_ids, write_ids
+from .ids import IDS_FILE, RoiIds, describe_ids, json_ids
 from .json_files import write_json
 
 
 @dataclass(frozen=True)
 class NwayInput:
-    """What :func:`write_nway_input` wrote.
+    """What :func:`write_nway_input` wrote."""
 
-    Attributes
-    ----------
-    input_json : Path
-        The package's `--input_json`.
-    ids_json : Path
-        What each id in it stands for; :func:`read_nway_output` finds it beside a finished output.
-    images : tuple of Path
-        The PNG of each session.
-    ids : RoiIds
-        The content of `ids_json`.
-    left_out : tuple of (int, int)
-        (Position of the session, `roi_row`) of the ROIs without a mask pixel, which are not in the input.
-    """
-
-    input_json: Path
-    ids_json: Path
-    images: tuple[Path, ...]
-    ids: RoiIds
-    left_out: tuple[tuple[int, int], ...]
+    input_json: Path  #: the package's `--input_json`
+    ids_json: Path  #: what each id in it stands for; :func:`read_nway_output` finds it beside a finished output
+    images: tuple[Path, ...]  #: the PNG of each session
+    ids: RoiIds  #: the content of `ids_json`
+    left_out: tuple[tuple[int, int], ...]  #: (session, `roi_row`) of ROIs without a mask pixel, not in the input
 
 
 def write_nway_input(sessions: Sequence[Session], folder: str | os.PathLike[str]) -> NwayInput:
     """Write what the nway package takes: `input.json`, `image_0.png`, `image_1.png`, ... and `ids.json`.
 
     Each image is scaled from its minimum to its maximum onto 0 to 255 and truncated; a mask is True where its weight
-    is not zero, cropped to its bounding box. Experiment ids are 0, 1, 2, ... in the order of the sessions; ROI ids
-    are the ROI tables' own where all are distinct and from 1 to 2**32 - 1, else 1, 2, 3, .... Files of these names are
-    replaced.
-
-    An ROI without a mask pixel is left out: the package would match it with nothing, and a reader of its output
-    finds it again as an unmatched cell.
+    is not zero, cropped to its bounding box. Experiment ids are 0, 1, 2, ... in the order of the sessions; ROI ids are
+    those of :func:`json_ids`. Files of these names are replaced. An ROI without a mask pixel is left out: the package
+    would match it with nothing, and a reader of its output finds it again as an unmatched cell.
 
     Parameters
     ----------
     sessions : sequence of Session
     folder : path
         An existing folder.
-
-    Returns
-    -------
-    NwayInput
 
     Raises
     ------
@@ -79,18 +58,18 @@ def write_nway_input(sessions: Sequence[Session], folder: str | os.PathLike[str]
         raise OutputError(f"{folder}: the folder does not exist; make it first.")
     numbers = json_ids(sessions)
     images = tuple(folder / f"image_{k}.png" for k in range(len(sessions)))
-    for session, image in zip(sessions, images, strict=True):
+    experiments = []
+    for k, (session, image, ids) in enumerate(zip(sessions, images, numbers, strict=True)):
         with publish(image, overwrite=True) as temporary:
             Image.fromarray(to_8_bit(session.image)).save(temporary)
-    experiments = [
-        {
-            "id": k,
-            "stimulus_name": session.name,
-            "ophys_average_intensity_projection_image": str(image),
-            "cell_rois": _cell_rois(session, ids),
-        }
-        for k, (session, image, ids) in enumerate(zip(sessions, images, numbers, strict=True))
-    ]
+        experiments.append(
+            {
+                "id": k,
+                "stimulus_name": session.name,
+                "ophys_average_intensity_projection_image": str(image),
+                "cell_rois": _cell_rois(session, ids),
+            }
+        )
     written = NwayInput(
         input_json=folder / "input.json",
         ids_json=folder / IDS_FILE,
@@ -98,12 +77,12 @@ def write_nway_input(sessions: Sequence[Session], folder: str | os.PathLike[str]
         ids=describe_ids(sessions, numbers),
         left_out=tuple((k, int(row)) for k, session in enumerate(sessions) for row in session.empty_rows),
     )
-    write_ids(written.ids, written.ids_json)
+    write_json(written.ids, written.ids_json, overwrite=True)
     write_json({"experiment_containers": {"ophys_experiments": experiments}}, written.input_json, overwrite=True)
     return written
 
 
-def _cell_rois(session: Session, ids: npt.NDArray[np.int64]) -> list[dict[str, Any]]:
+def _cell_rois(session: Session, ids: Ints64) -> list[dict[str, Any]]:
     _, pixel_row, pixel_col = pixel_coordinates(session.footprints, session.shape[1])
     starts = session.footprints.indptr
     rois = []

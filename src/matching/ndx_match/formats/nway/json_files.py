@@ -11,13 +11,7 @@ from ...storage.publish import publish
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:
-    """The content of a JSON file.
-
-    Raises
-    ------
-    InputError
-        The file is missing, cannot be read, or holds no JSON.
-    """
+    """The content of a JSON file; raises InputError if it is missing, cannot be read, or holds no JSON."""
     try:
         with open(path, encoding="utf-8") as stream:
             return json.load(stream)
@@ -30,12 +24,6 @@ def read_json(path: str | os.PathLike[str]) -> Any:
 
 
 def write_json(content: object, path: str | os.PathLike[str], overwrite: bool = False) -> None:
-    """Write a JSON file, whole or not at all.
-
-    Raises
-    ------
-    OutputError
-        It exists and may not be overwritten, or cannot be written.
-    """
+    """Write a JSON file, whole or not at all; raises OutputError if it cannot, or may not be overwritten."""
     with publish(path, overwrite) as temporary, open(temporary, "w", encoding="utf-8") as stream:
         json.dump(content, stream)

@@ -5,21 +5,21 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from ndx_cell_matching.codes import Code, label_of
 
 from ... import __version__
+from ...arrays import Bools, Bytes, Ints32, Ints64
 from ...errors import InputError
 from ...model import MatchResult, Presence, Registration, RegistrationOutcome, RoiPairs, Session, SessionStatus
 from ...presence import presence_codes
-from .ids import IDS_FILE, RoiIds, RoiLookup, describe_ids, ids_as_json, ids_from_json, json_ids, read_ids
+from .ids import IDS_FILE, RoiIds, RoiLookup, describe_ids, ids_from_json, json_ids, read_ids
 from .json_files import read_json, write_json
 
 NOT_REGISTERED = "it could not be registered with any other session"
@@ -62,41 +62,7 @@ def read_nway_output(
         The file is missing, is no output of nway, has another number of sessions, holds an ROI twice, or holds an id
         that is in no session or in several.
     """
-    path = Path(path)
-    output = _mapping(read_json(path), f"{path}: is no output of nway: it")
-    groups = _list(output, "nway_matches", path)
-    pair_entries = [
-        _mapping(entry, f"{path}: is no output of nway: an entry of pairwise_results")
-        for entry in _list(output, "pairwise_results", path)
-    ]
-    pairs = _session_pairs(output, pair_entries, sessions, path)
-    lookup = _lookup(output, ids, sessions, path)
-
-    registrations: list[Registration] = []
-    found: list[dict[str, Any]] = []
-    for (fixed, moving), entry in zip(pairs, pair_entries, strict=True):
-        transform = _key(entry, "transform", path)
-        if transform is not None:
-            registrations.append(_registration(fixed, moving, transform, path))
-        for key in ("matches", "rejected"):
-            for pair in _list(entry, key, path):
-                found.append(_roi_pair(fixed, moving, pair, key == "matches", lookup, path))
-
-    cells, cell_ids, warnings = _cells(groups, output, sessions, lookup, path)
-    status, reasons = _session_status(output, sessions, registrations, path)
-    return MatchResult(
-        method=method,
-        method_version=method_version,
-        parameters=dict(parameters or {}),
-        cells=cells,
-        cell_ids=cell_ids,
-        presence=_presence(cells, sessions, registrations, status, pairs),
-        roi_pairs=_roi_pairs(found),
-        registrations=tuple(registrations),
-        session_status=status,
-        status_reasons=reasons,
-        warnings=tuple(warnings),
-    )
+    return _Reader(Path(path), sessions, ids).result(method, method_version, parameters or {})
 
 
 def write_nway_output(
@@ -149,252 +115,242 @@ def nway_output(result: MatchResult, sessions: Sequence[Session]) -> dict[str, A
             }
             for session, status, reason in zip(sessions, result.session_status, result.status_reasons, strict=True)
         ],
-        "roi_ids": ids_as_json(describe_ids(sessions, ids)),
+        "roi_ids": {str(json_id): list(roi) for json_id, roi in describe_ids(sessions, ids).items()},
     }
 
 
 # ---- reading
 
 
-def _mapping(content: object, what: str) -> dict[str, Any]:
-    if not isinstance(content, dict):
-        raise InputError(f"{what} must be a JSON object.")
-    return content
+class _Reader:
+    """Reads one output; every error names its file."""
 
+    def __init__(self, path: Path, sessions: Sequence[Session], ids: RoiIds | None) -> None:
+        self._path, self._sessions = path, sessions
+        self._output = self._object(read_json(path), "it")
+        self._groups = self._list(self._output, "nway_matches")
+        entries = self._list(self._output, "pairwise_results")
+        self._entries = [self._object(entry, "an entry of pairwise_results") for entry in entries]
+        self._pairs = self._session_pairs()
+        if ids is None and "roi_ids" in self._output:
+            ids = ids_from_json(self._output["roi_ids"], str(path))
+        if ids is None and (path.parent / IDS_FILE).is_file():
+            ids = read_ids(path.parent / IDS_FILE)
+        self._lookup = RoiLookup(sessions, ids, path)
 
-def _key(content: Mapping[str, Any], key: str, path: Path) -> Any:
-    if key not in content:
-        raise InputError(
-            f"{path}: is no output of nway: the key {key!r} is missing; give the file that nway wrote as --output_json."
+    def result(self, method: str, method_version: str, parameters: Mapping[str, Any]) -> MatchResult:
+        """Everything that the output holds."""
+        registrations: list[Registration] = []
+        roi_pairs: list[dict[str, Any]] = []
+        for (fixed, moving), entry in zip(self._pairs, self._entries, strict=True):
+            transform = self._value(entry, "transform")
+            if transform is not None:
+                registrations.append(self._registration(fixed, moving, self._object(transform, "a transform")))
+            for key in ("matches", "rejected"):
+                for pair in self._list(entry, key):
+                    read = self._roi_pair(fixed, moving, self._object(pair, "an entry of matches or rejected"))
+                    roi_pairs.append({**read, "accepted": key == "matches"})
+        cells, warnings = self._cells()
+        status, reasons = self._session_status(registrations)
+        return MatchResult(
+            method=method,
+            method_version=method_version,
+            parameters=dict(parameters),
+            cells=cells,
+            cell_ids=self._cell_ids(len(cells)),
+            presence=self._presence(cells, registrations, status),
+            roi_pairs=_roi_pairs(roi_pairs),
+            registrations=tuple(registrations),
+            session_status=status,
+            status_reasons=reasons,
+            warnings=warnings,
         )
-    return content[key]
 
+    def _error(self, problem: str) -> InputError:
+        return InputError(f"{self._path}: {problem}")
 
-def _list(content: Mapping[str, Any], key: str, path: Path) -> list[Any]:
-    values = _key(content, key, path)
-    if not isinstance(values, list):
-        raise InputError(f"{path}: is no output of nway: {key!r} must be a list.")
-    return values
+    def _object(self, content: object, what: str) -> dict[str, Any]:
+        if not isinstance(content, dict):
+            raise self._error(f"is no output of nway: {what} must be a JSON object.")
+        return content
 
+    def _value(self, content: Mapping[str, Any], key: str) -> Any:
+        if key not in content:
+            raise self._error(
+                f"is no output of nway: the key {key!r} is missing; give the file that nway wrote as --output_json."
+            )
+        return content[key]
 
-def _session_pairs(
-    output: Mapping[str, Any], entries: Sequence[Mapping[str, Any]], sessions: Sequence[Session], path: Path
-) -> list[tuple[int, int]]:
-    """The positions in the list of sessions of each entry's fixed and moving experiment.
+    def _list(self, content: Mapping[str, Any], key: str) -> list[Any]:
+        values = self._value(content, key)
+        if not isinstance(values, list):
+            raise self._error(f"is no output of nway: {key!r} must be a list.")
+        return values
 
-    Experiment ids may be any; but every pair is listed once, its fixed experiment the earlier one, so that an
-    experiment is moving as many times as there are experiments before it.
-    """
-    pairs = [
-        tuple(str(_key(entry, key, path)) for key in ("fixed_experiment", "moving_experiment")) for entry in entries
-    ]
-    if "sessions" in output:
-        experiments = [str(k) for k in range(len(_list(output, "sessions", path)))]
-        complete = {*pairs} <= {*combinations(experiments, 2)} and len({*pairs}) == len(pairs)
-    else:
-        times_moving = Counter(moving for _, moving in pairs)
-        experiments = sorted(
-            {experiment for pair in pairs for experiment in pair}, key=lambda experiment: times_moving[experiment]
+    def _session_pairs(self) -> list[tuple[int, int]]:
+        """The positions in the list of sessions of each entry's fixed and moving experiment.
+
+        Experiment ids may be any; but every pair is listed once, its fixed experiment the earlier one, so that an
+        experiment is moving as many times as there are experiments before it.
+        """
+        pairs = [
+            (str(self._value(entry, "fixed_experiment")), str(self._value(entry, "moving_experiment")))
+            for entry in self._entries
+        ]
+        if "sessions" in self._output:
+            experiments = [str(k) for k in range(len(self._list(self._output, "sessions")))]
+            complete = {*pairs} <= {*combinations(experiments, 2)} and len({*pairs}) == len(pairs)
+        else:
+            times_moving = Counter(moving for _, moving in pairs)
+            experiments = sorted({each for pair in pairs for each in pair}, key=lambda each: times_moving[each])
+            complete = sorted(pairs) == sorted(combinations(experiments, 2))
+        if not complete:
+            raise self._error(
+                "is no output of nway: pairwise_results must hold each pair of experiments once, the earlier one as "
+                "fixed_experiment."
+            )
+        if len(experiments) != len(self._sessions):
+            raise self._error(
+                f"holds {len(experiments)} sessions, but {len(self._sessions)} were given "
+                f"({', '.join(session.name for session in self._sessions)}); give the files that were matched, in "
+                "their order."
+            )
+        return [(experiments.index(fixed), experiments.index(moving)) for fixed, moving in pairs]
+
+    def _registration(self, fixed: int, moving: int, transform: Mapping[str, Any]) -> Registration:
+        try:
+            matrix = np.array(self._value(transform, "matrix"), np.float64).reshape(3, 3)
+        except (TypeError, ValueError):
+            raise self._error(f"the matrix between experiments {fixed} and {moving} is not 3 x 3 numbers.") from None
+        ssim = transform.get("ssim")
+        return Registration(
+            fixed_session=fixed,
+            moving_session=moving,
+            matrix=matrix,
+            steps=tuple(map(str, self._list(transform, "best_registration"))),
+            outcome=self._code(RegistrationOutcome, transform.get("outcome_code", RegistrationOutcome.REGISTERED)),
+            reason=str(transform.get("reason", "")),
+            ssim=None if ssim is None else float(ssim),
         )
-        complete = sorted(pairs) == sorted(combinations(experiments, 2))
-    if not complete:
-        raise InputError(
-            f"{path}: is no output of nway: pairwise_results must hold each pair of experiments once, the earlier one "
-            "as fixed_experiment."
-        )
-    if len(experiments) != len(sessions):
-        raise InputError(
-            f"{path}: holds {len(experiments)} sessions, but {len(sessions)} were given "
-            f"({', '.join(session.name for session in sessions)}); give the files that were matched, in their order."
-        )
-    return [(experiments.index(fixed), experiments.index(moving)) for fixed, moving in pairs]
 
-
-def _lookup(output: Mapping[str, Any], ids: RoiIds | None, sessions: Sequence[Session], path: Path) -> RoiLookup:
-    if ids is None and "roi_ids" in output:
-        ids = ids_from_json(output["roi_ids"], str(path))
-    if ids is None and (path.parent / IDS_FILE).is_file():
-        ids = read_ids(path.parent / IDS_FILE)
-    return RoiLookup(sessions, ids, path)
-
-
-def _registration(fixed: int, moving: int, transform: Any, path: Path) -> Registration:
-    transform = _mapping(transform, f"{path}: is no output of nway: a transform")
-    try:
-        matrix = np.array(_key(transform, "matrix", path), np.float64).reshape(3, 3)
-    except (TypeError, ValueError):
-        raise InputError(f"{path}: the matrix between experiments {fixed} and {moving} is not 3 x 3 numbers.") from None
-    ssim = transform.get("ssim")
-    return Registration(
-        fixed_session=fixed,
-        moving_session=moving,
-        matrix=matrix,
-        steps=tuple(map(str, _list(transform, "best_registration", path))),
-        outcome=_code(RegistrationOutcome, transform.get("outcome_code", RegistrationOutcome.REGISTERED), path),
-        reason=str(transform.get("reason", "")),
-        ssim=None if ssim is None else float(ssim),
-    )
-
-
-def _roi_pair(fixed: int, moving: int, pair: Any, accepted: bool, lookup: RoiLookup, path: Path) -> dict[str, Any]:
-    pair = _mapping(pair, f"{path}: is no output of nway: an entry of matches or rejected")
-    try:
-        numbers = {
-            "centroid_distance": float(_key(pair, "distance", path)),
-            "iou": float(_key(pair, "iou", path)),
-            **{name: float(pair[name]) for name in ("cost", "probability", "margin") if pair.get(name) is not None},
+    def _roi_pair(self, fixed: int, moving: int, pair: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            numbers = {
+                "centroid_distance": float(self._value(pair, "distance")),
+                "iou": float(self._value(pair, "iou")),
+                **{name: float(pair[name]) for name in ("cost", "probability", "margin") if pair.get(name) is not None},
+            }
+        except (TypeError, ValueError):
+            raise self._error(f"distance, iou and cost of a pair must be numbers ({pair}).") from None
+        return {
+            "fixed_session": fixed,
+            "moving_session": moving,
+            "fixed_roi_row": self._lookup.row(self._value(pair, "fixed"), fixed),
+            "moving_roi_row": self._lookup.row(self._value(pair, "moving"), moving),
+            **numbers,
         }
-    except (TypeError, ValueError):
-        raise InputError(f"{path}: distance, iou and cost of a pair must be numbers ({pair}).") from None
-    return {
-        "fixed_session": fixed,
-        "moving_session": moving,
-        "fixed_roi_row": lookup.row(_key(pair, "fixed", path), fixed),
-        "moving_roi_row": lookup.row(_key(pair, "moving", path), moving),
-        "accepted": accepted,
-        **numbers,
-    }
+
+    def _cells(self) -> tuple[Ints32, tuple[str, ...]]:
+        """`roi_row` of each cell, and warnings of ROIs that the file does not mention, which are cells of their own."""
+        n_sessions = len(self._sessions)
+        seen = [np.zeros(session.n_rois, bool) for session in self._sessions]
+        cells: list[list[int]] = []
+        for group in self._groups:
+            if not isinstance(group, list):
+                raise self._error("is no output of nway: an entry of 'nway_matches' must be a list of ROI ids.")
+            cell = [-1] * n_sessions
+            for json_id in group:
+                k, roi_row = self._lookup.roi(json_id)
+                if cell[k] >= 0:
+                    raise self._error(
+                        f"a group of nway_matches holds two ROIs of session {self._sessions[k].name} (ROI id "
+                        f"{json_id} is the second); give the files that it was made from."
+                    )
+                if seen[k][roi_row]:
+                    raise self._error(f"the ROI id {json_id} is in more than one group of nway_matches.")
+                cell[k] = roi_row
+                seen[k][roi_row] = True
+            if group:
+                cells.append(cell)
+        warnings: list[str] = []
+        for k, (session, present) in enumerate(zip(self._sessions, seen, strict=True)):
+            for roi_row in np.flatnonzero(~present).tolist():
+                cells.append([roi_row if j == k else -1 for j in range(n_sessions)])
+            empty = np.isin(np.arange(session.n_rois), session.empty_rows)
+            for missing, why in (
+                (~present & empty, "without a mask pixel could not be matched"),
+                (~present & ~empty, f"is not in {self._path.name}"),
+            ):
+                if missing.any():
+                    warnings.append(
+                        f"Session {session.name}: {_ids_in_words(session, missing)} {why} and is kept as a cell "
+                        "without matches."
+                    )
+        return np.array(cells, np.int32).reshape(-1, n_sessions), tuple(warnings)
+
+    def _cell_ids(self, n_cells: int) -> Ints64:
+        """Ids as written beside nway's keys; cells that the file does not mention have those that follow."""
+        written = self._output.get("cell_ids", list(range(len(self._groups))))
+        whole = isinstance(written, list) and all(type(number) is int and 0 <= number < 2**63 for number in written)
+        if not whole or not len({*written}) == len(written) == len(self._groups):
+            raise self._error("'cell_ids' must hold a number of its own for each group of nway_matches.")
+        ids = [number for number, group in zip(written, self._groups, strict=True) if group]
+        first = max(ids, default=-1) + 1
+        return np.array([*ids, *range(first, first + n_cells - len(ids))], np.int64)
+
+    def _presence(self, cells: Ints32, registrations: Sequence[Registration], status: Bytes) -> Bytes:
+        """Codes of presence; a cell was not looked for in a session that the file compares with none of the cell's."""
+        codes = presence_codes(cells, self._sessions, registrations, status)
+        set_aside = status != SessionStatus.MATCHED
+        looked = set_aside | set_aside[:, None]  # these could not be compared, which is another reason
+        for fixed, moving in self._pairs:
+            looked[fixed, moving] = looked[moving, fixed] = True
+        present = cells >= 0
+        codes[~present & (present.astype(int) @ looked.astype(int) == 0)] = Presence.NOT_LOOKED_FOR
+        return codes
+
+    def _session_status(self, registrations: Sequence[Registration]) -> tuple[Bytes, tuple[str, ...]]:
+        """Code of each session's status, and why: as written beside nway's keys, else by the registrations."""
+        aligned = {k for r in registrations if r.registered for k in (r.fixed_session, r.moving_session)}
+        found: list[tuple[int, str]] = [
+            (SessionStatus.MATCHED, "") if k in aligned else (SessionStatus.NOT_REGISTERED, NOT_REGISTERED)
+            for k in range(len(self._sessions))
+        ]
+        for k, entry in enumerate(self._output.get("sessions", ())):
+            if isinstance(entry, dict) and "status_code" in entry:
+                found[k] = self._code(SessionStatus, entry["status_code"]), str(entry.get("status_reason", ""))
+        return np.array([code for code, _ in found], np.uint8), tuple(reason for _, reason in found)
+
+    def _code(self, codes: type[Code], value: object) -> int:
+        """A code as it is written; one that is not known is kept, as it may be of a newer version."""
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 255:
+            raise self._error(f"{value!r} is no code of {codes.__name__}; it must be a whole number, 0 to 255.")
+        return int(value)
 
 
 def _roi_pairs(found: Sequence[Mapping[str, Any]]) -> RoiPairs:
-    def integers(name: str) -> npt.NDArray[np.int32]:
-        return np.array([pair[name] for pair in found], np.int32)
-
-    def numbers(name: str) -> npt.NDArray[np.float64]:
-        return np.array([pair.get(name, math.nan) for pair in found], np.float64)
-
-    def optional(name: str) -> npt.NDArray[np.float64] | None:
-        return numbers(name) if any(name in pair for pair in found) else None
-
-    pairs = RoiPairs(
-        fixed_session=integers("fixed_session"),
-        moving_session=integers("moving_session"),
-        fixed_roi_row=integers("fixed_roi_row"),
-        moving_roi_row=integers("moving_roi_row"),
-        centroid_distance=numbers("centroid_distance"),
-        iou=numbers("iou"),
-        accepted=np.array([pair["accepted"] for pair in found], bool),
-        cost=optional("cost"),
-        probability=optional("probability"),
-        margin=optional("margin"),
-    )
+    types = dict.fromkeys(("fixed_session", "moving_session", "fixed_roi_row", "moving_roi_row"), np.int32)
+    columns: dict[str, Any] = {
+        name: np.array([pair.get(name, math.nan) for pair in found], types.get(name, np.float64))
+        for name in (*types, "centroid_distance", "iou", "cost", "probability", "margin")
+        if name in (*types, "centroid_distance", "iou") or any(name in pair for pair in found)
+    }
+    pairs = RoiPairs(**columns, accepted=np.array([pair["accepted"] for pair in found], bool))
     return pairs.take(
         np.lexsort((pairs.moving_roi_row, pairs.fixed_roi_row, pairs.moving_session, pairs.fixed_session))
     )
 
 
-def _cells(
-    groups: Sequence[Any], output: Mapping[str, Any], sessions: Sequence[Session], lookup: RoiLookup, path: Path
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64], list[str]]:
-    """`roi_row` and id of each cell, and warnings of ROIs that the file does not mention."""
-    seen = [np.zeros(session.n_rois, bool) for session in sessions]
-    cells: list[list[int]] = []
-    for group in groups:
-        if not isinstance(group, list):
-            raise InputError(f"{path}: is no output of nway: an entry of 'nway_matches' must be a list of ROI ids.")
-        cell = [-1] * len(sessions)
-        for json_id in group:
-            k, roi_row = lookup.roi(json_id)
-            if cell[k] >= 0:
-                raise InputError(
-                    f"{path}: a group of nway_matches holds two ROIs of session {sessions[k].name} (ROI id {json_id} "
-                    "is the second); give the files that it was made from."
-                )
-            if seen[k][roi_row]:
-                raise InputError(f"{path}: the ROI id {json_id} is in more than one group of nway_matches.")
-            cell[k] = roi_row
-            seen[k][roi_row] = True
-        if group:
-            cells.append(cell)
-    for k, present in enumerate(seen):
-        for roi_row in np.flatnonzero(~present).tolist():
-            cells.append([roi_row if j == k else -1 for j in range(len(sessions))])
-    warnings = [
-        warning
-        for session, present in zip(sessions, seen, strict=True)
-        for warning in _missing_warnings(session, ~present, path)
-    ]
-    return np.array(cells, np.int32).reshape(-1, len(sessions)), _cell_ids(output, groups, len(cells), path), warnings
-
-
-def _cell_ids(output: Mapping[str, Any], groups: Sequence[Any], n_cells: int, path: Path) -> npt.NDArray[np.int64]:
-    """Ids as written beside nway's keys; cells that the file does not mention have those that follow."""
-    written = output.get("cell_ids", list(range(len(groups))))
-    whole = isinstance(written, list) and all(type(number) is int and 0 <= number < 2**63 for number in written)
-    if not whole or len({*written}) != len(groups) or len(written) != len(groups):
-        raise InputError(f"{path}: 'cell_ids' must hold a number of its own for each group of nway_matches.")
-    ids = [number for number, group in zip(written, groups, strict=True) if group]
-    first = max(ids, default=-1) + 1
-    return np.array([*ids, *range(first, first + n_cells - len(ids))], np.int64)
-
-
-def _presence(
-    cells: npt.NDArray[np.int32],
-    sessions: Sequence[Session],
-    registrations: Sequence[Registration],
-    status: npt.NDArray[np.uint8],
-    compared: Sequence[tuple[int, int]],
-) -> npt.NDArray[np.uint8]:
-    """Codes of presence; a cell was not looked for in a session that the file compares with none of the cell's."""
-    codes = presence_codes(cells, sessions, registrations, status)
-    looked = np.zeros((len(sessions), len(sessions)), bool)
-    for fixed, moving in compared:
-        looked[fixed, moving] = looked[moving, fixed] = True
-    set_aside = status != SessionStatus.MATCHED
-    looked |= set_aside | set_aside[:, None]  # these could not be compared, which is another reason
-    present = cells >= 0
-    codes[~present & (present.astype(int) @ looked.astype(int) == 0)] = Presence.NOT_LOOKED_FOR
-    return codes
-
-
-def _missing_warnings(session: Session, missing: npt.NDArray[np.bool_], path: Path) -> Iterable[str]:
-    empty = np.zeros(session.n_rois, bool)
-    empty[session.empty_rows] = True
-    if (missing & empty).any():
-        yield (
-            f"Session {session.name}: {_ids_in_words(session, missing & empty)} without a mask pixel could not be "
-            "matched and is kept as a cell without matches."
-        )
-    if (missing & ~empty).any():
-        yield (
-            f"Session {session.name}: {_ids_in_words(session, missing & ~empty)} is not in {path.name} and is kept as "
-            "a cell without matches."
-        )
-
-
-def _ids_in_words(session: Session, chosen: npt.NDArray[np.bool_], most: int = 5) -> str:
+def _ids_in_words(session: Session, chosen: Bools, most: int = 5) -> str:
     ids = session.roi_ids[chosen].tolist()
     named = ", ".join(map(str, ids[:most])) + (", ..." if len(ids) > most else "")
     return f"ROI id {named}" if len(ids) == 1 else f"each of {len(ids)} ROIs (ids {named})"
 
 
-def _session_status(
-    output: Mapping[str, Any], sessions: Sequence[Session], registrations: Sequence[Registration], path: Path
-) -> tuple[npt.NDArray[np.uint8], tuple[str, ...]]:
-    """Code of each session's status, and why: as written beside nway's keys, else by the registrations."""
-    aligned = {k for r in registrations if r.registered for k in (r.fixed_session, r.moving_session)}
-    status: list[int] = [
-        SessionStatus.MATCHED if k in aligned else SessionStatus.NOT_REGISTERED for k in range(len(sessions))
-    ]
-    reasons = ["" if k in aligned else NOT_REGISTERED for k in range(len(sessions))]
-    for k, entry in enumerate(output.get("sessions", ())):
-        if isinstance(entry, dict) and "status_code" in entry:
-            status[k] = _code(SessionStatus, entry["status_code"], path)
-            reasons[k] = str(entry.get("status_reason", ""))
-    return np.array(status, np.uint8), tuple(reasons)
-
-
-def _code(codes: type[Code], value: object, path: Path) -> int:
-    """A code as it is written; one that is not known is kept, as it may be of a newer version."""
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 255:
-        raise InputError(f"{path}: {value!r} is no code of {codes.__name__}; it must be a whole number, 0 to 255.")
-    return int(value)
-
-
 # ---- writing
 
 
-def _pair_entry(result: MatchResult, fixed: int, moving: int, ids: Sequence[npt.NDArray[np.int64]]) -> dict[str, Any]:
+def _pair_entry(result: MatchResult, fixed: int, moving: int, ids: Sequence[Ints64]) -> dict[str, Any]:
     pairs = result.roi_pairs.between(fixed, moving)
     return {
         "fixed_experiment": fixed,
@@ -409,9 +365,7 @@ def _pair_entry(result: MatchResult, fixed: int, moving: int, ids: Sequence[npt.
     }
 
 
-def _pair_list(
-    pairs: RoiPairs, fixed_ids: npt.NDArray[np.int64], moving_ids: npt.NDArray[np.int64]
-) -> list[dict[str, Any]]:
+def _pair_list(pairs: RoiPairs, fixed_ids: Ints64, moving_ids: Ints64) -> list[dict[str, Any]]:
     columns: dict[str, list[Any]] = {
         "fixed": fixed_ids[pairs.fixed_roi_row].tolist(),
         "moving": moving_ids[pairs.moving_roi_row].tolist(),

@@ -1,7 +1,4 @@
-"""Matching by consensus: every registration is tested, every match has a probability, all sessions agree.
-
-See :func:`match`.
-"""
+"""Matching by consensus: every registration is tested, every match has a probability, all sessions agree."""
 
 from __future__ import annotations
 

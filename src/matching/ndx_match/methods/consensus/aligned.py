@@ -13,38 +13,17 @@ from .synchronisation import Component, align_all
 
 @dataclass(frozen=True)
 class AlignedSessions:
-    """Sessions that belong together, prepared, and the typical radius of an ROI in pixels.
+    """Sessions that belong together."""
 
-    Attributes
-    ----------
-    component : Component
-        Its members are positions among all sessions.
-    members : tuple of PreparedSession
-        Of the component, in its order.
-    radius : float
-    """
-
-    component: Component
+    component: Component  #: its members are positions among all sessions
     members: tuple[PreparedSession, ...]
-    radius: float
+    radius: float  #: typical radius of an ROI in pixels
 
 
 def align_sessions(
-    sessions: Sequence[Session],
-    parameters: ConsensusParameters,
-    progress: Callable[[int, int], None],
-    workers: int,
+    sessions: Sequence[Session], parameters: ConsensusParameters, progress: Callable[[int, int], None], workers: int
 ) -> tuple[list[AlignedSessions], Mapping[tuple[int, int], PairAlignment]]:
     """Align sessions; those that fit each other are aligned as if there were no others.
-
-    Parameters
-    ----------
-    sessions : sequence of Session
-    parameters : ConsensusParameters
-    progress : callable
-        Called as `progress(done, total)`.
-    workers : int
-        Pairs registered at the same time.
 
     Returns
     -------

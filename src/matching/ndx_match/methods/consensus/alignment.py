@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 
+from ...arrays import Channels, Floats, Floats32, Matrix, Points
 from ...footprints import transform_points
+from ...warping import warp_image
 from .blocks import grid_points, local_shifts
-
-Matrix = npt.NDArray[np.float64]
-Points = npt.NDArray[np.float64]
-Channels = npt.NDArray[np.float32]
 
 #: Rounds of block matching: half side and largest shift of a block, in typical ROI radii.
 COARSE_ROUNDS = ((6.0, 2.5), (5.0, 1.5))
@@ -29,17 +25,13 @@ def refine(
 
     Parameters
     ----------
-    fixed, moving : ndarray of float32, shape (n_channels, n_rows, n_cols)
-    rough : ndarray, shape (3, 3)
-        Fixed (x, y, 1) to moving, right to about the first round's largest shift.
+    fixed, moving : Channels
+    rough : Matrix
+        Fixed to moving, right to about the first round's largest shift.
     radius : float
         Typical radius of an ROI in pixels of the channels.
     rounds : sequence of tuple of float
         Half side and largest shift of a block in each round, in ROI radii.
-
-    Returns
-    -------
-    ndarray of float64, shape (3, 3)
     """
     matrix = rough
     points = grid_points(fixed.shape[1:], STEP * radius)
@@ -53,19 +45,8 @@ def refine(
     return matrix
 
 
-def robust_affine(points: Points, targets: Points, weights: npt.NDArray[np.float64], rounds: int = 10) -> Matrix:
-    """Affine matrix from points to targets by iteratively reweighted least squares with Tukey's biweight.
-
-    Parameters
-    ----------
-    points, targets : ndarray, shape (n, 2)
-        (x, y).
-    weights : ndarray, shape (n,)
-
-    Returns
-    -------
-    ndarray of float64, shape (3, 3)
-    """
+def robust_affine(points: Points, targets: Points, weights: Floats, rounds: int = 10) -> Matrix:
+    """Affine matrix from points to targets by iteratively reweighted least squares with Tukey's biweight."""
     design = np.column_stack([points, np.ones(len(points))])
     current = weights
     matrix = np.eye(3)
@@ -74,21 +55,25 @@ def robust_affine(points: Points, targets: Points, weights: npt.NDArray[np.float
         solution = np.linalg.lstsq(design * root, targets * root, rcond=None)[0]
         matrix[:2] = solution.T
         residual = np.linalg.norm(design @ solution - targets, axis=1)
-        scale = max(3.0 * weighted_median(residual, weights), 0.5)
-        updated = weights * np.clip(1 - (residual / (2.5 * scale)) ** 2, 0, None) ** 2
-        if not (updated > 0).sum() >= 3:
+        updated = biweight(residual, weights)
+        if (updated > 0).sum() < 3:
             break
         current = updated
     return matrix
 
 
-def warp_channels(channels: Channels, matrix: Matrix, shape: tuple[int, ...]) -> Channels:
+def warp_channels(channels: Iterable[Floats32], matrix: Matrix, shape: tuple[int, ...]) -> Channels:
     """Channels in another frame of (n_rows, n_cols): bilinear, 0 where the session does not reach."""
-    flags, size = cv2.INTER_LINEAR + cv2.WARP_INVERSE_MAP, (shape[1], shape[0])
-    return np.stack([cv2.warpAffine(channel, matrix[:2], size, flags=flags) for channel in channels])
+    return np.stack([warp_image(channel, matrix, shape, perspective=False) for channel in channels])
 
 
-def weighted_median(values: npt.NDArray[np.float64], weights: npt.NDArray[np.float64]) -> float:
+def biweight(residual: Floats, weights: Floats) -> Floats:
+    """The weights less those of outliers, after Tukey."""
+    scale = max(3 * weighted_median(residual, weights), 0.5)
+    return np.asarray(weights * np.clip(1 - (residual / (2.5 * scale)) ** 2, 0, None) ** 2)
+
+
+def weighted_median(values: Floats, weights: Floats) -> float:
     """The value at which half of the weight is reached."""
     order = np.argsort(values)
     reached = np.cumsum(weights[order])

@@ -5,32 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import scipy.fft
 
-Points = npt.NDArray[np.float64]
-Channels = npt.NDArray[np.float32]
+from ...arrays import Channels, Floats, Floats32, Indices, Points
 
 BATCH = 64  #: blocks transformed at a time
+LEAST_COVER = 0.5  #: of a block by either session (where any channel is not 0), below which it is left out
 
 
 @dataclass(frozen=True)
 class LocalShifts:
-    """Where blocks of the fixed channels are found in the moving ones.
-
-    Attributes
-    ----------
-    points : ndarray of float64, shape (n, 2)
-        Middles (x, y) of the blocks in the fixed frame.
-    shifts : ndarray of float64, shape (n, 2)
-        What lies at `points` in the fixed channels lies at `points + shifts` in the moving ones.
-    correlation : ndarray of float64, shape (n,)
-        At the best shift, 0 to 1.
-    """
+    """What lies at `points` in the fixed channels lies at `points + shifts` in the moving ones."""
 
     points: Points
     shifts: Points
-    correlation: npt.NDArray[np.float64]
+    correlation: Floats  #: at the best shift, 0 to 1
 
 
 def grid_points(shape: tuple[int, int], step: float) -> Points:
@@ -44,9 +33,7 @@ def grid_points(shape: tuple[int, int], step: float) -> Points:
     return np.column_stack([x.ravel(), y.ravel()])
 
 
-def local_shifts(
-    fixed: Channels, moving: Channels, points: Points, half: int, largest: int, least_cover: float = 0.5
-) -> LocalShifts:
+def local_shifts(fixed: Channels, moving: Channels, points: Points, half: int, largest: int) -> LocalShifts:
     """Match blocks of the fixed channels within the moving ones.
 
     Each block is weighted by a Gaussian window; its correlation with the moving channels is summed over the channels
@@ -54,23 +41,21 @@ def local_shifts(
 
     Parameters
     ----------
-    fixed, moving : ndarray of float32, shape (n_channels, n_rows, n_cols)
+    fixed, moving : Channels
         In one frame; zero where a session does not reach.
-    points : ndarray, shape (n, 2)
-        Middles (x, y) of the blocks.
+    points : Points
+        Middles of the blocks; those of which either session covers less than :data:`LEAST_COVER` are left out.
     half : int
         Half the side of a block, in pixels.
     largest : int
         Largest shift along each axis, in pixels, below `half`.
-    least_cover : float
-        Blocks of which less is covered by either session (where any channel is not 0) are left out.
     """
     window = np.exp(-2 * ((np.arange(-half, half) + 0.5) / half) ** 2).astype(np.float32)
     window = window[:, None] * window[None, :]
     middles = np.rint(points).astype(int)
     covered = [(channels != 0).any(axis=0, keepdims=True).astype(np.float32) for channels in (fixed, moving)]
     cover = np.minimum(*(_patches(c, middles, half).mean(axis=(1, 2, 3)) for c in covered))
-    middles = middles[cover >= least_cover]
+    middles = middles[cover >= LEAST_COVER]
     shifts, correlations = [np.zeros((0, 2))], [np.zeros(0)]
     for start in range(0, len(middles), BATCH):
         own = middles[start : start + BATCH]
@@ -81,9 +66,7 @@ def local_shifts(
     return LocalShifts(middles.astype(float), np.concatenate(shifts), np.concatenate(correlations))
 
 
-def _correlations(
-    fixed: Channels, moving: Channels, window: npt.NDArray[np.float32], largest: int
-) -> npt.NDArray[np.float32]:
+def _correlations(fixed: Channels, moving: Channels, window: Floats32, largest: int) -> Floats32:
     """Normalised correlation at shifts of -largest-1 .. largest+1, shape (n, side, side)."""
     size = fixed.shape[-2:]
     weighted = fixed * window
@@ -98,7 +81,7 @@ def _correlations(
     return np.fft.fftshift(scores, axes=(1, 2))[:, inner, inner]
 
 
-def _peaks(scores: npt.NDArray[np.float32]) -> tuple[Points, npt.NDArray[np.float64]]:
+def _peaks(scores: Floats32) -> tuple[Points, Floats]:
     """Sub-pixel position (x, y) of each block's best inner score, and that score."""
     inner = scores[:, 1:-1, 1:-1]
     row, col = np.divmod(inner.reshape(len(inner), -1).argmax(axis=1), inner.shape[2])
@@ -109,16 +92,14 @@ def _peaks(scores: npt.NDArray[np.float32]) -> tuple[Points, npt.NDArray[np.floa
     return np.column_stack([x, y]), np.clip(best, 0, 1)
 
 
-def _vertex(
-    before: npt.NDArray[np.float32], at: npt.NDArray[np.float64], after: npt.NDArray[np.float32]
-) -> npt.NDArray[np.float64]:
+def _vertex(before: Floats32, at: Floats, after: Floats32) -> Floats:
     """Where a parabola through three neighbouring values has its maximum, -0.5 to 0.5 from the middle one."""
     bend = before - 2 * at + after
     flat = np.abs(bend) < 1e-9
     return np.where(flat, 0.0, np.clip(0.5 * (before - after) / np.where(flat, 1, bend), -0.5, 0.5))
 
 
-def _patches(channels: Channels, middles: npt.NDArray[np.intp], half: int) -> Channels:
+def _patches(channels: Channels, middles: Indices, half: int) -> Channels:
     """Squares of side 2 * half about the middles (x, y), zero beyond the edges; shape (n, n_channels, side, side)."""
     padded = np.pad(channels, ((0, 0), (half, half), (half, half)))
     side = 2 * half

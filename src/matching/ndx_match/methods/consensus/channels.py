@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import cv2
 import numpy as np
-import numpy.typing as npt
-import scipy.sparse
+from scipy.sparse import csr_array
 
-Image = npt.NDArray[np.float32]
+from ...arrays import Array, Floats32
 
 
-def image_channel(image: Image, radius: float) -> Image:
+def image_channel(image: Floats32, radius: float) -> Floats32:
     """The projection image with its local contrast evened out, zero mean, unit variance.
 
-    Brightness, vignetting and illumination vanish in the local normalisation, whose scales follow the cells' size.
-    A pattern that is fixed to the detector's rows or columns (stripes, frames) is the same along each of them, so
-    that their medians hold it and little else.
-
-    Parameters
-    ----------
-    image : ndarray of float32, shape (n_rows, n_cols)
-    radius : float
-        Typical radius of an ROI in pixels.
+    Brightness, vignetting and illumination vanish in the local normalisation, whose scales follow the typical radius of
+    an ROI in pixels. A pattern that is fixed to the detector's rows or columns (stripes, frames) is the same along each
+    of them, so that their medians hold it and little else.
     """
     smooth = blur(image.astype(np.float32), max(0.5, radius / 10))
     detail = without_stripes(smooth - blur(smooth, 1.5 * radius))
@@ -32,37 +23,20 @@ def image_channel(image: Image, radius: float) -> Image:
     return standardised(np.clip(detail, -4, 4))
 
 
-def density_channel(regions: scipy.sparse.csr_array, shape: tuple[int, ...], radius: float) -> Image:
-    """Where ROIs lie, slightly blurred and without its slow variation, zero mean, unit variance.
-
-    Parameters
-    ----------
-    regions : csr_array, shape (n_rois, n_rows * n_cols)
-        As of :func:`ndx_match.methods.consensus.supports.supports`.
-    shape : tuple of int
-        (n_rows, n_cols).
-    radius : float
-        Typical radius of an ROI in pixels.
-    """
+def density_channel(regions: csr_array, shape: tuple[int, ...], radius: float) -> Floats32:
+    """Where ROIs lie in an image, slightly blurred and without its slow variation, zero mean, unit variance."""
     count = np.bincount(regions.indices, minlength=shape[0] * shape[1]).reshape(shape)
     covered = blur(np.minimum(count, 2).astype(np.float32), max(0.5, radius / 4))
     return standardised(covered - blur(covered, 3 * radius))
 
 
-def session_channels(image: Image, regions: scipy.sparse.csr_array, radius: float) -> npt.NDArray[np.float32]:
+def session_channels(image: Floats32, regions: csr_array, radius: float) -> Floats32:
     """Both channels of a session, shape (2, n_rows, n_cols): image, density."""
     return np.stack([image_channel(image, radius), density_channel(regions, image.shape, radius)])
 
 
-def reduced(channels: npt.NDArray[np.float32], factor: float) -> npt.NDArray[np.float32]:
-    """The channels at a coarser resolution, each of unit variance.
-
-    Parameters
-    ----------
-    channels : ndarray of float32, shape (n, n_rows, n_cols)
-    factor : float
-        Pixels that become one; values up to 1 change nothing.
-    """
+def reduced(channels: Floats32, factor: float) -> Floats32:
+    """The channels at a coarser resolution, at which `factor` pixels become one, each of unit variance."""
     if factor <= 1:
         return channels
     n_rows, n_cols = (max(8, round(length / factor)) for length in channels.shape[1:])
@@ -72,18 +46,18 @@ def reduced(channels: npt.NDArray[np.float32], factor: float) -> npt.NDArray[np.
     return np.stack([standardised(channel) for channel in small])
 
 
-def without_stripes(image: Image) -> Image:
+def without_stripes(image: Floats32) -> Floats32:
     """The image less the median of each row, then of each column."""
     image = image - np.median(image, axis=1, keepdims=True)
     return image - np.median(image, axis=0, keepdims=True)
 
 
-def blur(image: npt.NDArray[Any], sigma: float) -> Image:
+def blur(image: Array, sigma: float) -> Floats32:
     """Gaussian blur that mirrors the image at its edges."""
     return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma, borderType=cv2.BORDER_REFLECT), np.float32)
 
 
-def standardised(image: npt.NDArray[Any]) -> Image:
+def standardised(image: Array) -> Floats32:
     """The image with mean 0 and variance 1; zeros where it is constant."""
     spread = float(image.std())
     centred = image - image.mean()

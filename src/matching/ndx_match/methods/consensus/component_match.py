@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
-import scipy.sparse
+from scipy.sparse import csr_array
 from scipy.special import expit
 
+from ...arrays import Floats, Ints32
 from ...footprints import centroids
 from ...model import RoiPairs
 from .aligned import AlignedSessions
@@ -26,20 +26,12 @@ from .synchronisation import Component
 
 @dataclass(frozen=True)
 class ComponentMatch:
-    """What was found in sessions that belong together; sessions are positions among all sessions.
-
-    Attributes
-    ----------
-    component : Component
-    frame : CommonFrame
-    pairs : RoiPairs
-    cells : ndarray of int32, shape (n_cells, n_sessions of the component)
-    """
+    """What was found in sessions that belong together; in `pairs` they are positions among all sessions."""
 
     component: Component
     frame: CommonFrame
     pairs: RoiPairs
-    cells: npt.NDArray[np.int32]
+    cells: Ints32  #: `roi_row`, shape (n_cells, n_sessions of the component)
 
 
 def match_component(aligned: AlignedSessions, parameters: ConsensusParameters) -> ComponentMatch:
@@ -66,7 +58,7 @@ def match_component(aligned: AlignedSessions, parameters: ConsensusParameters) -
     return ComponentMatch(component, frame, _as_roi_pairs(component, candidates, probability, parameters), cells)
 
 
-def _in_frame(frame: CommonFrame, members: Sequence[PreparedSession]) -> list[scipy.sparse.csr_array]:
+def _in_frame(frame: CommonFrame, members: Sequence[PreparedSession]) -> list[csr_array]:
     """The regions of each session in the frame."""
     return [
         warp_supports(
@@ -80,7 +72,7 @@ def _in_frame(frame: CommonFrame, members: Sequence[PreparedSession]) -> list[sc
     ]
 
 
-def _cells(pairs: ComparedPairs, log_odds: npt.NDArray[np.float64], counts: Sequence[int]) -> npt.NDArray[np.int32]:
+def _cells(pairs: ComparedPairs, log_odds: Floats, counts: Sequence[int]) -> Ints32:
     first_of = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     session = np.repeat(np.arange(len(counts)), counts)
     groups = group_rois(
@@ -97,7 +89,7 @@ def _cells(pairs: ComparedPairs, log_odds: npt.NDArray[np.float64], counts: Sequ
 
 
 def _as_roi_pairs(
-    component: Component, pairs: ComparedPairs, probability: npt.NDArray[np.float64], parameters: ConsensusParameters
+    component: Component, pairs: ComparedPairs, probability: Floats, parameters: ConsensusParameters
 ) -> RoiPairs:
     members = np.asarray(component.members, np.int32)
     margin = margins(pairs, probability)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from ...arrays import Bytes, Floats, Ints32
 from ...model import Presence, RoiPairs, cell_of_roi
 
 AMBIGUOUS = 0.2  #: probability of a candidate from which an absent cell is called ambiguous
 
 
-def confidence_of(cells: npt.NDArray[np.int32], pairs: RoiPairs) -> npt.NDArray[np.float64]:
+def confidence_of(cells: Ints32, pairs: RoiPairs) -> Floats:
     """Probability that all ROIs of a cell are one: that of its most probable spanning tree. NaN for a single ROI."""
-    by_pair = _probabilities(pairs)
+    by_pair = pairs.by_rois(pairs.probability)
     confidence = np.full(len(cells), np.nan)
     for number, cell in enumerate(cells.tolist()):
         present = [k for k, row in enumerate(cell) if row >= 0]
@@ -32,9 +32,7 @@ def confidence_of(cells: npt.NDArray[np.int32], pairs: RoiPairs) -> npt.NDArray[
     return confidence
 
 
-def with_ambiguous(
-    presence: npt.NDArray[np.uint8], cells: npt.NDArray[np.int32], pairs: RoiPairs
-) -> npt.NDArray[np.uint8]:
+def with_ambiguous(presence: Bytes, cells: Ints32, pairs: RoiPairs) -> Bytes:
     """The presence codes, AMBIGUOUS where a cell is absent from a session but an ROI there could be it."""
     presence = presence.copy()
     assert pairs.probability is not None
@@ -49,15 +47,3 @@ def with_ambiguous(
             if presence[cell, target] == Presence.NOT_DETECTED:
                 presence[cell, target] = Presence.AMBIGUOUS
     return presence
-
-
-def _probabilities(pairs: RoiPairs) -> dict[tuple[int, int, int, int], float]:
-    keys = zip(
-        pairs.fixed_session.tolist(),
-        pairs.fixed_roi_row.tolist(),
-        pairs.moving_session.tolist(),
-        pairs.moving_roi_row.tolist(),
-        strict=True,
-    )
-    assert pairs.probability is not None
-    return dict(zip(keys, pairs.probability.tolist(), strict=True))

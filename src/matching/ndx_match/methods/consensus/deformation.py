@@ -1,7 +1,5 @@
-"""Smooth deformations that a common frame needs beyond affine maps, as far as the data support them.
-
-A deformation is a sum of cubic B-splines on a coarse grid. Its coefficients are fitted to local shifts by robust ridge
-regression; how much they may bend, and whether at all, is decided by how well shifts that were held out are predicted.
+"""Smooth deformations beyond affine maps: cubic B-splines on a coarse grid, fitted to local shifts by robust ridge
+regression, as far as they predict shifts that were held out.
 """
 
 from __future__ import annotations
@@ -9,13 +7,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import scipy.linalg
 
-from .alignment import weighted_median
-
-Points = npt.NDArray[np.float64]
-Weights = npt.NDArray[np.float64]
+from ...arrays import Floats, Points
+from .alignment import biweight, weighted_median
 
 STIFFNESS = (0.03, 0.3, 3.0)  #: ridge penalties that are tried, relative to the mean weight
 LEAST_GAIN = 0.05  #: share of the held-out error that bending must save to be used
@@ -25,27 +20,16 @@ ROUNDS = 4  #: of reweighting
 
 @dataclass(frozen=True)
 class Deformation:
-    """Displacements (x, y) in pixels at points of a frame.
+    """Displacements (x, y) in pixels at points of a frame."""
 
-    Attributes
-    ----------
-    origin : tuple of float
-        (x, y) of the first control point.
-    step : float
-        Pixels between control points.
-    coefficients : ndarray of float64, shape (2, n_rows, n_cols)
-        Of the splines, for x and y.
-    """
-
-    origin: tuple[float, float]
-    step: float
-    coefficients: npt.NDArray[np.float64]
+    step: float  #: pixels between control points, of which the first is a step before the frame's first pixel
+    coefficients: Floats  #: of the splines, for x and y, shape (2, n_rows, n_cols)
 
     @staticmethod
     def none(shape: tuple[int, int], step: float) -> Deformation:
         """No displacement, with control points that cover a frame of (n_rows, n_cols) and a step around it."""
         n_rows, n_cols = (int(np.ceil(length / step)) + 3 for length in shape)
-        return Deformation((-step, -step), step, np.zeros((2, n_rows, n_cols)))
+        return Deformation(step, np.zeros((2, n_rows, n_cols)))
 
     def at(self, points: Points) -> Points:
         """Displacement at points (x, y), shape (n, 2)."""
@@ -53,38 +37,31 @@ class Deformation:
             return np.zeros(points.shape)
         return np.asarray(self.design(points) @ self.coefficients.reshape(2, -1).T)
 
-    def on_grid(self, shape: tuple[int, int]) -> npt.NDArray[np.float64]:
+    def on_grid(self, shape: tuple[int, int]) -> Floats:
         """Displacement of every pixel of a frame, shape (n_rows, n_cols, 2)."""
-        rows, cols = (self._weights(np.arange(n, dtype=float), axis) for axis, n in ((1, shape[0]), (0, shape[1])))
+        rows, cols = (self._weights(np.arange(n, dtype=float), axis) for axis, n in enumerate(shape))
         return np.stack([rows @ c @ cols.T for c in self.coefficients], axis=-1)
 
-    def design(self, points: Points) -> npt.NDArray[np.float64]:
+    def design(self, points: Points) -> Floats:
         """Weight of every coefficient at points (x, y), shape (n, n_rows * n_cols)."""
-        cols, rows = self._weights(points[:, 0], 0), self._weights(points[:, 1], 1)
+        rows, cols = self._weights(points[:, 1], 0), self._weights(points[:, 0], 1)
         return (rows[:, :, None] * cols[:, None, :]).reshape(len(points), self.coefficients[0].size)
 
-    def _weights(self, positions: npt.NDArray[np.float64], axis: int) -> npt.NDArray[np.float64]:
-        """Cubic B-splines centred on the control points of one axis, shape (n, n_controls)."""
-        n = self.coefficients.shape[2 - axis]
-        distance = np.abs((positions[:, None] - self.origin[axis]) / self.step - np.arange(n)[None, :])
+    def _weights(self, positions: Floats, axis: int) -> Floats:
+        """Cubic B-splines centred on the control points of one axis (rows: 0), shape (n, n_controls)."""
+        n = self.coefficients.shape[1 + axis]
+        distance = np.abs((positions[:, None] + self.step) / self.step - np.arange(n)[None, :])
         near = 2 / 3 - distance**2 + distance**3 / 2
         far = np.clip(2 - distance, 0, None) ** 3 / 6
         return np.where(distance < 1, near, far)
 
 
-def choose_stiffness(frame: Deformation, points: Points, shifts: Points, weights: Weights) -> float:
+def choose_stiffness(frame: Deformation, points: Points, shifts: Points, weights: Floats) -> float:
     """The ridge penalty that predicts held-out shifts best; infinite where bending predicts no better than not.
 
     The points in every second square of a chequerboard are held out from the fit of the others, and the other way
-    round. Single points would not do: neighbouring blocks share most of their pixels, and so their errors.
-
-    Parameters
-    ----------
-    frame : Deformation
-        Gives the control points.
-    points, shifts : ndarray, shape (n, 2)
-        (x, y) and the displacement measured there.
-    weights : ndarray, shape (n,)
+    round. Single points would not do: neighbouring blocks share most of their pixels, and so their errors. Arguments
+    are as of :func:`fit`.
     """
     if len(points) < 20:
         return float("inf")
@@ -102,15 +79,15 @@ def choose_stiffness(frame: Deformation, points: Points, shifts: Points, weights
     return best if errors[best] < (1 - LEAST_GAIN) * errors[np.inf] else float("inf")
 
 
-def fit(frame: Deformation, points: Points, shifts: Points, weights: Weights, stiffness: float) -> Deformation:
+def fit(frame: Deformation, points: Points, shifts: Points, weights: Floats, stiffness: float) -> Deformation:
     """Fit a deformation to local shifts by ridge regression with Tukey's biweight against outliers.
 
     Parameters
     ----------
     frame : Deformation
         Gives the control points.
-    points, shifts : ndarray, shape (n, 2)
-        (x, y) and the displacement measured there.
+    points, shifts : Points
+        Places, and the displacement measured there.
     weights : ndarray, shape (n,)
     stiffness : float
         Ridge penalty; infinite gives no deformation.
@@ -127,15 +104,14 @@ def fit(frame: Deformation, points: Points, shifts: Points, weights: Weights, st
         normal = design.T @ weighted + stiffness * current.mean() * penalty
         solution = scipy.linalg.solve(normal, weighted.T @ shifts, assume_a="pos", check_finite=False)
         residual = np.linalg.norm(design @ solution - shifts, axis=1)
-        scale = max(3 * weighted_median(residual, weights), 0.5)
-        updated = weights * np.clip(1 - (residual / (2.5 * scale)) ** 2, 0, None) ** 2
+        updated = biweight(residual, weights)
         if updated.sum() <= 0:
             break
         current = updated
     return replace(frame, coefficients=np.ascontiguousarray(solution.T).reshape(frame.coefficients.shape))
 
 
-def _roughness(shape: tuple[int, ...]) -> npt.NDArray[np.float64]:
+def _roughness(shape: tuple[int, ...]) -> Floats:
     """Squared second differences of the coefficients (a thin plate's bending), and a little of their size."""
     rows, cols = np.eye(shape[0]), np.eye(shape[1])
     first_rows, first_cols = np.diff(rows, axis=0), np.diff(cols, axis=0)

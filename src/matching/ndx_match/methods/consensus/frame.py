@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from ...footprints import transform_points
+from ...arrays import Channels, Floats32, Matrix, Points
+from ...footprints import corners, pixel_points, transform_points
 from .blocks import grid_points, local_shifts
 from .deformation import Deformation, choose_stiffness, fit
-
-Channels = npt.NDArray[np.float32]
-Matrix = npt.NDArray[np.float64]
-Points = npt.NDArray[np.float64]
 
 CONTROL_STEP = 5.0  #: between control points of deformations, in typical ROI radii
 BLOCK_STEP = 2.5  #: between blocks
@@ -24,31 +20,19 @@ ROUNDS = ((5.0, 1.5), (4.0, 1.0), (4.0, 0.8))  #: half side and largest shift of
 
 @dataclass(frozen=True)
 class CommonFrame:
-    """The maps from a common frame to sessions.
+    """The maps from a common frame to sessions: frame point p lies at `matrix (p + deformation(p))` in a session."""
 
-    Attributes
-    ----------
-    shape : tuple of int
-        (n_rows, n_cols): the frame holds the fields of all sessions.
-    matrices : tuple of ndarray, shape (3, 3)
-        Of each session: frame (x, y, 1) to session, before its deformation.
-    deformations : tuple of Deformation
-        Of each session: the place of frame point p in the session is `matrix (p + deformation(p))`.
-    """
-
-    shape: tuple[int, int]
+    shape: tuple[int, int]  #: (n_rows, n_cols); the frame holds the fields of all sessions
     matrices: tuple[Matrix, ...]
     deformations: tuple[Deformation, ...]
 
-    def places(self, session: int) -> npt.NDArray[np.float32]:
+    def places(self, session: int) -> Floats32:
         """Where each pixel of the frame lies in a session, (x, y); shape (n_rows, n_cols, 2)."""
-        n_rows, n_cols = self.shape
-        x, y = np.meshgrid(np.arange(n_cols, dtype=float), np.arange(n_rows, dtype=float))
-        points = np.stack([x, y], axis=-1)
+        points = pixel_points(self.shape)
         if self.deformations[session].coefficients.any():
             points = points + self.deformations[session].on_grid(self.shape)
         mapped = transform_points(self.matrices[session], points.reshape(-1, 2))
-        return mapped.reshape(n_rows, n_cols, 2).astype(np.float32)
+        return mapped.reshape(points.shape).astype(np.float32)
 
     def to_session(self, session: int, points: Points) -> Points:
         """Where points (x, y) of the frame lie in a session."""
@@ -69,23 +53,11 @@ class CommonFrame:
 
 
 def frame_around(matrices: Sequence[Matrix], shapes: Sequence[tuple[int, int]], radius: float) -> CommonFrame:
-    """The smallest frame that holds all fields, without deformations.
-
-    Parameters
-    ----------
-    matrices : sequence of ndarray, shape (3, 3)
-        From the first session (x, y, 1) to each.
-    shapes : sequence of tuple of int
-        (n_rows, n_cols) of each session.
-    radius : float
-        Typical radius of an ROI in pixels.
-    """
-    corners = []
-    for matrix, (n_rows, n_cols) in zip(matrices, shapes, strict=True):
-        own = np.array([[x, y] for x in (0.0, n_cols - 1.0) for y in (0.0, n_rows - 1.0)])
-        corners.append(transform_points(np.linalg.inv(matrix), own))
-    first = np.floor(np.concatenate(corners).min(axis=0))
-    last = np.ceil(np.concatenate(corners).max(axis=0))
+    """The smallest frame that holds all fields, (n_rows, n_cols); the matrices lead from the first session to each."""
+    reached = np.concatenate(
+        [transform_points(np.linalg.inv(m), corners(shape)) for m, shape in zip(matrices, shapes, strict=True)]
+    )
+    first, last = np.floor(reached.min(axis=0)), np.ceil(reached.max(axis=0))
     shape = (int(last[1] - first[1]) + 1, int(last[0] - first[0]) + 1)
     offset = np.eye(3)
     offset[:2, 2] = first
@@ -93,30 +65,13 @@ def frame_around(matrices: Sequence[Matrix], shapes: Sequence[tuple[int, int]], 
     return CommonFrame(shape, tuple(matrix @ offset for matrix in matrices), (flat,) * len(matrices))
 
 
-def warp_to_frame(channels: Channels, places: npt.NDArray[np.float32]) -> Channels:
+def warp_to_frame(channels: Channels, places: Floats32) -> Channels:
     """Channels of a session in the frame: bilinear, 0 where the session does not reach."""
     return np.stack([cv2.remap(channel, places[..., 0], places[..., 1], cv2.INTER_LINEAR) for channel in channels])
 
 
-def bend(
-    frame: CommonFrame,
-    channels: Sequence[Channels],
-    radius: float,
-    progress: Callable[[int, int], None] | None = None,
-) -> CommonFrame:
-    """Let each session but the first bend towards the mean of the others, where the data support it.
-
-    Parameters
-    ----------
-    frame : CommonFrame
-        Without deformations.
-    channels : sequence of ndarray of float32, shape (n_channels, n_rows, n_cols)
-        Of each session.
-    radius : float
-        Typical radius of an ROI in pixels.
-    progress : callable, optional
-        Called as `progress(done, total)`.
-    """
+def bend(frame: CommonFrame, channels: Sequence[Channels], radius: float) -> CommonFrame:
+    """Let each session but the first bend towards the mean of the others, where the data support it."""
     n = len(channels)
     warped = [warp_to_frame(channels[k], frame.places(k)) for k in range(n)]
     covered = [(w != 0).any(axis=0).astype(np.float32) for w in warped]
@@ -124,10 +79,8 @@ def bend(
     points = grid_points(frame.shape, BLOCK_STEP * radius)
     deformations = list(frame.deformations)
     stiffness: dict[int, float] = {}
-    for done, (half, largest) in enumerate(ROUNDS):
+    for half, largest in ROUNDS:
         for k in range(1, n):
-            if progress:
-                progress(done * (n - 1) + k - 1, len(ROUNDS) * (n - 1))
             if stiffness.get(k) == np.inf:
                 continue  # held-out shifts said that bending does not help this session
             others = (total - warped[k]) / np.maximum(count - covered[k], 1)

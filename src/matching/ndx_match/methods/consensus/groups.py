@@ -1,9 +1,7 @@
 """Groups of ROIs, at most one a session, that maximise the sum of log-odds over all their pairs.
 
-Correlation clustering with cannot-link constraints. Groups of an optimum are connected by pairs that are more likely
-than not, so that the components of the graph of these pairs are independent. Each is clustered greedily by the gain of
-merges and improved by moving single ROIs until no move gains; of small components the optimum is then found by branch
-and bound from there.
+This is correlation clustering. Groups of an optimum are connected by pairs that are more likely than not, so that the
+components of the graph of these pairs are independent.
 """
 
 from __future__ import annotations
@@ -12,9 +10,10 @@ import heapq
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
-import scipy.sparse
+from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
+
+from ...arrays import Floats, Ints64
 
 UNRELATED = -6.0  #: log-odds of two ROIs that are no candidate pair
 EXACT_UP_TO = 14  #: ROIs in a component that is solved exactly
@@ -23,26 +22,16 @@ LARGEST_SEARCH = 20_000  #: partial partitions of a component that are looked at
 Graph = list[dict[int, float]]
 
 
-def group_rois(
-    first: npt.NDArray[np.int64],
-    second: npt.NDArray[np.int64],
-    log_odds: npt.NDArray[np.float64],
-    session_of_roi: npt.NDArray[np.int64],
-) -> list[list[int]]:
-    """Partition ROIs into groups.
+def group_rois(first: Ints64, second: Ints64, log_odds: Floats, session_of_roi: Ints64) -> list[list[int]]:
+    """Partition ROIs, numbered over all sessions, into groups, sorted by their smallest member, members ascending.
 
     Parameters
     ----------
     first, second : ndarray of int, shape (n_pairs,)
-        ROIs of each candidate pair, numbered over all sessions.
+        ROIs of each candidate pair.
     log_odds : ndarray of float64, shape (n_pairs,)
         That the pair is a match.
     session_of_roi : ndarray of int, shape (n_rois,)
-
-    Returns
-    -------
-    list of list of int
-        Every ROI is in one group; groups are sorted by their smallest member, members ascending.
     """
     graph: Graph = [{} for _ in session_of_roi]
     for a, b, value in zip(first.tolist(), second.tolist(), log_odds.tolist(), strict=True):
@@ -50,7 +39,7 @@ def group_rois(
     sessions = session_of_roi.tolist()
     likely = log_odds > 0
     n_rois = len(sessions)
-    links = scipy.sparse.coo_array((np.ones(likely.sum()), (first[likely], second[likely])), shape=(n_rois, n_rois))
+    links = coo_array((np.ones(likely.sum()), (first[likely], second[likely])), shape=(n_rois, n_rois))
     _, component = connected_components(links, directed=False)
     clustering = _Clustering(graph, sessions)
     clustering.merge()

@@ -1,8 +1,7 @@
 """Tune the affine maps of sessions so that as many ROIs as possible overlap.
 
-Least squares finds the affine maps that are best on average. Where the tissue also bends, no affine map fits all of it,
-and one that fits most ROIs well serves those better who use nothing but the matrices. What an overlap would be after a
-small move is read from the cross-correlation of the two regions, so that the search needs no warping.
+Where the tissue also bends, a map that fits most ROIs well serves better than that of least squares. The overlap after
+a small move is read from the cross-correlation of the two regions, so that the search needs no warping.
 """
 
 from __future__ import annotations
@@ -10,17 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 import scipy.fft
-import scipy.sparse
 from scipy.ndimage import map_coordinates
 from scipy.optimize import minimize
+from scipy.sparse import csr_array
 from scipy.special import expit
 
+from ...arrays import Floats, Floats32, Ints32
 from ...footprints import centroids, pixel_coordinates
 from .candidates import ComparedPairs, candidate_pairs
-
-Values = npt.NDArray[np.float64]
 
 COUNTED_IOU = 0.3  #: from which two ROIs are taken to overlap
 SOFTNESS = (0.2, 0.1, 0.05, 0.025)  #: of that threshold, in turn, so that the search does not stop at the first hill
@@ -30,19 +27,14 @@ EASY_MOVE = 0.5  #: typical ROI radii that a corner moves easily: few ROIs move 
 
 
 def moves_to_overlap(
-    regions: Sequence[scipy.sparse.csr_array],
-    shape: tuple[int, int],
-    radius: float,
-    softness: Sequence[float] = SOFTNESS,
-) -> list[npt.NDArray[np.float64]]:
+    regions: Sequence[csr_array], shape: tuple[int, int], radius: float, softness: Sequence[float] = SOFTNESS
+) -> list[Floats]:
     """Small affine moves within the frame that bring more ROIs to overlap.
 
     Parameters
     ----------
     regions : sequence of csr_array of ones, shape (n_rois, frame pixels)
-        Of each session, in the common frame.
-    shape : tuple of int
-        (n_rows, n_cols) of the frame.
+        Of each session, in the common frame of `shape` (n_rows, n_cols).
     radius : float
         Typical radius of an ROI in pixels.
     softness : sequence of float
@@ -50,8 +42,8 @@ def moves_to_overlap(
 
     Returns
     -------
-    list of ndarray, shape (3, 3)
-        For each session: frame (x, y, 1) before to after the move. The first does not move.
+    list of Matrix
+        For each session: frame before to after the move. The first does not move.
     """
     n_sessions = len(regions)
     pairs = _mutually_best(candidate_pairs(regions, shape[1], REACH * radius))
@@ -68,7 +60,7 @@ def moves_to_overlap(
     second = _rows_of(design, pairs.second_session, pairs.second_row)
     easy = EASY_MOVE * radius
 
-    def loss(flat: Values, soft: float) -> tuple[float, Values]:
+    def loss(flat: Floats, soft: float) -> tuple[float, Floats]:
         moves = np.concatenate([np.zeros((1, 3, 2)), flat.reshape(-1, 3, 2)])
         offset = np.einsum("nc,ncd->nd", second, moves[pairs.second_session])
         offset -= np.einsum("nc,ncd->nd", first, moves[pairs.first_session])
@@ -107,9 +99,7 @@ def _mutually_best(pairs: ComparedPairs) -> ComparedPairs:
     return pairs.take(np.flatnonzero(kept))
 
 
-def _overlap_tables(
-    regions: Sequence[scipy.sparse.csr_array], pairs: ComparedPairs, n_cols: int, limit: int
-) -> npt.NDArray[np.float32]:
+def _overlap_tables(regions: Sequence[csr_array], pairs: ComparedPairs, n_cols: int, limit: int) -> Floats32:
     """IoU of each pair when its second region is moved by -limit .. limit, shape (n_pairs, rows, cols)."""
     middles = [np.rint(np.nan_to_num(centroids(region, n_cols))).astype(int) for region in regions]
     half = 2 * limit
@@ -135,12 +125,12 @@ def _overlap_tables(
     return tables
 
 
-def _look_up(tables: npt.NDArray[np.float32], offset: Values, limit: int) -> tuple[Values, Values]:
+def _look_up(tables: Floats32, offset: Floats, limit: int) -> tuple[Floats, Floats]:
     """IoU of each pair at its offset (x, y), shape (n,), and its slope along x and y, shape (n, 2)."""
     inside = np.clip(offset, -limit + 1, limit - 1)
     each = np.arange(len(tables))
 
-    def at(dx: float, dy: float) -> Values:
+    def at(dx: float, dy: float) -> Floats:
         place = [each, inside[:, 1] + dy + limit, inside[:, 0] + dx + limit]
         return np.asarray(map_coordinates(tables, place, order=1), float)
 
@@ -148,8 +138,6 @@ def _look_up(tables: npt.NDArray[np.float32], offset: Values, limit: int) -> tup
     return at(0, 0), slope
 
 
-def _rows_of(
-    values: Sequence[Values], sessions: npt.NDArray[np.int32], rows: npt.NDArray[np.int32]
-) -> npt.NDArray[np.float64]:
+def _rows_of(values: Sequence[Floats], sessions: Ints32, rows: Ints32) -> Floats:
     start = np.concatenate([[0], np.cumsum([len(part) for part in values])[:-1]])
     return np.asarray(np.concatenate(values)[start[sessions] + rows])

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
-import scipy.sparse
+from scipy.sparse import csr_array
 
+from ...arrays import Channels, Matrix
+from ...footprints import affine_matrix
 from ...model import Session
 from .alignment import COARSE_ROUNDS, FINE_ROUNDS
 from .alignment import refine as refine_by_blocks
@@ -18,19 +19,17 @@ from .search import (
     Pose,
     RoughAlignment,
     Search,
+    middle_of,
     neighbours,
     poses_with_scale,
     poses_without_scale,
+    shifts_within,
     to_full_resolution,
 )
 from .supports import supports, typical_radius
 
-Matrix = npt.NDArray[np.float64]
-Channels = npt.NDArray[np.float32]
-
 SEARCH_RADIUS = 2.0  #: typical ROI radius in pixels of the reduced channels that are searched
 COARSE_RADIUS = 4.0  #: and of those on which the first rounds of block matching work
-PLAIN_STEP, SCALED_STEP, SCALE_STEP = 2.5, 5.0, 0.1
 LEAST_MAGNIFICATION = 0.03  #: relative difference of pixel sizes from which they are tried
 BEYOND_DOUBT = 15.0  #: z at which a search stops; unrelated fields reach 12
 ABOVE_CHANCE = 2.5  #: least ratio of an alignment's score to the best at shifts that must be wrong
@@ -40,48 +39,25 @@ LEAST_DENSITY_Z = 3.0  #: an alignment that the ROIs contradict may be one of a 
 
 @dataclass(frozen=True)
 class PreparedSession:
-    """What of a session the registration sees.
+    """What of a session the registration sees."""
 
-    Attributes
-    ----------
-    regions : csr_array of ones, shape (n_rois, n_rows * n_cols)
-    shape : tuple of int
-        (n_rows, n_cols).
-    pixel_size : tuple of float or None
-        Micrometres per pixel along (rows, columns).
-    channels, coarse, small : ndarray of float32, shape (n_channels, n_rows, n_cols)
-        At full resolution, at that of the first rounds of block matching, and at the search's.
-    """
-
-    regions: scipy.sparse.csr_array
+    regions: csr_array  #: of ones, shape (n_rois, n_rows * n_cols)
     shape: tuple[int, int]
-    pixel_size: tuple[float, float] | None
-    channels: Channels
-    coarse: Channels
-    small: Channels
+    pixel_size: tuple[float, float] | None  #: micrometres along (rows, columns)
+    channels: Channels  #: at full resolution
+    coarse: Channels  #: at that of the first rounds of block matching
+    small: Channels  #: at the search's
 
 
 @dataclass(frozen=True)
 class PairAlignment:
-    """A tested registration: fixed (x, y, 1) to moving.
-
-    Attributes
-    ----------
-    matrix : ndarray, shape (3, 3)
-    score : float
-        z of the alignment against all other shifts.
-    chance : float
-        The best z among shifts that must be wrong.
-    registered : bool
-    reason : str
-        Why not.
-    """
+    """A tested registration, fixed to moving."""
 
     matrix: Matrix
-    score: float
-    chance: float
+    score: float  #: z of the alignment against all other shifts
+    chance: float  #: the best z among shifts that must be wrong
     registered: bool
-    reason: str = ""
+    reason: str = ""  #: why not
 
 
 def prepare(sessions: Sequence[Session]) -> tuple[list[PreparedSession], float]:
@@ -110,24 +86,18 @@ def register(
     sufficient = max(BEYOND_DOUBT, parameters.significance)
     search = Search(fixed.small, moving.small, parameters.largest_shift)
     guess = _by_pixel_sizes(fixed, moving)
-    searches = (
-        [search] if guess is None else [Search(fixed.small, moving.small, parameters.largest_shift, guess), search]
-    )
+    searches = [search]
+    if guess is not None:
+        searches.insert(0, Search(fixed.small, moving.small, parameters.largest_shift, guess))
     found: list[RoughAlignment] = []
     for each in searches:
-        found += each.best(poses_without_scale(parameters.largest_rotation, PLAIN_STEP), sufficient)[:1]
+        found += each.best(poses_without_scale(parameters.largest_rotation), sufficient)[:1]
         if found[-1].z >= sufficient:
             break
     if found[-1].z < sufficient and parameters.smallest_scale < parameters.largest_scale:
-        every = poses_with_scale(
-            parameters.largest_rotation,
-            parameters.smallest_scale,
-            parameters.largest_scale,
-            SCALED_STEP,
-            SCALE_STEP,
-        )
+        every = poses_with_scale(parameters.largest_rotation, parameters.smallest_scale, parameters.largest_scale)
         scaled = search.best(every, sufficient)[0]
-        close = [pose for pose in neighbours(scaled.pose, SCALED_STEP, SCALE_STEP) if _within(pose, parameters)]
+        close = [pose for pose in neighbours(scaled.pose) if _within(pose, parameters)]
         found += [scaled, *search.best(close)[:1]]
     best = max(found, key=lambda alignment: alignment.z)
     rough = to_full_resolution(
@@ -143,10 +113,7 @@ def _by_pixel_sizes(fixed: PreparedSession, moving: PreparedSession) -> Matrix |
     y, x = (f / m for f, m in zip(fixed.pixel_size, moving.pixel_size, strict=True))
     if max(abs(x - 1), abs(y - 1)) < LEAST_MAGNIFICATION:
         return None
-    middles = [np.array([(small.shape[2] - 1) / 2, (small.shape[1] - 1) / 2]) for small in (fixed.small, moving.small)]
-    guess = np.diag([x, y, 1.0])
-    guess[:2, 2] = middles[1] - guess[:2, :2] @ middles[0]
-    return guess
+    return affine_matrix(np.diag([x, y]), middle_of(fixed.small), middle_of(moving.small))
 
 
 def refine(fixed: PreparedSession, moving: PreparedSession, rough: Matrix, radius: float) -> Matrix:
@@ -169,10 +136,12 @@ def confirm(
     the best of them.
     """
     search = Search(fixed.small, moving.small, parameters.largest_shift)
-    z = search.z_of_shifts(_to_reduced(matrix, fixed, moving))
+    sizes = (fixed.small.shape[1:], fixed.shape), (moving.small.shape[1:], moving.shape)
+    z = search.z_of_shifts(to_full_resolution(matrix, *sizes))
     both = search.combined(z)
-    at, density = (float(_near_zero(score, 1).max()) for score in (both, z[-1]))
-    away = search.allowed & ~_near_zero_mask(both.shape, round(4 * SEARCH_RADIUS))
+    at, density = (float(score[shifts_within(score.shape, (1, 1))].max()) for score in (both, z[-1]))
+    far = round(4 * SEARCH_RADIUS)
+    away = search.allowed & ~shifts_within(both.shape, (far, far))
     chance = float(both[away].max()) if away.any() else 0.0
     if at < max(parameters.significance, ABOVE_CHANCE * chance):
         reason = f"the best alignment found (z {at:.1f}) is not well above chance (z {chance:.1f} at wrong shifts)"
@@ -183,20 +152,6 @@ def confirm(
         reason = f"the images agree (z {at:.1f}), but the ROIs do not (z {density:.1f})"
         return PairAlignment(matrix, at, chance, False, reason)
     return PairAlignment(matrix, at, chance, True)
-
-
-def _to_reduced(matrix: Matrix, fixed: PreparedSession, moving: PreparedSession) -> Matrix:
-    return to_full_resolution(matrix, (fixed.small.shape[1:], fixed.shape), (moving.small.shape[1:], moving.shape))
-
-
-def _near_zero(score: npt.NDArray[np.float32], reach: int) -> npt.NDArray[np.float32]:
-    shifts = np.arange(-reach, reach + 1)
-    return np.asarray(score[np.ix_(shifts, shifts)])
-
-
-def _near_zero_mask(shape: tuple[int, ...], reach: int) -> npt.NDArray[np.bool_]:
-    near = [np.abs(np.fft.fftfreq(n, 1 / n)) <= reach for n in shape]
-    return np.asarray(near[0][:, None] & near[1][None, :])
 
 
 def _within(pose: Pose, parameters: ConsensusParameters) -> bool:

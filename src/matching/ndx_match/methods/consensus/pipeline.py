@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
+from itertools import combinations
 
+import cv2
+import numpy as np
+import scipy
 from threadpoolctl import threadpool_limits
 
-from ...model import MatchResult, Progress, Session
+from ... import __version__
+from ...displacement import GRID, displacement_points
+from ...footprints import transform_points
+from ...model import MatchResult, Progress, Registration, RegistrationOutcome, RoiPairs, Session, SessionStatus
+from ...presence import presence_codes
 from .aligned import align_sessions
-from .component_match import match_component
-from .parameters import ConsensusParameters
-from .result import assemble
+from .component_match import ComponentMatch, match_component
+from .confidence import confidence_of, with_ambiguous
+from .pairs import PairAlignment
+from .parameters import NAME, ConsensusParameters
+from .probability import FEW_PAIRS
+from .synchronisation import Component
+
+NOT_REGISTERED = "no alignment with any other session is better than chance"
 
 
 def match_sessions(
-    sessions: Sequence[Session], parameters: ConsensusParameters, progress: Progress | None = None, workers: int = 2
+    sessions: Sequence[Session], parameters: ConsensusParameters, progress: Progress | None, workers: int
 ) -> MatchResult:
     """Align the sessions, match each set that belongs together, put together the result."""
     progress = progress or (lambda stage, done, total: None)
@@ -28,4 +42,115 @@ def match_sessions(
             progress("matching", done, len(together))
             matches.append(match_component(found, parameters))
         progress("matching", len(together), max(1, len(together)))
-    return assemble(sessions, [found.component for found in aligned], alignments, matches, parameters)
+    return _assemble(sessions, [found.component for found in aligned], alignments, matches, parameters)
+
+
+def _assemble(
+    sessions: Sequence[Session],
+    components: Sequence[Component],
+    alignments: Mapping[tuple[int, int], PairAlignment],
+    matches: Sequence[ComponentMatch],
+    parameters: ConsensusParameters,
+) -> MatchResult:
+    """The result of all sessions."""
+    n = len(sessions)
+    none = replace(RoiPairs.concatenate([]), probability=np.zeros(0), margin=np.zeros(0))
+    pairs = RoiPairs.concatenate([none, *(found.pairs for found in matches)])
+    alone = [component.members[0] for component in components if len(component.members) == 1]
+    parts = [(found.component.members, found.cells) for found in matches]
+    parts += [((k,), np.arange(sessions[k].n_rois, dtype=np.int32)[:, None]) for k in alone]
+    blocks = []
+    for members, rows in parts:
+        blocks.append(np.full((len(rows), n), -1, np.int32))
+        blocks[-1][:, list(members)] = rows
+    cells = np.concatenate(blocks)
+    cells = cells[np.argsort(-(cells >= 0).sum(axis=1), kind="stable")]
+    status = np.full(n, SessionStatus.MATCHED, np.uint8)
+    status[alone] = SessionStatus.NOT_REGISTERED
+    reasons = tuple("" if code == SessionStatus.MATCHED else NOT_REGISTERED for code in status)
+    registrations = _registrations(sessions, components, alignments, matches)
+    return MatchResult(
+        method=NAME,
+        method_version=__version__,
+        parameters=parameters.stored(),
+        software={"opencv": cv2.__version__, "scipy": scipy.__version__, "numpy": np.__version__},
+        cells=cells,
+        presence=with_ambiguous(presence_codes(cells, sessions, registrations, status), cells, pairs),
+        confidence=confidence_of(cells, pairs),
+        roi_pairs=_as_float32(pairs),
+        registrations=registrations,
+        session_status=status,
+        status_reasons=reasons,
+        warnings=_warnings(sessions, components, matches, reasons),
+    )
+
+
+def _registrations(
+    sessions: Sequence[Session],
+    components: Sequence[Component],
+    alignments: Mapping[tuple[int, int], PairAlignment],
+    matches: Sequence[ComponentMatch],
+) -> tuple[Registration, ...]:
+    """Of every pair of sessions of one component the consistent transform; of others what was tried."""
+    place = {k: number for number, component in enumerate(components) for k in component.members}
+    affine = {k: m for found in matches for k, m in zip(found.component.members, found.component.matrices, strict=True)}
+    bent = {
+        k: (found.frame, at, found.frame.from_session(at, displacement_points(sessions[k].shape)))
+        for found in matches
+        for at, k in enumerate(found.component.members)
+    }
+    found = []
+    for i, j in combinations(range(len(sessions)), 2):
+        tried = alignments.get((i, j))
+        steps: tuple[str, ...] = ("searched", "refined")
+        outcome, displacement = RegistrationOutcome.REGISTERED, None
+        reason = "" if tried is None else tried.reason
+        if place[i] == place[j]:
+            if tried is None or not tried.registered:
+                steps, outcome = ("composed of other pairs",), RegistrationOutcome.COMPOSED
+                reason = f"its own alignment was left out: {reason}" if tried else ""
+            steps = (*steps, "made consistent")
+            matrix = affine[j] @ np.linalg.inv(affine[i])
+            frame, at, in_frame = bent[j][0], bent[j][1], bent[i][2]
+            straight = transform_points(matrix, displacement_points(sessions[i].shape))
+            bending = (frame.to_session(at, in_frame) - straight).reshape(GRID, GRID, 2)
+            displacement = bending.astype(np.float32) if np.abs(bending).max() > 1e-6 else None
+        elif tried is not None:
+            matrix, outcome = tried.matrix, RegistrationOutcome.NOT_REGISTERED
+        else:
+            continue
+        score, chance = (None, None) if tried is None else (tried.score, tried.chance)
+        found.append(
+            Registration(
+                i, j, matrix, steps, outcome, reason, score=score, chance_score=chance, displacement=displacement
+            )
+        )
+    return tuple(found)
+
+
+def _as_float32(pairs: RoiPairs) -> RoiPairs:
+    """The pairs with measures that take half the room; nothing is decided by them any more."""
+    measures = {name: values for name, values in vars(pairs).items() if values is not None and values.dtype == float}
+    return replace(pairs, **{name: values.astype(np.float32) for name, values in measures.items()})
+
+
+def _warnings(
+    sessions: Sequence[Session],
+    components: Sequence[Component],
+    matches: Sequence[ComponentMatch],
+    reasons: Sequence[str],
+) -> tuple[str, ...]:
+    warnings = [
+        f"Only {len(found.pairs)} pairs of ROIs could be compared; probabilities rest on prior experience more than on "
+        "these data."
+        for found in matches
+        if len(found.pairs) < FEW_PAIRS
+    ]
+    for session, reason in zip(sessions, reasons, strict=True):
+        if reason:
+            warnings.append(f"{session.name} was set aside: {reason}; its ROIs are matched with nothing.")
+    together = [component.members for component in components if len(component.members) > 1]
+    if len(together) > 1:
+        listed = "; ".join(", ".join(sessions[k].name for k in members) for members in together)
+        warnings.append(f"The sessions fall into sets that do not fit each other and are matched apart: {listed}.")
+    return tuple(warnings)

@@ -1,23 +1,18 @@
 """From what is compared of two ROIs to the probability that they are the same cell, fitted to the data at hand.
 
-Two ROIs of one session are never the same cell, so that neighbours within sessions show how wrong pairs look, and how
-many of them to expect: an ROI has about as many wrong candidates in another session as it has neighbours in its own.
-Where candidates across sessions are denser than that, they are matches. (CellReg fits mixtures to candidates for the
-same end; ROICaT takes pairs within sessions as examples of different cells. The estimator here is that of learning
-from positive and unlabelled samples by density ratios.)
+Neighbours within a session are never the same cell: they show how wrong pairs look, and how many to expect. Where
+candidates across sessions are denser than that, they are matches (learning from positive and unlabelled samples).
 """
 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from scipy.optimize import minimize
 from scipy.special import expit
 
+from ...arrays import Floats, Ints32
 from ...model import cell_of_roi
 from .candidates import ComparedPairs
-
-Values = npt.NDArray[np.float64]
 
 #: Log-odds of a match = these times (1, IoU, distance in ROI radii, log of the area ratio, root of the IoU, minus the
 #: log of 1 + the odds of all rivals), before any data are seen; the spread is how far data may easily move them.
@@ -31,25 +26,19 @@ FEW_PAIRS = 40  #: candidates below which the prior has the say
 ENOUGH_STAND_INS = 200_000  #: pairs within sessions that are compared with what is near in other sessions
 
 
-def match_log_odds(candidates: ComparedPairs, impossible: ComparedPairs, n_sessions: int, radius: float) -> Values:
-    """Log-odds that each candidate pair is a match.
+def match_log_odds(candidates: ComparedPairs, impossible: ComparedPairs, n_sessions: int, radius: float) -> Floats:
+    """Log-odds that each candidate pair is a match, shape (n_candidates,).
 
     Fitted twice: to what is compared of the two ROIs, and then together with what else either of them could be in the
     other's session, for an ROI is one cell.
 
     Parameters
     ----------
-    candidates : ComparedPairs
-        Across sessions.
-    impossible : ComparedPairs
-        Within sessions, in both orders.
+    candidates, impossible : ComparedPairs
+        Across sessions, and within sessions in both orders.
     n_sessions : int
     radius : float
         Typical radius of an ROI in pixels.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_candidates,)
     """
     unlabelled, wrong = _features(candidates, radius), _features(impossible, radius)
     # Sessions i and j have as many wrong candidates as i and j have neighbours within, on average.
@@ -76,15 +65,12 @@ def match_log_odds(candidates: ComparedPairs, impossible: ComparedPairs, n_sessi
     return np.asarray(unlabelled @ _density_ratio(unlabelled, wrong, density / n_others, PRIOR, PRIOR_SPREAD))
 
 
-def _density_ratio(unlabelled: Values, wrong: Values, density: float, prior: Values, spread: Values) -> Values:
-    """Coefficients of the log-odds that a row of `unlabelled` is a match.
+def _density_ratio(unlabelled: Floats, wrong: Floats, density: float, prior: Floats, spread: Floats) -> Floats:
+    """Coefficients of the log-odds that a row of `unlabelled` is a match: those of greatest likelihood."""
 
-    Maximises the likelihood that a pair is a candidate rather than an impossible one. With odds o of being a match, and
-    wrong candidates distributed as impossible pairs, of which each counts `density` times, candidates are 1 + o times
-    as dense as impossible pairs.
-    """
-
-    def loss(coefficients: Values) -> tuple[float, Values]:
+    # With odds o of being a match, and wrong candidates distributed as impossible pairs, of which each counts `density`
+    # times, candidates are 1 + o times as dense as impossible pairs.
+    def loss(coefficients: Floats) -> tuple[float, Floats]:
         a, b = unlabelled @ coefficients, wrong @ coefficients
         density_a, density_b = np.logaddexp(0, a), np.logaddexp(0, b)  # log(1 + odds)
         likelihood = np.sum(density_a - np.logaddexp(density_a, 0)) - density * np.sum(np.logaddexp(density_b, 0))
@@ -95,11 +81,11 @@ def _density_ratio(unlabelled: Values, wrong: Values, density: float, prior: Val
     return np.asarray(minimize(loss, prior, jac=True, method="L-BFGS-B").x)
 
 
-def _rows(pairs: ComparedPairs) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+def _rows(pairs: ComparedPairs) -> tuple[Ints32, Ints32]:
     return pairs.first_row, pairs.second_row
 
 
-def _odds_towards(pairs: ComparedPairs, odds: Values, n_sessions: int, width: int) -> Values:
+def _odds_towards(pairs: ComparedPairs, odds: Floats, n_sessions: int, width: int) -> Floats:
     """Sum of the odds of each ROI's candidates in each session, shape (n_sessions * width, n_sessions)."""
     towards = np.zeros((n_sessions * width, n_sessions))
     np.add.at(towards, (pairs.first_session.astype(np.int64) * width + pairs.first_row, pairs.second_session), odds)
@@ -107,11 +93,12 @@ def _odds_towards(pairs: ComparedPairs, odds: Values, n_sessions: int, width: in
     return towards
 
 
-def coherent(pairs: ComparedPairs, probability: Values, cells: npt.NDArray[np.int32]) -> Values:
+def coherent(pairs: ComparedPairs, probability: Floats, cells: Ints32) -> Floats:
     """Probabilities of the pairs within cells that do not contradict those of the cell's other pairs.
 
     If a and c are one cell with probability p, and c and b with q, then a and b are with p + q - 1 at least (the bound
-    of Bonferroni and Fréchet), however much the two depend on each other.
+    of Bonferroni and Fréchet), however much the two depend on each other: where that is higher, the pair's own
+    probability is raised to it. Pairs of ROIs of different cells stay as they were.
 
     Parameters
     ----------
@@ -120,11 +107,6 @@ def coherent(pairs: ComparedPairs, probability: Values, cells: npt.NDArray[np.in
         Of each pair by itself.
     cells : ndarray of int32, shape (n_cells, n_sessions)
         `roi_row` of each cell's ROI in each session, -1 where it has none.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_pairs,)
-        Raised where the bound is higher; pairs of ROIs of different cells as they were.
     """
     cell_of = [cell_of_roi(column, int(column.max(initial=-1)) + 1) for column in cells.T]
     result = probability.copy()
@@ -143,7 +125,7 @@ def coherent(pairs: ComparedPairs, probability: Values, cells: npt.NDArray[np.in
     return result
 
 
-def margins(pairs: ComparedPairs, probability: Values) -> Values:
+def margins(pairs: ComparedPairs, probability: Floats) -> Floats:
     """How far each pair's probability is above the best of either ROI's other candidates in the other's session."""
     best_other = np.zeros(len(pairs))
     for own_session, own_row, other in (
@@ -164,13 +146,7 @@ def margins(pairs: ComparedPairs, probability: Values) -> Values:
     return np.asarray(probability - best_other)
 
 
-def _features(pairs: ComparedPairs, radius: float) -> Values:
+def _features(pairs: ComparedPairs, radius: float) -> Floats:
     return np.column_stack(
-        [
-            np.ones(len(pairs)),
-            pairs.iou,
-            pairs.distance / radius,
-            np.log(pairs.area_ratio),
-            np.sqrt(pairs.iou),
-        ]
+        [np.ones(len(pairs)), pairs.iou, pairs.distance / radius, np.log(pairs.area_ratio), np.sqrt(pairs.iou)]
     )

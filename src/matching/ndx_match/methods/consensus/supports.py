@@ -4,35 +4,22 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
-import scipy.sparse
+from scipy.sparse import csr_array
 
-from ...footprints import pixel_coordinates
-
-
-def supports(footprints: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
-    """Ones where a footprint reaches half of its own maximum: a binary mask as it is, a broad footprint's core.
-
-    Parameters
-    ----------
-    footprints : csr_array, shape (n_rois, n_pixels)
-
-    Returns
-    -------
-    csr_array of float32, shape (n_rois, n_pixels)
-    """
-    counts = np.diff(footprints.indptr)
-    roi_row = np.repeat(np.arange(len(counts)), counts)
-    peak = np.zeros(len(counts), np.float32)
-    np.maximum.at(peak, roi_row, footprints.data)
-    kept = footprints.data >= 0.5 * peak[roi_row]
-    kept &= footprints.data > 0
-    indptr = np.concatenate([[0], np.cumsum(np.bincount(roi_row[kept], minlength=len(counts)))])
-    ones = np.ones(int(kept.sum()), np.float32)
-    return scipy.sparse.csr_array((ones, footprints.indices[kept], indptr), shape=footprints.shape)
+from ...arrays import Floats, Floats32
+from ...footprints import from_pixels, pixel_coordinates
 
 
-def typical_radius(regions: scipy.sparse.csr_array) -> float:
+def supports(footprints: csr_array) -> csr_array:
+    """Ones where a footprint reaches half of its own maximum: a binary mask as it is, a broad footprint's core."""
+    peak = np.repeat(footprints.max(axis=1).toarray().ravel(), np.diff(footprints.indptr))
+    regions = footprints.astype(np.float32)
+    regions.data[:] = (footprints.data >= 0.5 * peak) & (footprints.data > 0)
+    regions.eliminate_zeros()
+    return regions
+
+
+def typical_radius(regions: csr_array) -> float:
     """Radius in pixels of a disc of the regions' median area; NaN where all are empty."""
     areas = np.diff(regions.indptr)
     areas = areas[areas > 0]
@@ -40,39 +27,27 @@ def typical_radius(regions: scipy.sparse.csr_array) -> float:
 
 
 def warp_supports(
-    regions: scipy.sparse.csr_array,
-    shape: tuple[int, int],
-    places: npt.NDArray[np.float32],
-    frame_points: npt.NDArray[np.float64],
-    stretch: float,
-) -> scipy.sparse.csr_array:
+    regions: csr_array, shape: tuple[int, int], places: Floats32, frame_points: Floats, stretch: float
+) -> csr_array:
     """Bring regions into the common frame: bilinear interpolation, kept where it reaches 0.5.
 
     Parameters
     ----------
     regions : csr_array of ones, shape (n_rois, n_rows * n_cols)
-    shape : tuple of int
-        (n_rows, n_cols) of the session.
+        Of a session of `shape` (n_rows, n_cols).
     places : ndarray of float32, shape (frame rows, frame cols, 2)
         Where each pixel of the frame lies in the session, (x, y).
-    frame_points : ndarray, shape (n_rois, 2)
-        About where each region's middle lies in the frame, (x, y).
+    frame_points : Points
+        About where each region's middle lies in the frame.
     stretch : float
         How much larger lengths can be in the frame than in the session.
-
-    Returns
-    -------
-    csr_array of float32 ones, shape (n_rois, frame rows * frame cols)
     """
     _, pixel_row, pixel_col = pixel_coordinates(regions, shape[1])
     n_rows, n_cols = places.shape[:2]
-    found: list[npt.NDArray[np.int64]] = []
-    for roi in range(regions.shape[0]):
+    found = [np.zeros(0, np.int64)] * regions.shape[0]
+    for roi in np.flatnonzero(np.diff(regions.indptr)):
         own = slice(regions.indptr[roi], regions.indptr[roi + 1])
         rows, cols = pixel_row[own], pixel_col[own]
-        if len(rows) == 0:
-            found.append(np.zeros(0, np.int64))
-            continue
         top, left = rows.min() - 1, cols.min() - 1
         mask = np.zeros((rows.max() - top + 2, cols.max() - left + 2), np.float32)
         mask[rows - top, cols - left] = 1
@@ -81,14 +56,9 @@ def warp_supports(
         first_col, last_col = np.clip([int(x - half), int(x + half) + 1], 0, n_cols)
         first_row, last_row = np.clip([int(y - half), int(y + half) + 1], 0, n_rows)
         if first_col >= last_col or first_row >= last_row:
-            found.append(np.zeros(0, np.int64))
             continue
         part = places[first_row:last_row, first_col:last_col] - np.array([left, top], np.float32)
         warped = cv2.remap(mask, part[..., 0], part[..., 1], cv2.INTER_LINEAR)
         row, col = np.nonzero(warped >= 0.5)
-        found.append((row + first_row) * np.int64(n_cols) + col + first_col)
-    indptr = np.concatenate([[0], np.cumsum([len(pixels) for pixels in found])])
-    indices = np.concatenate([np.zeros(0, np.int64), *found])
-    return scipy.sparse.csr_array(
-        (np.ones(len(indices), np.float32), indices, indptr), shape=(len(found), n_rows * n_cols)
-    )
+        found[roi] = (row + first_row) * np.int64(n_cols) + col + first_col
+    return from_pixels(found, n_rows * n_cols)

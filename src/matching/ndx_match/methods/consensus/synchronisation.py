@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
+from scipy.sparse.csgraph import connected_components
 
+from ...arrays import Matrix
 from ...footprints import transform_points
 from .blocks import grid_points
 from .pairs import PairAlignment, PreparedSession, confirm, refine, register
 from .parameters import ConsensusParameters
 
-Matrix = npt.NDArray[np.float64]
 Pair = tuple[int, int]
 
 ALL_PAIRS_UP_TO = 5  #: sessions of which every pair is aligned; of more, only neighbours in order
@@ -25,15 +25,7 @@ LARGEST_DISAGREEMENT = 1.0  #: of a pair with the loops it is in, in typical ROI
 
 @dataclass(frozen=True)
 class Component:
-    """Sessions that were aligned with each other.
-
-    Attributes
-    ----------
-    members : tuple of int
-        Sessions, ascending.
-    matrices : tuple of ndarray, shape (3, 3)
-        From the first member (x, y, 1) to each member.
-    """
+    """Sessions that were aligned with each other, ascending, and the matrices from the first of them to each."""
 
     members: tuple[int, ...]
     matrices: tuple[Matrix, ...]
@@ -49,14 +41,8 @@ def align_all(
     """Align sessions in pairs and make the transforms of those that belong together consistent.
 
     A pair whose sessions are already connected through others starts from the composed transform and is searched only
-    if that does not fit, so that the searches grow with the number of sessions and not with that of pairs.
-
-    Returns
-    -------
-    components : list of Component
-        Each session is in one; one that agrees with nobody is alone.
-    alignments : dict
-        Every pair that was tried.
+    if that does not fit, so that the searches grow with the number of sessions and not with that of pairs. Each session
+    is in one component; one that agrees with nobody is alone. All pairs that were tried are returned besides.
     """
     n = len(sessions)
     tried: dict[Pair, PairAlignment] = {}
@@ -64,30 +50,31 @@ def align_all(
     chain, others = wanted[: n - 1], wanted[n - 1 :]
     with ThreadPoolExecutor(workers) as pool:
 
-        def search(pairs: Sequence[Pair]) -> None:
-            for pair, future in [
-                (pair, pool.submit(register, sessions[pair[0]], sessions[pair[1]], radius, parameters))
-                for pair in pairs
-            ]:
-                tried[pair] = future.result()
+        def try_all(align: Callable[[Pair], PairAlignment], pairs: Sequence[Pair]) -> None:
+            for pair, alignment in zip(pairs, pool.map(align, pairs), strict=True):
+                tried[pair] = alignment
                 if progress:
                     progress(len(tried), max(len(wanted), len(tried)))
 
-        search(chain)
+        def searched(pair: Pair) -> PairAlignment:
+            return register(sessions[pair[0]], sessions[pair[1]], radius, parameters)
+
+        try_all(searched, chain)
         # A session left over is tried with others until one fits.
         for distance in range(2, n):
             groups = _groups(n, tried)
             group_of = {k: number for number, group in enumerate(groups) for k in group}
             alone = {k for group in groups if len(group) <= n // 2 for k in group}
             attempts = {k: sum(k in pair for pair in tried) for k in alone}
-            search(
+            try_all(
+                searched,
                 [
                     (k, k + distance)
                     for k in range(n - distance)
                     if group_of[k] != group_of[k + distance]
                     and (k in alone or k + distance in alone)
                     and min(attempts.get(k, ATTEMPTS), attempts.get(k + distance, ATTEMPTS)) < ATTEMPTS
-                ]
+                ],
             )
         solved = [_solve(group, tried, sessions, radius) for group in _groups(n, tried)]
         place = {k: (c, c.matrices[position]) for c in solved for position, k in enumerate(c.members)}
@@ -98,12 +85,9 @@ def align_all(
             return confirm(fixed, moving, refine(fixed, moving, start, radius), parameters)
 
         left = [pair for pair in others if pair not in tried and place[pair[0]][0] is place[pair[1]][0]]
-        for pair, alignment in zip(left, pool.map(predicted, left), strict=True):
-            tried[pair] = alignment
-            if progress:
-                progress(len(tried), max(len(wanted), len(tried)))
+        try_all(predicted, left)
         # Where the others do not lead to an alignment, one of them may be wrong: only a search can contradict it.
-        search([pair for pair in left if not tried[pair].registered])
+        try_all(searched, [pair for pair in left if not tried[pair].registered])
     return [_solve(group, tried, sessions, radius) for group in _groups(n, tried)], tried
 
 
@@ -114,12 +98,11 @@ def _wanted_pairs(n: int) -> list[Pair]:
 
 def _groups(n: int, tried: Mapping[Pair, PairAlignment]) -> list[list[int]]:
     """Sessions connected by registered pairs, each group ascending, in the order of their first members."""
-    label = list(range(n))
-    for (fixed, moving), alignment in tried.items():
-        if alignment.registered and label[fixed] != label[moving]:
-            keep, drop = sorted((label[fixed], label[moving]))
-            label = [keep if value == drop else value for value in label]
-    return [[k for k in range(n) if label[k] == value] for value in sorted(set(label))]
+    links = np.eye(n)
+    for pair, alignment in tried.items():
+        links[pair] = alignment.registered
+    count, group = connected_components(links, directed=False)
+    return [np.flatnonzero(group == number).tolist() for number in range(count)]
 
 
 def _solve(
@@ -129,33 +112,23 @@ def _solve(
     while True:
         edges = {p: a for p, a in tried.items() if a.registered and p[0] in group and p[1] in group}
         matrices = _least_squares(group, edges)
-        away = {
-            pair: _disagreement(alignment.matrix, matrices, pair, sessions[pair[0]].shape)
-            for pair, alignment in edges.items()
-        }
+        away = {p: _disagreement(a.matrix, matrices, p, sessions[p[0]].shape) for p, a in edges.items()}
         worst = max(away, key=lambda pair: away[pair], default=None)
         if worst is None or away[worst] <= LARGEST_DISAGREEMENT * radius or len(edges) < len(group):
             break
         reason = f"it disagrees by {away[worst]:.0f} px with the alignments of the other sessions"
-        rejected = PairAlignment(edges[worst].matrix, edges[worst].score, edges[worst].chance, False, reason)
-        if len(_groups_of(group, {**edges, worst: rejected})) > 1:
+        rejected = replace(edges[worst], registered=False, reason=reason)
+        if group not in _groups(len(sessions), {**edges, worst: rejected}):
             break
         tried[worst] = rejected
     return Component(tuple(group), tuple(matrices[k] for k in group))
 
 
-def _groups_of(group: Sequence[int], edges: Mapping[Pair, PairAlignment]) -> list[list[int]]:
-    position = {k: number for number, k in enumerate(group)}
-    return _groups(len(group), {(position[i], position[j]): a for (i, j), a in edges.items()})
-
-
 def _least_squares(group: Sequence[int], edges: Mapping[Pair, PairAlignment]) -> dict[int, Matrix]:
-    """From the group's first session to each: the affine maps that fit those of all pairs best, weighted by their z.
-
-    Where M_k leads to session k and A is the alignment of sessions i and j, A M_i - M_j is to vanish: a linear system
-    for the entries of all M_k. It is solved twice: the second time what remains is measured in pixels of the first
-    session, so that the other sessions' magnification has no say.
-    """
+    """From the group's first session to each: the affine maps that fit those of all pairs best, weighted by their z."""
+    # Where M_k leads to session k and A is the alignment of sessions i and j, A M_i - M_j is to vanish: a linear system
+    # for the entries of all M_k. It is solved twice: the second time what remains is measured in pixels of the first
+    # session, so that the other sessions' magnification has no say.
     unknown = {k: slice(2 * number, 2 * number + 2) for number, k in enumerate(group[1:])}
     matrices = {k: np.eye(3) for k in group}
     for _ in range(2):

@@ -1,8 +1,4 @@
-"""The published nway pipeline, implemented from its description.
-
-Register each pair of sessions, cost each pair of ROIs by distance and IoU, match each pair of sessions one to one,
-merge the matches into groups. See :func:`match`.
-"""
+"""The published nway pipeline, implemented from its description."""
 
 from __future__ import annotations
 

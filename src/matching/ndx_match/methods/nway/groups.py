@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from itertools import combinations
 
 import numpy as np
-import numpy.typing as npt
+
+from ...arrays import Ints32
 
 ABSENT = -1
 UNSUPPORTED_COST = 1000.0  #: of a pair of sessions in which a group has no candidate pair
@@ -16,8 +18,8 @@ Row = list[int]
 PairCosts = Mapping[tuple[int, int, int, int], float]
 
 
-def group_matches(matches: npt.NDArray[np.int32], costs: PairCosts, pruning_method: str) -> npt.NDArray[np.int32]:
-    """Groups of ROIs of which each is in at most one.
+def group_matches(matches: Ints32, costs: PairCosts, pruning_method: str) -> Ints32:
+    """Groups of ROIs of which each is in at most one, as rows of `roi_row`s, -1 absent.
 
     Parameters
     ----------
@@ -27,11 +29,6 @@ def group_matches(matches: npt.NDArray[np.int32], costs: PairCosts, pruning_meth
         Cost of every candidate pair, matched or rejected.
     pruning_method : str
         `keepmin` or `popmax`.
-
-    Returns
-    -------
-    ndarray of int32, shape (n_groups, n_sessions)
-        `roi_row`, -1 absent.
     """
     rows = merge([list(map(int, match)) for match in matches])
     kept = prune(rows, [group_cost(row, costs) for row in rows], pruning_method)
@@ -75,9 +72,8 @@ def merge(matches: list[Row]) -> list[Row]:
 def group_cost(row: Row, costs: PairCosts) -> float:
     """Sum of the candidates' costs over all pairs of sessions, absent ones at :data:`UNSUPPORTED_COST`."""
     total = 0.0
-    for first in range(len(row)):
-        for second in range(first + 1, len(row)):
-            total += costs.get((first, row[first], second, row[second]), UNSUPPORTED_COST)
+    for (first, a), (second, b) in combinations(enumerate(row), 2):
+        total += costs.get((first, a, second, b), UNSUPPORTED_COST)
     return total
 
 
@@ -97,7 +93,7 @@ def prune(rows: list[Row], row_costs: list[float], method: str) -> list[int]:
             if roi[1] != ABSENT:
                 rows_by_roi[roi].append(k)
     for sharing in rows_by_roi.values():
-        graph.add_edges_from((a, b) for position, a in enumerate(sharing) for b in sharing[position + 1 :])
+        graph.add_edges_from(combinations(sharing, 2))
 
     kept: list[int] = []
     pending = [sorted(component) for component in nx.connected_components(graph)]

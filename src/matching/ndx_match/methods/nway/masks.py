@@ -3,25 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
-import scipy.sparse
+from scipy.sparse import csr_array
 
+from ...arrays import Floats, Indices
 from ...footprints import pixel_sets
 
 STEPS = 32  #: a pixel, in steps of the bilinear interpolation
 
 
-def layers_without_overlap(footprints: scipy.sparse.csr_array) -> npt.NDArray[np.intp]:
-    """The layer of each ROI: the first in which it overlaps no earlier ROI.
-
-    Parameters
-    ----------
-    footprints : csr_array, shape (n_rois, n_pixels)
-
-    Returns
-    -------
-    ndarray of int, shape (n_rois,)
-    """
+def layers_without_overlap(footprints: csr_array) -> Indices:
+    """The layer of each ROI: the first in which it overlaps no earlier ROI; shape (n_rois,)."""
     occupied = np.zeros((1, footprints.shape[1]), bool)
     layers = np.zeros(footprints.shape[0], np.intp)
     for roi_row in range(footprints.shape[0]):
@@ -35,28 +26,18 @@ def layers_without_overlap(footprints: scipy.sparse.csr_array) -> npt.NDArray[np
     return layers
 
 
-def layered_pixels(
-    footprints: scipy.sparse.csr_array, layers: npt.NDArray[np.intp], n_layers: int
-) -> scipy.sparse.csr_array:
-    """Pixel sets over (layer, row, column): ROIs in different layers share no pixel.
-
-    Returns
-    -------
-    csr_array, shape (n_rois, n_layers * n_pixels)
-    """
+def layered_pixels(footprints: csr_array, layers: Indices, n_layers: int) -> csr_array:
+    """Pixel sets over (layer, row, column), shape (n_rois, n_layers * n_pixels): different layers share no pixel."""
     n_rois, n_pixels = footprints.shape
     roi_row = np.repeat(np.arange(n_rois), np.diff(footprints.indptr))
     indices = footprints.indices.astype(np.int64) + layers[roi_row] * n_pixels
     shape = (n_rois, n_layers * n_pixels)
-    return scipy.sparse.csr_array((np.ones(len(indices), np.float32), indices, footprints.indptr), shape=shape)
+    return csr_array((np.ones(len(indices), np.float32), indices, footprints.indptr), shape=shape)
 
 
 def warp_footprints(
-    footprints: scipy.sparse.csr_array,
-    moving_shape: tuple[int, int],
-    fixed_shape: tuple[int, int],
-    matrix: npt.NDArray[np.float64],
-) -> scipy.sparse.csr_array:
+    footprints: csr_array, moving_shape: tuple[int, int], fixed_shape: tuple[int, int], matrix: Floats
+) -> csr_array:
     """Warp each mask bilinearly into the fixed session and keep every pixel greater than 0.
 
     Bilinear warping is a product with a sparse matrix: a fixed pixel takes part in a mask if any of the four moving
@@ -68,12 +49,8 @@ def warp_footprints(
     footprints : csr_array, shape (n_rois, moving pixels)
     moving_shape, fixed_shape : tuple of int
         (n_rows, n_cols).
-    matrix : ndarray, shape (3, 3)
-        Fixed (x, y, 1) to moving.
-
-    Returns
-    -------
-    csr_array of float32 ones, shape (n_rois, fixed pixels)
+    matrix : Matrix
+        Fixed to moving.
     """
     n_rows, n_cols = moving_shape
     y, x = np.indices(fixed_shape).reshape(2, -1)
@@ -93,7 +70,7 @@ def warp_footprints(
         sources.append((row[takes] + below) * n_cols + col[takes] + right)
         targets.append(fixed_pixel[takes])
     source, target = np.concatenate(sources), np.concatenate(targets)
-    warp = scipy.sparse.csr_array(
+    warp = csr_array(
         (np.ones(len(source), np.float32), (source, target)),
         shape=(footprints.shape[1], fixed_shape[0] * fixed_shape[1]),
     )
@@ -102,22 +79,10 @@ def warp_footprints(
     return pixel_sets(warped)
 
 
-def overwrite_in_layers(
-    footprints: scipy.sparse.csr_array, layers: npt.NDArray[np.intp], order: npt.NDArray[np.intp]
-) -> scipy.sparse.csr_array:
-    """Paint the ROIs of each layer in the given order, a later one over an earlier one.
+def overwrite_in_layers(footprints: csr_array, layers: Indices, order: Indices) -> csr_array:
+    """Paint the ROIs of each layer in the given order of `roi_row`s, a later one over an earlier one.
 
-    Parameters
-    ----------
-    footprints : csr_array, shape (n_rois, n_pixels)
-    layers : ndarray of int, shape (n_rois,)
-    order : ndarray of int, shape (n_rois,)
-        Positions of ROIs, first painted first.
-
-    Returns
-    -------
-    csr_array, shape (n_rois, n_pixels)
-        Each (layer, pixel) is in at most one ROI.
+    Each (layer, pixel) is then in at most one ROI; shape (n_rois, n_pixels).
     """
     roi_row = np.repeat(np.arange(footprints.shape[0]), np.diff(footprints.indptr))
     rank = np.empty(len(order), np.intp)
@@ -126,6 +91,4 @@ def overwrite_in_layers(
     by_place = np.lexsort((rank[roi_row], place))
     last = np.append(np.diff(place[by_place]) != 0, True)[: len(by_place)]
     kept = np.sort(by_place[last])
-    return scipy.sparse.csr_array(
-        (footprints.data[kept], (roi_row[kept], footprints.indices[kept])), shape=footprints.shape
-    )
+    return csr_array((footprints.data[kept], (roi_row[kept], footprints.indices[kept])), shape=footprints.shape)

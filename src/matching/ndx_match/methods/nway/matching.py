@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
-import scipy.sparse
 from scipy.optimize import linear_sum_assignment
+from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
 from scipy.spatial.distance import cdist
 
-from ...footprints import centroids, pairwise_iou
+from ...arrays import Bools, Floats, Indices
+from ...footprints import centroids, near_pairs, pairwise_iou
+from ...model import Registration, RoiPairs, Session
 from .masks import layered_pixels, layers_without_overlap, overwrite_in_layers, warp_footprints
 from .parameters import NwayParameters
 
@@ -22,59 +22,38 @@ SMALLEST_WEIGHT = 0.002  #: a pair of lower 1 / (1 + cost) is no edge of the Blo
 
 @dataclass(frozen=True)
 class SessionMasks:
-    """A session as the pipeline compares it: its pixel sets, their layers and its image's size (rows, columns)."""
+    """A session's pixel sets, and their layers; the image's size is (rows, columns)."""
 
-    footprints: scipy.sparse.csr_array
-    layers: npt.NDArray[np.intp]
+    footprints: csr_array
+    layers: Indices
     shape: tuple[int, int]
-    painting_order: npt.NDArray[np.intp]
+    painting_order: Indices
 
     @staticmethod
-    def of(footprints: scipy.sparse.csr_array, roi_ids: npt.NDArray[np.int64], shape: tuple[int, int]) -> SessionMasks:
+    def of(session: Session) -> SessionMasks:
         """Assign layers in table order; within a layer ROIs are painted in the order of their ids."""
-        return SessionMasks(footprints, layers_without_overlap(footprints), shape, np.argsort(roi_ids, kind="stable"))
-
-
-@dataclass(frozen=True)
-class CandidatePairs:
-    """Pairs of ROIs of two sessions within the maximum distance; arrays of equal length, sorted by fixed, moving."""
-
-    fixed_row: npt.NDArray[np.int32]
-    moving_row: npt.NDArray[np.int32]
-    distance: npt.NDArray[np.float64]
-    iou: npt.NDArray[np.float64]
-    cost: npt.NDArray[np.float64]
-    accepted: npt.NDArray[np.bool_]
+        layers = layers_without_overlap(session.footprints)
+        return SessionMasks(session.footprints, layers, session.shape, np.argsort(session.roi_ids, kind="stable"))
 
 
 def match_pair(
-    fixed: SessionMasks, moving: SessionMasks, matrix: npt.NDArray[np.float64], parameters: NwayParameters
-) -> CandidatePairs:
-    """Match the ROIs of two sessions, given their registration.
+    fixed: SessionMasks, moving: SessionMasks, registration: Registration, parameters: NwayParameters
+) -> RoiPairs:
+    """Match the ROIs of two registered sessions.
 
-    Parameters
-    ----------
-    fixed, moving : SessionMasks
-    matrix : ndarray, shape (3, 3)
-        Fixed (x, y, 1) to moving.
-    parameters : NwayParameters
-
-    Returns
-    -------
-    CandidatePairs
-        Every pair whose centroids lie less than `maximum_distance` apart, those assigned being `accepted`.
+    Every pair whose centroids lie less than `maximum_distance` apart is a candidate; those assigned are `accepted`.
     """
-    warped = warp_footprints(moving.footprints, moving.shape, fixed.shape, matrix)
+    warped = warp_footprints(moving.footprints, moving.shape, fixed.shape, registration.matrix)
     warped = overwrite_in_layers(warped, moving.layers, moving.painting_order)
     n_layers = int(max(fixed.layers.max(initial=0), moving.layers.max(initial=0))) + 1
     iou = pairwise_iou(
-        layered_pixels(fixed.footprints, fixed.layers, n_layers),
-        layered_pixels(warped, moving.layers, n_layers),
+        layered_pixels(fixed.footprints, fixed.layers, n_layers), layered_pixels(warped, moving.layers, n_layers)
     )
     fixed_points, moving_points = (
         _places(footprints, fixed.shape[1], parameters.strict) for footprints in (fixed.footprints, warped)
     )
-    row, col, distance = _near(fixed_points, moving_points, parameters.maximum_distance)
+    row, col, _ = near_pairs(fixed_points, moving_points, parameters.maximum_distance)
+    distance = np.linalg.norm(fixed_points[row] - moving_points[col], axis=1)
     overlap = np.asarray(iou[row, col]).ravel() if len(row) else np.zeros(0)
     cost = distance / parameters.maximum_distance + 1 - overlap
     if parameters.assignment_solver == "Blossom":
@@ -82,19 +61,19 @@ def match_pair(
     else:
         assigned = minimum_cost(fixed_points, moving_points, iou, parameters.maximum_distance)[row, col]
     kept = distance < parameters.maximum_distance
-    return CandidatePairs(
-        row[kept].astype(np.int32),
-        col[kept].astype(np.int32),
-        distance[kept],
-        overlap[kept],
-        cost[kept],
-        assigned[kept],
+    return RoiPairs(
+        fixed_session=np.full(kept.sum(), registration.fixed_session, np.int32),
+        moving_session=np.full(kept.sum(), registration.moving_session, np.int32),
+        fixed_roi_row=row[kept].astype(np.int32),
+        moving_roi_row=col[kept].astype(np.int32),
+        centroid_distance=distance[kept],
+        iou=overlap[kept],
+        accepted=assigned[kept],
+        cost=cost[kept],
     )
 
 
-def maximum_weight(
-    row: npt.NDArray[np.intp], col: npt.NDArray[np.intp], cost: npt.NDArray[np.float64]
-) -> npt.NDArray[np.bool_]:
+def maximum_weight(row: Indices, col: Indices, cost: Floats) -> Bools:
     """Which pairs a maximum-weight matching with weights 1 / (1 + cost) takes.
 
     The graph is bipartite, so that each of its connected components is an assignment problem, solved exactly.
@@ -105,7 +84,7 @@ def maximum_weight(
     if len(edges) == 0:
         return taken
     n_rows, n_cols = int(row.max()) + 1, int(col.max()) + 1
-    graph = scipy.sparse.coo_array(
+    graph = coo_array(
         (np.ones(len(edges)), (row[edges], n_rows + col[edges])), shape=(n_rows + n_cols, n_rows + n_cols)
     )
     _, component = connected_components(graph, directed=False)
@@ -122,18 +101,8 @@ def maximum_weight(
     return taken
 
 
-def minimum_cost(
-    fixed_points: npt.NDArray[np.float64],
-    moving_points: npt.NDArray[np.float64],
-    iou: scipy.sparse.csr_array,
-    maximum_distance: float,
-) -> npt.NDArray[np.bool_]:
-    """The assignment of least total cost over all pairs, those beyond the maximum distance included.
-
-    Returns
-    -------
-    ndarray of bool, shape (n_fixed, n_moving)
-    """
+def minimum_cost(fixed_points: Floats, moving_points: Floats, iou: csr_array, maximum_distance: float) -> Bools:
+    """The assignment of least total cost over all pairs, near or far, shape (n_fixed, n_moving)."""
     relative = cdist(fixed_points, moving_points) / maximum_distance
     cost = np.where(relative <= 1, relative, FAR) + 1 - iou.toarray()  # NaN, of an empty mask, is far too
     assigned = np.zeros(cost.shape, bool)
@@ -141,20 +110,6 @@ def minimum_cost(
     return assigned
 
 
-def _places(footprints: scipy.sparse.csr_array, n_cols: int, strict: bool) -> npt.NDArray[np.float64]:
+def _places(footprints: csr_array, n_cols: int, strict: bool) -> Floats:
     points = centroids(footprints, n_cols)
     return np.nan_to_num(points, nan=0.0) if strict else points
-
-
-def _near(
-    fixed_points: npt.NDArray[np.float64], moving_points: npt.NDArray[np.float64], maximum_distance: float
-) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.float64]]:
-    fixed_known = np.flatnonzero(np.isfinite(fixed_points).all(axis=1))
-    moving_known = np.flatnonzero(np.isfinite(moving_points).all(axis=1))
-    near = cKDTree(fixed_points[fixed_known]).sparse_distance_matrix(
-        cKDTree(moving_points[moving_known]), maximum_distance, output_type="coo_matrix"
-    )
-    row, col = fixed_known[near.row], moving_known[near.col]
-    order = np.lexsort((col, row))
-    row, col = row[order], col[order]
-    return row, col, np.linalg.norm(fixed_points[row] - moving_points[col], axis=1)

@@ -19,10 +19,7 @@ class PipelineParameters(Parameters):
     """Parameters of the published pipeline, whoever runs it."""
 
     maximum_distance: float = parameter(
-        10.0,
-        "distance of centroids after registration from which ROIs are never matched",
-        above=0,
-        unit="pixels",
+        10.0, "distance of centroids after registration from which ROIs are never matched", above=0, unit="pixels"
     )
     motion_type: str = parameter("MOTION_EUCLIDEAN", "freedom of the ECC registration", choices=MOTION_TYPES)
     registration_iterations: int = parameter(1000, "greatest number of ECC iterations", minimum=1)

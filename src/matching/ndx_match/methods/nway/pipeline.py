@@ -9,18 +9,18 @@ from itertools import combinations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import skimage
 
 from ... import __version__
+from ...arrays import Ints32
 from ...errors import MethodError
-from ...footprints import transform_points
+from ...footprints import corners, transform_points
 from ...model import MatchResult, Progress, Registration, RegistrationOutcome, RoiPairs, Session, SessionStatus
 from ...presence import presence_codes
 from ...warping import to_8_bit
 from . import registration as candidates
 from .groups import group_matches
-from .matching import CandidatePairs, SessionMasks, match_pair
+from .matching import SessionMasks, match_pair
 from .parameters import NAME, NwayParameters
 
 FALSE_SHIFT = 0.2  #: of the field, by which sessions are shifted to count the matches that chance gives
@@ -33,10 +33,7 @@ SMALLEST_IMAGE = 7  #: pixels a side
 
 
 def register_all(
-    sessions: Sequence[Session],
-    parameters: NwayParameters,
-    progress: Progress | None = None,
-    workers: int = 2,
+    sessions: Sequence[Session], parameters: NwayParameters, progress: Progress | None = None, workers: int = 2
 ) -> tuple[Registration, ...]:
     """Register every pair of sessions, in the order (0, 1), (0, 2), ..., (1, 2), ..."""
     for session in sessions:
@@ -73,7 +70,7 @@ def match_registered(
     progress: Progress | None = None,
 ) -> MatchResult:
     """Everything after registration: cost, assignment and groups, with the given registrations."""
-    masks = [SessionMasks.of(session.footprints, session.roi_ids, session.shape) for session in sessions]
+    masks = [SessionMasks.of(session) for session in sessions]
     parts: list[RoiPairs] = []
     tested: list[Registration] = []
     for done, registration in enumerate(registrations):
@@ -81,7 +78,7 @@ def match_registered(
             progress("matching", done, len(registrations))
         if registration.registered:
             fixed, moving = masks[registration.fixed_session], masks[registration.moving_session]
-            parts.append(_as_roi_pairs(registration, match_pair(fixed, moving, registration.matrix, parameters)))
+            parts.append(match_pair(fixed, moving, registration, parameters))
             registration = replace(registration, chance_matches=_by_chance(fixed, moving, registration, parameters))
         tested.append(registration)
     if progress:
@@ -116,10 +113,8 @@ def _choose(
         if len(found) == 1:
             reason = "the images gave no estimate of their alignment"
         elif not strict:
-            n_rows, n_cols = shape
-            corners = np.array([[x, y] for x in (0.0, n_cols - 1.0) for y in (0.0, n_rows - 1.0)])
-            shift = np.linalg.norm(transform_points(found[1].matrix, corners) - corners, axis=1).max()
-            if shift <= ALIGNED_ALREADY:
+            moved = transform_points(found[1].matrix, corners(shape)) - corners(shape)
+            if np.linalg.norm(moved, axis=1).max() <= ALIGNED_ALREADY:
                 registered, reason = True, "the images are aligned already"
     outcome = RegistrationOutcome.REGISTERED if registered else RegistrationOutcome.NOT_REGISTERED
     return Registration(fixed, moving, best.matrix, best.steps, outcome, reason, best.ssim)
@@ -132,40 +127,18 @@ def _by_chance(
     away = FALSE_SHIFT * min(fixed.shape)
     counts = []
     for x, y in ((away, 0), (-away, 0), (0, away), (0, -away)):
-        shift = np.array([[1, 0, x], [0, 1, y], [0, 0, 1]])
-        counts.append(match_pair(fixed, moving, shift @ registration.matrix, parameters).accepted.sum())
+        shifted = replace(registration, matrix=np.array([[1, 0, x], [0, 1, y], [0, 0, 1]]) @ registration.matrix)
+        counts.append(match_pair(fixed, moving, shifted, parameters).accepted.sum())
     return float(np.mean(counts))
 
 
-def _as_roi_pairs(registration: Registration, pairs: CandidatePairs) -> RoiPairs:
-    n = len(pairs.cost)
-    return RoiPairs(
-        fixed_session=np.full(n, registration.fixed_session, np.int32),
-        moving_session=np.full(n, registration.moving_session, np.int32),
-        fixed_roi_row=pairs.fixed_row,
-        moving_roi_row=pairs.moving_row,
-        centroid_distance=pairs.distance,
-        iou=pairs.iou,
-        accepted=pairs.accepted,
-        cost=pairs.cost,
-    )
-
-
-def _cells(pairs: RoiPairs, roi_counts: Sequence[int], parameters: NwayParameters) -> npt.NDArray[np.int32]:
+def _cells(pairs: RoiPairs, roi_counts: Sequence[int], parameters: NwayParameters) -> Ints32:
     accepted = pairs.take(pairs.accepted)
     matches = np.full((len(accepted), len(roi_counts)), -1, np.int32)
     each = np.arange(len(accepted))
     matches[each, accepted.fixed_session] = accepted.fixed_roi_row
     matches[each, accepted.moving_session] = accepted.moving_roi_row
-    keys = zip(
-        pairs.fixed_session.tolist(),
-        pairs.fixed_roi_row.tolist(),
-        pairs.moving_session.tolist(),
-        pairs.moving_roi_row.tolist(),
-        strict=True,
-    )
-    costs = dict(zip(keys, pairs.cost.tolist() if pairs.cost is not None else [], strict=True))
-    groups = group_matches(matches, costs, parameters.pruning_method)
+    groups = group_matches(matches, pairs.by_rois(pairs.cost), parameters.pruning_method)
     alone = []
     for session, n_rois in enumerate(roi_counts):
         missing = np.setdiff1d(np.arange(n_rois), groups[:, session])

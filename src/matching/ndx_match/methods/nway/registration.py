@@ -6,14 +6,11 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 from skimage.metrics import structural_similarity
 
+from ...arrays import Bytes, Matrix
 from ...warping import warp_image
 from .parameters import NwayParameters
-
-Image8 = npt.NDArray[np.uint8]
-Matrix = npt.NDArray[np.float64]
 
 IDENTITY = ("Identity",)
 CHAINS: tuple[tuple[str, ...], ...] = (
@@ -41,7 +38,7 @@ class StepFailedError(Exception):
     """A step of a chain has no answer for these images; the chain is dropped."""
 
 
-def equalise(image: Image8, parameters: NwayParameters) -> Image8:
+def equalise(image: Bytes, parameters: NwayParameters) -> Bytes:
     """Contrast-limited adaptive histogram equalisation (CLAHE), or the image itself where it is off."""
     if parameters.clahe_grid == -1:
         return image
@@ -49,19 +46,14 @@ def equalise(image: Image8, parameters: NwayParameters) -> Image8:
     return np.asarray(cv2.createCLAHE(clipLimit=parameters.clahe_clip, tileGridSize=grid).apply(image))
 
 
-def register(fixed: Image8, moving: Image8, parameters: NwayParameters) -> list[Candidate]:
-    """All candidates that have an answer, best SSIM first.
+def register(fixed: Bytes, moving: Bytes, parameters: NwayParameters) -> list[Candidate]:
+    """All candidates that have an answer, best SSIM first; never none, as identity always has one.
 
     Parameters
     ----------
     fixed, moving : ndarray of uint8, shape (n_rows, n_cols)
         As made by :func:`ndx_match.warping.to_8_bit`; they may differ in size.
     parameters : NwayParameters
-
-    Returns
-    -------
-    list of Candidate
-        Never empty: identity always has an answer.
 
     References
     ----------
@@ -82,7 +74,7 @@ def register(fixed: Image8, moving: Image8, parameters: NwayParameters) -> list[
     return sorted(candidates, key=lambda candidate: -candidate.ssim)  # stable: the earlier chain wins a tie
 
 
-def _run_chain(steps: tuple[str, ...], fixed: Image8, moving: Image8, parameters: NwayParameters) -> Matrix:
+def _run_chain(steps: tuple[str, ...], fixed: Bytes, moving: Bytes, parameters: NwayParameters) -> Matrix:
     total = np.eye(3)
     for step in steps:
         if step == "Crop":
@@ -99,13 +91,13 @@ def _run_chain(steps: tuple[str, ...], fixed: Image8, moving: Image8, parameters
     return total
 
 
-def _crop(image: Image8, edge: int) -> Image8:
+def _crop(image: Bytes, edge: int) -> Bytes:
     if 2 * edge >= min(image.shape):
         raise StepFailedError
     return image[edge : image.shape[0] - edge, edge : image.shape[1] - edge]
 
 
-def _phase_correlate(fixed: Image8, moving: Image8) -> Matrix:
+def _phase_correlate(fixed: Bytes, moving: Bytes) -> Matrix:
     shape = tuple(np.maximum(fixed.shape, moving.shape))
     padded = [
         np.pad(image, [(0, whole - part) for whole, part in zip(shape, image.shape, strict=True)])
@@ -115,7 +107,7 @@ def _phase_correlate(fixed: Image8, moving: Image8) -> Matrix:
     return np.array([[1.0, 0.0, shift_x], [0.0, 1.0, shift_y], [0.0, 0.0, 1.0]])
 
 
-def _ecc(fixed: Image8, moving: Image8, parameters: NwayParameters) -> Matrix:
+def _ecc(fixed: Bytes, moving: Bytes, parameters: NwayParameters) -> Matrix:
     n_rows = 3 if parameters.motion_type == "MOTION_HOMOGRAPHY" else 2
     criteria = (
         cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT,
@@ -141,7 +133,7 @@ def _ecc(fixed: Image8, moving: Image8, parameters: NwayParameters) -> Matrix:
     return matrix
 
 
-def _score(fixed: Image8, moving: Image8, matrix: Matrix, motion_type: str) -> float:
+def _score(fixed: Bytes, moving: Bytes, matrix: Matrix, motion_type: str) -> float:
     registered = warp_image(moving, matrix, fixed.shape, perspective=motion_type == "MOTION_HOMOGRAPHY")
     # The published score has no answer where its window, 141 pixels wide, exceeds the image: there it is made to fit.
     sigma = min(SSIM_SIGMA, (min(fixed.shape) - 1) // 2 / SSIM_TRUNCATE)

@@ -9,20 +9,12 @@ WITH_MARK = Layout(
     writer="neuroconv",
     script="(?i)neuroconv",
     table=r"processing/ophys/ImageSegmentation/PlaneSegmentation\w*",
-    images=(
-        "mean",
-        "mean_image",
-        "MeanImage",
-        "correlation",
-        "correlation_image",
-        "CorrelationImage",
-        "maximum_projection",
-        "summary_image",
-    ),
+    images=("mean", "mean_image", "MeanImage", "correlation", "correlation_image", "CorrelationImage",
+            "maximum_projection", "summary_image"),
     accepted=("iscell>0.5", "is_cell>0.5", "is_accepted>0", "Accepted>0", "cell_status==accepted"),
     convention=Orientation(masks_transposed=True, image_transposed=True),
     order=30,
-)
+)  # fmt: skip
 
 WITHOUT_MARK = replace(
     WITH_MARK,

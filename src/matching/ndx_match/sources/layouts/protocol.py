@@ -12,63 +12,31 @@ from ..orientation import AS_STORED
 
 @dataclass(frozen=True)
 class DepthPlace:
-    """Where a writer keeps the depth of the imaging plane, if not in words that say so.
+    """Where a writer keeps the depth of the imaging plane, if not in words that say so."""
 
-    Attributes
-    ----------
-    lab_metadata : str
-        Name of the lab's metadata that have an attribute `imaging_depth`.
-    location : str
-        Pattern found in the plane's location, whose first group is the depth in micrometres.
-    """
-
-    lab_metadata: str = ""
-    location: str = ""
+    lab_metadata: str = ""  #: name of the lab's metadata that have an attribute `imaging_depth`
+    location: str = ""  #: pattern found in the plane's location, whose first group is the depth in micrometres
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What one writer's files look like, and how they are read.
-
-    Attributes
-    ----------
-    writer : str
-    table : str
-        Pattern (regular expression) of the whole path of the ROI table.
-    script : str
-        Pattern found in the file's `source_script`; empty where the writer leaves no such trace.
-    columns : tuple of str
-        Columns that the table must have.
-    image_sign : str
-        Pattern of the whole path of an image that the file must hold; empty where there is no such sign.
-    type_name : str
-        Neurodata type of the ROI table.
-    images : tuple of str
-        Last parts of the paths of images, most trusted first; `{z}` stands for the plane of voxel masks.
-    accepted : tuple of str
-        Conditions as of `--where`; the first whose column the table has says which ROIs the writer accepts.
-    convention : Orientation
-        How masks and images are stored.
-    depth : DepthPlace
-        Where the depth of the imaging plane is kept.
-    placeholder_pixel_size : tuple of float or None
-        Micrometres along (rows, columns) that the writer states whatever the size of the pixels is.
-    order : int
-        Layouts are tried in ascending order; the first that fits is taken.
-    """
+    """What one writer's files look like, and how they are read; patterns are regular expressions."""
 
     writer: str
-    table: str
-    script: str = ""
-    columns: tuple[str, ...] = ()
-    image_sign: str = ""
-    type_name: str = "PlaneSegmentation"
+    table: str  #: pattern of the whole path of the ROI table
+    script: str = ""  #: pattern found in the file's `source_script`; empty if the writer leaves no such trace
+    columns: tuple[str, ...] = ()  #: that the table must have
+    image_sign: str = ""  #: pattern of the whole path of an image that the file must hold; empty if there is none
+    type_name: str = "PlaneSegmentation"  #: neurodata type of the ROI table
+    #: Last parts of the paths of images, most trusted first; `{z}` stands for the plane of voxel masks.
     images: tuple[str, ...] = ()
+    #: Conditions as of `--where`; the first whose column the table has says which ROIs the writer accepts.
     accepted: tuple[str, ...] = ()
-    convention: Orientation = AS_STORED
-    depth: DepthPlace = DepthPlace()
+    convention: Orientation | None = AS_STORED  #: how masks and images are stored; None if it is not known
+    depth: DepthPlace = DepthPlace()  #: where the depth of the imaging plane is kept
+    #: Micrometres along (rows, columns) that the writer states whatever the size of the pixels is.
     placeholder_pixel_size: tuple[float, float] | None = None
-    order: int = 0
+    order: int = 0  #: layouts are tried in ascending order; the first that fits is taken
 
     def images_of_plane(self, z_plane: int | str | None) -> tuple[str, ...]:
         """The names of images, for the plane of voxel masks that was chosen."""
@@ -81,3 +49,7 @@ class Layout:
             and type(table.table).__name__ == self.type_name
             and set(self.columns) <= set(table.table.colnames)
         )
+
+
+#: Of a file that no known writer made: nothing is where it would be.
+UNKNOWN = Layout(writer="unknown writer", table="(?!)", convention=None)

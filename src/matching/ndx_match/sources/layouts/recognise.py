@@ -9,46 +9,72 @@ from pynwb import NWBFile
 from pynwb.ophys import ImagingPlane
 
 from ...plugins import find_plugins
-from ..candidates import FileContents, imaging_depth, pixel_size
-from .protocol import Layout
+from ..candidates import FileContents, TableCandidate
+from .protocol import UNKNOWN, Layout
+
+#: A depth in words.
+DEPTH = r"(?i)depth\W{0,3}\s*([0-9]+(?:\.[0-9]+)?)\s*(?:um|µm|μm|microns?|micrometers?)"
+#: How many micrometres a unit is.
+MICROMETRES = {
+    **dict.fromkeys(("meters", "meter", "m"), 1e6),
+    **dict.fromkeys(("millimeters", "mm"), 1e3),
+    **dict.fromkeys(("um", "µm", "μm", "microns", "micron", "micrometers", "micrometer"), 1.0),
+}
 
 
 def find_layouts() -> tuple[Layout, ...]:
     """Every layout, in the order in which they are tried."""
     layouts = find_plugins("ndx_match.sources.layouts", "ndx_match.layouts", Layout, "LAYOUT", "writer")
-    return tuple(sorted(layouts, key=lambda layout: (layout.order, layout.writer)))
+    return tuple(sorted(layouts.values(), key=lambda layout: (layout.order, layout.writer)))
 
 
-def depth_of_plane(nwbfile: NWBFile, plane: ImagingPlane, layout: Layout | None) -> float | None:
+def depth_of_plane(nwbfile: NWBFile, plane: ImagingPlane, layout: Layout) -> float | None:
     """Depth of an imaging plane in micrometres: where its writer keeps it, or else from words; None if not stated."""
-    if layout is not None and layout.depth.lab_metadata in nwbfile.lab_meta_data:
-        depth = getattr(nwbfile.lab_meta_data[layout.depth.lab_metadata], "imaging_depth", None)
+    metadata = nwbfile.lab_meta_data
+    if layout.depth.lab_metadata in metadata:
+        depth = getattr(metadata[layout.depth.lab_metadata], "imaging_depth", None)
         if depth is not None:
             return float(depth)
-    if layout is not None and layout.depth.location:
-        found = re.search(layout.depth.location, plane.location or "")
+    places = [(layout.depth.location, plane.location)] if layout.depth.location else []
+    for pattern, text in (*places, (DEPTH, plane.location), (DEPTH, plane.description)):
+        found = re.search(pattern, text or "")
         if found:
             return float(found.group(1))
-    return imaging_depth(nwbfile, plane)
+    if len(nwbfile.imaging_planes) == 1:
+        depths = [getattr(each, "imaging_depth", None) for each in metadata.values()]
+        return next((float(depth) for depth in depths if depth is not None), None)
+    return None
 
 
-def pixel_size_of_plane(plane: ImagingPlane, layout: Layout | None) -> tuple[float, float] | None:
-    """Micrometres per pixel along (rows, columns); None if not stated, or if its writer always states this."""
-    size = pixel_size(plane)
-    return None if layout is not None and size == layout.placeholder_pixel_size else size
+def pixel_size_of_plane(plane: ImagingPlane, layout: Layout) -> tuple[float, float] | None:
+    """Micrometres per pixel along (rows, columns), from `grid_spacing` (x, y).
+
+    None if it is not stated, or if the writer states the same whatever the size is.
+    """
+    scale = MICROMETRES.get((plane.grid_spacing_unit or "meters").lower())
+    if plane.grid_spacing is None or len(plane.grid_spacing) < 2 or scale is None:
+        return None
+    x, y = (float(value) * scale for value in plane.grid_spacing[:2])
+    return (y, x) if x > 0 and y > 0 and (y, x) != layout.placeholder_pixel_size else None
 
 
 @dataclass(frozen=True)
 class Recognised:
-    """The layout of a file, None where it is of an unknown writer, and what it was recognised by."""
+    """The layout of a file, `UNKNOWN` if it is of an unknown writer, and what it was recognised by."""
 
-    layout: Layout | None
+    layout: Layout
     reason: str
 
     @property
     def writer(self) -> str:
         """Name of the writer."""
-        return "unknown writer" if self.layout is None else self.layout.writer
+        return self.layout.writer
+
+    def of_table(self, table: TableCandidate) -> Recognised:
+        """What holds of one ROI table of the file."""
+        if self.layout is UNKNOWN or self.layout.holds(table):
+            return self
+        return Recognised(UNKNOWN, f"the table chosen is not where {self.writer} puts it")
 
 
 def recognise(contents: FileContents) -> Recognised:
@@ -57,7 +83,7 @@ def recognise(contents: FileContents) -> Recognised:
         reasons = _reasons(layout, contents)
         if reasons:
             return Recognised(layout, "; ".join(reasons))
-    return Recognised(None, "no ROI table, column or image is as a known writer leaves it; found by search")
+    return Recognised(UNKNOWN, "no ROI table, column or image is as a known writer leaves it; found by search")
 
 
 def _reasons(layout: Layout, contents: FileContents) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -47,10 +48,7 @@ def mock_source_nwbfile(n_rois: int = 8, seed: int = 0, session_id: str = "day1"
     nwbfile = mock_NWBFile(session_id=session_id, session_start_time=start)
     module = nwbfile.create_processing_module("ophys", "Optical physiology.")
     roi_table, _ = _add_session(nwbfile, "", n_rois, random)
-    for container, rows in (
-        (Fluorescence(), np.arange(n_rois)),
-        (DfOverF(), np.arange(n_rois)[::-1]),
-    ):
+    for container, rows in ((Fluorescence(), np.arange(n_rois)), (DfOverF(), np.arange(n_rois)[::-1])):
         module.add(container)
         container.add_roi_response_series(
             RoiResponseSeries(
@@ -91,7 +89,7 @@ def mock_CellMatching(
         `roi_row` of each cell's ROI in each session, -1 where it has none; takes the place of `n_sessions` and
         `n_cells`. Random by default.
     sources : sequence of NWBFile, optional
-        Files made by :func:`mock_source_nwbfile`, one a session, to which the table of sessions refers.
+        Files made by :func:`mock_source_nwbfile`, one per session, to which the table of sessions refers.
     name : str
         Of the result.
     """
@@ -187,34 +185,34 @@ def _sessions_table(
     sources: Sequence[NWBFile] | None,
 ) -> MatchedSessionsTable:
     sources = sources or [mock_source_nwbfile(n_rois=1, seed=day, session_id=name) for day, name in enumerate(names)]
-    n_sessions = len(names)
+    same_in_all: dict[str, Any] = {
+        "status": SessionStatus.MATCHED,
+        "status_reason": "",
+        "roi_selection": RoiSelection.ALL,
+        "roi_selection_reason": "all ROIs",
+        **dict.fromkeys(("masks_transposed", "image_transposed", "masks_scrambled", "mirrored"), False),
+        "orientation_reason": "stored as [row, col]",
+        "source_plane_path": "/general/optophysiology/ImagingPlane",
+        "source_roi_table_path": "/processing/ophys/ImageSegmentation/PlaneSegmentation",
+        "source_image_path": "/processing/ophys/Images/mean",
+        "subject_id": "mouse1",
+        "imaging_depth": 175.0,
+        "pixel_size": (0.8, 0.8),
+    }
+    constant: dict[str, Any] = {column: [value] * len(names) for column, value in same_in_all.items()}
     return MatchedSessionsTable.from_arrays(
         session_name=names,
         roi_table=roi_tables,
         roi_table_path=[f"/processing/ophys/{table.parent.name}/{table.name}" for table in roi_tables],
         image=images,
         image_path=[f"/processing/ophys/{image.parent.name}/{image.name}" for image in images],
-        status=[SessionStatus.MATCHED] * n_sessions,
-        status_reason=[""] * n_sessions,
         session_start=[source.session_start_time.isoformat() for source in sources],
-        roi_selection=[RoiSelection.ALL] * n_sessions,
-        roi_selection_reason=["all ROIs"] * n_sessions,
-        masks_transposed=[False] * n_sessions,
-        image_transposed=[False] * n_sessions,
-        masks_scrambled=[False] * n_sessions,
-        mirrored=[False] * n_sessions,
-        orientation_reason=["stored as [row, col]"] * n_sessions,
         source_uri=[f"{name}.nwb" for name in names],
         source_identifier=[source.identifier for source in sources],
         source_object_id=[source.object_id for source in sources],
         source_session_id=names,
-        source_plane_path=["/general/optophysiology/ImagingPlane"] * n_sessions,
-        source_roi_table_path=["/processing/ophys/ImageSegmentation/PlaneSegmentation"] * n_sessions,
         source_roi_table_object_id=[_source_roi_table(source).object_id for source in sources],
-        source_image_path=["/processing/ophys/Images/mean"] * n_sessions,
-        subject_id=["mouse1"] * n_sessions,
-        imaging_depth=np.full(n_sessions, 175.0),
-        pixel_size=np.full((n_sessions, 2), 0.8),
+        **constant,
     )
 
 
