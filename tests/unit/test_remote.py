@@ -23,7 +23,7 @@ from ndx_match.storage.remote.locations import (
 )
 from ndx_match.storage.remote.ranges import RangeReader, Version, seconds_to_wait
 from ndx_match.storage.remote.stream import RemoteFile, RemoteStream
-from ndx_match.storage.remote.transports import Reply
+from ndx_match.storage.remote.transports import Reply, Transport
 
 
 def test_paths_and_urls():
@@ -79,7 +79,7 @@ def test_names_of_assets():
     assert not any(is_of_session(path, wanted) for wanted in ("2021", "acq-3", ""))
 
 
-class Source:
+class Source(Transport):
     """A transport that gives bytes of a text, and remembers which."""
 
     def __init__(self, content: bytes) -> None:
@@ -97,7 +97,7 @@ class Source:
     def close(self) -> None:
         pass
 
-    def refusal(self, status: int) -> str:
+    def denial(self, status: int) -> str:
         return str(status)
 
 

@@ -35,16 +35,7 @@ LONGEST_SUFFIX = 16
 
 
 class Draft:
-    """An output that is being written: the name that it will have, and those of the hidden files.
-
-    Attributes
-    ----------
-    path, new, old, lock : Path
-    process : int
-        That writes it.
-    reserved : bool
-        Whether an empty file or folder at `path` is there only so that nobody else takes the name.
-    """
+    """An output that is being written: the name that it will have, and those of the hidden files."""
 
     def __init__(self, path: Path, number: str | None = None) -> None:
         number = number or secrets.token_hex(8)
@@ -53,7 +44,7 @@ class Draft:
         self.new, self.old = (path.with_name(f"{PREFIX}{number}.{kind}{suffix}") for kind in ("new", "old"))
         self.lock = path.with_name(f"{PREFIX}{number}.lock")
         self.process = os.getpid()
-        self.reserved = False
+        self.reserved = False  #: whether something empty at `path` is there only so that nobody else takes the name
 
     def begin(self) -> int | None:
         """Make the lock; returns the open file that holds it, None where the system has none."""

@@ -47,17 +47,9 @@ class StorageFormat(ABC):
     def opened(self, location: Any, name: str) -> AbstractContextManager[Callable[[], HDMFIO]]:
         """A function that gives hdmf's reader of a file, whose data can be read while the block runs.
 
-        Parameters
-        ----------
-        location : path, str or binary file
-            Of an HDF5 file a path or an object with its bytes, of a Zarr store a folder or a URL.
-        name : str
-            For messages.
-
-        Raises
-        ------
-        InputError
-            It is no NWB file of this format, or something in it is missing or damaged.
+        An HDF5 file is given by a path or an object with its bytes, a Zarr store by its folder or URL; `name` is for
+        messages. An InputError says that it is no NWB file of this format, may not be read, or something in it is
+        missing or damaged.
         """
 
     @abstractmethod

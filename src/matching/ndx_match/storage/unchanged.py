@@ -17,10 +17,9 @@ from .remote import is_url, public_name, shared_access
 
 
 def state_of(path: Location) -> FileState | None:
-    """By what a change of a file shows.
+    """By what a change of a file shows; of a file on the network, what its server says of its version.
 
-    Of a Zarr store every file is asked. Of a file on the network, what its server says of its version. None where
-    nothing is known: there is no such file, or it is an open file or a Zarr store on the network.
+    None where nothing is known: there is no such file, or it is an open file or a Zarr store on the network.
 
     Raises
     ------

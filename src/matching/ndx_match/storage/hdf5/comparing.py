@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import itertools
 from collections.abc import Collection, Iterator
 from typing import Any
 
@@ -151,16 +151,10 @@ def _chunks(dataset: h5py.Dataset) -> dict[tuple[int, ...], tuple[int, int]]:
 
 
 def _blocks(shape: tuple[int, ...], limit: int) -> Iterator[tuple[slice, ...]]:
-    """Selections of at most `limit` elements that together cover the shape."""
-    if not shape:
-        yield ()
-        return
-    row = math.prod(shape[1:])
-    if row > limit:
-        for start in range(shape[0]):
-            for rest in _blocks(shape[1:], limit):
-                yield (slice(start, start + 1), *rest)
-    else:
-        step = max(1, limit // max(1, row))
-        for start in range(0, shape[0], step):
-            yield (slice(start, start + step),)
+    """Selections of at most `limit` elements that together cover the shape: of the last axes as much as possible."""
+    axes = []
+    for length in reversed(shape):
+        step = max(1, min(length, limit))
+        axes.append([slice(start, start + step) for start in range(0, length, step)])
+        limit //= step
+    return itertools.product(*reversed(axes))

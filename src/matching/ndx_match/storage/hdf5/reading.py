@@ -20,30 +20,24 @@ NOT_HDF5 = "this is not an HDF5 file, so it cannot be an NWB file (HDF5)"
 
 @contextmanager
 def open_hdf5(location: Any, name: str) -> Iterator[Callable[[], NWBHDF5IO]]:
-    """A function that gives hdmf's reader of a file: a path, or an object with the file's bytes.
-
-    Raises
-    ------
-    InputError
-        The file is missing, may not be read, is truncated, not HDF5, or no NWB file.
-    """
+    """A function that gives hdmf's reader of a file: a path, or an object with the file's bytes."""
     if isinstance(location, (str, os.PathLike)):
         _refuse_unreadable(location, name)
     elif isinstance(location, io.TextIOBase):
         raise InputError(f"{name}: this file is open as text; open it in binary mode.")
+
+    def reader() -> NWBHDF5IO:
+        if "nwb_version" not in file.attrs:
+            raise InputError(f"{name}: this HDF5 file is not an NWB file (it has no attribute nwb_version).")
+        return NWBHDF5IO(file=file, mode="r", manager=BuildManager(_type_map(file)))
+
     try:
         with h5py.File(location, "r") as file:
-            yield lambda: _reader(file, name)
+            yield reader
     except OSError as error:
         if "signature not found" in str(error):
             raise InputError(f"{name}: {NOT_HDF5}.") from error
         raise
-
-
-def _reader(file: h5py.File, name: str) -> NWBHDF5IO:
-    if "nwb_version" not in file.attrs:
-        raise InputError(f"{name}: this HDF5 file is not an NWB file (it has no attribute nwb_version).")
-    return NWBHDF5IO(file=file, mode="r", manager=BuildManager(_type_map(file)))
 
 
 def _refuse_unreadable(path: str | os.PathLike[str], name: str) -> None:

@@ -1,13 +1,10 @@
 """Files on the network: web servers, S3 and DANDI. Only the parts that are read are fetched, and kept in a cache."""
 
-from .access import RemoteAccess, remote_access, shared_access
+from .access import remote_access, shared_access
 from .locations import file_stem, is_url, public_name, same_place
-from .stream import RemoteStream
 from .transports import import_extra
 
 __all__ = [
-    "RemoteAccess",
-    "RemoteStream",
     "file_stem",
     "import_extra",
     "is_url",

@@ -25,12 +25,9 @@ SHOWN_SESSIONS = 8
 
 
 class Origin(NamedTuple):
-    """Where a file is from, and what its archive says of it; empty where it says nothing.
+    """Where a file is from, and what its archive says of it; empty where it says nothing."""
 
-    The `uri` is to be recorded: without passwords, and with the version of a dandiset.
-    """
-
-    uri: str
+    uri: str  #: to be recorded: without passwords, and with the version of a dandiset
     sha256: str = ""
     dandiset_id: str = ""
     dandi_asset_id: str = ""
@@ -39,15 +36,8 @@ class Origin(NamedTuple):
 class RemoteAccess:
     """Remote files and what is known of them, for the time of a command.
 
-    Parameters
-    ----------
-    cache : path or None
-        Folder that keeps what was fetched for another time; None keeps it until the access ends.
-
-    Attributes
-    ----------
-    progress : callable or None
-        Called as `progress(name, fetched, size)`, in bytes, while a file is read. May be changed at any time.
+    What was fetched is kept in the folder `cache` for another time, without one until the access ends. `progress` is
+    called as `progress(name, fetched, size)`, in bytes, while a file is read, and may be changed at any time.
     """
 
     def __init__(self, cache: Path | None = None, progress: ByteProgress | None = None) -> None:
@@ -187,6 +177,8 @@ def remote_access(cache: bool = True, progress: ByteProgress | None = None) -> I
     ----------
     cache : bool
         Keep what was fetched in the user's cache folder, for another time.
+    progress : callable, optional
+        Called as `progress(name, fetched, size)`, in bytes.
     """
     access = RemoteAccess(_cache_folder() if cache else None, progress)
     token = _current.set(access)

@@ -26,17 +26,8 @@ class BlockStore:
     block, written after the block. So a process may be ended at any time, several may write at the same time (they
     write the same), and a damaged block counts as absent.
 
-    Parameters
-    ----------
-    size : int
-        Of the file, in bytes.
-    folder : path or None
-        Where to keep the blocks; None: until the store is closed or the process ends, however it ends.
-
-    Raises
-    ------
-    OutputError
-        The folder cannot be written into.
+    Without a folder they are kept until the store is closed or the process ends, however it ends. An OutputError says
+    that the folder cannot be written into, or the disk is full.
     """
 
     def __init__(self, size: int, folder: Path | None = None) -> None:
@@ -59,20 +50,15 @@ class BlockStore:
         return bool(self._checked[block])
 
     def put(self, block: int, data: bytes) -> None:
-        """Keep a block.
-
-        Raises
-        ------
-        OutputError
-            The disk is full.
-        """
-        self._entries[block] = _entry(data)
-        self._checked[block] = True
+        """Keep a block."""
+        entry = _entry(data)
         try:
             _write(self._data, block * BLOCK_BYTES, data)
-            _write(self._index, block * ENTRY_BYTES, self._entries[block].tobytes())
+            _write(self._index, block * ENTRY_BYTES, entry.to_bytes(ENTRY_BYTES, "little"))
         except OSError as error:
             raise self._error(error) from None
+        self._entries[block] = entry
+        self._checked[block] = True
 
     def read(self, start: int, stop: int) -> bytes:
         """Bytes whose blocks are all there."""

@@ -15,31 +15,16 @@ from .transports import HttpTransport, Transport, import_extra
 
 
 class Asset(NamedTuple):
-    """A file of an archive.
+    """A file of an archive."""
 
-    Attributes
-    ----------
-    uri : str
-        A URL that stands for this asset alone, with the version of its dandiset.
-    path : str
-        In the dandiset.
-    asset_id, dandiset_id : str
-        The latter is empty where the URL named the asset by its id only.
-    is_zarr : bool
-    address : str
-        From which it is fetched, the same whichever URL named it.
-    transport, sha256 : callable
-        Make the transport that fetches it, and ask for the recorded checksum, empty where the archive has none (yet).
-    """
-
-    uri: str
-    path: str
+    uri: str  #: that stands for this asset alone, with the version of its dandiset
+    path: str  #: in the dandiset
     asset_id: str
-    dandiset_id: str
+    dandiset_id: str  #: empty where the URL named the asset by its id only
     is_zarr: bool
-    address: str
-    transport: Callable[[], Transport]
-    sha256: Callable[[], str]
+    address: str  #: from which it is fetched, the same whichever URL named it
+    transport: Callable[[], Transport]  #: makes what fetches it
+    sha256: Callable[[], str]  #: asks for the recorded checksum, empty where the archive has none (yet)
 
 
 def find_assets(url: str) -> tuple[list[Asset], bool]:
@@ -63,10 +48,8 @@ def find_assets(url: str) -> tuple[list[Asset], bool]:
         if key.value:
             client.authenticate(key.value)
         if isinstance(parsed, archive.DandisetURL):
-            raise InputError(
-                f"{url}: this is a whole dandiset; add the folder of one subject, for example "
-                f"{url.rstrip('/')}/sub-NAME/."
-            )
+            folder = f"{url.rstrip('/')}/sub-NAME/"
+            raise InputError(f"{url}: this is a whole dandiset; add the folder of one subject, for example {folder}.")
         assets = sorted(parsed.get_assets(client, strict=True), key=lambda asset: asset.path)
         return [_asset(asset, parsed.instance.name, key) for asset in assets], isinstance(parsed, archive.MultiAssetURL)
 
@@ -124,9 +107,8 @@ def _errors(url: str, key: _Key) -> Iterator[None]:
     except exceptions.NotFoundError as error:
         raise InputError(f"{url}: DANDI has no such file or folder ({_sentence(error)}).") from None
     except exceptions.UnknownURLError:
-        raise InputError(
-            f"{url}: this is no address of DANDI; write it as dandi://dandi/000336/sub-NAME/FILE.nwb."
-        ) from None
+        right = "dandi://dandi/000336/sub-NAME/FILE.nwb"
+        raise InputError(f"{url}: this is no address of DANDI; write it as {right}.") from None
     except requests.HTTPError as error:
         status = error.response.status_code if error.response is not None else 0
         if status in (401, 403):

@@ -30,30 +30,12 @@ class Version:
 class RangeReader:
     """Reads parts of a file from a server.
 
-    Parameters
-    ----------
-    name : str
-        Of the file, for messages.
-    transport : Transport
-    first_bytes : int
-        How much the first request asks for.
-
-    Attributes
-    ----------
-    version : Version
-    serves_parts : bool
-        Whether the server gives parts; one that does not sends the whole file each time.
-    first : bytes
-        The beginning of the file, which came with the first answer.
-
-    Raises
-    ------
-    InputError
-        There is no such file, it is empty, may not be read, or the server does not answer.
+    An InputError says that there is no such file, it is empty, may not be read, was changed meanwhile, or the server
+    does not answer (any more). `first` is the beginning of the file, which came with the first answer.
     """
 
     version: Version
-    serves_parts: bool
+    serves_parts: bool  #: a server that does not give parts sends the whole file each time
 
     def __init__(self, name: str, transport: Transport, first_bytes: int) -> None:
         self.name = name
@@ -62,13 +44,7 @@ class RangeReader:
         self.first = b"".join(self.pieces(0, first_bytes))
 
     def pieces(self, start: int, stop: int) -> Iterator[bytes]:
-        """The bytes from `start` to before `stop`, as they arrive; a lost connection is taken up where it broke off.
-
-        Raises
-        ------
-        InputError
-            The server does not answer any more, or the file was changed meanwhile.
-        """
+        """The bytes from `start` to before `stop`, as they arrive; a lost connection is taken up where it broke off."""
         position, failures = start, 0
         while position < stop:
             before, lost = position, ConnectionLost("the connection was lost")

@@ -21,20 +21,14 @@ class RemoteFile:
     Where reads follow one another, more is fetched than is needed, the more the longer this goes on; scattered reads,
     as of metadata, fetch single blocks.
 
-    Attributes
-    ----------
-    version : Version
-        What the server says of it.
-    serves_parts : bool
-        Whether parts of it can be fetched.
-    progress : callable or None
-        May be changed at any time.
+    What the server says of it is in `version` and `serves_parts`; `progress` may be changed at any time.
     """
 
-    def __init__(self, reader: RangeReader, store: BlockStore, progress: ByteProgress | None = None) -> None:
+    progress: ByteProgress | None = None
+
+    def __init__(self, reader: RangeReader, store: BlockStore) -> None:
         self.version = reader.version
         self.serves_parts = reader.serves_parts
-        self.progress = progress
         self._reader = reader
         self._store = store
         self._fetched = 0
@@ -43,15 +37,7 @@ class RemoteFile:
         self._keep([reader.first], 0, store.n_blocks)
 
     def read(self, start: int, stop: int) -> bytes:
-        """The bytes from `start` to before `stop`, fewer at the end of the file.
-
-        Raises
-        ------
-        InputError
-            They cannot be fetched.
-        OutputError
-            They cannot be kept.
-        """
+        """The bytes from `start` to before `stop`, fewer at the end of the file."""
         stop = min(stop, self.version.size)
         if start >= stop:
             return b""
@@ -96,17 +82,13 @@ class RemoteFile:
 
 
 class RemoteStream(io.RawIOBase):
-    """A place in a remote file, for reading.
+    """A place in a remote file, for reading."""
 
-    Attributes
-    ----------
-    error : BaseException or None
-        Why reading failed. HDF5 may hide it behind one of its own, or take what it could not read for absent; nothing
-        can be read any more after it.
-    """
+    #: Why reading failed. HDF5 may hide it behind one of its own, or take what it could not read for absent; nothing
+    #: can be read any more after it.
+    error: BaseException | None = None
 
     def __init__(self, file: RemoteFile) -> None:
-        self.error: BaseException | None = None
         self._file = file
         self._position = 0
 

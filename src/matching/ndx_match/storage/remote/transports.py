@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
 from importlib import import_module
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from ...errors import InputError
@@ -16,12 +17,9 @@ INSTALL = "pip install 'ndx-cell-matching[remote]'"
 
 
 class ConnectionLost(Exception):
-    """No answer, or one that broke off: another attempt may succeed. The text says why, without addresses.
+    """No answer, or one that broke off: another attempt may succeed, after seconds for which the server may ask.
 
-    Attributes
-    ----------
-    wait : float
-        The seconds for which the server asks to wait.
+    The text says why, without addresses.
     """
 
     def __init__(self, reason: str, wait: float = 0.0) -> None:
@@ -30,37 +28,38 @@ class ConnectionLost(Exception):
 
 
 class Reply(NamedTuple):
-    """The answer of a server.
+    """The answer of a server."""
 
-    Attributes
-    ----------
-    status : int
-        HTTP status: 206 a part, 200 the whole file.
-    headers : mapping of str to str
-        Names in lower case.
-    pieces : iterator of bytes
-        The body.
-    """
-
-    status: int
-    headers: Mapping[str, str]
-    pieces: Iterator[bytes]
+    status: int  #: of HTTP: 206 a part, 200 the whole file
+    headers: Mapping[str, str]  #: names in lower case
+    pieces: Iterator[bytes]  #: of the body
 
 
-class Transport(Protocol):
+class Transport(ABC):
     """Where the bytes of one file come from."""
 
+    @abstractmethod
     def get(self, start: int, stop: int) -> AbstractContextManager[Reply]:
         """Ask for bytes `start` to before `stop`; raises :class:`ConnectionLost`, also while the block runs."""
 
+    @abstractmethod
     def close(self) -> None:
         """End the connection."""
 
+    @abstractmethod
+    def denial(self, status: int) -> str:
+        """What a status of 401 or 403 means and what to do, as the rest of a sentence after the file's name."""
+
     def refusal(self, status: int) -> str:
-        """What a refusal of this status means and what to do, as the rest of a sentence after the file's name."""
+        """So too of any status but those of success."""
+        if status in (401, 403):
+            return self.denial(status)
+        if status in (404, 410):
+            return f"there is no such file (the server says {status})."
+        return f"the server does not give this file (it says {status})."
 
 
-class HttpTransport:
+class HttpTransport(Transport):
     """A web server, also one that redirects to another.
 
     Parameters
@@ -68,18 +67,18 @@ class HttpTransport:
     url : str
     headers : mapping
         For the server of `url`, for example a key. They are not sent to another server to which it redirects.
-    refusal : callable, optional
-        Gives the sentence on a status of 401 or 403.
+    denial : callable, optional
+        Gives another sentence on a status of 401 or 403.
     """
 
     def __init__(
-        self, url: str, headers: Mapping[str, str] | None = None, refusal: Callable[[int], str] | None = None
+        self, url: str, headers: Mapping[str, str] | None = None, denial: Callable[[int], str] | None = None
     ) -> None:
         self._url = url
         self._host = urlsplit(url).netloc.rpartition("@")[2]
         self._direct = ""  # where it redirected to
         self._headers = headers or {}
-        self._refusal = refusal
+        self._denial = denial
         requests: Any = import_extra("requests", public=self._host)
         self._session = requests.Session()
         self._errors = requests.exceptions
@@ -101,12 +100,10 @@ class HttpTransport:
         """End the connection."""
         self._session.close()
 
-    def refusal(self, status: int) -> str:
-        """What a refusal means."""
-        if status not in (401, 403):
-            return _general_refusal(status)
-        if self._refusal is not None:
-            return self._refusal(status)
+    def denial(self, status: int) -> str:
+        """What a denial means."""
+        if self._denial is not None:
+            return self._denial(status)
         return f"the server does not let you read this file (it says {status}); the link may have expired."
 
     def _answer(self, part: str) -> Any:
@@ -129,7 +126,7 @@ class HttpTransport:
             raise InputError(f"{self._host}: the certificate of this server is not trusted.") from None
 
 
-class S3Transport:
+class S3Transport(Transport):
     """An object of S3; with the credentials of this machine where it has any, otherwise as anybody."""
 
     def __init__(self, bucket: str, key: str) -> None:
@@ -167,10 +164,8 @@ class S3Transport:
         """End the connection."""
         self._client.close()
 
-    def refusal(self, status: int) -> str:
-        """What a refusal means."""
-        if status not in (401, 403):
-            return _general_refusal(status)
+    def denial(self, status: int) -> str:
+        """What a denial means."""
         whose = "to the AWS credentials of this machine" if self._signed else "without AWS credentials"
         return f"S3 does not give this object {whose} (it says {status}); check its name and your credentials."
 
@@ -194,13 +189,7 @@ class S3Transport:
 
 
 def import_extra(name: str, public: str) -> Any:
-    """A module of the extra `remote`.
-
-    Raises
-    ------
-    InputError
-        It is not installed.
-    """
+    """A module of the extra `remote`; refuses where it is not installed."""
     try:
         return import_module(name)
     except ImportError:
@@ -213,12 +202,6 @@ def import_extra(name: str, public: str) -> Any:
 
 def _status(answer: Mapping[str, Any]) -> int:
     return int(answer["ResponseMetadata"]["HTTPStatusCode"])
-
-
-def _general_refusal(status: int) -> str:
-    if status in (404, 410):
-        return f"there is no such file (the server says {status})."
-    return f"the server does not give this file (it says {status})."
 
 
 def _reason(error: Exception) -> str:

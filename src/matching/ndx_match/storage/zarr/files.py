@@ -88,32 +88,20 @@ class _Array(NamedTuple):
 
 
 class StoreFiles:
-    """The files of a store and of those to which its links lead, as Zarr is to see them.
+    """The files of a store and of those to which its links lead, as Zarr is to see them."""
 
-    Attributes
-    ----------
-    path : str
-    damage : InputError or None
-        What was found first to be the matter; others may take an error for a part that is not there.
-    """
-
+    #: What was found first to be the matter; others may take an error for a part that is not there.
+    damage: InputError | None = None
     #: The store and array that was read last: where something then cannot be decoded, it is this.
     last_read: tuple[StoreFiles, str] | None = None
 
     def __init__(self, folder: Folder) -> None:
         self.path = folder.path
-        self.damage: InputError | None = None
         self._folders = [folder]
         self._arrays: dict[str, _Array | None] = {}
 
     def read(self, key: str, start: int | None = None, stop: int | None = None) -> bytes | None:
-        """Bytes of a file, all by default; None where there is no such file.
-
-        Raises
-        ------
-        InputError
-            It cannot be read, or is a chunk that is cut off, or missing without being empty.
-        """
+        """As :meth:`Folder.read`; refuses what cannot be read, is cut off, or a chunk that is missing but not empty."""
         folder, inner = self._place(key)
         parent, _, name = key.rpartition("/")
         array = self._array_of(parent) if name and name not in METADATA else None

@@ -42,13 +42,7 @@ ALLOW_PICKLE = "NUMCODECS_ALLOW_UNSAFE_PICKLE_DECODE"
 
 @contextmanager
 def open_zarr(folder: Folder, name: str) -> Iterator[Callable[[], HDMFIO]]:
-    """A function that gives hdmf's reader of a Zarr store, whose data can be read while the block runs.
-
-    Raises
-    ------
-    InputError
-        The store is no NWB file, holds what may not be read, or a part of it is missing, damaged or cannot be read.
-    """
+    """A function that gives hdmf's reader of a Zarr store."""
     files = StoreFiles(folder)
 
     def reader() -> HDMFIO:
