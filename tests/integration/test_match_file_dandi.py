@@ -181,7 +181,7 @@ def test_dandis_own_tools_accept_the_file(tmp_path: Path):
     subject = {**SUBJECT, "subject_id": "mouse_1.b"}
     run("write", *write_sessions(tmp_path, subject=subject), "-o", folder, "--dandi-name", *METHOD, *COMPLETE,
         "--age", "P90D/P99D").succeeded()  # fmt: skip
-    path = folder / "sub-mouse-1-b" / "sub-mouse-1-b_ses-101-to-102_desc-cellmatches_ophys.nwb"
+    path = folder / "sub-mouse-1-b" / "sub-mouse-1-b_ses-101To102_desc-cellmatches_ophys.nwb"
     assert path.is_file()
     no_network = {"DANDI_NO_ET": "1", "http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
     start = "from dandi.cli.command import main; main()"
@@ -198,5 +198,5 @@ def test_dandis_own_tools_accept_the_file(tmp_path: Path):
     assert participant.identifier == "mouse_1.b"
     assert participant.age.value == "P90D/P99D"
     assert participant.species.name.startswith("Mus musculus")
-    assert asset.wasGeneratedBy[0].identifier == "101-to-102"
+    assert asset.wasGeneratedBy[0].identifier == "101To102"
     assert "PlaneSegmentation" in {variable.value for variable in asset.variableMeasured}
