@@ -41,7 +41,9 @@ def _metadata(keywords: str | None, experimenter: tuple[str, ...], **values: Any
 metadata_options = option_group(
     "metadata",
     _metadata,
-    click.option("--session-id", metavar="ID", help="Of the match file, in letters and digits.  [default: FIRSTToLAST]"),
+    click.option(
+        "--session-id", metavar="ID", help="Of the match file, in letters and digits.  [default: FIRSTToLAST]"
+    ),
     click.option("--subject-id", metavar="ID"),
     click.option("--sex", type=click.Choice(["M", "F", "O", "U"])),
     click.option("--species", metavar="NAME", help="In Latin: 'Mus musculus'."),

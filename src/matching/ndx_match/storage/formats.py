@@ -109,7 +109,7 @@ class StorageFormat(ABC):
             io.write(nwbfile, link_data=False, cache_spec=True, **self.write_options)
             fill(root())
 
-        self._write(path, get_manager(), write)
+        self._write(path, get_manager, write)
 
     def write_builder(self, path: Path, builder: GroupBuilder, source: HDMFIO) -> None:
         """Write what hdmf's reader of another file gave in place of an existing file; see :meth:`writer`."""
@@ -125,9 +125,11 @@ class StorageFormat(ABC):
                 namespace.export("namespace", writer=self.schema_writer(schema.require_group(f"{name}/{version}")))
             file.attrs[".specloc"] = SPECIFICATIONS if self.is_folder else schema.ref
 
-        self._write(path, source.manager, write)
+        self._write(path, lambda: source.manager, write)
 
-    def _write(self, path: Path, manager: BuildManager, write: Callable[[HDMFIO, Callable[[], Any]], None]) -> None:
+    def _write(
+        self, path: Path, manager: Callable[[], BuildManager], write: Callable[[HDMFIO, Callable[[], Any]], None]
+    ) -> None:
         """Write in a thread of its own, undisturbed by signals, which interrupt only the main thread.
 
         Within HDF5 they would lose data, and Zarr 3 would go on writing in a thread of its own into a folder that is
@@ -136,7 +138,7 @@ class StorageFormat(ABC):
         stopped = Event()
 
         def write_all() -> None:
-            with self.writer(path, manager, stopped) as (io, root):
+            with self.writer(path, manager(), stopped) as (io, root):
                 write(io, root)
 
         with ThreadPoolExecutor(max_workers=1) as threads:
