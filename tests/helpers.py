@@ -75,5 +75,9 @@ def without_privileges() -> Iterator[None]:
 
 
 def listing(folder: Path) -> set[str]:
-    """Every file and folder below, hidden ones too."""
-    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+    """Every file and folder below, hidden ones too, also of a folder that changes meanwhile."""
+    return {
+        os.path.relpath(os.path.join(parent, name), folder)
+        for parent, folders, files in os.walk(folder)
+        for name in (*folders, *files)
+    }

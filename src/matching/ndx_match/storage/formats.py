@@ -7,10 +7,10 @@ import warnings
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, wait
 from contextlib import AbstractContextManager
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from typing import Any, ClassVar
 
 from hdmf.backends.io import HDMFIO
@@ -136,18 +136,26 @@ class StorageFormat(ABC):
         being removed. It is waited for.
         """
         stopped = Event()
+        written: Future[None] = Future()
 
         def write_all() -> None:
-            with self.writer(path, manager(), stopped) as (io, root):
-                write(io, root)
+            if written.set_running_or_notify_cancel():
+                try:
+                    with self.writer(path, manager(), stopped) as (io, root):
+                        write(io, root)
+                except BaseException as error:
+                    written.set_exception(error)
+                else:
+                    written.set_result(None)
 
-        with ThreadPoolExecutor(max_workers=1) as threads:
-            written = threads.submit(write_all)
-            try:
-                written.result()
-            except BaseException:
-                stopped.set()
-                raise
+        try:
+            Thread(target=write_all).start()  # not by an executor, which forgets one whose start is interrupted
+            written.result()
+        except BaseException:
+            stopped.set()
+            if not written.cancel():
+                wait([written])
+            raise
 
     def difference(self, source: Path, copy: Path, columns: Columns) -> str | None:
         """In what the copy differs from its source but for the columns, a phrase; None where in nothing."""
