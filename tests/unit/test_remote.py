@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ndx_match.storage.remote.blocks import BLOCK_BYTES, BlockStore, store_in
+from ndx_match.storage.remote.blocks import BLOCK_BYTES, BlockStore
+from ndx_match.storage.remote.cache import Cache, store_in
 from ndx_match.storage.remote.locations import (
     file_stem,
     is_of_dandi,
@@ -163,43 +164,43 @@ def test_waits_double_up_to_a_longest():
 
 def test_blocks_outlive_their_store_and_damaged_ones_do_not(tmp_path: Path):
     version = Version(2 * BLOCK_BYTES + 10, '"1"')
-    store = store_in(tmp_path, "name", version)
+    store = store_in(Cache(tmp_path), "name", version)
     store.put(0, b"a" * BLOCK_BYTES)
     store.put(2, b"c" * 10)
     store.close()
     (data,) = tmp_path.rglob("data")
-    store = store_in(tmp_path, "name", version)
+    store = store_in(Cache(tmp_path), "name", version)
     assert [store.has(block) for block in range(3)] == [True, False, True]
     assert store.read(2 * BLOCK_BYTES, 2 * BLOCK_BYTES + 10) == b"c" * 10
     store.close()
     with open(data, "r+b") as file:
         file.write(b"b")
-    assert [store_in(tmp_path, "name", version).has(block) for block in range(3)] == [False, False, True]
+    assert [store_in(Cache(tmp_path), "name", version).has(block) for block in range(3)] == [False, False, True]
     for other in (
         Version(version.size, '"2"'),
         Version(version.size + 1, '"1"'),
         Version(version.size, '"1"', "today"),
     ):
-        assert not store_in(tmp_path, "name", other).has(0)
+        assert not store_in(Cache(tmp_path), "name", other).has(0)
 
 
 def test_two_stores_of_the_same_version_at_the_same_time(tmp_path: Path):
     version = Version(3 * BLOCK_BYTES, '"1"')
-    one, other = (store_in(tmp_path, "name", version) for _ in range(2))
+    one, other = (store_in(Cache(tmp_path), "name", version) for _ in range(2))
     one.put(0, b"a" * BLOCK_BYTES)
     other.put(0, b"a" * BLOCK_BYTES)
     other.put(2, b"c" * BLOCK_BYTES)
     one.put(1, b"b" * BLOCK_BYTES)
-    third = store_in(tmp_path, "name", version)
+    third = store_in(Cache(tmp_path), "name", version)
     assert all(third.has(block) for block in range(3))
     assert third.read(0, 3 * BLOCK_BYTES) == b"".join(letter * BLOCK_BYTES for letter in (b"a", b"b", b"c"))
 
 
 def test_an_index_that_was_cut_short(tmp_path: Path):
     version = Version(3 * BLOCK_BYTES, '"1"')
-    store = store_in(tmp_path, "name", version)
+    store = store_in(Cache(tmp_path), "name", version)
     for block in range(3):
         store.put(block, bytes(BLOCK_BYTES))
     (index,) = tmp_path.rglob("index")
     index.write_bytes(index.read_bytes()[:11])
-    assert [store_in(tmp_path, "name", version).has(block) for block in range(3)] == [True, False, False]
+    assert [store_in(Cache(tmp_path), "name", version).has(block) for block in range(3)] == [True, False, False]

@@ -1,8 +1,18 @@
 """Exceptions of the pipeline. Each message is one sentence: what is wrong, in which file, what to do."""
 
+from __future__ import annotations
+
+from .addresses import public_text
+
 
 class NdxMatchError(Exception):
-    """Base of every error that `ndx_match` raises on purpose; the command prints it and exits with 2."""
+    """Base of every error that `ndx_match` raises on purpose; the command prints it and exits with 2.
+
+    Addresses in the message, also in what it cites of other libraries, lose what may not be shown.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(public_text(message))
 
 
 class InputError(NdxMatchError):
