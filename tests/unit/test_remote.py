@@ -41,13 +41,24 @@ def test_paths_and_urls():
         ("https://me:word@a.org/b.nwb", "https://a.org/b.nwb"),
         ("https://a.org/b.nwb?X-Amz-Signature=1&X-Amz-Date=2", "https://a.org/b.nwb"),
         ("https://a.org/b.nwb?access_token=1", "https://a.org/b.nwb"),
-        ("https://a.org/get?key=1&file=b.nwb&sig=3", "https://a.org/get?file=b.nwb"),
+        ("https://a.org/get?key=1&file=b.nwb&sig=3", "https://a.org/get"),
+        ("https://a.org/b.nwb?sig=1&versionId=a.B-7_&user=2", "https://a.org/b.nwb?versionId=a.B-7_"),
+        ("https://a.org/b.nwb?versionId=7;token=secret", "https://a.org/b.nwb"),
+        ("s3://KEY:SEC%2FRET@bucket/day 1/b.nwb?versionId=7", "s3://bucket/day 1/b.nwb?versionId=7"),
+        ("s3://KEY:SEC/RET@bucket/b.nwb", "s3:..."),
+        ("https://me:se#cret@a.org/b.nwb", "https:..."),
+        ("https://me:se?cret@a.org/b.nwb", "https:..."),
+        ("https://[me:secret@a.org/b.nwb", "https:..."),
+        ("https://me:secret@", "https:..."),
+        (" HTTPS://me:secret@a.org/b.nwb", "https://a.org/b.nwb"),
+        ("ftp://me:secret@a.org/b.nwb?x=secret", "ftp://a.org/b.nwb"),
+        (Path("https://me:secret@a.org/b.nwb"), "https://a.org/b.nwb"),
         ("https://a.org/b.nwb?versionId=7", "https://a.org/b.nwb?versionId=7"),
         ("https://a.org/b.nwb#part", "https://a.org/b.nwb"),
         ("dir/b.nwb?token=1", "dir/b.nwb?token=1"),
     ],
 )
-def test_what_is_shown_of_a_url(url: str, shown: str):
+def test_what_is_shown_of_a_url(url: str | Path, shown: str):
     assert public_name(url) == public_name(shown) == shown
 
 

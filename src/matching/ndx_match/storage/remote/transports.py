@@ -167,6 +167,7 @@ class S3Transport(Transport):
             self._place["VersionId"] = version[0]
         self._session: Any = import_extra("botocore.session", public=self._name).Session()
         self._botocore: Any = import_module("botocore")
+        self._urllib3: Any = import_module("urllib3.exceptions")
         if address.username and address.password:
             self._session.set_credentials(unquote(address.username), unquote(address.password))
         self._signed = self._session.get_credentials() is not None
@@ -194,7 +195,7 @@ class S3Transport(Transport):
         except (
             errors.HTTPClientError,
             errors.IncompleteReadError,
-            import_module("urllib3.exceptions").HTTPError,
+            self._urllib3.HTTPError,
         ) as error:
             raise ConnectionLost(_reason(error)) from None
         except (errors.BotoCoreError, errors.ClientError, ValueError) as error:
