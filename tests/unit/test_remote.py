@@ -106,6 +106,9 @@ class Source(Transport):
         headers = {"content-range": f"bytes {start}-{last}/{len(self.content)}", "etag": '"1"'}
         yield Reply(206, headers, iter([part[:7], part[7:]]))
 
+    def inner(self, name: str) -> Transport:
+        raise NotImplementedError
+
     def close(self) -> None:
         pass
 
