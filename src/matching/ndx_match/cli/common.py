@@ -15,14 +15,25 @@ from rich.filesize import decimal
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from ..addresses import is_address, public_name
 from ..errors import InputError
 from ..model import Progress as ProgressCallback
 from ..sources import DEPTH_TOLERANCE, SourceOptions
 from ..sources.orientation import TRANSPOSE
 from ..storage.remote import file_stem, remote_access, shared_access
 
+
+class _LocalPath(click.Path):
+    """A path on the local disk."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if is_address(value):
+            raise InputError(f"{public_name(value)}: this must be on the local disk; give a path.")
+        return super().convert(value, param, ctx)
+
+
 Command = TypeVar("Command", bound=Callable[..., Any])
-FILE = click.Path(path_type=Path)
+FILE = _LocalPath(path_type=Path)
 LOCATION = click.STRING  #: of a file to read: a path, or a URL, which a Path would change
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import warnings
@@ -12,9 +13,11 @@ from typing import NoReturn
 import click
 
 from .. import __version__
-from ..errors import NdxMatchError
+from ..errors import InputError, NdxMatchError
 from ..storage.publish import settle_drafts
+from .home import replace_unusable_home
 from .signals import Stop, stop_on_signals
+from .streams import checked_streams
 
 ERROR, BUG, INTERRUPTED = 2, 70, 130
 
@@ -31,6 +34,7 @@ COMMANDS = {
     "import": ("exchange", "import_", "Make a match file of another tool's result."),
     "simulate": ("simulation", "simulate", "Write NWB files of simulated sessions with known truth."),
     "score": ("simulation", "score", "Compare a match file with the truth of simulated sessions."),
+    "cache": ("cache", "cache", "Show or delete what is kept of files on the network."),
     "demo": ("simulation", "demo", "Simulate three sessions, match them, draw pictures and print the score."),
 }
 
@@ -67,7 +71,10 @@ def main(arguments: list[str] | None = None) -> None:
     """
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # of libraries; our own are printed as sentences
-    with stop_on_signals() as stop:
+    logging.lastResort = None
+    logging.raiseExceptions = False
+    os.environ["MPLBACKEND"] = "agg"  # Jupyter's is for figures in a notebook, and may not be installed here
+    with checked_streams(sys.argv[1:] if arguments is None else arguments), stop_on_signals() as stop:
         try:
             code = _run(arguments, stop)
         finally:
@@ -87,7 +94,10 @@ def _end(code: int) -> NoReturn:
 
 def _run(arguments: list[str] | None, stop: Stop) -> int:
     try:
+        _check_working_directory()
+        replace_unusable_home()
         cli.main(args=arguments, prog_name="ndx-match", standalone_mode=False)
+        sys.stdout.flush()
     except NdxMatchError as error:
         click.echo(f"Error: {error}", err=True)
         return ERROR
@@ -97,7 +107,6 @@ def _run(arguments: list[str] | None, stop: Stop) -> int:
         error.show()
         return error.exit_code
     except BrokenPipeError:
-        sys.stderr.close()
         return 0
     except Exception as error:
         if stop.code is not None:
@@ -111,3 +120,11 @@ def _run(arguments: list[str] | None, stop: Stop) -> int:
         )
         return BUG
     return 0
+
+
+def _check_working_directory() -> None:
+    """Refuse one that was deleted, below which no path means anything."""
+    try:
+        os.getcwd()
+    except OSError:
+        raise InputError("The working directory does not exist any more; change to one that does.") from None
