@@ -48,6 +48,7 @@ def test_paths_and_urls():
         ("s3://KEY:SEC/RET@bucket/b.nwb", "s3:..."),
         ("https://me:se#cret@a.org/b.nwb", "https:..."),
         ("https://me:se?cret@a.org/b.nwb", "https:..."),
+        ("https://1234:5678#@a.org/b.nwb", "https:..."),
         ("https://[me:secret@a.org/b.nwb", "https:..."),
         ("https://me:secret@", "https:..."),
         (" HTTPS://me:secret@a.org/b.nwb", "https://a.org/b.nwb"),

@@ -13,7 +13,7 @@ _START = re.compile(rf"[\0-\x20]*((?:{_KNOWN})(?=:)|[a-z][a-z0-9+.-]+(?=:/)):[/\
 _IN_TEXT = re.compile(
     rf"(?<![a-z0-9+.-])((?:(?:{_KNOWN}):[/\\]+|[a-z][a-z0-9+.-]+://)[^\s'\"<>|]*?)(?=[.,:;)\]]*(?:[\s'\"<>|]|$))", re.I
 )
-_HOST = re.compile(r"(?:[.-]*\w[\w.-]*|\[[0-9a-f:.]+\])(?::\d*)?", re.I)
+_HOST = re.compile(r"(?:[.-]*\w[\w.-]*|\[[0-9a-f:.]+\])(?::\d{0,5})?", re.I)
 _VERSION = re.compile(r"versionId=[\w.-]+", re.ASCII)
 _NUMBER = re.compile(r"\d{1,4}", re.ASCII)  #: of a file among those whose addresses look the same
 
@@ -34,7 +34,9 @@ def split_address(address: object) -> SplitResult | None:
         _ = parts.port  # an error where it is no number
     except ValueError:
         return None
-    return parts if _HOST.fullmatch(parts.netloc.rpartition("@")[2]) else None
+    _, has_user, host = parts.netloc.rpartition("@")
+    cut_off = not has_user and not parts.path and "@" in parts.query + parts.fragment  # within a password with ? or #
+    return parts if _HOST.fullmatch(host) and not cut_off else None
 
 
 def public_name(location: str | os.PathLike[str]) -> str:
