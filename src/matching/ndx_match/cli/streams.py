@@ -33,6 +33,8 @@ class CheckedStream:
             reconfigure(errors="backslashreplace")  # of names that its encoding does not have
 
     def __getattr__(self, name: str) -> Any:
+        if name == "buffer":  # into which click writes past this where the encoding is ASCII
+            raise AttributeError(name)
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:

@@ -23,7 +23,7 @@ from .transports import import_extra
 CACHE_VARIABLE = "NDX_MATCH_CACHE"  #: environment variable that names another folder
 SIZE_VARIABLE = "NDX_MATCH_CACHE_SIZE"  #: environment variable that says how large the cache may be
 DEFAULT_SIZE = "20 GB"
-UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 ADDRESS = "address.txt"  #: of the file, as it may be shown; changed whenever it is used
 WHOLE = "the server gives no parts"  #: second line of it
 COMPARED = 1 << 20  #: entries of an index among which one is chosen
@@ -137,11 +137,10 @@ def store_in(cache: Cache | None, name: str, version: Version, serves_parts: boo
 def size_limit() -> int:
     """How many bytes the cache may have, by the environment variable `NDX_MATCH_CACHE_SIZE`."""
     text = os.environ.get(SIZE_VARIABLE) or DEFAULT_SIZE
-    found = re.fullmatch(r"\s*(\d{1,15}(?:\.\d{1,15})?)\s*([KMGT]?B?)\s*", text, re.ASCII | re.I)
-    unit = "" if found is None else found.group(2).upper()
-    if found is None or (unit or "B") not in UNITS:
+    found = re.fullmatch(r"\s*(\d{1,15}(?:\.\d{1,15})?)\s*([KMGT]?)B?\s*", text, re.ASCII | re.I)
+    if found is None:
         raise InputError(f"{SIZE_VARIABLE}={text}: this is no size; write it as {DEFAULT_SIZE} or 500 MB.")
-    return int(float(found.group(1)) * UNITS[unit])
+    return int(float(found.group(1)) * UNITS[found.group(2).upper()])
 
 
 def _make_private(folder: Path) -> None:
