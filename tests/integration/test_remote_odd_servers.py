@@ -122,6 +122,23 @@ def test_an_absurd_answer_is_refused_soon(server: OddServer, answer: Callable[[S
 
 
 @pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (after(b"HTTP/1.1 200 OK\r\nX: ", b"y", 0.05), "the server is too slow"),
+        (after(b"HTTP/1.1 503 Busy\r\n\r\n", b"y" * 60_000), "the answer has no end"),
+        (once(b"206 Part", LENGTH, b"Content-Range: bytes 0-99/9999999999999999999"), "larger than any"),
+    ],
+)
+def test_so_it_is_from_s3(
+    server: OddServer, monkeypatch: pytest.MonkeyPatch, answer: Callable[[Send], None], words: str
+):
+    pytest.importorskip("botocore", reason="botocore is not installed; install the extra [remote]")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{server.host}")
+    server.answer = answer
+    run("inspect", "s3://bucket/a.nwb").refused("s3://bucket/a.nwb", words)
+
+
+@pytest.mark.parametrize(
     "address",
     [
         "http://", "http:///a.nwb", "http://[::1/a.nwb", "http://host:port/a.nwb", "http://127.0.0.1:99999/a.nwb",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import traceback
 import warnings
 from contextlib import suppress
 from importlib import import_module
@@ -112,7 +113,8 @@ def _run(arguments: list[str] | None, stop: Stop) -> int:
         if stop.code is not None:
             return stop.code
         if os.environ.get("NDX_MATCH_DEBUG"):
-            raise
+            traceback.print_exc()
+            return BUG
         click.echo(
             f"Error: {type(error).__name__}: {error}\nThis is a bug in ndx-match; please report it with the traceback "
             "that NDX_MATCH_DEBUG=1 shows.",

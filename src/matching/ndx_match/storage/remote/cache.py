@@ -7,16 +7,17 @@ import os
 import re
 import shutil
 import stat
+import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
 from ...addresses import public_name
 from ...errors import InputError, OutputError
-from .blocks import INDEX, BlockStore
+from .blocks import BLOCK_BYTES, DATA, INDEX, BlockStore
 from .ranges import Version
 from .transports import import_extra
 
@@ -27,6 +28,7 @@ UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 ADDRESS = "address.txt"  #: of the file, as it may be shown; changed whenever it is used
 WHOLE = "the server gives no parts"  #: second line of it
 COMPARED = 1 << 20  #: entries of an index among which one is chosen
+CANDIDATES = 16  #: blocks of which one is chosen by how much they hold
 
 
 class KeptFile(NamedTuple):
@@ -83,14 +85,18 @@ class Cache:
     def block_to_compare(self, name: str) -> int:
         """One of the blocks that are kept of a file, by chance: whether it is the same on the server shows a change.
 
-        0 where none is kept, or the server would send all that lies before it too.
+        Likely one that holds much: zeros and the text of a schema are the same in many files. 0 where none is kept, or
+        the server would send all that lies before it too.
         """
         file_folder = self._file_folder(name)
         with suppress(OSError, ValueError):
             if WHOLE not in (file_folder / ADDRESS).read_text():
                 (index,) = file_folder.glob(f"*/{INDEX}")
-                kept = np.flatnonzero(np.fromfile(index, "<u8", COMPARED))
-                return int(np.random.default_rng().choice(kept))
+                random = np.random.default_rng()
+                blocks = random.permutation(np.flatnonzero(np.fromfile(index, "<u8", COMPARED)))[:CANDIDATES]
+                with open(index.with_name(DATA), "rb") as data:
+                    content = [len(zlib.compress(_block(data, int(block)), 1)) for block in blocks]
+                return int(random.choice(blocks, p=np.divide(content, sum(content))))
         return 0
 
     def forget(self, name: str) -> None:
@@ -141,6 +147,11 @@ def size_limit() -> int:
     if found is None:
         raise InputError(f"{SIZE_VARIABLE}={text}: this is no size; write it as {DEFAULT_SIZE} or 500 MB.")
     return int(float(found.group(1)) * UNITS[found.group(2).upper()])
+
+
+def _block(data: BinaryIO, block: int) -> bytes:
+    data.seek(block * BLOCK_BYTES)
+    return data.read(BLOCK_BYTES)
 
 
 def _make_private(folder: Path) -> None:
