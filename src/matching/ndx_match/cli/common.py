@@ -73,8 +73,12 @@ _SOURCE_OPTIONS = (
     click.option("--roi-table", metavar="PATH", help="ROI table to take: its path in the file, or the path's end."),
     click.option("--image", metavar="PATH", help="Projection image to take: its path in the file, or the path's end; "
                  "none: register by the ROIs alone."),
-    click.option("--transpose", type=click.Choice(TRANSPOSE),
-                 help="Which of masks and image are stored [column, row].  [default: by the writer and by evidence]"),
+    click.option("--transpose", metavar=f"[FILE=]{'|'.join(TRANSPOSE)}", multiple=True,
+                 help="Which of masks and image are stored [column, row], of all files or of one, by its path or the "
+                 "path's end; can be given several times.  [default: by the writer and by evidence]"),
+    click.option("--mirror", metavar="FILE", multiple=True,
+                 help="File, by its path or the path's end, whose masks and image both show the field mirrored; can be "
+                 "given several times."),
     click.option("--z-plane", metavar="N", type=_ZPlane(),
                  help="Plane (z) to take where voxel masks lie in several; `all` projects them onto one."),
     click.option("--allow-different-subjects", is_flag=True, help="Do not refuse files of different subjects."),
@@ -96,7 +100,17 @@ _CHECKSUM_OPTION = click.option(
 def source_options(selection: bool = False, checksum: bool = False) -> Callable[[Command], Command]:
     """Give a command what to take from its inputs, as the argument `options`: SourceOptions."""
     more = (*_SELECTION_OPTIONS * selection, *(_CHECKSUM_OPTION,) * checksum)
-    return option_group("options", SourceOptions, *_SOURCE_OPTIONS, *more)
+    return option_group("options", _make_options, *_SOURCE_OPTIONS, *more)
+
+
+def _make_options(transpose: tuple[str, ...], **values: Any) -> SourceOptions:
+    """With `--transpose` taken apart: CHOICE for all files, FILE=CHOICE for one."""
+    split = [text.rpartition("=") for text in transpose]
+    for_all = [choice for file, _, choice in split if not file]
+    if len(for_all) > 1:
+        raise InputError("--transpose is given more than once for all files; give it once, or for a file: FILE=masks.")
+    for_one = tuple((file, choice) for file, _, choice in split if file)
+    return SourceOptions(transpose=for_all[0] if for_all else None, transpose_file=for_one, **values)
 
 
 def _depth_tolerance(all_planes: bool, depth_tolerance: float | None) -> float | None:

@@ -32,6 +32,7 @@ def inspect(inputs: tuple[str, ...], options: SourceOptions, all_planes: float |
         check_all_planes(options, all_planes)
     with shared_access() as access:
         paths = access.expand(inputs, options.sessions)
+    options.check_files(paths)
     recorded: list[RecordedPlane] = []
     for number, path in enumerate(paths):
         if number:

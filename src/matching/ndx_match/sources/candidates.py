@@ -60,6 +60,7 @@ class FileContents:
     images: tuple[ImageCandidate, ...]
     planes: tuple[str, ...]
     script: str = ""
+    coloured: tuple[str, ...] = ()  #: paths of images that are not used: RGB images and others of more dimensions
 
     def table_at(self, path: str) -> TableCandidate | None:
         """The ROI table of this path, None if there is none."""
@@ -72,13 +73,16 @@ class FileContents:
 
 def list_contents(nwbfile: NWBFile) -> FileContents:
     """List the ROI tables, images and imaging planes of an open file."""
-    tables, images, planes = [], [], []
-    for item in nwbfile.objects.values():
+    tables, images, planes, coloured = [], [], [], []
+    for item in nwbfile.all_children():  # not `objects`, which has one of several with the same object id
         if isinstance(item, PlaneSegmentation) or type(item).__name__ == PLANAR_SEGMENTATION:
             tables.append(_table(item))
-        elif (isinstance(item, Image) or type(item).__name__ == SUMMARY_IMAGE) and len(np.shape(item.data)) == 2:
-            n_rows, n_cols = np.shape(item.data)
-            images.append(ImageCandidate(path_of(item), (n_rows, n_cols), item))
+        elif isinstance(item, Image) or type(item).__name__ == SUMMARY_IMAGE:
+            shape = np.shape(item.data)
+            if len(shape) == 2:
+                images.append(ImageCandidate(path_of(item), (shape[0], shape[1]), item))
+            else:
+                coloured.append(path_of(item))
         elif isinstance(item, ImagingPlane):
             planes.append(item.name)
     return FileContents(
@@ -86,6 +90,7 @@ def list_contents(nwbfile: NWBFile) -> FileContents:
         tuple(sorted(images, key=lambda image: image.path)),
         tuple(sorted(planes)),
         nwbfile.source_script or "",
+        tuple(sorted(coloured)),
     )
 
 
