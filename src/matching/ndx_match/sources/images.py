@@ -66,7 +66,8 @@ def _read(candidate: ImageCandidate, where: str, remedy: str) -> Floats32:
     check_pixels(candidate.shape, what, remedy)
     with np.errstate(over="ignore"):
         image = np.asarray(data[:]).astype(np.float32)
-    image[~np.isfinite(image)] = np.nan
+    if np.isinf(image).any():
+        raise InputError(f"{where}: the projection image {candidate.path} holds infinite values; {remedy}.")
     n_lost = int(np.isnan(image).sum())
     if n_lost > MOST_WITHOUT_DATA * image.size:
         raise InputError(

@@ -19,9 +19,11 @@ from ndx_cell_matching import MatchedCellsTable
 from ..errors import InputError
 from ..model import FileState, Progress, Session, SourceInfo, with_progress
 from ..storage.files import Location, as_location, sha256_of
+from ..storage.hdf5.borrowed import borrowed
+from ..storage.opening import refuse_folder
 from ..storage.remote import file_stem, is_url, public_name, same_place, shared_access
 from ..storage.unchanged import open_steady
-from .candidates import FileContents, list_contents
+from .candidates import FileContents, ImageCandidate, TableCandidate, list_contents
 from .checks import ids_of
 from .choose import SourceOptions, choose_image, choose_table, choose_z_plane
 from .images import read_projection
@@ -118,6 +120,7 @@ def session_of(file: SourceFile, options: SourceOptions) -> Session:
     layout = file.recognised.of_table(table).layout
     z_plane = choose_z_plane(table, options, where)
     image = choose_image(contents, table, options, where, layout)
+    _refuse_borrowed(file, table, image)
     place = f"{where}, {table.path}"
     roi_ids = ids_of(table.table.id.data, f"{place}: the ROI")
     masks = read_masks(table.table, table.mask_kind, place, z_plane)
@@ -169,6 +172,14 @@ def session_of(file: SourceFile, options: SourceOptions) -> Session:
     )
 
 
+def _refuse_borrowed(file: SourceFile, table: TableCandidate, image: ImageCandidate | None) -> None:
+    """Raise InputError if what is read and copied lies in another file, of which nobody spoke."""
+    data = [column.data for column in (table.table.id, *table.table.columns)]
+    data += [] if image is None else [image.image.data]
+    for phrase in borrowed(file.nwbfile, data):
+        raise InputError(f"{file.name}: {phrase}, which was not given; copy them into this file first.")
+
+
 def read_sessions(
     paths: Sequence[Location], options: SourceOptions | None = None, progress: Progress | None = None
 ) -> list[Session]:
@@ -193,7 +204,9 @@ def read_sessions(
 
 
 def check_paths(paths: Sequence[str | os.PathLike[str]]) -> None:
-    """Raise InputError if there are fewer than two files, or the same file twice."""
+    """Raise InputError if there are fewer than two files, the same file twice, or a folder that is no Zarr store."""
+    for path in paths:
+        refuse_folder(path)
     if len(paths) < 2:
         raise InputError("Matching needs at least two sessions; give two or more NWB files.")
     for real, n in Counter(same_place(path) for path in paths).items():
