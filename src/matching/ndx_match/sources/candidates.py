@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,7 +75,7 @@ class FileContents:
 def list_contents(nwbfile: NWBFile) -> FileContents:
     """List the ROI tables, images and imaging planes of an open file."""
     tables, images, planes, coloured = [], [], [], []
-    for item in nwbfile.all_children():  # not `objects`, which has one of several with the same object id
+    for item in _items(nwbfile):
         if isinstance(item, PlaneSegmentation) or type(item).__name__ == PLANAR_SEGMENTATION:
             tables.append(_table(item))
         elif isinstance(item, Image) or type(item).__name__ == SUMMARY_IMAGE:
@@ -92,6 +93,15 @@ def list_contents(nwbfile: NWBFile) -> FileContents:
         nwbfile.source_script or "",
         tuple(sorted(coloured)),
     )
+
+
+def _items(nwbfile: NWBFile) -> Iterator[Any]:
+    """All objects of a file; `NWBFile.objects` fails where two have the same object id."""
+    waiting: list[Any] = [nwbfile]
+    while waiting:
+        item = waiting.pop()
+        yield item
+        waiting += getattr(item, "children", ())
 
 
 def path_of(item: Any) -> str:

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from ..arrays import Ints64
+from ..arrays import Floats, Ints64
 from ..errors import InputError
 
 REPAIR = "repair the file"
 MOST_PIXELS = 100_000_000  #: of a field of view: the largest recorded have a quarter of it
+MOST_COORDINATES = 3  #: of a place or a size
 PART_OF_MEMORY = 4  #: the computer's memory divided by this is what a dataset may take
 MEMORY_OF_UNKNOWN = 8_000_000_000  #: taken for the memory where the system does not tell it
 
@@ -39,6 +40,16 @@ def check_memory(data: Any, what: str) -> None:
     n_bytes = math.prod(np.shape(data)) * np.dtype(getattr(data, "dtype", float)).itemsize
     if n_bytes > _memory() // PART_OF_MEMORY:
         raise InputError(f"{what} takes {n_bytes} bytes, more than this computer can hold; repair the file.")
+
+
+def vector_of(data: Any) -> Floats | None:
+    """A list of finite numbers, as of a place or a size; None where there is none or it is something else."""
+    if data is None or len(np.shape(data)) != 1 or np.shape(data)[0] > MOST_COORDINATES:
+        return None
+    values = np.asarray(data[:])
+    if values.dtype.kind not in "biuf" or not np.isfinite(values).all():
+        return None
+    return values.astype(float)
 
 
 def ids_of(data: Any, what: str) -> Ints64:

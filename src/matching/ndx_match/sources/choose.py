@@ -123,6 +123,15 @@ def choose_table(contents: FileContents, options: SourceOptions, where: str, lay
     table = tables[0]
     if table.n_rois == 0:
         raise InputError(f"{where}: the ROI table {table.path} is empty; leave this session out.")
+    names = list(table.table.colnames)
+    if len(set(names)) < len(names):
+        double = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"{where}: the ROI table {table.path} lists the column {double} twice; repair the file.")
+    namesake = next((o for o in contents.tables if o is not table and o.table.object_id == table.table.object_id), None)
+    if namesake is not None:
+        raise InputError(
+            f"{where}: the ROI tables {table.path} and {namesake.path} have the same object id; give each its own."
+        )
     if not table.mask_kind:
         raise InputError(f"{where}: the ROI table {table.path} has no masks (image_mask, pixel_mask or voxel_mask).")
     if table.mask_kind == "image_mask" and table.mask_shape is None:
