@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,8 +12,12 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from builders import SHAPE, field_of_view, make_nwbfile, write_nwb
-from helpers import listing, run
+from builders import SHAPE, START, field_of_view, make_nwbfile, write_nwb
+from helpers import listing, run, run_process
+from pynwb import TimeSeries
+
+from ndx_match.errors import InputError
+from ndx_match.sources import read_session
 
 TABLE = "processing/ophys/image_segmentation/roi_table"
 IMAGES = "processing/ophys/images"
@@ -181,3 +187,229 @@ def test_it_is_refused_in_a_sentence(tmp_path: Path, good: dict[str, Path], case
     if words != PYNWB:
         assert "not clear" in run("inspect", bad).succeeded().out
     assert listing(tmp_path) == {"bad.nwb"}
+
+
+@pytest.fixture
+def second(tmp_path: Path) -> Path:
+    """Another session of the same tissue."""
+    moved = make_nwbfile(field_of_view((3, 2)), session_id="102", start=START.replace(day=5))
+    return write_nwb(tmp_path / "second.nwb", moved)
+
+
+def changed(path: Path, source: Path, change: Change) -> Path:
+    shutil.copy(source, path)
+    with h5py.File(path, "r+") as file:
+        change(file)
+    return path
+
+
+def image_with_border(file: h5py.File) -> None:
+    border = field_of_view().image.copy()
+    border[:, :12] = np.nan
+    images(border)(file)
+
+
+def share_an_object_id(file: h5py.File) -> None:
+    file[f"{IMAGES}/average_image"].attrs["object_id"] = file[f"{TABLE}/image_mask"].attrs["object_id"]
+
+
+HALF = np.where(np.arange(SHAPE[1]) < 40, -1, 1)
+READ = {
+    "a NaN border": (image_with_border, "no data (NaN) in 1920 of 24000 pixels"),
+    "a blank image": (images(np.full(SHAPE, 7.0)), "average_image is blank"),
+    "some negative weights": (masks(MASKS * HALF), "weights of the masks are negative and are taken as 0"),
+    "a column of complex numbers": (column("phase", np.ones(N, complex)), ""),
+    "one object id for two": (share_an_object_id, ""),
+    **{
+        f"grid_spacing {spacing}": (put(f"{PLANE}/grid_spacing", spacing), "")
+        for spacing in ([np.nan, 1], [b"a", b"b"], [[1.0, 1.0], [1.0, 1.0]], [1j, 1], [np.inf, 1.0], [1.0])
+    },
+}
+
+
+@pytest.mark.parametrize("case", READ)
+def test_it_is_read_and_the_rest_is_said(tmp_path: Path, good: dict[str, Path], second: Path, case: str):
+    change, words = READ[case]
+    odd = changed(tmp_path / "odd.nwb", good["image_mask"], change)
+    outcome = run("write", odd, second, "-o", tmp_path / "m.nwb").succeeded()
+    assert words in outcome.err
+    with_pairs = [line for line in run("show", tmp_path / "m.nwb").succeeded().out.splitlines() if " - 102" in line]
+    n_empty = 2 if case == "some negative weights" else 0
+    assert f"{N - n_empty} (" in with_pairs[0] or f"  {N - n_empty}  " in with_pairs[0]
+
+
+def test_pixels_without_data_are_outside_the_field(tmp_path: Path, good: dict[str, Path]):
+    session = read_session(changed(tmp_path / "odd.nwb", good["image_mask"], image_with_border))
+    assert np.isfinite(session.image).all()
+    assert (session.image[:, :12] == session.image[:, 12:13]).all()
+    assert session.holds(np.array([[11.4, 50], [11.6, 50], [149.4, 159.4], [149.6, 50]])).tolist() == [
+        False, True, True, False,
+    ]  # fmt: skip
+
+
+def test_a_blank_image_is_no_image(tmp_path: Path, good: dict[str, Path]):
+    session = read_session(changed(tmp_path / "odd.nwb", good["pixel_mask"], images(np.full(SHAPE, 7))))
+    assert not session.has_image
+    assert session.source.image_path == ""
+    assert session.shape == SHAPE
+
+
+def test_pixels_and_images_of_several_sizes_are_checked_before_anything_is_allocated(
+    tmp_path: Path, good: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("ndx_match.sources.checks.memory", lambda: 4 * 1000)
+    with pytest.raises(InputError, match=r"column pixel_mask takes \d+ bytes, more than this computer can hold"):
+        read_session(good["pixel_mask"])
+
+
+OTHER = "lie in another file (other.h5)"
+
+
+def external(path: str) -> Change:
+    """Keep the values of a dataset in a file of their own."""
+
+    def change(file: h5py.File) -> None:
+        values, attributes = file[path][()], dict(file[path].attrs)
+        other = Path(file.filename).with_name("other.h5")
+        other.write_bytes(np.ascontiguousarray(values).tobytes())
+        del file[path]
+        dataset = file.create_dataset(path, values.shape, values.dtype, external=[(str(other), 0, h5py.h5f.UNLIMITED)])
+        dataset.attrs.update(attributes)
+
+    return change
+
+
+def linked(path: str) -> Change:
+    """Keep an object in a file of its own."""
+
+    def change(file: h5py.File) -> None:
+        other = Path(file.filename).with_name("other.h5")
+        with h5py.File(other, "w") as target:
+            for name in ("general", "processing", "acquisition"):
+                if name in file:
+                    file.copy(name, target)
+        del file[path]
+        file[path] = h5py.ExternalLink("other.h5", f"/{path}")
+
+    return change
+
+
+def virtual(path: str) -> Change:
+    """Make a dataset of one of another file."""
+
+    def change(file: h5py.File) -> None:
+        values, attributes = file[path][()], dict(file[path].attrs)
+        with h5py.File(Path(file.filename).with_name("other.h5"), "w") as target:
+            target["values"] = values
+        layout = h5py.VirtualLayout(values.shape, values.dtype)
+        layout[...] = h5py.VirtualSource("other.h5", "values", values.shape)
+        del file[path]
+        file.create_virtual_dataset(path, layout)
+        file[path].attrs.update(attributes)
+
+    return change
+
+
+@pytest.mark.parametrize("keep", [external, linked, virtual])
+@pytest.mark.parametrize(
+    "path", [f"{TABLE}/image_mask", f"{TABLE}/id", f"{IMAGES}/average_image", f"{PLANE}/grid_spacing"]
+)
+def test_what_lies_in_another_file_is_refused(tmp_path: Path, good: dict[str, Path], keep: Any, path: str):
+    bad = changed(tmp_path / "bad.nwb", good["image_mask"], keep(path))
+    run("write", good["image_mask"], bad, "-o", tmp_path / "m.nwb").refused(str(bad), f"/{path}", OTHER)
+
+
+@pytest.mark.parametrize("path", ["processing/ophys/image_segmentation", TABLE, PLANE, "general"])
+def test_a_group_that_lies_in_another_file_is_refused(tmp_path: Path, good: dict[str, Path], path: str):
+    bad = changed(tmp_path / "bad.nwb", good["image_mask"], linked(path))
+    run("write", good["image_mask"], bad, "-o", tmp_path / "m.nwb").refused(str(bad), f"/{path}", OTHER)
+
+
+def test_what_is_neither_read_nor_copied_may_lie_in_another_file(tmp_path: Path, second: Path):
+    nwbfile = make_nwbfile()
+    nwbfile.add_acquisition(TimeSeries(name="movie", data=np.ones((3, 4)), unit="a.u.", rate=1.0))
+    odd = write_nwb(tmp_path / "odd.nwb", nwbfile)
+    with h5py.File(odd, "r+") as file:
+        external("acquisition/movie/data")(file)
+    run("write", odd, second, "-o", tmp_path / "m.nwb").succeeded()
+
+
+def test_a_pipe_is_refused_at_once(tmp_path: Path, good: dict[str, Path]):
+    pipe = tmp_path / "pipe.nwb"
+    os.mkfifo(pipe)
+    for arguments in (("inspect", pipe), ("write", good["image_mask"], pipe, "-o", tmp_path / "m.nwb")):
+        run(*arguments).refused(str(pipe), "a pipe or a device")
+
+
+def test_a_file_that_another_program_writes_is_not_called_damaged(tmp_path: Path, good: dict[str, Path]):
+    busy = Path(shutil.copy(good["image_mask"], tmp_path / "busy.nwb"))
+    with h5py.File(busy, "r+", locking=True):
+        outcome = run_process("inspect", busy, env={**os.environ, "HDF5_USE_FILE_LOCKING": "TRUE"})
+    outcome.refused(str(busy), "another program")
+    assert "damaged" not in outcome.err
+
+
+def test_a_folder_is_named_with_its_files(tmp_path: Path, good: dict[str, Path]):
+    folder = tmp_path / "sessions"
+    folder.mkdir()
+    for arguments in (("inspect", folder), ("write", folder, "-o", tmp_path / "m.nwb")):
+        run(*arguments).refused(f"{folder}: this is a folder; give an NWB file")
+    for name in ("b.nwb", "a.nwb"):
+        shutil.copy(good["image_mask"], folder / name)
+    run("write", folder, "-o", tmp_path / "m.nwb").refused("this is a folder; give the NWB files in it (a.nwb, b.nwb)")
+
+
+def test_names_with_line_breaks_stay_in_their_line(tmp_path: Path, good: dict[str, Path], second: Path):
+    text = "an id\nError: none\x1b[31m\u2028"
+
+    def rename(file: h5py.File) -> None:
+        put("general/subject/subject_id", text)(file)
+        put("general/session_id", text)(file)
+
+    odd = changed(tmp_path / "a\nb\r\x1b[2J.nwb", good["image_mask"], rename)
+    run("write", odd, second, "-o", tmp_path / "m.nwb").refused(
+        r"a\nb\r\x1b[2J.nwb", r"an id\nError: none\x1b[31m\u2028"
+    )
+    run("write", tmp_path / "no\nfile.nwb", second, "-o", tmp_path / "m.nwb").refused(r"no\nfile.nwb")
+    shown = run("inspect", odd, second).succeeded().out
+    done = run("write", odd, second, "-o", tmp_path / "m\n.nwb", "--allow-different-subjects").succeeded()
+    listed = run("show", tmp_path / "m\n.nwb").succeeded().out
+    for out in (shown, done.out, done.err, listed):
+        assert not set(out) & set("\r\x1b\u2028")
+        assert not any(line.startswith(("Error", "b\\r", ".nwb")) for line in out.splitlines())
+
+
+def transpose_all(file: h5py.File) -> None:
+    masks(np.ascontiguousarray(file[f"{TABLE}/image_mask"][()].transpose(0, 2, 1)))(file)
+    images(np.ascontiguousarray(file[f"{IMAGES}/average_image"][()].T))(file)
+
+
+def mirror_all(file: h5py.File) -> None:
+    masks(np.ascontiguousarray(file[f"{TABLE}/image_mask"][()][:, :, ::-1]))(file)
+    images(np.ascontiguousarray(file[f"{IMAGES}/average_image"][()][:, ::-1]))(file)
+
+
+@pytest.mark.parametrize(
+    ("change", "option", "value"),
+    [(transpose_all, "--transpose", "odd.nwb=both"), (mirror_all, "--mirror", "odd.nwb")],
+)
+def test_the_orientation_of_one_file_is_settled(
+    tmp_path: Path, good: dict[str, Path], second: Path, change: Change, option: str, value: str
+):
+    odd = changed(tmp_path / "odd.nwb", good["image_mask"], change)
+    outcome = run("write", odd, second, "-o", tmp_path / "m.nwb", option, value).succeeded()
+    assert "set aside" not in outcome.out
+    assert f"  {N} (" in outcome.out or f"  {N}  " in outcome.out
+    inspected = run("inspect", odd, second, option, value).succeeded().out.splitlines()
+    first, other = (line for line in inspected if line.startswith("  orientation"))
+    assert option in first
+    assert option not in other
+
+
+def test_an_option_for_a_file_that_is_not_there(tmp_path: Path, good: dict[str, Path], second: Path):
+    arguments = ("write", good["image_mask"], second, "-o", tmp_path / "m.nwb")
+    run(*arguments, "--mirror", "third.nwb").refused("--mirror third.nwb: none of the files", str(second))
+    run(*arguments, "--transpose", "third.nwb=both").refused("--transpose third.nwb: none of the files")
+    run(*arguments, "--transpose", "second.nwb=twice").refused("--transpose twice is not one of masks, image, both")
+    run(*arguments, "--transpose", "masks", "--transpose", "image").refused("more than once for all files")
+    run("inspect", second, "--mirror", "third.nwb").refused("none of the files")

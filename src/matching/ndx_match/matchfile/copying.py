@@ -18,7 +18,7 @@ from ..model import Session
 from ..sources.candidates import MASK_KINDS
 from ..sources.checks import vector_of
 from ..sources.read import SourceFile
-from ..storage.datasets import copy_rows, holds_references, is_compound, stored, streamed
+from ..storage.datasets import copy_rows, holds_references, is_compound, is_in_file, stored, streamed
 from ..storage.formats import StorageFormat
 from .metadata import is_placeholder
 
@@ -170,6 +170,8 @@ def _copy_column(column: Any, file_format: StorageFormat) -> list[Any]:
     data = stored(column.data)
     if isinstance(column, DynamicTableRegion) or type(column).__name__ == "EnumData" or holds_references(column.data):
         return []
+    if is_in_file(data) and data.dtype.kind == "c":
+        return []  # hdmf writes no complex numbers
     if not is_compound(data):
         data = streamed(data, file_format)
     elif column.name in MASK_KINDS:

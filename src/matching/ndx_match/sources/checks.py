@@ -38,7 +38,7 @@ def check_pixels(shape: tuple[int, ...], what: str, remedy: str = REPAIR) -> Non
 def check_memory(data: Any, what: str) -> None:
     """Raise InputError if a dataset, called `what`, states a size beyond the memory."""
     n_bytes = math.prod(np.shape(data)) * np.dtype(getattr(data, "dtype", float)).itemsize
-    if n_bytes > _memory() // PART_OF_MEMORY:
+    if n_bytes > memory() // PART_OF_MEMORY:
         raise InputError(f"{what} takes {n_bytes} bytes, more than this computer can hold; repair the file.")
 
 
@@ -63,7 +63,7 @@ def ids_of(data: Any, what: str) -> Ints64:
     return ids.astype(np.int64)
 
 
-def _memory() -> int:
+def memory() -> int:
     """Bytes of the computer's memory."""
     try:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

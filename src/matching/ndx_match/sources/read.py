@@ -19,7 +19,7 @@ from ndx_cell_matching import MatchedCellsTable
 from ..errors import InputError
 from ..model import FileState, Progress, Session, SourceInfo, with_progress
 from ..storage.files import Location, as_location, sha256_of
-from ..storage.hdf5.borrowed import borrowed
+from ..storage.hdf5.borrowed import borrowed_data, borrowed_metadata
 from ..storage.opening import refuse_folder
 from ..storage.remote import file_stem, is_url, public_name, same_place, shared_access
 from ..storage.unchanged import open_steady
@@ -35,6 +35,7 @@ from .selection import select_rois
 #: What of a subject does not change from day to day.
 FACTS_OF_SUBJECT = ("sex", "species", "genotype", "strain", "date_of_birth")
 UNKNOWN_SEX = "U"
+COPY_FIRST = "copy them into this file first"  #: data that lie in another
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ class SourceFile:
     @cached_property
     def contents(self) -> FileContents:
         """The ROI tables, images and imaging planes."""
+        for phrase in borrowed_metadata(self.nwbfile):
+            raise InputError(f"{self.name}: {phrase}; {COPY_FIRST}.")
         return list_contents(self.nwbfile)
 
     @cached_property
@@ -173,11 +176,11 @@ def session_of(file: SourceFile, options: SourceOptions) -> Session:
 
 
 def _refuse_borrowed(file: SourceFile, table: TableCandidate, image: ImageCandidate | None) -> None:
-    """Raise InputError if what is read and copied lies in another file, of which nobody spoke."""
+    """Raise InputError if what is read and copied lies in another file."""
     data = [column.data for column in (table.table.id, *table.table.columns)]
     data += [] if image is None else [image.image.data]
-    for phrase in borrowed(file.nwbfile, data):
-        raise InputError(f"{file.name}: {phrase}, which was not given; copy them into this file first.")
+    for phrase in borrowed_data(file.nwbfile, data):
+        raise InputError(f"{file.name}: {phrase}; {COPY_FIRST}.")
 
 
 def read_sessions(

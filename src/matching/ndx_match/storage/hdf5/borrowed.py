@@ -19,17 +19,19 @@ OF_OTHERS = (
 )  # fmt: skip
 
 
-def borrowed(nwbfile: NWBFile, datasets: Iterable[Any]) -> Iterator[str]:
-    """Phrases: which of an open file's datasets, given as hdmf gives them, or general data lie in another file.
-
-    Nothing of a Zarr store.
-    """
-    file = getattr(nwbfile.read_io, "_file", None)
-    if not isinstance(file, h5py.File):
-        return
+def borrowed_data(nwbfile: NWBFile, datasets: Iterable[Any]) -> Iterator[str]:
+    """Phrases: which of an open file's datasets, as hdmf gives them, lie in another file; none of a Zarr store."""
+    file = _hdf5(nwbfile)
     for data in map(stored, datasets):
-        if isinstance(data, h5py.Dataset):
+        if file is not None and isinstance(data, h5py.Dataset):
             yield from _of_dataset(data, file)
+
+
+def borrowed_metadata(nwbfile: NWBFile) -> Iterator[str]:
+    """Phrases: which of an open file's general data lie in another file; none of a Zarr store."""
+    file = _hdf5(nwbfile)
+    if file is None:
+        return
     yield from _of_links(file, file)
     general = file.get(GENERAL)
     if isinstance(general, h5py.Group):
@@ -37,6 +39,11 @@ def borrowed(nwbfile: NWBFile, datasets: Iterable[Any]) -> Iterator[str]:
         for name in sorted(set(general) - set(OF_OTHERS)):
             if isinstance(group := general.get(name), h5py.Group):
                 yield from _of_links(group, file, deep=True)
+
+
+def _hdf5(nwbfile: NWBFile) -> h5py.File | None:
+    file = getattr(nwbfile.read_io, "_file", None)
+    return file if isinstance(file, h5py.File) else None
 
 
 def _of_links(group: h5py.Group, file: h5py.File, deep: bool = False) -> Iterator[str]:
