@@ -17,9 +17,8 @@ from typing import Any
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-SHARED = REPOSITORY.parent / "shared"
-CASES = Path(os.environ.get("NDX_MATCH_CASES", SHARED / "cases"))
-ALLEN_DATA = Path(os.environ.get("NDX_MATCH_ALLEN_DATA", SHARED / "data" / "allen"))
+ALLEN_DATA = Path(os.environ.get("NDX_MATCH_ALLEN_DATA", REPOSITORY.parent / "shared" / "data" / "allen"))
+CASES = Path(os.environ.get("NDX_MATCH_CASES", REPOSITORY.parent / "shared" / "cases"))
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # one processor for each of several, before the libraries count them
     for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"):
@@ -38,17 +37,17 @@ def allen_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def allen_sessions(allen_data: Path) -> list[Path]:
-    """The three real sessions in the older OpenScope layout, in the order of the recordings."""
-    return sorted((allen_data / "openscope_old").glob("*.nwb"))
-
-
-@pytest.fixture(scope="session")
 def cases() -> Path:
-    """Folder of scripts that make inputs which once went wrong; their docstrings say what is right."""
+    """Folder of scripts that make inputs on which earlier versions failed."""
     if not CASES.is_dir():
         pytest.skip(f"the scripts that make difficult inputs are not here ({CASES}); set NDX_MATCH_CASES")
     return CASES
+
+
+@pytest.fixture(scope="session")
+def allen_sessions(allen_data: Path) -> list[Path]:
+    """The three real sessions in the older OpenScope layout, in the order of the recordings."""
+    return sorted((allen_data / "openscope_old").glob("*.nwb"))
 
 
 @pytest.fixture
@@ -96,13 +95,12 @@ def _connect_to_loopback(self: socket.socket, address: Any) -> None:
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item):
-    """Where the real sessions, or the scripts, are present, a test that needs them must run: a skip is a failure."""
+    """Where the real sessions or the scripts are present, a test that needs them must run: a skip is a failure."""
     outcome = yield
     report = outcome.get_result()
-    names = getattr(item, "fixturenames", ())
-    needs_data = (item.get_closest_marker("allen_data") or "allen_data" in names) and ALLEN_DATA.is_dir()
-    needs_cases = "cases" in names and CASES.is_dir()
-    if (needs_data or needs_cases) and report.skipped and not hasattr(report, "wasxfail"):
+    fixtures = getattr(item, "fixturenames", ())
+    needs_data = (item.get_closest_marker("allen_data") or "allen_data" in fixtures) and ALLEN_DATA.is_dir()
+    if (needs_data or ("cases" in fixtures and CASES.is_dir())) and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"skipped although the data are present: {report.longrepr}"
 

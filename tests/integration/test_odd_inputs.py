@@ -157,7 +157,7 @@ REFUSED = {
     "ids of text": (
         "image_mask",
         put(f"{TABLE}/id", [f"a{k}".encode() for k in range(N)]),
-        "ids are not whole numbers",
+        PYNWB,
     ),
     "ids that are fractions": ("image_mask", put(f"{TABLE}/id", np.arange(N) + 0.5), PYNWB),
     "ids beyond 64 bits": ("image_mask", put(f"{TABLE}/id", np.arange(N, dtype="u8") + 2**63), "beyond what 64 bits"),

@@ -27,7 +27,7 @@ from ..model import (
     SessionStatus,
     SourceInfo,
 )
-from ..sources import open_nwb
+from ..sources import objects_of, open_nwb
 from ..sources.candidates import MASK_KINDS
 from ..sources.masks import read_masks
 from ..sources.orientation import orient
@@ -81,7 +81,7 @@ def read_planes_of_match_file(
 
 def planes_of_open_file(nwbfile: NWBFile, where: str, footprints: bool, plane: str | None) -> tuple[MatchedPlane, ...]:
     """As :func:`read_planes_of_match_file`, of a file that is open; messages begin with `where`."""
-    matchings = [item for item in nwbfile.objects.values() if isinstance(item, CellMatching)]
+    matchings = [item for item in objects_of(nwbfile) if isinstance(item, CellMatching)]
     if not matchings:
         raise InputError(
             f"{where}: this NWB file holds no matched cells (CellMatching); make one with `ndx-match write`."

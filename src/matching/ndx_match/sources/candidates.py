@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +10,8 @@ from pynwb import NWBFile
 from pynwb.base import Image
 from pynwb.device import Device
 from pynwb.ophys import ImagingPlane, OpticalChannel, PlaneSegmentation
+
+from ..storage.opening import objects_of
 
 #: Neurodata types of ndx-microscopy, whose classes come with the file where the extension is not installed.
 PLANAR_SEGMENTATION, SUMMARY_IMAGE = "PlanarSegmentation", "SummaryImage"
@@ -75,7 +76,7 @@ class FileContents:
 def list_contents(nwbfile: NWBFile) -> FileContents:
     """List the ROI tables, images and imaging planes of an open file."""
     tables, images, planes, coloured = [], [], [], []
-    for item in _items(nwbfile):
+    for item in objects_of(nwbfile):
         if isinstance(item, PlaneSegmentation) or type(item).__name__ == PLANAR_SEGMENTATION:
             tables.append(_table(item))
         elif isinstance(item, Image) or type(item).__name__ == SUMMARY_IMAGE:
@@ -93,15 +94,6 @@ def list_contents(nwbfile: NWBFile) -> FileContents:
         nwbfile.source_script or "",
         tuple(sorted(coloured)),
     )
-
-
-def _items(nwbfile: NWBFile) -> Iterator[Any]:
-    """All objects of a file; `NWBFile.objects` fails where two have the same object id."""
-    waiting: list[Any] = [nwbfile]
-    while waiting:
-        item = waiting.pop()
-        yield item
-        waiting += getattr(item, "children", ())
 
 
 def path_of(item: Any) -> str:

@@ -87,6 +87,15 @@ def open_nwb(path: Location) -> Iterator[NWBFile]:
         yield nwbfile
 
 
+def objects_of(nwbfile: NWBFile) -> Iterator[Any]:
+    """All objects of an open file, itself included; `NWBFile.objects` fails where two have the same object id."""
+    waiting: list[Any] = [nwbfile]
+    while waiting:
+        item = waiting.pop()
+        yield item
+        waiting += getattr(item, "children", ())
+
+
 @contextmanager
 def open_reader(path: Location) -> Iterator[Callable[[], HDMFIO]]:
     """As :func:`open_nwb`, but gives a function that gives hdmf's reader of the file."""
