@@ -27,12 +27,13 @@ from ..model import (
     SessionStatus,
     SourceInfo,
 )
-from ..sources import objects_of, open_nwb
+from ..sources import open_nwb
 from ..sources.candidates import MASK_KINDS
 from ..sources.masks import read_masks
 from ..sources.orientation import orient
 from ..storage.datasets import text_of
 from ..storage.files import Location, as_location
+from ..storage.opening import objects_of
 from ..storage.remote import public_name
 from .registrations import read_registrations
 from .tables import ORIENTATION_FLAGS, TEXTS_OF_SESSIONS

@@ -123,7 +123,7 @@ def _values(table: PlaneSegmentation, name: str, place: str) -> Array:
         raise InputError(f"{place}: the column {name!r} holds lists; choose ROIs by another with --where.")
     check_memory(column.data, f"{place}: the column {name!r}")
     values = np.asarray(column.data[:])
-    if values.dtype.kind not in "biufSUO" or len(values) != len(table.id) or not values.size:
+    if values.dtype.kind not in "biufSUOT" or len(values) != len(table.id) or not values.size:
         raise InputError(f"{place}: the column {name!r} cannot be compared; choose another with --where.")
     return values.reshape(len(values), -1)[:, 0]
 
