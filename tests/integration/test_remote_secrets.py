@@ -86,7 +86,9 @@ def addresses(draw: st.DrawFn) -> tuple[str, list[str]]:
 @given(
     address=addresses(),
     scheme=st.sampled_from(["http", "http", "http", "HTTP", " http", "s3", "ftp", "dandi"]),
-    command=st.sampled_from(["inspect", "write", "annotate", "output", "convert", "plots", "usage", "choice"]),
+    command=st.sampled_from(
+        ["inspect", "write", "annotate", "output", "convert", "plots", "usage", "choice", "named", "mirror"]
+    ),
     answer=st.sampled_from(ANSWERS),
 )
 def test_no_secret_of_an_address_is_shown_or_kept(
@@ -115,6 +117,8 @@ def test_no_secret_of_an_address_is_shown_or_kept(
         "plots": ("write", *files, "-o", output, f"--plots={url}"),
         "usage": ("show", url, url),
         "choice": ("inspect", files[0], "--transpose", url),
+        "named": ("inspect", files[0], "--transpose", f"{url}=masks"),
+        "mirror": ("write", *files, "-o", output, "--mirror", url),
     }[command]
     outcome = run(*arguments)
     assert outcome.code == 2, outcome.err

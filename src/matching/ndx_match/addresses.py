@@ -34,9 +34,8 @@ def split_address(address: object) -> SplitResult | None:
         _ = parts.port  # an error where it is no number
     except ValueError:
         return None
-    _, has_user, host = parts.netloc.rpartition("@")
-    cut_off = not has_user and not parts.path and "@" in parts.query + parts.fragment  # within a password with ? or #
-    return parts if _HOST.fullmatch(host) and not cut_off else None
+    is_cut_off = not parts.path and "@" in parts.query + parts.fragment  # within a password with ? or #
+    return parts if _HOST.fullmatch(parts.netloc.rpartition("@")[2]) and not is_cut_off else None
 
 
 def public_name(location: str | os.PathLike[str]) -> str:

@@ -14,7 +14,7 @@ from typing import NoReturn
 import click
 
 from .. import __version__
-from ..errors import InputError, NdxMatchError
+from ..errors import InputError, NdxMatchError, one_line
 from ..storage.publish import settle_drafts
 from .home import replace_unusable_home
 from .signals import Stop, stop_on_signals
@@ -116,8 +116,8 @@ def _run(arguments: list[str] | None, stop: Stop) -> int:
             traceback.print_exc()
             return BUG
         click.echo(
-            f"Error: {type(error).__name__}: {error}\nThis is a bug in ndx-match; please report it with the traceback "
-            "that NDX_MATCH_DEBUG=1 shows.",
+            f"Error: {type(error).__name__}: {one_line(error)}\nThis is a bug in ndx-match; please report it "
+            "with the traceback that NDX_MATCH_DEBUG=1 shows.",
             err=True,
         )
         return BUG
