@@ -16,7 +16,7 @@ import click
 from .. import __version__
 from ..errors import InputError, NdxMatchError, one_line
 from ..storage.publish import settle_drafts
-from .home import replace_unusable_home
+from .home import usable_home
 from .signals import Stop, stop_on_signals
 from .streams import checked_streams
 
@@ -96,8 +96,8 @@ def _end(code: int) -> NoReturn:
 def _run(arguments: list[str] | None, stop: Stop) -> int:
     try:
         _check_working_directory()
-        replace_unusable_home()
-        cli.main(args=arguments, prog_name="ndx-match", standalone_mode=False)
+        with usable_home():
+            cli.main(args=arguments, prog_name="ndx-match", standalone_mode=False)
         sys.stdout.flush()
     except NdxMatchError as error:
         click.echo(f"Error: {error}", err=True)
