@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ndx_match.displacement import GRID, displacement_at, displacement_points, inverse_displacement
+from ndx_cell_matching.registrations import GRID, displacement_at, displacement_points, inverse_displacement
 from ndx_match.footprints import transform_points
 
 shapes = st.tuples(st.integers(20, 400), st.integers(20, 400))

@@ -8,7 +8,9 @@ import numpy as np
 from scipy.sparse import csr_array, diags_array
 from scipy.spatial import cKDTree
 
-from .arrays import Array, Floats, Floats32, Indices, Ints64, Matrix, Points
+from ndx_cell_matching.registrations import transform_points as transform_points
+
+from .arrays import Floats, Floats32, Indices, Ints64, Matrix, Points
 
 
 def pixel_coordinates(footprints: csr_array, n_cols: int) -> tuple[Indices, Indices, Indices]:
@@ -29,12 +31,6 @@ def centroids(footprints: csr_array, n_cols: int) -> Floats:
     areas[areas == 0] = np.nan
     sums = [np.bincount(roi_row, weights=values, minlength=n_rois) for values in (pixel_col, pixel_row)]
     return np.column_stack(sums) / areas[:, None]
-
-
-def transform_points(matrix: Array, points: Array) -> Floats:
-    """Apply a 3 x 3 homogeneous matrix to points (x, y), shape (n, 2)."""
-    mapped = points @ matrix[:, :2].T + matrix[:, 2]
-    return np.asarray(mapped[:, :2] / mapped[:, 2:], float)
 
 
 def affine_matrix(linear: Floats, source: Points, target: Points) -> Matrix:
