@@ -17,7 +17,14 @@ from ndx_match.footprints import pairwise_iou
 from ndx_match.methods.consensus import probability
 from ndx_match.methods.consensus.candidates import ComparedPairs, candidate_pairs, impossible_pairs
 from ndx_match.methods.consensus.overlap_tuning import moves_to_overlap
-from ndx_match.methods.consensus.probability import PRIOR, coherent, margins, match_log_odds
+from ndx_match.methods.consensus.probability import (
+    PRIOR,
+    cells_of_pairs,
+    coherent,
+    margins,
+    match_log_odds,
+    probable_cells,
+)
 
 RADIUS = 6.0
 ROWS, COLS = 40, 50
@@ -210,6 +217,23 @@ def test_pairs_within_cells_do_not_contradict_each_other():
     np.testing.assert_allclose(found, [0.9, 0.95, 0.85, 0.4])  # the last pair is of two cells
     found = coherent(triangle, np.array([0.3, 0.2, 0.1, 0.4]), np.array([[0, 0, 0], [1, -1, -1]], np.int32))
     np.testing.assert_allclose(found, [0.3, 0.2, 0.1, 0.4])  # doubt proves nothing
+
+
+def test_a_cell_keeps_only_rois_of_which_every_two_are_probable():
+    # ROI 0 of three sessions and ROI 1 of sessions 0 and 2, which is no candidate pair.
+    pairs = pairs_of([(0, 0, 1, 0), (1, 0, 2, 0), (0, 0, 2, 0)])
+    alone = np.array([0.95, 0.8, 0.3])
+    cells = np.array([[0, 0, 0], [1, -1, 1]], np.int32)
+    for least, groups in (
+        (0.5, [[0, 0, 0], [1, -1, -1], [-1, -1, 1]]),  # sessions 0 and 2 are together with 0.95 + 0.8 - 1
+        (0.8, [[0, 0, -1], [-1, -1, 0], [1, -1, -1], [-1, -1, 1]]),
+        (0.99, [[0, -1, -1], [-1, 0, -1], [-1, -1, 0], [1, -1, -1], [-1, -1, 1]]),
+    ):
+        found, probability = probable_cells(pairs, alone, cells, least)
+        np.testing.assert_array_equal(found, groups)
+        within = cells_of_pairs(pairs, found) >= 0
+        assert (probability[within] >= least).all()
+        np.testing.assert_allclose(probability[~within], alone[~within])  # what is divided says no more
 
 
 graphs = st.lists(

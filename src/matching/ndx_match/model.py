@@ -221,7 +221,9 @@ class RoiPairs:
     moving_roi_row: Ints32
     centroid_distance: npt.NDArray[np.floating[Any]]  #: in pixels of the fixed session, after registration
     iou: npt.NDArray[np.floating[Any]]  #: intersection over union of the masks as the method defines it, 0 to 1
-    accepted: Bools  #: whether the method matched the two ROIs when it compared these two sessions
+    #: Whether the method took the two ROIs for one cell, of `nway` when it compared these two sessions. How many
+    #: matches two sessions have is told by the cells (`MatchResult.n_matches`).
+    accepted: Bools
     cost: npt.NDArray[np.floating[Any]] | None = None  #: the method's cost, lower is better
     probability: npt.NDArray[np.floating[Any]] | None = None  #: that the two ROIs are the same cell
     #: How far the pair's probability is above that of the best alternative of either ROI.
@@ -273,6 +275,15 @@ def cell_of_roi(rows: Ints32, n_rois: int) -> Indices:
     return cell
 
 
+def shared_cells(cells: Ints32) -> Ints64:
+    """The number of cells with an ROI in both of every two sessions, shape (n_sessions, n_sessions).
+
+    `cells` is that of a `MatchResult`; on the diagonal are the cells of each session.
+    """
+    present = (cells >= 0).astype(np.int64)
+    return np.asarray(present.T @ present)
+
+
 @dataclass(frozen=True)
 class MatchResult:
     """Which ROIs are the same cell."""
@@ -314,6 +325,11 @@ class MatchResult:
             rows = column[column >= 0]
             if len(np.unique(rows)) != len(rows):
                 raise ValueError("an ROI is in more than one cell")
+
+    @property
+    def n_matches(self) -> Ints64:
+        """The number of matches of every two sessions: of the cells with an ROI in both, shape (n, n)."""
+        return shared_cells(self.cells)
 
     @property
     def n_sessions_of_cell(self) -> Ints64:
