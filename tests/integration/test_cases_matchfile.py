@@ -1,4 +1,4 @@
-"""Situations in which earlier versions gave wrong answers: inputs made by scripts that are not part of the repository."""
+"""Situations in which earlier versions gave wrong answers, made by scripts that are not part of the repository."""
 
 from __future__ import annotations
 
