@@ -10,7 +10,9 @@ from scipy.spatial import cKDTree
 
 from ndx_cell_matching.registrations import transform_points as transform_points
 
-from .arrays import Floats, Floats32, Indices, Ints64, Matrix, Points
+from .arrays import Array, Floats, Floats32, Indices, Ints64, Matrix, Points
+
+LARGEST_CONDITION = 1e14  #: condition number of a matrix beyond which it is singular
 
 
 def pixel_coordinates(footprints: csr_array, n_cols: int) -> tuple[Indices, Indices, Indices]:
@@ -31,6 +33,13 @@ def centroids(footprints: csr_array, n_cols: int) -> Floats:
     areas[areas == 0] = np.nan
     sums = [np.bincount(roi_row, weights=values, minlength=n_rois) for values in (pixel_col, pixel_row)]
     return np.column_stack(sums) / areas[:, None]
+
+
+def aligns(matrix: Array) -> bool:
+    """Whether a 3 x 3 homogeneous matrix maps points and can be inverted: finite, and not singular to rounding."""
+    if not np.isfinite(matrix).all() or np.linalg.cond(matrix) > LARGEST_CONDITION:
+        return False
+    return bool(matrix[2, 2] != 0 and np.linalg.inv(matrix)[2, 2] != 0)
 
 
 def affine_matrix(linear: Floats, source: Points, target: Points) -> Matrix:

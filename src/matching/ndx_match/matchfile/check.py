@@ -15,10 +15,10 @@ from ndx_cell_matching import CellMatching, Presence, RegistrationOutcome
 
 from ..arrays import Array
 from ..errors import InputError, NdxMatchError
+from ..footprints import aligns
 from ..storage.datasets import text_of
 from ..storage.opening import first_line
 
-LARGEST_CONDITION = 1e14  #: condition number of a matrix beyond which it is singular
 ROUNDING = 1e-6  #: by which a number may exceed what is possible
 
 
@@ -209,7 +209,7 @@ def _check_registrations(table: Any, names: Sequence[str]) -> None:
     for row in np.flatnonzero(np.isin(outcomes, RegistrationOutcome.with_matrix())):
         first, second = pairs[row]
         of = f"the sessions {names[first]!r} and {names[second]!r}"
-        if not np.isfinite(matrices[row]).all() or np.linalg.cond(matrices[row]) > LARGEST_CONDITION:
+        if not aligns(matrices[row]):
             raise _Contradiction(f"the matrix that aligns {of} is singular or holds no finite numbers")
         if displacements is not None and not np.isfinite(displacements[row]).all():
             raise _Contradiction(f"the displacement between {of} holds NaN or infinite values")
