@@ -162,7 +162,7 @@ def arrays_of_cells(draw) -> np.ndarray:
     return np.stack(columns, axis=1)
 
 
-@settings(max_examples=15, deadline=None, derandomize=True)
+@settings(max_examples=15, derandomize=True)
 @given(cells=arrays_of_cells())
 def test_any_cells_survive_the_round_trip(cells):
     with tempfile.TemporaryDirectory() as folder:

@@ -74,7 +74,7 @@ def assert_same(found, expected):
 
 
 @given(st.integers(0, 10_000), st.lists(st.integers(0, 12), min_size=2, max_size=3), st.floats(1.5, 15.5))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_pairs_are_those_of_a_dense_comparison(seed, counts, reach):
     rng = np.random.default_rng(seed)
     regions = [random_regions(rng, n) for n in counts]
@@ -244,7 +244,7 @@ graphs = st.lists(
 
 
 @given(graphs, st.integers(0, 1000))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_probabilities_are_finite_and_do_not_depend_on_the_order_of_pairs(entries, seed):
     rng = np.random.default_rng(seed)
     overlap, distance, ratio = rng.random((3, len(entries)))
@@ -257,7 +257,7 @@ def test_probabilities_are_finite_and_do_not_depend_on_the_order_of_pairs(entrie
 
 
 @given(graphs, st.integers(0, 1000))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_margin_is_the_lead_over_the_best_alternative(entries, seed):
     value = np.random.default_rng(seed).choice([0.1, 0.4, 0.4, 0.7, 0.95], len(entries))
     found = margins(pairs_of(entries), value)

@@ -392,7 +392,9 @@ class TestAccessors:
         # Only one direction is in the file: the other is its inverse, also of the deformation.
         inside = np.array([[10.0, 12.0], [15.0, 20.0]])
         np.testing.assert_allclose(result.registration(1, 0).to_moving(there.to_moving(inside)), inside, atol=0.2)
+        assert repr(there).endswith("displacement=up to 6.3 pixels)")
         assert result.registration(0, 2).displacement is None
+        assert len(repr(result)) < 2000
 
     def test_a_cell_with_two_rois_in_a_session_is_reported(self, matching):
         arguments = parts(matching)

@@ -458,7 +458,7 @@ def _without_matrix(registration: Registration) -> dict[str, object]:
     return {name: value for name, value in vars(registration).items() if name != "matrix"}
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(made=results())
 def test_export_can_be_read_back(tmp_path, made):
     result, sessions = made

@@ -12,8 +12,9 @@ Conventions that hold everywhere in this package:
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -40,6 +41,23 @@ def with_progress(progress: Progress | None, stage: str, items: Sequence[Item]) 
         yield item
     if progress:
         progress(stage, len(items), len(items))
+
+
+class _Brief:
+    """A dataclass of arrays that is shown without what is in them."""
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{each.name}={_shown(getattr(self, each.name))}" for each in fields(self) if each.repr)  # type: ignore[arg-type]
+        return f"{type(self).__name__}({shown})"
+
+
+def _shown(value: Any) -> str:
+    """A value in few words."""
+    if isinstance(value, np.ndarray | scipy.sparse.sparray):
+        return f"<{value.dtype} {' x '.join(map(str, value.shape))}>"
+    if isinstance(value, tuple) and value and isinstance(value[0], _Brief):
+        return f"<{len(value)} {type(value[0]).__name__}>"
+    return textwrap.shorten(repr(value), 300, placeholder=" ...")
 
 
 @dataclass(frozen=True)
@@ -86,8 +104,8 @@ class FileState:
     n_files: int = 1  #: of a Zarr store
 
 
-@dataclass(frozen=True)
-class Session:
+@dataclass(frozen=True, repr=False)
+class Session(_Brief):
     """One imaging session of one plane."""
 
     name: str  #: unique among the sessions matched together; that of the session's column in the match file
@@ -181,8 +199,8 @@ class Session:
         )
 
 
-@dataclass(frozen=True)
-class Registration:
+@dataclass(frozen=True, repr=False)
+class Registration(_Brief):
     """The alignment of one pair of sessions."""
 
     fixed_session: int  #: position in the list of sessions, before that of the moving one
@@ -211,8 +229,8 @@ class Registration:
         return self.outcome in RegistrationOutcome.with_matrix()
 
 
-@dataclass(frozen=True)
-class RoiPairs:
+@dataclass(frozen=True, repr=False)
+class RoiPairs(_Brief):
     """Candidate pairs of ROIs, one entry per pair; every array has the same length."""
 
     fixed_session: Ints32  #: position in the list of sessions
@@ -284,8 +302,8 @@ def shared_cells(cells: Ints32) -> Ints64:
     return np.asarray(present.T @ present)
 
 
-@dataclass(frozen=True)
-class MatchResult:
+@dataclass(frozen=True, repr=False)
+class MatchResult(_Brief):
     """Which ROIs are the same cell."""
 
     method: str
@@ -352,8 +370,8 @@ class MatchResult:
         return np.asarray(self.session_status == SessionStatus.MATCHED)
 
 
-@dataclass(frozen=True)
-class MatchedPlane:
+@dataclass(frozen=True, repr=False)
+class MatchedPlane(_Brief):
     """What was matched in one imaging plane, usually the only one: what a match file holds of it."""
 
     sessions: tuple[Session, ...]  #: `takes_part` is made to agree with the result: an ROI took part if it is in a cell

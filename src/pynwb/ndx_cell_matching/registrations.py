@@ -25,6 +25,13 @@ class SessionRegistration:
     displacement: npt.NDArray[np.floating] | None = None
     fixed_shape: tuple[int, int] | None = None  #: (n_rows, n_cols) of the fixed image, if there is a displacement
 
+    def __repr__(self) -> str:
+        matrix = np.array2string(self.matrix, precision=4, suppress_small=True, separator=", ").replace("\n", "")
+        if self.displacement is None:
+            return f"SessionRegistration(matrix={matrix})"
+        largest = np.linalg.norm(self.displacement, axis=-1).max(initial=0)
+        return f"SessionRegistration(matrix={matrix}, displacement=up to {largest:.1f} pixels)"
+
     def to_moving(self, points: npt.ArrayLike) -> Points:
         """Where pixels of the fixed image lie in the moving one.
 
