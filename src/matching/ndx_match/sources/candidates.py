@@ -11,6 +11,8 @@ from pynwb.base import Image
 from pynwb.device import Device
 from pynwb.ophys import ImagingPlane, OpticalChannel, PlaneSegmentation
 
+from ..storage.opening import objects_of
+
 #: Neurodata types of ndx-microscopy, whose classes come with the file where the extension is not installed.
 PLANAR_SEGMENTATION, SUMMARY_IMAGE = "PlanarSegmentation", "SummaryImage"
 MASK_KINDS = ("image_mask", "pixel_mask", "voxel_mask")
@@ -60,6 +62,7 @@ class FileContents:
     images: tuple[ImageCandidate, ...]
     planes: tuple[str, ...]
     script: str = ""
+    coloured: tuple[str, ...] = ()  #: paths of images that are not used: RGB images and others of more dimensions
 
     def table_at(self, path: str) -> TableCandidate | None:
         """The ROI table of this path, None if there is none."""
@@ -72,13 +75,16 @@ class FileContents:
 
 def list_contents(nwbfile: NWBFile) -> FileContents:
     """List the ROI tables, images and imaging planes of an open file."""
-    tables, images, planes = [], [], []
-    for item in nwbfile.objects.values():
+    tables, images, planes, coloured = [], [], [], []
+    for item in objects_of(nwbfile):
         if isinstance(item, PlaneSegmentation) or type(item).__name__ == PLANAR_SEGMENTATION:
             tables.append(_table(item))
-        elif (isinstance(item, Image) or type(item).__name__ == SUMMARY_IMAGE) and len(np.shape(item.data)) == 2:
-            n_rows, n_cols = np.shape(item.data)
-            images.append(ImageCandidate(path_of(item), (n_rows, n_cols), item))
+        elif isinstance(item, Image) or type(item).__name__ == SUMMARY_IMAGE:
+            shape = np.shape(item.data)
+            if len(shape) == 2:
+                images.append(ImageCandidate(path_of(item), (shape[0], shape[1]), item))
+            else:
+                coloured.append(path_of(item))
         elif isinstance(item, ImagingPlane):
             planes.append(item.name)
     return FileContents(
@@ -86,6 +92,7 @@ def list_contents(nwbfile: NWBFile) -> FileContents:
         tuple(sorted(images, key=lambda image: image.path)),
         tuple(sorted(planes)),
         nwbfile.source_script or "",
+        tuple(sorted(coloured)),
     )
 
 
