@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 
 def make(cases: Path, script: str, folder: Path) -> dict[str, list[int]]:
     """Run a script; returns the cell of each ROI of each file that it makes."""
-    subprocess.run([sys.executable, cases / f"{script}.py", folder], check=True, capture_output=True)
+    subprocess.run([sys.executable, "-B", cases / f"{script}.py", folder], check=True, capture_output=True)
     return json.loads((folder / "truth.json").read_text())
 
 

@@ -13,9 +13,10 @@ from pynwb.ophys import PlaneSegmentation
 
 from ndx_cell_matching import CellMatching, Presence, RegistrationOutcome
 
-from ..arrays import Array
+from ..arrays import Array, Floats32
 from ..errors import InputError, NdxMatchError
 from ..footprints import aligns
+from ..sources.images import MOST_WITHOUT_DATA
 from ..storage.datasets import text_of
 from ..storage.opening import first_line
 
@@ -43,7 +44,7 @@ def contradictions_refused(where: str) -> Iterator[None]:
 def check_matching(matching: CellMatching) -> None:
     """Raise what contradicts itself in a result of matching, within :func:`contradictions_refused`.
 
-    Masks are not read, and of images neither: see :func:`check_image`.
+    Masks are not read, and of images neither: see :func:`checked_image`.
     """
     _check_json(matching)
     names, roi_tables = _check_sessions(matching.sessions)
@@ -55,12 +56,20 @@ def check_matching(matching: CellMatching) -> None:
         _check_registrations(matching.registrations, names)
 
 
-def check_image(image: Array, session: str) -> None:
-    """Raise if the copy of a session's projection image is none, within :func:`contradictions_refused`."""
+def checked_image(stored: Any, session: str) -> Floats32:
+    """The copy of a session's projection image, NaN where it has no data, within :func:`contradictions_refused`."""
+    image = np.asarray(stored[:])
     if image.ndim != 2 or not image.size or image.dtype.kind not in "biuf":
         raise _Contradiction(f"the image of the session {session!r} is not one of numbers in rows and columns")
-    if not np.isfinite(image).all():
-        raise _Contradiction(f"the image of the session {session!r} holds NaN or infinite values")
+    with np.errstate(over="ignore"):
+        image = image.astype(np.float32, copy=False)
+    n_lost = int(np.isnan(image).sum())
+    if n_lost > MOST_WITHOUT_DATA * image.size or np.isinf(image).any():
+        raise _Contradiction(
+            f"the image of the session {session!r} holds infinite values, or no data (NaN) in {n_lost} of its "
+            f"{image.size} pixels"
+        )
+    return image
 
 
 def _check_json(matching: CellMatching) -> None:

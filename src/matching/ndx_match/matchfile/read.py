@@ -35,7 +35,7 @@ from ..storage.datasets import text_of
 from ..storage.files import Location, as_location
 from ..storage.opening import objects_of
 from ..storage.remote import public_name
-from .check import check_image, check_matching, contradictions_refused
+from .check import check_matching, checked_image, contradictions_refused
 from .registrations import read_registrations
 from .tables import ORIENTATION_FLAGS, TEXTS_OF_SESSIONS
 
@@ -117,9 +117,7 @@ def _session(matching: CellMatching, position: int, where: str, footprints: bool
     def text(name: str) -> str:
         return text_of(columns.get(name, ""))
 
-    stored_image = np.asarray(columns["image"].data[:])
-    check_image(stored_image, text("session_name"))
-    stored_image = stored_image.astype(np.float32, copy=False)
+    stored_image = checked_image(columns["image"].data, text("session_name"))
     table = columns["roi_table"]
     roi_ids = np.asarray(table.id.data[:], np.int64)
     kind = next(kind for kind in MASK_KINDS if kind in table.colnames)

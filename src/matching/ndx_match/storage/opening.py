@@ -79,7 +79,6 @@ def open_nwb(path: Location) -> Iterator[NWBFile]:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of cached namespaces and old schema versions: not ours to mend
                 nwbfile = reader().read()
-                _ = nwbfile.objects  # made when it is first asked for, which fails where object ids make no sense
         except (OSError, InputError):
             raise
         except Exception as error:  # h5py, hdmf and pynwb raise many kinds for a damaged file or one against its schema
