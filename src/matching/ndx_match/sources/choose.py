@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from ..errors import AmbiguousInputError, InputError
-from .candidates import FileContents, ImageCandidate, TableCandidate
+from .candidates import FileContents, ImageCandidate, TableCandidate, with_masks
 from .layouts import Layout
 from .masks import z_planes
 from .orientation import TRANSPOSE
@@ -52,7 +52,7 @@ class SourceOptions:
 
 
 def choose_table(contents: FileContents, options: SourceOptions, where: str, layout: Layout) -> TableCandidate:
-    """The ROI table to match: where its writer puts it, or the only one.
+    """The ROI table to match: where its writer puts it, or the only one; those without masks are passed over.
 
     Raises InputError if there is none (of the given name), AmbiguousInputError if several are left.
     """
@@ -69,8 +69,12 @@ def choose_table(contents: FileContents, options: SourceOptions, where: str, lay
                 f"{where}: no ROI table belongs to a plane {options.plane!r}; give --plane one of: {planes}."
             )
         tables = of_plane
+    tables = with_masks(tables)
     if options.roi_table is None:
         tables = [table for table in tables if layout.holds(table)] or tables
+    if len(tables) > 1 and not tables[0].has_masks:
+        paths = ", ".join(table.path for table in tables)
+        raise InputError(f"{where}: none of the ROI tables has masks of ROIs ({paths}); leave this session out.")
     if len(tables) > 1:
         names = sorted({table.plane for table in tables})
         paths = ", ".join(table.path for table in tables)
@@ -86,7 +90,11 @@ def choose_table(contents: FileContents, options: SourceOptions, where: str, lay
     if table.n_rois == 0:
         raise InputError(f"{where}: the ROI table {table.path} is empty; leave this session out.")
     if not table.mask_kind:
-        raise InputError(f"{where}: the ROI table {table.path} has no masks (image_mask, pixel_mask or voxel_mask).")
+        columns = ", ".join(table.table.colnames)
+        raise InputError(
+            f"{where}: the ROI table {table.path} has no masks that can be read (image_mask, pixel_mask or voxel_mask), "
+            f"only the columns: {columns or 'none'}."
+        )
     if table.mask_kind == "image_mask" and table.mask_shape is None:
         raise InputError(f"{where}: the image masks of {table.path} are not two-dimensional, which is needed here.")
     return table
@@ -101,6 +109,8 @@ def choose_image(
     required, or none of the masks' size or the given name, AmbiguousInputError if several are left.
     """
     images: Sequence[ImageCandidate] = contents.images
+    if options.image is None:
+        images = _not_of_others(images, contents, table, layout)
     if options.image_required and (options.image == NO_IMAGE or not images):
         lack = "none is to be used" if images else "there is no projection image (Image, GrayscaleImage) in this file"
         raise InputError(
@@ -111,12 +121,14 @@ def choose_image(
     if not images:
         raise InputError(f"{where}: there is no image {options.image!r}, nor any other; leave out --image.")
     if options.image is not None:
-        images = _by_path(images, options.image, "image", "--image", where)
+        with_suffix = f"{options.image}{layout.suffix_of(table)}"
+        suffixed = [image for image in images if f"/{image.path}".endswith(f"/{with_suffix.strip('/')}")]
+        images = suffixed or _by_path(images, options.image, "image", "--image", where)
     images = _nearest(images, table)
     if table.mask_shape is not None:
         images = _of_size(images, table, where)
     if len(images) > 1 and options.image is None:
-        images = _most_trusted(images, (*layout.images_of_plane(options.z_plane), *IMAGE_NAMES))
+        images = _most_trusted(images, (*layout.images_of(table, options.z_plane), *layout.images, *IMAGE_NAMES))
     if len(images) > 1:
         paths = ", ".join(image.path for image in images)
         raise AmbiguousInputError(f"{where}: there are {len(images)} images; choose one with --image: {paths}.")
@@ -156,6 +168,20 @@ def _of_size(images: Sequence[ImageCandidate], table: TableCandidate, where: str
         f"{where}: image and masks differ in size: the masks of {table.path} have {_size(table.mask_shape)}, "
         f"but there is only {found}; choose another image with --image or another table with --roi-table."
     )
+
+
+def _not_of_others(
+    images: Sequence[ImageCandidate], contents: FileContents, table: TableCandidate, layout: Layout
+) -> Sequence[ImageCandidate]:
+    """Those whose names do not end as the names of other tables do."""
+    suffix = layout.suffix_of(table)
+    others = {
+        name
+        for other in contents.tables
+        if layout.holds(other) and layout.suffix_of(other) != suffix
+        for name in layout.images_of(other)
+    }
+    return [image for image in images if image.path.split("/")[-1] not in others]
 
 
 def _most_trusted(images: Sequence[ImageCandidate], names: Sequence[str]) -> Sequence[ImageCandidate]:

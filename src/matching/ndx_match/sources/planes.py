@@ -9,7 +9,7 @@ from ..errors import AmbiguousInputError, InputError
 from ..model import Progress, Session, with_progress
 from ..storage.files import Location
 from ..storage.remote import shared_access
-from .candidates import TableCandidate
+from .candidates import TableCandidate, with_masks
 from .choose import SourceOptions
 from .layouts import depth_of_plane
 from .masks import z_planes
@@ -49,7 +49,7 @@ def list_planes(file: SourceFile, options: SourceOptions) -> list[PlaneOfFile]:
     if options.roi_table is not None:
         tables = [table for table in tables if f"/{table.path}".endswith(f"/{options.roi_table.strip('/')}")]
     tables = [table for table in tables if layout.holds(table)] or tables
-    first_of_plane = {table.plane_path: table for table in reversed(tables)}
+    first_of_plane = {table.plane_path: table for table in reversed((*with_masks(tables), *tables))}
     found = []
     for table in sorted(first_of_plane.values(), key=tables.index):
         namesakes = [other for other in first_of_plane.values() if other.plane == table.plane]
@@ -142,6 +142,8 @@ def read_planes(
         for plane, problem in failed.items()
     ]
     planes = [Plane(plane.name, tuple(recorded[member] for member in plane.members)) for plane in pairing.planes]
+    for plane in planes:  # ROI tables of one file may be of different subjects
+        check_together(plane.sessions, options)
     return PlanesOfSessions(tuple(planes), (*left_out, *pairing.warnings))
 
 

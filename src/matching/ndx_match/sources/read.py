@@ -27,6 +27,7 @@ from .layouts import Recognised, depth_of_plane, pixel_size_of_plane, recognise
 from .masks import read_masks
 from .orientation import decide, orient
 from .selection import select_rois
+from .subjects import subject_id_of
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,8 @@ class SourceFile:
 
     @property
     def subject_id(self) -> str:
-        """Empty if the file does not say."""
-        return (self.nwbfile.subject.subject_id or "") if self.nwbfile.subject is not None else ""
+        """Empty if the file does not say; of several subjects all ids."""
+        return subject_id_of(self.nwbfile)
 
     @cached_property
     def info(self) -> SourceInfo:
@@ -133,7 +134,7 @@ def session_of(file: SourceFile, options: SourceOptions) -> Session:
         pixel_size=pixel_size_of_plane(table.imaging_plane, layout),
         imaging_depth=depth_of_plane(nwbfile, table.imaging_plane, layout),
         session_start=nwbfile.session_start_time.isoformat(),
-        subject_id=file.subject_id,
+        subject_id=subject_id_of(nwbfile, table.table),
         orientation=replace(decision.orientation, z_plane=z_plane),
         orientation_reason=decision.reason,
         source=replace(
