@@ -109,7 +109,7 @@ def session_of(file: SourceFile, options: SourceOptions) -> Session:
     place = f"{where}, {table.path}"
     masks = read_masks(table.table, table.mask_kind, place, z_plane)
     stored_image = None if image is None else np.asarray(image.image.data[:], np.float32)
-    decision = decide(masks, stored_image, layout.convention, layout.writer, options.transpose)
+    decision = decide(masks, stored_image, layout.convention_of(table), layout.writer, options.transpose)
     selection = select_rois(table.table, layout.accepted, options.where, options.all_rois, place)
     if z_plane is not None:
         takes_part = selection.takes_part & (np.diff(masks.footprints.indptr) > 0)

@@ -159,9 +159,7 @@ def confirm(
     return PairAlignment(matrix, at, chance, True)
 
 
-def _rois_fall_together(
-    fixed: PreparedSession, moving: PreparedSession, matrix: Matrix, largest_shift: float
-) -> bool:
+def _rois_fall_together(fixed: PreparedSession, moving: PreparedSession, matrix: Matrix, largest_shift: float) -> bool:
     """Whether enough ROIs lie in the same place, and many more than at shifts that must be wrong."""
     radius = float(np.mean([typical_radius(session.regions) for session in (fixed, moving)]))
     places = [centroids(session.regions, session.shape[1]) for session in (fixed, moving)]

@@ -35,10 +35,15 @@ class Layout:
     #: Conditions as of `--where`; the first whose column the table has says which ROIs the writer accepts.
     accepted: tuple[str, ...] = ()
     convention: Orientation | None = AS_STORED  #: how masks and images are stored; None if it is not known
+    pixel_convention: Orientation | None = None  #: of pixel masks, where they are stored otherwise than image masks
     depth: DepthPlace = DepthPlace()  #: where the depth of the imaging plane is kept
     #: Micrometres along (rows, columns) that the writer states whatever the size of the pixels is.
     placeholder_pixel_size: tuple[float, float] | None = None
     order: int = 0  #: layouts are tried in ascending order; the first that fits is taken
+
+    def convention_of(self, table: TableCandidate) -> Orientation | None:
+        """How a table's masks and images are stored; None if it is not known."""
+        return (self.pixel_convention if table.mask_kind == "pixel_mask" else None) or self.convention
 
     def images_of(self, table: TableCandidate, z_plane: int | str | None = None) -> tuple[str, ...]:
         """The names of a table's images, for the plane of voxel masks that was chosen."""
