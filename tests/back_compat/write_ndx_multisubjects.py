@@ -1,6 +1,7 @@
 """Write the recording with ndx-multisubjects. In an environment of its own: `pip install ndx-multisubjects`.
 
-Made with ndx-multisubjects 0.1.1 and pynwb 4.2.0. The second file lists two animals and says which of them the ROIs are of.
+Made with ndx-multisubjects 0.1.1 and pynwb 4.2.0. The second file lists two animals and says
+of which of them the ROIs are.
 """
 
 from __future__ import annotations

@@ -123,10 +123,10 @@ def test_few_rois_of_unrelated_fields_without_images_are_refused(seed):
 
 def test_centroids_that_fall_together_are_counted_at_an_alignment_and_at_shifts_that_must_be_wrong():
     places = np.random.default_rng(0).uniform(0, 100, (30, 2))
-    at, chance = coincidences(places, places + [0.9, -0.9], 2.0, np.array([40.0, 40.0]))
+    at, chance = coincidences(places, places + np.array([0.9, -0.9]), 2.0, np.array([40.0, 40.0]))
     assert at >= 30
     assert chance < 6
-    moved, elsewhere = coincidences(places, places + [20.0, 0.0], 2.0, np.array([40.0, 40.0]))
+    moved, elsewhere = coincidences(places, places + np.array([20.0, 0.0]), 2.0, np.array([40.0, 40.0]))
     assert moved < 6
     assert elsewhere >= 30
     assert coincidences(places[:0], places, 2.0, np.array([40.0, 40.0])) == (0, 0)

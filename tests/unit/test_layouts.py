@@ -63,8 +63,8 @@ EXPECTED = (
              "masks transposed, image transposed", factor=2),
     Expected("neuroconv_two_channels", "by neuroconv 0.10.2", "neuroconv", "MeanImageChan1Plane0",
              "masks transposed, image transposed", "iscell > 0.5"),
-    Expected("neuroconv_inscopix", "by isx 2.1.0 and neuroconv 0.10.2", "neuroconv", "", "masks transposed, image transposed",
-             "cell_status == accepted", factor=0),
+    Expected("neuroconv_inscopix", "by isx 2.1.0 and neuroconv 0.10.2", "neuroconv", "",
+             "masks transposed, image transposed", "cell_status == accepted", factor=0),
     Expected("neuroconv_older", BY_HAND, "neuroconv (without its mark)", "mean", "masks transposed, image transposed",
              "Accepted > 0"),
     Expected("ndx_microscopy", "by ndx-microscopy 0.4.0", "ndx-microscopy", "mean", "masks as stored, image as stored",
@@ -367,7 +367,9 @@ def test_rows_without_masks_do_not_make_a_file_unreadable(unpack, tmp_path: Path
         empty.create_dataset("iscell", data=np.ones(3, "int64")).attrs.update({**iscell, "object_id": "another"})
         empty.attrs["colnames"] = np.array(["iscell"], h5py.string_dtype())
     assert read_session(path).source.roi_table_path.endswith("/lccd_detect_0")
-    with pytest.raises(InputError, match="PlaneSegmentation has no masks that can be read .* only the columns: iscell"):
+    with pytest.raises(
+        InputError, match=r"PlaneSegmentation has no masks that can be read .* only the columns: iscell"
+    ):
         read_session(path, SourceOptions(roi_table="PlaneSegmentation"))
     with h5py.File(path, "r+") as file:
         del file[f"{folder}/lccd_detect_0"], file["processing/ophys/lccd_detect_0"]

@@ -92,8 +92,8 @@ def choose_table(contents: FileContents, options: SourceOptions, where: str, lay
     if not table.mask_kind:
         columns = ", ".join(table.table.colnames)
         raise InputError(
-            f"{where}: the ROI table {table.path} has no masks that can be read (image_mask, pixel_mask or voxel_mask), "
-            f"only the columns: {columns or 'none'}."
+            f"{where}: the ROI table {table.path} has no masks that can be read (image_mask, pixel_mask or "
+            f"voxel_mask), only the columns: {columns or 'none'}."
         )
     if table.mask_kind == "image_mask" and table.mask_shape is None:
         raise InputError(f"{where}: the image masks of {table.path} are not two-dimensional, which is needed here.")

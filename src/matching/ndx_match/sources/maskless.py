@@ -1,7 +1,7 @@
 """Let pynwb read files with ROI tables that have no masks, beside which the ROIs are.
 
-OptiNiSt leaves a table without rows and columns in every file. pynwb 3 and 4 refuse to make such a table, and with it the
-whole file.
+OptiNiSt leaves a table without rows and columns in every file. pynwb 3 and 4 refuse to make such a table, and with it
+the whole file.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MASK_KINDS = ("image_mask", "pixel_mask", "voxel_mask")
 class AnyPlaneSegmentationMap(PlaneSegmentationMap):
     """As pynwb's, but a table without masks is read too; to make or write one stays an error."""
 
-    def __new_container__(self, cls: type, container_source: Any, parent: Any, object_id: Any, **kwargs: Any) -> Any:
+    def __new_container__(self, cls: Any, container_source: Any, parent: Any, object_id: Any, **kwargs: Any) -> Any:
         """The table of a file."""
         if any(column.name in MASK_KINDS for column in kwargs.get("columns") or ()):
             return super().__new_container__(cls, container_source, parent, object_id, **kwargs)

@@ -13,7 +13,7 @@ SUBJECTS_TABLE, SELECTED_SUBJECTS = "SubjectsTable", "SelectSubjectsContainer"
 
 
 def subject_id_of(nwbfile: NWBFile, table: Any = None) -> str:
-    """The id of the subject of a file, or of one of its ROI tables; of several the ids, sorted; empty if none is stated.
+    """The id of the subject of a file or of one of its ROI tables: of several all, sorted; empty if none is stated.
 
     A file of ndx-multisubjects lists its subjects in a table; ROI tables may lie in containers of some of them.
     """
@@ -22,7 +22,7 @@ def subject_id_of(nwbfile: NWBFile, table: Any = None) -> str:
         rows = [int(row) for row in selected.subjects.data[:]]
         stated = [selected.subjects.table["subject_id"].data[row] for row in rows]
     else:
-        tables = [item for item in nwbfile.objects.values() if type(item).__name__ == SUBJECTS_TABLE]
+        tables = [item for item in nwbfile.children if type(item).__name__ == SUBJECTS_TABLE]
         stated = [subject_id for each in tables for subject_id in each["subject_id"].data[:]]
         stated += [nwbfile.subject.subject_id] if nwbfile.subject is not None else []
     return ", ".join(sorted({text_of(subject_id) for subject_id in stated if subject_id}))

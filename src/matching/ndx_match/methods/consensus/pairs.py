@@ -165,7 +165,8 @@ def _rois_fall_together(fixed: PreparedSession, moving: PreparedSession, matrix:
     places = [centroids(session.regions, session.shape[1]) for session in (fixed, moving)]
     places[1] = transform_points(np.linalg.inv(matrix), places[1])
     limit = largest_shift * np.array(fixed.shape[::-1])
-    at, chance = coincidences(*(each[np.isfinite(each).all(axis=1)] for each in places), radius, limit)
+    first, second = (each[np.isfinite(each).all(axis=1)] for each in places)
+    at, chance = coincidences(first, second, radius, limit)
     return at >= max(FEWEST_ROIS, ABOVE_CHANCE * chance)
 
 

@@ -29,8 +29,8 @@ class Layout:
     image_sign: str = ""  #: pattern of the whole path of an image that the file must hold; empty if there is none
     module: str = ""  #: name of a processing module that the file must hold; empty if there is none
     type_name: str = "PlaneSegmentation"  #: pattern of the neurodata type of the ROI table
-    #: Last parts of the paths of images, most trusted first; `{z}` stands for the plane of voxel masks. A group `suffix`
-    #: in the pattern of the table is also the end of the names of its images.
+    #: Last parts of the paths of images, most trusted first; `{z}` stands for the plane of voxel masks. What a group
+    #: `suffix` in the pattern of the table finds is also the end of the names of its images.
     images: tuple[str, ...] = ()
     #: Conditions as of `--where`; the first whose column the table has says which ROIs the writer accepts.
     accepted: tuple[str, ...] = ()
