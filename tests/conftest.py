@@ -19,6 +19,7 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parent.parent
 ALLEN_DATA = Path(os.environ.get("NDX_MATCH_ALLEN_DATA", REPOSITORY.parent / "shared" / "data" / "allen"))
 WRITERS_DATA = Path(os.environ.get("NDX_MATCH_WRITERS_DATA", REPOSITORY.parent / "shared" / "data" / "writers"))
+CASES = Path(os.environ.get("NDX_MATCH_CASES", REPOSITORY.parent / "shared" / "cases"))
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # one processor for each of several, before the libraries count them
     for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"):
@@ -34,6 +35,14 @@ def allen_data() -> Path:
     if not ALLEN_DATA.is_dir():
         pytest.skip(f"the Allen Institute's sample sessions are not here ({ALLEN_DATA}); set NDX_MATCH_ALLEN_DATA")
     return ALLEN_DATA
+
+
+@pytest.fixture(scope="session")
+def cases() -> Path:
+    """Folder of scripts that make inputs on which earlier versions failed."""
+    if not CASES.is_dir():
+        pytest.skip(f"the scripts that make difficult inputs are not here ({CASES}); set NDX_MATCH_CASES")
+    return CASES
 
 
 @pytest.fixture(scope="session")
@@ -95,12 +104,12 @@ def _connect_to_loopback(self: socket.socket, address: Any) -> None:
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item):
-    """Where the data that a test needs are present, it must run: a skip is a failure."""
+    """Where the data or scripts that a test needs are present, it must run: a skip is a failure."""
     outcome = yield
     report = outcome.get_result()
     fixtures = getattr(item, "fixturenames", ())
-    needs_allen = item.get_closest_marker("allen_data") or "allen_data" in fixtures
-    present = (needs_allen and ALLEN_DATA.is_dir()) or ("writers_data" in fixtures and WRITERS_DATA.is_dir())
+    needed = [("allen_data", ALLEN_DATA), ("writers_data", WRITERS_DATA), ("cases", CASES)]
+    present = any(folder.is_dir() and (name in fixtures or item.get_closest_marker(name)) for name, folder in needed)
     if present and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"skipped although the data are present: {report.longrepr}"

@@ -221,13 +221,15 @@ def test_a_file_against_its_schema_is_refused_in_one_short_sentence(tmp_path: Pa
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf])
 @pytest.mark.parametrize(
-    ("mask_kind", "part", "message"),
+    ("mask_kind", "part", "message", "value"),
     [
-        ("image_mask", "image", "average_image holds NaN or infinite values"),
-        ("image_mask", "masks", "the masks hold NaN or infinite weights"),
-        ("pixel_mask", "masks", "the masks hold NaN or infinite weights"),
+        ("image_mask", "image", "average_image holds infinite values", np.inf),
+        *(
+            (kind, "masks", "the masks hold NaN or infinite weights", value)
+            for kind in ("image_mask", "pixel_mask")
+            for value in (np.nan, np.inf)
+        ),
     ],
 )
 def test_values_that_are_not_finite_are_refused(tmp_path: Path, mask_kind: str, part: str, message: str, value: float):

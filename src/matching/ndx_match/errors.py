@@ -1,8 +1,21 @@
 """Exceptions of the pipeline. Each message is one sentence: what is wrong, in which file, what to do."""
 
+import re
+
+#: Characters that would break a line, or that a terminal takes for commands.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def one_line(text: object) -> str:
+    """A text as it may be shown in a line: file names and ids can hold anything, line breaks too."""
+    return _CONTROL.sub(lambda found: ascii(found.group())[1:-1], str(text))
+
 
 class NdxMatchError(Exception):
     """Base of every error that `ndx_match` raises on purpose; the command prints it and exits with 2."""
+
+    def __str__(self) -> str:
+        return one_line(super().__str__())
 
 
 class InputError(NdxMatchError):

@@ -23,9 +23,10 @@ import scipy.sparse
 
 from ndx_cell_matching.codes import Presence, RegistrationOutcome, RoiSelection, SessionStatus, label_of
 
-from .arrays import Array, Bools, Bytes, Floats, Floats32, Indices, Ints32, Ints64
+from .arrays import Array, Bools, Bytes, Floats, Floats32, Indices, Ints32, Ints64, Points
 from .errors import InputError
 from .footprints import without_rows
+from .gaps import filled
 
 #: Called as `progress(stage, done, total)` while a method runs.
 Progress = Callable[[str, int, int], None]
@@ -91,8 +92,8 @@ class Session:
     """One imaging session of one plane."""
 
     name: str  #: unique among the sessions matched together; that of the session's column in the match file
-    #: Projection image (the mean over time, if there is a choice), shape (n_rows, n_cols), finite; zeros if there is
-    #: none.
+    #: Projection image (the mean over time, if there is a choice), shape (n_rows, n_cols); zeros if there is none.
+    #: Pixels that are not finite hold no data: they get the value of the nearest pixel, and `has_data` says which.
     image: Floats32
     #: The masks' weights, float32, shape (n_rois, n_rows * n_cols), one row per ROI: pixel [row, col] is column
     #: `row * n_cols + col`. Explicit zeros are not allowed; an ROI with an empty mask is an empty row.
@@ -105,8 +106,13 @@ class Session:
     has_image: bool = True  #: whether there is a projection image
     pixel_size: tuple[float, float] | None = None  #: micrometres per pixel along (rows, columns)
     imaging_depth: float | None = None  #: in micrometres
+    #: Which pixels of the image hold data, shape (n_rows, n_cols); None if all do. The others are outside the field.
+    has_data: Bools | None = None
     session_start: str = ""  #: ISO 8601 text; empty if unknown
     subject_id: str = ""  #: empty if unknown
+    #: What the file says of the animal that does not change from day to day, for example `sex`; not kept in a match
+    #: file.
+    subject: Mapping[str, str] = field(default_factory=dict, compare=False)
     orientation: Orientation = Orientation()  #: how masks and image were stored
     orientation_reason: str = ""  #: why they were read so, for people
     source: SourceInfo = field(default_factory=SourceInfo)
@@ -121,11 +127,10 @@ class Session:
         where = self.source.uri or f"session {self.name!r}"
         if self.image.ndim != 2:
             raise InputError(f"{where}: the projection image must have two dimensions, not {self.image.ndim}.")
-        if not np.isfinite(self.image).all():
-            raise InputError(
-                f"{where}: the projection image {self.source.image_path} holds NaN or infinite values; "
-                "choose another image with --image or repair the file."
-            )
+        if self.has_data is None:
+            image, has_data = filled(self.image)
+            object.__setattr__(self, "image", image)
+            object.__setattr__(self, "has_data", has_data)
         if self.footprints.shape != (len(self.roi_ids), self.image.size):
             raise InputError(
                 f"{where}: footprints of shape {self.footprints.shape} do not fit {len(self.roi_ids)} ROIs in an "
@@ -159,6 +164,14 @@ class Session:
     def shape(self) -> tuple[int, int]:
         """(n_rows, n_cols) of the image."""
         return self.image.shape[0], self.image.shape[1]
+
+    def holds(self, points: Points) -> Bools:
+        """Whether points (x, y), shape (n, 2), finite, lie in the field, on pixels with data."""
+        col, row = np.floor(points.T + 0.5)
+        inside = (col >= 0) & (col < self.shape[1]) & (row >= 0) & (row < self.shape[0])
+        if self.has_data is not None:
+            inside[inside] = self.has_data[row[inside].astype(np.intp), col[inside].astype(np.intp)]
+        return np.asarray(inside)
 
     @property
     def empty_rows(self) -> Indices:

@@ -17,7 +17,8 @@ def presence_codes(
     """Code of :class:`~ndx_match.model.Presence` for each cell and session, uint8, shape (n_cells, n_sessions).
 
     An absent cell is *outside the field* where every one of its ROIs that can be carried into the session lands
-    outside the image; *session not registered* where none can be carried there; else *not detected*.
+    outside the image or on pixels without data; *session not registered* where none can be carried there; else *not
+    detected*.
 
     Parameters
     ----------
@@ -38,11 +39,9 @@ def presence_codes(
         wanted = np.flatnonzero(present[:, source] & ~present[:, target])
         points = transform_points(matrix, positions[source][cells[wanted, source]])
         known = np.isfinite(points).all(axis=1)  # an ROI with an empty mask has no place to carry
-        n_rows, n_cols = sessions[target].shape
-        x, y = points.T
-        in_field = (x >= -0.5) & (x < n_cols - 0.5) & (y >= -0.5) & (y < n_rows - 0.5)
-        carried[wanted[known], target] = True
-        inside[wanted[known & in_field], target] = True
+        wanted, points = wanted[known], points[known]
+        carried[wanted, target] = True
+        inside[wanted[sessions[target].holds(points)], target] = True
 
     together = np.zeros((len(sessions), len(sessions)), int)
     for registration in registrations:

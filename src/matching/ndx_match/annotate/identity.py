@@ -14,7 +14,7 @@ from ..arrays import Ints32
 from ..errors import InputError
 from ..model import MatchResult, Session, cell_of_roi
 from ..sources import TableCandidate, list_contents, open_nwb
-from ..storage.datasets import location_of
+from ..storage.datasets import is_in_file, location_of
 
 
 @dataclass(frozen=True)
@@ -112,6 +112,8 @@ def _same_rois(table: TableCandidate, session: Session) -> bool:
 
 
 def _path_in(path: str | os.PathLike[str], table: TableCandidate) -> str:
+    if not is_in_file(table.table.id.data):
+        raise InputError(f"{path}: the ROI table {table.path} has no column id; repair the file.")
     holder, _ = location_of(table.table.id.data)
     if not os.path.samefile(holder, path):
         raise InputError(

@@ -121,6 +121,8 @@ class _Job:
             raise OutputError(f"{source}: a Zarr store is not annotated in place; annotate a copy of it with -o DIR.")
         for table in self.tables:
             with file_format.table(source, table.path) as group:
+                if "colnames" not in group.attrs:
+                    raise InputError(f"{source}: the ROI table {table.path} has no list of columns; repair the file.")
                 if f"{COLUMN}_index" in group:
                     raise InputError(
                         f"{source}: the ROI table {table.path} has a column {COLUMN} with several values a row, which "

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .common import FILE, LOCATION, overwrite_option, plane_option, progress_bar, warn
+from .common import FILE, LOCATION, overwrite_option, plane_option, progress_bar, say, warn
 
 
 @click.command()
@@ -34,4 +34,4 @@ def annotate(
     for file in written:
         warn(file.warnings)
         rois = f"{file.n_rois} ROIs, {file.n_shared} of them in cells of several sessions"
-        click.echo(f"Wrote {file.path}: {', '.join(file.sessions)}: {rois}")
+        say(f"Wrote {file.path}: {', '.join(file.sessions)}: {rois}")

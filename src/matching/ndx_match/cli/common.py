@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
@@ -15,7 +15,7 @@ from rich.filesize import decimal
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from ..errors import InputError
+from ..errors import InputError, one_line
 from ..model import Progress as ProgressCallback
 from ..sources import DEPTH_TOLERANCE, SourceOptions
 from ..sources.orientation import TRANSPOSE
@@ -73,8 +73,12 @@ _SOURCE_OPTIONS = (
     click.option("--roi-table", metavar="PATH", help="ROI table to take: its path in the file, or the path's end."),
     click.option("--image", metavar="PATH", help="Projection image to take: its path in the file, or the path's end; "
                  "none: register by the ROIs alone."),
-    click.option("--transpose", type=click.Choice(TRANSPOSE),
-                 help="Which of masks and image are stored [column, row].  [default: by the writer and by evidence]"),
+    click.option("--transpose", metavar=f"[FILE=]{'|'.join(TRANSPOSE)}", multiple=True,
+                 help="Which of masks and image are stored [column, row], of all files or of one, by its path or the "
+                 "path's end; can be given several times.  [default: by the writer and by evidence]"),
+    click.option("--mirror", metavar="FILE", multiple=True,
+                 help="File, by its path or the path's end, whose masks and image both show the field mirrored; can be "
+                 "given several times."),
     click.option("--z-plane", metavar="N", type=_ZPlane(),
                  help="Plane (z) to take where voxel masks lie in several; `all` projects them onto one."),
     click.option("--allow-different-subjects", is_flag=True, help="Do not refuse files of different subjects."),
@@ -96,7 +100,17 @@ _CHECKSUM_OPTION = click.option(
 def source_options(selection: bool = False, checksum: bool = False) -> Callable[[Command], Command]:
     """Give a command what to take from its inputs, as the argument `options`: SourceOptions."""
     more = (*_SELECTION_OPTIONS * selection, *(_CHECKSUM_OPTION,) * checksum)
-    return option_group("options", SourceOptions, *_SOURCE_OPTIONS, *more)
+    return option_group("options", _make_options, *_SOURCE_OPTIONS, *more)
+
+
+def _make_options(transpose: tuple[str, ...], **values: Any) -> SourceOptions:
+    """With `--transpose` taken apart: CHOICE for all files, FILE=CHOICE for one."""
+    split = [text.rpartition("=") for text in transpose]
+    for_all = [choice for file, _, choice in split if not file]
+    if len(for_all) > 1:
+        raise InputError("--transpose is given more than once for all files; give it once, or for a file: FILE=masks.")
+    for_one = tuple((file, choice) for file, _, choice in split if file)
+    return SourceOptions(transpose=for_all[0] if for_all else None, transpose_file=for_one, **values)
 
 
 def _depth_tolerance(all_planes: bool, depth_tolerance: float | None) -> float | None:
@@ -170,4 +184,19 @@ class _Amount(MofNCompleteColumn):
 def warn(warnings: Iterable[str]) -> None:
     """Print warnings to standard error."""
     for warning in warnings:
-        click.echo(f"Warning: {warning}", err=True)
+        say(f"Warning: {warning}", err=True)
+
+
+def say(*lines: object, err: bool = False) -> None:
+    """Print lines, each as one whatever is in it; all that is shown of files goes through here or :func:`table`."""
+    for line in lines:
+        click.echo(one_line(line), err=err)
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Left-aligned columns, the first row being their titles."""
+    shown = [[one_line(cell) for cell in row] for row in rows]
+    widths = [max(len(row[k]) for row in shown) for k in range(len(shown[0]))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in shown
+    )

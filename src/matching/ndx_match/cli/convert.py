@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .common import FILE, LOCATION, overwrite_option
+from .common import FILE, LOCATION, overwrite_option, say
 
 
 @click.command()
@@ -20,4 +20,4 @@ def convert(source: str, output: Path, overwrite: bool) -> None:
     """
     from ..storage.convert import convert_file
 
-    click.echo(f"Wrote {convert_file(source, output, overwrite)}")
+    say(f"Wrote {convert_file(source, output, overwrite)}")

@@ -13,7 +13,17 @@ from ..matchfile import FileMetadata, output_path, read_planes_of_match_file, se
 from ..model import MatchedPlane
 from ..sources import SourceOptions, read_sessions, source_warnings
 from ..storage.outputs import check_folder, check_output, make_folder
-from .common import FILE, LOCATION, output_option, overwrite_option, plane_option, progress_bar, source_options, warn
+from .common import (
+    FILE,
+    LOCATION,
+    output_option,
+    overwrite_option,
+    plane_option,
+    progress_bar,
+    say,
+    source_options,
+    warn,
+)
 from .methods import importer_options
 from .write import check_target, dandi_name_option, metadata_options, print_result
 
@@ -39,7 +49,7 @@ def export(matches: str, output: Path, plane: str | None, overwrite: bool) -> No
     formats.export(planes, output, overwrite)
     n_cells = sum(len(found.result.cells) for found in planes)
     in_planes = f" in {len(planes)} imaging planes" if len(planes) > 1 else ""
-    click.echo(f"Wrote {output}: {n_cells} cells of {len(sessions_of(planes))} sessions{in_planes}")
+    say(f"Wrote {output}: {n_cells} cells of {len(sessions_of(planes))} sessions{in_planes}")
 
 
 @click.command()
@@ -57,7 +67,7 @@ def prepare(inputs: tuple[str, ...], output: Path, options: SourceOptions) -> No
     warn(source_warnings(sessions))
     make_folder(output)
     prepared = write_nway_input(sessions, output)
-    click.echo(f"Wrote {prepared.input_json}; run: python -m nway.nway_matching --input_json {prepared.input_json} "
+    say(f"Wrote {prepared.input_json}; run: python -m nway.nway_matching --input_json {prepared.input_json} "
                f"--output_json {output / 'output.json'} --output_directory {output}")  # fmt: skip
 
 

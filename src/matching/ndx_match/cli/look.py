@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from ..errors import InputError
+from ..errors import InputError, one_line
 from ..model import MatchedPlane
 from ..sources import InspectedFile, SourceOptions, inspect_file
 from ..sources.orientation import in_words
@@ -15,8 +15,8 @@ from ..sources.pairing import RecordedPlane, pair_planes
 from ..sources.planes import check_all_planes
 from ..storage.outputs import check_folder
 from ..storage.remote import public_name, shared_access
-from .common import LOCATION, all_planes_options, output_option, plane_option, progress_bar, source_options
-from .summary import print_planes, table
+from .common import LOCATION, all_planes_options, output_option, plane_option, progress_bar, say, source_options, table
+from .summary import print_planes
 
 
 @click.command()
@@ -32,6 +32,7 @@ def inspect(inputs: tuple[str, ...], options: SourceOptions, all_planes: float |
         check_all_planes(options, all_planes)
     with shared_access() as access:
         paths = access.expand(inputs, options.sessions)
+    options.check_files(paths)
     recorded: list[RecordedPlane] = []
     for number, path in enumerate(paths):
         if number:
@@ -39,7 +40,7 @@ def inspect(inputs: tuple[str, ...], options: SourceOptions, all_planes: float |
         with progress_bar():
             file = inspect_file(path, options, all_planes is not None)
         recorded += file.recorded
-        click.echo("\n".join(_lines(file)))
+        say(*_lines(file))
     if all_planes is not None and len(paths) > 1:
         _print_pairing(recorded, all_planes)
 
@@ -55,10 +56,10 @@ def show(matches: str, plane: str | None) -> None:
     from ..matchfile import read_planes_of_match_file
 
     planes = read_planes_of_match_file(matches, footprints=False, plane=plane)
-    name = public_name(matches)
+    name = one_line(public_name(matches))
 
     def heading(file: MatchedPlane) -> str:
-        of_plane = f", plane {file.name}" if len(planes) > 1 else ""
+        of_plane = f", plane {one_line(file.name)}" if len(planes) > 1 else ""
         parameters = ", ".join(f"{name}={value}" for name, value in file.result.parameters.items())
         software = ", ".join(f"{name} {version}" for name, version in file.result.software.items())
         return (
@@ -87,7 +88,7 @@ def plot(matches: str, output: Path, all_pairs: bool, plane: str | None) -> None
     with progress_bar() as progress:
         written = draw_planes(planes, output, progress, all_pairs)
     for path in written:
-        click.echo(path)
+        say(path)
 
 
 def _lines(file: InspectedFile) -> Iterator[str]:
@@ -127,7 +128,7 @@ def _print_pairing(recorded: Sequence[RecordedPlane], tolerance: float) -> None:
     try:
         pairing = pair_planes(recorded, tolerance)
     except InputError as error:
-        click.echo(f"not clear  {error}")
+        say(f"not clear  {error}")
         return
     rows = [("matched together", *dict.fromkeys(plane.session for plane in recorded))]
     for plane in pairing.planes:
@@ -135,7 +136,7 @@ def _print_pairing(recorded: Sequence[RecordedPlane], tolerance: float) -> None:
         rows.append((plane.name, *(names.get(session, "-") for session in rows[0][1:])))
     click.echo(table(rows))
     for warning in pairing.warnings:
-        click.echo(f"note  {warning}")
+        say(f"note  {warning}")
 
 
 def _mark(used: bool) -> str:

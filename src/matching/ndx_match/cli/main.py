@@ -12,7 +12,7 @@ from typing import NoReturn
 import click
 
 from .. import __version__
-from ..errors import NdxMatchError
+from ..errors import NdxMatchError, one_line
 from ..storage.publish import settle_drafts
 from .signals import Stop, stop_on_signals
 
@@ -105,8 +105,8 @@ def _run(arguments: list[str] | None, stop: Stop) -> int:
         if os.environ.get("NDX_MATCH_DEBUG"):
             raise
         click.echo(
-            f"Error: {type(error).__name__}: {error}\nThis is a bug in ndx-match; please report it with the traceback "
-            "that NDX_MATCH_DEBUG=1 shows.",
+            f"Error: {type(error).__name__}: {one_line(error)}\nThis is a bug in ndx-match; please report it "
+            "with the traceback that NDX_MATCH_DEBUG=1 shows.",
             err=True,
         )
         return BUG

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..model import MatchedPlane, MatchResult, Registration, Session
 from ..report.fractions import matched_fractions
-from .common import warn
+from .common import table, warn
 
 MAXIMUM_PAIRS = 66  #: pairs listed one a line (12 sessions)
 
@@ -93,11 +93,3 @@ def _mean_confidence(result: MatchResult, size: int) -> str:
     if result.confidence is None or size == 1:
         return ""
     return f"{result.confidence[result.n_sessions_of_cell == size].mean():.2f}"
-
-
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """Left-aligned columns, the first row being their titles."""
-    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    )

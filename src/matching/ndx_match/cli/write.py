@@ -25,6 +25,7 @@ from .common import (
     output_option,
     overwrite_option,
     progress_bar,
+    say,
     source_options,
     warn,
 )
@@ -132,8 +133,9 @@ def print_result(planes: Sequence[MatchedPlane], written: WrittenFile) -> None:
     warn(written.warnings)
     for missing in written.missing:
         need = "DANDI needs it" if missing.required else "recommended"
-        click.echo(f"Note: {missing.field}: {missing.problem} ({need}); {missing.remedy}.", err=True)
-    click.echo(f"\nWrote {written.path}")
+        say(f"Note: {missing.field}: {missing.problem} ({need}); {missing.remedy}.", err=True)
+    click.echo()
+    say(f"Wrote {written.path}")
 
 
 def draw(planes: Sequence[MatchedPlane], folder: Path, matches: Path) -> None:
@@ -146,7 +148,7 @@ def draw(planes: Sequence[MatchedPlane], folder: Path, matches: Path) -> None:
             f"{folder}: the pictures cannot be drawn ({str(error) or type(error).__name__}); the match file {matches} "
             f"is whole, draw it with `ndx-match plot {matches} -o DIR`."
         ) from error
-    click.echo(f"Wrote {len(written)} pictures in {folder}")
+    say(f"Wrote {len(written)} pictures in {folder}")
 
 
 def draw_planes(

@@ -16,8 +16,9 @@ from pynwb.ophys import ImagingPlane, OpticalChannel, PlaneSegmentation
 
 from ..model import Session
 from ..sources.candidates import MASK_KINDS
+from ..sources.checks import vector_of
 from ..sources.read import SourceFile
-from ..storage.datasets import copy_rows, holds_references, in_memory, is_compound, stored, streamed
+from ..storage.datasets import copy_rows, holds_references, is_compound, is_in_file, stored, streamed
 from ..storage.formats import StorageFormat
 from .metadata import is_placeholder
 
@@ -59,9 +60,9 @@ class ImagingPlaneCopies:
             location=self._location or plane.location,
             imaging_rate=plane.imaging_rate,
             reference_frame=plane.reference_frame or None,
-            origin_coords=in_memory(plane.origin_coords),
+            origin_coords=vector_of(plane.origin_coords),
             origin_coords_unit=plane.origin_coords_unit or "meters",
-            grid_spacing=in_memory(plane.grid_spacing),
+            grid_spacing=vector_of(plane.grid_spacing),
             grid_spacing_unit=plane.grid_spacing_unit or "meters",
         )
 
@@ -169,6 +170,8 @@ def _copy_column(column: Any, file_format: StorageFormat) -> list[Any]:
     data = stored(column.data)
     if isinstance(column, DynamicTableRegion) or type(column).__name__ == "EnumData" or holds_references(column.data):
         return []
+    if is_in_file(data) and data.dtype.kind == "c":
+        return []  # hdmf writes no complex numbers
     if not is_compound(data):
         data = streamed(data, file_format)
     elif column.name in MASK_KINDS:

@@ -16,6 +16,7 @@ from pynwb.ophys import ImagingPlane
 
 from .. import __version__
 from ..model import MatchedPlane
+from ..sources.read import FACTS_OF_SUBJECT, UNKNOWN_SEX
 from ..storage.datasets import text_of
 
 MOUSE = ("Mus musculus", "Mouse", "mouse", "http://purl.obolibrary.org/obo/NCBITaxon_10090")
@@ -204,11 +205,16 @@ def _is_allen_term(plane: ImagingPlane) -> bool:
 
 
 def _subject(stated: Sequence[Subject], metadata: FileMetadata) -> Subject | None:
-    """The subject as the first source that says so describes it; not its weight, which changes between sessions."""
-    fields: dict[str, Any] = {
-        name: next((getattr(subject, name) for subject in stated if getattr(subject, name)), None)
-        for name in ("subject_id", "sex", "species", "genotype", "strain", "description", "date_of_birth")
-    }
+    """The subject as the first source that says so describes it, without that in which sources disagree.
+
+    Its weight, which changes between sessions, is left out.
+    """
+    fields: dict[str, Any] = {}
+    for name in ("subject_id", "description", *FACTS_OF_SUBJECT):
+        values = [getattr(subject, name) for subject in stated if getattr(subject, name)]
+        values = [value for value in values if value != UNKNOWN_SEX] or values
+        agreed = name not in FACTS_OF_SUBJECT or len(set(values)) == 1
+        fields[name] = values[0] if values and agreed else None
     fields["age"] = _age_range([subject.age for subject in stated if subject.age])
     reference = next((subject.age__reference for subject in stated if subject.age), None)
     for name in ("subject_id", "sex", "species", "age"):

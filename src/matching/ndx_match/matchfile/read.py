@@ -33,6 +33,7 @@ from ..sources.masks import read_masks
 from ..sources.orientation import orient
 from ..storage.datasets import text_of
 from ..storage.files import Location, as_location
+from ..storage.opening import objects_of
 from ..storage.remote import public_name
 from .registrations import read_registrations
 from .tables import ORIENTATION_FLAGS, TEXTS_OF_SESSIONS
@@ -81,7 +82,7 @@ def read_planes_of_match_file(
 
 def planes_of_open_file(nwbfile: NWBFile, where: str, footprints: bool, plane: str | None) -> tuple[MatchedPlane, ...]:
     """As :func:`read_planes_of_match_file`, of a file that is open; messages begin with `where`."""
-    matchings = [item for item in nwbfile.objects.values() if isinstance(item, CellMatching)]
+    matchings = [item for item in objects_of(nwbfile) if isinstance(item, CellMatching)]
     if not matchings:
         raise InputError(
             f"{where}: this NWB file holds no matched cells (CellMatching); make one with `ndx-match write`."

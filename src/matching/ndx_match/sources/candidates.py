@@ -12,6 +12,7 @@ from pynwb.base import Image
 from pynwb.device import Device
 from pynwb.ophys import ImagingPlane, OpticalChannel, PlaneSegmentation
 
+from ..storage.opening import objects_of
 from .maskless import MASK_KINDS
 
 #: Neurodata types of ndx-microscopy, whose classes come with the file where the extension is not installed: ROI tables
@@ -70,6 +71,7 @@ class FileContents:
     planes: tuple[str, ...]
     script: str = ""  #: what the file says of the script that made it
     modules: tuple[str, ...] = ()  #: names of its processing modules
+    coloured: tuple[str, ...] = ()  #: paths of images that are not used: RGB images and others of more dimensions
 
     def table_at(self, path: str) -> TableCandidate | None:
         """The ROI table of this path, None if there is none."""
@@ -82,13 +84,16 @@ class FileContents:
 
 def list_contents(nwbfile: NWBFile) -> FileContents:
     """List the ROI tables, images and imaging planes of an open file."""
-    tables, images, planes = [], [], []
-    for item in nwbfile.objects.values():
+    tables, images, planes, coloured = [], [], [], []
+    for item in objects_of(nwbfile):
         if isinstance(item, PlaneSegmentation) or type(item).__name__ in MICROSCOPY_SEGMENTATIONS:
             tables.append(_table(item))
-        elif (isinstance(item, Image) or type(item).__name__ == SUMMARY_IMAGE) and len(np.shape(item.data)) == 2:
-            n_rows, n_cols = np.shape(item.data)
-            images.append(ImageCandidate(path_of(item), (n_rows, n_cols), item))
+        elif isinstance(item, Image) or type(item).__name__ == SUMMARY_IMAGE:
+            shape = np.shape(item.data)
+            if len(shape) == 2:
+                images.append(ImageCandidate(path_of(item), (shape[0], shape[1]), item))
+            else:
+                coloured.append(path_of(item))
         elif isinstance(item, ImagingPlane):
             planes.append(item.name)
     return FileContents(
@@ -97,6 +102,7 @@ def list_contents(nwbfile: NWBFile) -> FileContents:
         tuple(sorted(planes)),
         nwbfile.source_script or "",
         tuple(sorted(nwbfile.processing)),
+        tuple(sorted(coloured)),
     )
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
+from urllib.parse import unquote, urlsplit
 
 from ..errors import AmbiguousInputError, InputError
+from ..storage.remote import is_url, public_name, same_place
 from .candidates import FileContents, ImageCandidate, TableCandidate, with_masks
 from .layouts import Layout
 from .masks import z_planes
@@ -33,6 +37,10 @@ class SourceOptions:
     #: `masks`, `image`, `both` or `none`: which of them are stored [col, row]; None decides by the writer's convention
     #: and by evidence.
     transpose: str | None = None
+    #: The same for some of the files, in its place: (file, choice); a file by its path or the path's end.
+    transpose_file: tuple[tuple[str, str], ...] = ()
+    #: Files, by their path or its end, that show the field mirrored: columns of masks and image are in reverse order.
+    mirror: tuple[str, ...] = ()
     image_required: bool = False  #: refuse files without a projection image; else they are registered by the ROIs alone
     all_rois: bool = False  #: take every ROI, not only those that the file's writer accepts
     where: tuple[str, ...] = ()  #: conditions that the ROIs must meet instead, for example `iscell>0.5`
@@ -45,10 +53,40 @@ class SourceOptions:
     sessions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.transpose is not None and self.transpose not in TRANSPOSE:
-            raise InputError(f"--transpose {self.transpose} is not one of {', '.join(TRANSPOSE)}.")
+        for choice in (self.transpose, *(choice for _, choice in self.transpose_file)):
+            if choice is not None and choice not in TRANSPOSE:
+                raise InputError(f"--transpose {choice} is not one of {', '.join(TRANSPOSE)}.")
         if self.all_rois and self.where:
             raise InputError("--all-rois and --where exclude each other; give one of them.")
+
+    def transposition_of(self, location: str | os.PathLike[str]) -> str | None:
+        """What `transpose` is for a file."""
+        chosen = [choice for name, choice in self.transpose_file if _is_named(location, name)]
+        return chosen[-1] if chosen else self.transpose
+
+    def is_mirrored(self, location: str | os.PathLike[str]) -> bool:
+        """Whether a file is one of `mirror`."""
+        return any(_is_named(location, name) for name in self.mirror)
+
+    def check_files(self, locations: Sequence[str | os.PathLike[str]]) -> None:
+        """Raise InputError if an option is for a file that is not among these, or for one that cannot be told."""
+        for option, name in (
+            *(("--transpose", name) for name, _ in self.transpose_file),
+            *(("--mirror", name) for name in self.mirror),
+        ):
+            found = [public_name(location) for location in locations if _is_named(location, name)]
+            if len(found) != 1:
+                listed = ", ".join(found or map(public_name, locations))
+                number = "none" if not found else f"{len(found)}"
+                raise InputError(f"{option} {name}: {number} of the files are named so; name one of: {listed}.")
+
+
+def _is_named(location: str | os.PathLike[str], name: str) -> bool:
+    """Whether a name is that of a file: as given or shown, another path to the same, or its last parts."""
+    if name in (str(location), public_name(location)) or same_place(location) == same_place(name):
+        return True
+    path = unquote(urlsplit(str(location)).path) if is_url(location) else Path(location).as_posix()
+    return bool(name) and path.endswith(f"/{name}")
 
 
 def choose_table(contents: FileContents, options: SourceOptions, where: str, layout: Layout) -> TableCandidate:
@@ -89,6 +127,15 @@ def choose_table(contents: FileContents, options: SourceOptions, where: str, lay
     table = tables[0]
     if table.n_rois == 0:
         raise InputError(f"{where}: the ROI table {table.path} is empty; leave this session out.")
+    names = list(table.table.colnames)
+    if len(set(names)) < len(names):
+        double = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"{where}: the ROI table {table.path} lists the column {double} twice; repair the file.")
+    namesake = next((o for o in contents.tables if o is not table and o.table.object_id == table.table.object_id), None)
+    if namesake is not None:
+        raise InputError(
+            f"{where}: the ROI tables {table.path} and {namesake.path} have the same object id; give each its own."
+        )
     if not table.mask_kind:
         columns = ", ".join(table.table.colnames)
         raise InputError(
@@ -119,14 +166,15 @@ def choose_image(
     if options.image == NO_IMAGE or (not images and options.image is None):
         return None
     if not images:
-        raise InputError(f"{where}: there is no image {options.image!r}, nor any other; leave out --image.")
+        other = f"only {contents.coloured[0]}, which is no grayscale image" if contents.coloured else "nor any other"
+        raise InputError(f"{where}: there is no image {options.image!r}, {other}; leave out --image.")
     if options.image is not None:
         with_suffix = f"{options.image}{layout.suffix_of(table)}"
         suffixed = [image for image in images if f"/{image.path}".endswith(f"/{with_suffix.strip('/')}")]
         images = suffixed or _by_path(images, options.image, "image", "--image", where)
     images = _nearest(images, table)
     if table.mask_shape is not None:
-        images = _of_size(images, table, where)
+        images = _of_size(images, table, where, other_image(contents, options))
     if len(images) > 1 and options.image is None:
         images = _most_trusted(images, (*layout.images_of(table, options.z_plane), *layout.images, *IMAGE_NAMES))
     if len(images) > 1:
@@ -142,7 +190,7 @@ def choose_z_plane(table: TableCandidate, options: SourceOptions, where: str) ->
     """
     if table.mask_kind != "voxel_mask" or options.z_plane == "all":
         return None
-    planes = z_planes(table.table)
+    planes = z_planes(table.table, f"{where}, {table.path}")
     listed = ", ".join(map(str, planes))
     if options.z_plane is not None and options.z_plane not in planes:
         raise InputError(
@@ -156,7 +204,15 @@ def choose_z_plane(table: TableCandidate, options: SourceOptions, where: str) ->
     return None if options.z_plane is None else int(options.z_plane)
 
 
-def _of_size(images: Sequence[ImageCandidate], table: TableCandidate, where: str) -> Sequence[ImageCandidate]:
+def other_image(contents: FileContents, options: SourceOptions) -> str:
+    """What to do where an image cannot be used, a phrase."""
+    alone = f"{'--method consensus ' * options.image_required}--image {NO_IMAGE} to register by the ROIs alone"
+    return f"choose another image with --image, or give {alone}" if len(contents.images) > 1 else f"give {alone}"
+
+
+def _of_size(
+    images: Sequence[ImageCandidate], table: TableCandidate, where: str, remedy: str
+) -> Sequence[ImageCandidate]:
     """Those of the masks' size, or else those of that size when one of the two is transposed."""
     assert table.mask_shape is not None
     for shape in (table.mask_shape, table.mask_shape[::-1]):
@@ -166,7 +222,7 @@ def _of_size(images: Sequence[ImageCandidate], table: TableCandidate, where: str
     found = ", ".join(f"{image.path} {_size(image.shape)}" for image in images)
     raise InputError(
         f"{where}: image and masks differ in size: the masks of {table.path} have {_size(table.mask_shape)}, "
-        f"but there is only {found}; choose another image with --image or another table with --roi-table."
+        f"but there is only {found}; {remedy}."
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import scipy.sparse
@@ -12,6 +11,7 @@ from pynwb.ophys import PlaneSegmentation
 from ..arrays import Array, Ints64
 from ..errors import InputError
 from ..storage.datasets import stored
+from .checks import check_memory, check_numbers, check_pixels
 
 BLOCK_BYTES = 16_000_000  #: of masks held dense at a time
 MAXIMUM_BLOCK = 8  #: times as much where chunks span many ROIs
@@ -25,6 +25,7 @@ class StoredMasks:
     footprints: scipy.sparse.csr_array
     shape: tuple[int, int]
     whole: bool  #: whether the shape is the image's; that of pixel and voxel masks only reaches to their last pixels
+    n_negative: int = 0  #: weights that were negative and are taken as 0
 
     def transposed(self) -> StoredMasks:
         """With rows and columns swapped."""
@@ -61,31 +62,42 @@ class StoredMasks:
             shape=(self.footprints.shape[0], shape[0] * shape[1]),
         )
         footprints.sort_indices()
-        return StoredMasks(footprints, shape, self.whole)
+        return replace(self, footprints=footprints, shape=shape)
 
 
 def read_masks(table: PlaneSegmentation, mask_kind: str, where: str, z_plane: int | None = None) -> StoredMasks:
     """The masks of every ROI of a table, in its order; of voxel masks those in a plane (z), or in all if it is None.
 
-    Raises InputError, beginning with `where`, if weights are not finite, or pixels lie at negative places.
+    Raises InputError, beginning with `where`, if the masks are no masks of these ROIs, too large for the memory, their
+    weights are not finite or all negative, or pixels lie at negative places.
     """
-    if mask_kind == "image_mask":
-        masks = _from_images(table["image_mask"].data)
-    else:
-        masks = _from_pixels(table, mask_kind, where, z_plane)
-    if not np.isfinite(masks.footprints.data).all():
+    of_images = mask_kind == "image_mask"
+    masks = _from_images(table, where) if of_images else _from_pixels(table, mask_kind, where, z_plane)
+    weights = masks.footprints.data
+    if not np.isfinite(weights).all():
         raise InputError(f"{where}: the masks hold NaN or infinite weights; repair the file.")
-    return masks
+    n_negative = int((weights < 0).sum())
+    if n_negative and n_negative == len(weights):
+        raise InputError(f"{where}: all weights of the masks are negative; repair the file.")
+    if n_negative:
+        weights[weights < 0] = 0
+        masks.footprints.eliminate_zeros()
+    return replace(masks, n_negative=n_negative)
 
 
-def z_planes(table: PlaneSegmentation) -> list[int]:
-    """The planes (z) in which a table's voxel masks lie."""
-    pixels = np.asarray(stored(table["voxel_mask"].target.data)[:])
-    return [int(z) for z in np.unique(_field(pixels, "z"))]
+def z_planes(table: PlaneSegmentation, where: str) -> list[int]:
+    """The planes (z) in which a table's voxel masks lie; raises InputError as :func:`read_masks`."""
+    _, pixels = _ragged(table, "voxel_mask", where)
+    return [int(z) for z in np.unique(_field(pixels, "z", "voxel_mask", where))]
 
 
-def _from_images(data: Any) -> StoredMasks:
+def _from_images(table: PlaneSegmentation, where: str) -> StoredMasks:
+    data = table["image_mask"].data
+    check_numbers(data, f"{where}: the image masks")
     n_rois, n_rows, n_cols = data.shape
+    check_pixels((n_rows, n_cols), f"{where}: the image masks")
+    if n_rois != len(table.id):
+        raise InputError(f"{where}: there are {n_rois} image masks for {len(table.id)} ROIs; repair the file.")
     block = max(1, BLOCK_BYTES // max(1, n_rows * n_cols * np.dtype(data.dtype).itemsize))
     if getattr(data, "chunks", None) and data.chunks[0] <= MAXIMUM_BLOCK * block:
         block = -(-block // data.chunks[0]) * data.chunks[0]  # whole chunks, so that none is decompressed twice
@@ -95,7 +107,7 @@ def _from_images(data: Any) -> StoredMasks:
         row, pixel = np.divmod(np.flatnonzero(dense), dense.shape[1])  # faster than np.nonzero of two dimensions
         counts.append(np.bincount(row, minlength=len(dense)))
         indices.append(pixel.astype(np.int32))
-        weights.append(dense[row, pixel].astype(np.float32))
+        weights.append(_as_float32(dense[row, pixel]))
     indptr = np.concatenate([[0], np.cumsum(np.concatenate(counts))])
     footprints = scipy.sparse.csr_array(
         (np.concatenate(weights), np.concatenate(indices), indptr), shape=(n_rois, n_rows * n_cols)
@@ -105,29 +117,62 @@ def _from_images(data: Any) -> StoredMasks:
 
 
 def _from_pixels(table: PlaneSegmentation, mask_kind: str, where: str, z_plane: int | None) -> StoredMasks:
-    ends = np.asarray(table[mask_kind].data[:], np.int64)
-    pixels = np.asarray(stored(table[mask_kind].target.data)[:])
-    if (np.diff(ends, prepend=0) < 0).any() or ends[-1] != len(pixels):
-        raise InputError(f"{where}: the column {mask_kind}_index does not fit {len(pixels)} mask pixels; repair it.")
+    ends, pixels = _ragged(table, mask_kind, where)
     row_of_pixel = np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0))
-    x, y, weight = (_field(pixels, name) for name in ("x", "y", "weight"))
+    x, y, weight = (_field(pixels, name, mask_kind, where) for name in ("x", "y", "weight"))
     if len(x) and (x.min() < 0 or y.min() < 0):
         raise InputError(f"{where}: mask pixels lie at negative places (x = {x.min()}, y = {y.min()}); repair them.")
     if mask_kind == "voxel_mask" and z_plane is not None:
-        chosen = _field(pixels, "z") == z_plane
+        chosen = _field(pixels, "z", mask_kind, where) == z_plane
         row_of_pixel, x, y, weight = (values[chosen] for values in (row_of_pixel, x, y, weight))
     shape = (int(y.max()) + 1, int(x.max()) + 1) if len(x) else (1, 1)
+    check_pixels(shape, f"{where}: the mask pixels, which reach x = {shape[1] - 1}, y = {shape[0] - 1},")
     present = weight != 0
     place = y[present].astype(np.int64) * shape[1] + x[present].astype(np.int64)
     footprints = scipy.sparse.coo_array(
-        (weight[present].astype(np.float32), (row_of_pixel[present], place)), shape=(len(ends), shape[0] * shape[1])
+        (_as_float32(weight[present]), (row_of_pixel[present], place)), shape=(len(ends), shape[0] * shape[1])
     ).tocsr()
     footprints.eliminate_zeros()
     return StoredMasks(footprints, shape, whole=False)
 
 
-def _field(pixels: Array, name: str) -> Array:
+def _as_float32(weights: Array) -> Array:
+    with np.errstate(over="ignore"):  # those that become infinite are refused
+        return weights.astype(np.float32)
+
+
+def _ragged(table: PlaneSegmentation, mask_kind: str, where: str) -> tuple[Ints64, Array]:
+    """Where the pixels of each ROI end, and the pixels of all."""
+    column = table[mask_kind]
+    if not hasattr(column, "target") or hasattr(column.target, "target"):
+        raise InputError(f"{where}: the column {mask_kind} needs one index ({mask_kind}_index); repair the file.")
+    stored_ends, stored_pixels = column.data, stored(column.target.data)
+    for data in (stored_ends, stored_pixels):
+        check_memory(data, f"{where}: the column {mask_kind}")
+    ends = np.asarray(stored_ends[:])
+    pixels = np.asarray(stored_pixels[:])
+    fits = ends.ndim == 1 and ends.dtype.kind in "iu" and len(ends) == len(table.id)
+    if fits and len(ends):
+        fits = bool((ends[1:] >= ends[:-1]).all()) and ends[0] >= 0 and ends[-1] == len(pixels)
+    if not fits:
+        raise InputError(
+            f"{where}: the column {mask_kind}_index does not fit {len(table.id)} ROIs and {len(pixels)} mask pixels; "
+            "repair it."
+        )
+    return ends.astype(np.int64), pixels
+
+
+def _field(pixels: Array, name: str, mask_kind: str, where: str) -> Array:
+    """One field of mask pixels: of elements with named fields, or of rows x, y, (z,) weight of numbers."""
     if pixels.dtype.names:
-        return pixels[name]
-    position = {"x": 0, "y": 1, "z": 2, "weight": pixels.shape[1] - 1 if pixels.ndim == 2 else 0}[name]
-    return pixels[:, position] if pixels.ndim == 2 else np.zeros(0)
+        values = pixels[name] if name in pixels.dtype.names else None
+    elif pixels.ndim == 2 and pixels.shape[1] == (4 if mask_kind == "voxel_mask" else 3):
+        values = pixels[:, {"x": 0, "y": 1, "z": 2, "weight": -1}[name]]
+    else:
+        values = np.zeros(0) if len(pixels) == 0 else None
+    if values is None or values.ndim != 1:
+        raise InputError(f"{where}: the elements of {mask_kind} have no field {name}; repair the file.")
+    check_numbers(values, f"{where}: the field {name} of {mask_kind}")
+    if name != "weight" and not np.isfinite(values).all():
+        raise InputError(f"{where}: the field {name} of {mask_kind} holds NaN or infinite places; repair the file.")
+    return values

@@ -17,6 +17,7 @@ TRANSPOSE = ("masks", "image", "both", "none")  #: the choices that a user has
 CLEAR = 3.0  #: z of a sign test over the ROIs from which it decides
 COMPACT = 0.2  #: of their neighbours that pixels of masks must gain before stored masks are called scrambled
 MOST_ROIS = 300  #: looked at in a test
+FEWEST_ROIS = 20  #: of whose contrast it is said that it is at chance
 GAP, LEAST_RING = 1.0, 2.0  #: pixels between a mask and its surround, and the surround's least width
 
 
@@ -40,6 +41,12 @@ class Decision:
     orientation: Orientation
     reason: str
     warning: str = ""
+
+    def mirrored(self) -> Decision:
+        """The same of a file of which the user says that it shows the field mirrored."""
+        return replace(
+            self, orientation=replace(self.orientation, mirrored=True), reason=f"{self.reason}; mirrored by --mirror"
+        )
 
 
 def decide(
@@ -91,6 +98,20 @@ def decide(
     return Decision(expected, f"{known}; {evidence}, which decides nothing", warning)
 
 
+def about_fit(masks: StoredMasks, image: Array, orientation: Orientation) -> list[str]:
+    """A sentence if the ROIs stand out of the image no more often than chance, as where an offset was forgotten."""
+    if not _fit(masks, image, orientation):
+        return []
+    contrast = _contrast(masks, image, orientation)
+    n, n_bright = int(np.isfinite(contrast).sum()), int((contrast > 0).sum())
+    if n < FEWEST_ROIS or abs(_sign_test(n_bright, n)) >= CLEAR:
+        return []
+    return [
+        f"The ROIs and the image do not fit each other: {n_bright} of {n} ROIs are brighter than their surround, as by "
+        "chance; look whether the masks lie beside the image (give another with --image, or --image none)."
+    ]
+
+
 def orient(
     masks: StoredMasks, image: Floats32 | None, convention: Orientation, where: str
 ) -> tuple[scipy.sparse.csr_array, Floats32]:
@@ -108,13 +129,13 @@ def orient(
     if masks.whole and masks.shape != image.shape:
         raise InputError(
             f"{where}: image and masks differ in size: the masks have {masks.shape[0]} rows x {masks.shape[1]} "
-            f"columns, the image {n_rows} rows x {n_cols} columns; choose another image with --image."
+            f"columns, the image {n_rows} rows x {n_cols} columns; choose another image with --image, or --image none."
         )
     if masks.shape[0] > n_rows or masks.shape[1] > n_cols:
         raise InputError(
             f"{where}: image and masks differ in size: mask pixels reach x = {masks.shape[1] - 1}, "
             f"y = {masks.shape[0] - 1}, but the image has {n_rows} rows and {n_cols} columns; choose another image "
-            "with --image, or repair the masks."
+            "with --image, give --image none, or repair the masks."
         )
     masks = masks.within((n_rows, n_cols))
     if convention.mirrored:
@@ -130,7 +151,8 @@ def _oriented(masks: StoredMasks, convention: Orientation) -> StoredMasks:
 
 def _overridden(convention: Orientation, known: str, evidence: str, warning: str) -> Decision:
     transposed = "transposed" if convention.masks_transposed else "as stored"
-    against = f"The masks are taken {transposed}, against {known}: {evidence} (--transpose settles it)."
+    remedy = "--transpose settles it, for this file alone --transpose FILE=masks|image|both|none"
+    against = f"The masks are taken {transposed}, against {known}: {evidence} ({remedy})."
     return Decision(convention, f"against {known}; {evidence}", f"{warning} {against}".lstrip())
 
 

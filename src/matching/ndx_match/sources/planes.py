@@ -58,7 +58,9 @@ def list_planes(file: SourceFile, options: SourceOptions) -> list[PlaneOfFile]:
             name, chosen = _distinct_part(table, namesakes), replace(options, roi_table=table.path)
         else:
             name, chosen = table.plane, replace(options, plane=table.plane)
-        in_z = z_planes(table.table) if table.mask_kind == "voxel_mask" and options.z_plane is None else []
+        in_z: list[int] = []
+        if table.mask_kind == "voxel_mask" and options.z_plane is None:
+            in_z = z_planes(table.table, f"{file.name}, {table.path}")
         if len(in_z) > 1:  # the depth is that of one of them at most
             found += [PlaneOfFile(f"{name}_z{z}", None, replace(chosen, z_plane=z)) for z in in_z]
         else:
@@ -117,6 +119,7 @@ def read_planes(
     with shared_access() as access:
         locations = access.expand(paths, options.sessions)
         check_paths(locations)
+        options.check_files(locations)
         for location in with_progress(progress, "reading", locations):
             with open_source(location, options.checksum) as file:
                 sessions, failed = read_planes_of(file, list_planes(file, options))

@@ -19,15 +19,24 @@ from ndx_cell_matching import MatchedCellsTable
 from ..errors import InputError
 from ..model import FileState, Progress, Session, SourceInfo, with_progress
 from ..storage.files import Location, as_location, sha256_of
+from ..storage.hdf5.borrowed import borrowed_data, borrowed_metadata
+from ..storage.opening import refuse_folder
 from ..storage.remote import file_stem, is_url, public_name, same_place, shared_access
 from ..storage.unchanged import open_steady
-from .candidates import FileContents, list_contents
+from .candidates import FileContents, ImageCandidate, TableCandidate, list_contents
+from .checks import ids_of
 from .choose import SourceOptions, choose_image, choose_table, choose_z_plane
+from .images import read_projection
 from .layouts import Recognised, depth_of_plane, pixel_size_of_plane, recognise
 from .masks import read_masks
-from .orientation import decide, orient
+from .orientation import about_fit, decide, orient
 from .selection import select_rois
 from .subjects import subject_id_of
+
+#: What of a subject does not change from day to day.
+FACTS_OF_SUBJECT = ("sex", "species", "genotype", "strain", "date_of_birth")
+UNKNOWN_SEX = "U"
+COPY_FIRST = "copy them into this file first"  #: data that lie in another
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,8 @@ class SourceFile:
     @cached_property
     def contents(self) -> FileContents:
         """The ROI tables, images and imaging planes."""
+        for phrase in borrowed_metadata(self.nwbfile):
+            raise InputError(f"{self.name}: {phrase}; {COPY_FIRST}.")
         return list_contents(self.nwbfile)
 
     @cached_property
@@ -59,6 +70,13 @@ class SourceFile:
     def subject_id(self) -> str:
         """Empty if the file does not say; of several subjects all ids."""
         return subject_id_of(self.nwbfile)
+
+    @property
+    def subject(self) -> dict[str, str]:
+        """What the file says of the animal that does not change from day to day; texts as they are."""
+        subject = self.nwbfile.subject
+        stated = {name: getattr(subject, name, None) for name in FACTS_OF_SUBJECT}
+        return {name: str(value) for name, value in stated.items() if value and value != UNKNOWN_SEX}
 
     @cached_property
     def info(self) -> SourceInfo:
@@ -106,35 +124,44 @@ def session_of(file: SourceFile, options: SourceOptions) -> Session:
     layout = file.recognised.of_table(table).layout
     z_plane = choose_z_plane(table, options, where)
     image = choose_image(contents, table, options, where, layout)
+    _refuse_borrowed(file, table, image)
     place = f"{where}, {table.path}"
+    roi_ids = ids_of(table.table.id.data, f"{place}: the ROI")
     masks = read_masks(table.table, table.mask_kind, place, z_plane)
-    stored_image = None if image is None else np.asarray(image.image.data[:], np.float32)
-    decision = decide(masks, stored_image, layout.convention_of(table), layout.writer, options.transpose)
+    projection = read_projection(contents, image, options, where)
+    decision = decide(
+        masks, projection.stored, layout.convention_of(table), layout.writer, options.transposition_of(file.location)
+    )
+    if options.is_mirrored(file.location):
+        decision = decision.mirrored()
     selection = select_rois(table.table, layout.accepted, options.where, options.all_rois, place)
     if z_plane is not None:
         takes_part = selection.takes_part & (np.diff(masks.footprints.indptr) > 0)
         text = f"{selection.text}, of which {takes_part.sum()} in z plane {z_plane}"
         selection = replace(selection, takes_part=takes_part, text=text)
-    warnings = [decision.warning] if decision.warning else []
-    if image is None:
-        reason = "No projection image is used" if contents.images else "The file holds no projection image"
-        warnings.append(f"{reason}, so the session is registered by its ROIs alone.")
+    warnings = [*filter(None, [decision.warning]), *projection.warnings]
+    if projection.stored is not None and projection.path:
+        warnings += about_fit(masks, projection.stored, decision.orientation)
+    if masks.n_negative:
+        warnings.append(f"{masks.n_negative} weights of the masks are negative and are taken as 0.")
+    warnings += filter(None, [selection.hint])
     if options.z_plane == "all" and table.mask_kind == "voxel_mask":
         warnings.append("The voxel masks of all z planes are projected onto one plane.")
-    footprints, oriented_image = orient(masks, stored_image, decision.orientation, place)
+    footprints, oriented_image = orient(masks, projection.stored, decision.orientation, place)
     return Session(
         name=_name(nwbfile.session_id or file_stem(file.location)),
         image=oriented_image,
         footprints=footprints,
-        roi_ids=np.asarray(table.table.id.data[:], np.int64),
+        roi_ids=roi_ids,
         takes_part=selection.takes_part,
         roi_selection=selection.kind,
         roi_selection_reason=selection.text,
-        has_image=image is not None,
+        has_image=bool(projection.path),
         pixel_size=pixel_size_of_plane(table.imaging_plane, layout),
         imaging_depth=depth_of_plane(nwbfile, table.imaging_plane, layout),
         session_start=nwbfile.session_start_time.isoformat(),
         subject_id=subject_id_of(nwbfile, table.table),
+        subject=file.subject,
         orientation=replace(decision.orientation, z_plane=z_plane),
         orientation_reason=decision.reason,
         source=replace(
@@ -142,11 +169,19 @@ def session_of(file: SourceFile, options: SourceOptions) -> Session:
             plane_path=table.plane_path,
             roi_table_path=table.path,
             roi_table_object_id=table.table.object_id,
-            image_path="" if image is None else image.path,
+            image_path=projection.path,
         ),
         warnings=(*warnings, *file.warnings),
         state=file.state,
     )
+
+
+def _refuse_borrowed(file: SourceFile, table: TableCandidate, image: ImageCandidate | None) -> None:
+    """Raise InputError if what is read and copied lies in another file."""
+    data = [column.data for column in (table.table.id, *table.table.columns)]
+    data += [] if image is None else [image.image.data]
+    for phrase in borrowed_data(file.nwbfile, data):
+        raise InputError(f"{file.name}: {phrase}; {COPY_FIRST}.")
 
 
 def read_sessions(
@@ -166,13 +201,16 @@ def read_sessions(
     with shared_access() as access:
         locations = access.expand(paths, options.sessions)
         check_paths(locations)
+        options.check_files(locations)
         sessions = [read_session(location, options) for location in with_progress(progress, "reading", locations)]
     check_together(sessions, options)
     return with_distinct_names(sessions)
 
 
 def check_paths(paths: Sequence[str | os.PathLike[str]]) -> None:
-    """Raise InputError if there are fewer than two files, or the same file twice."""
+    """Raise InputError if there are fewer than two files, the same file twice, or a folder that is no Zarr store."""
+    for path in paths:
+        refuse_folder(path)
     if len(paths) < 2:
         raise InputError("Matching needs at least two sessions; give two or more NWB files.")
     for real, n in Counter(same_place(path) for path in paths).items():
@@ -217,6 +255,7 @@ def source_warnings(sessions: Sequence[Session]) -> list[str]:
     if any(not np.allclose(size, next(iter(sizes.values())), rtol=1e-3) for size in sizes.values()):
         listed = ", ".join(f"{name} {size[0]:g} x {size[1]:g} um" for name, size in sizes.items())
         found.append(f"The pixel sizes (row x column) differ: {listed}.")
+    found += _about_subjects(sessions)
     for session in sessions:
         found += [f"{session.name}: {warning}" for warning in session.warnings]
         if len(session.empty_rows):
@@ -226,6 +265,26 @@ def source_warnings(sessions: Sequence[Session]) -> list[str]:
                 f"{session.name}: {len(session.empty_rows)} of {session.n_rois} ROIs have an empty mask and are kept "
                 f"unmatched (ROI ids {ids}{more})."
             )
+    return found
+
+
+def _about_subjects(sessions: Sequence[Session]) -> list[str]:
+    """A sentence for the files that name no subject, and for each fact in which files of one subject disagree."""
+    found = []
+    nameless = [session.source.uri for session in sessions if not session.subject_id]
+    if 0 < len(nameless) < len(sessions):
+        listed = ", ".join(map(public_name, nameless))
+        found.append(f"No subject is stated in {listed}; it is taken to be that of the other files.")
+    for fact in FACTS_OF_SUBJECT:
+        first_with: dict[str, str] = {}
+        for session in sessions:
+            if fact in session.subject:
+                first_with.setdefault(session.subject[fact], public_name(session.source.uri))
+        if len(first_with) > 1:
+            listed = ", ".join(f"{value} in {uri}" for value, uri in first_with.items())
+            unless = f" unless --{fact} is given" if fact in ("sex", "species") else ""
+            about = f"the subject's {fact.replace('_', ' ')}: {listed}"
+            found.append(f"The files disagree about {about}; the match file states none{unless}.")
     return found
 
 

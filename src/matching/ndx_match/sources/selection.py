@@ -11,14 +11,21 @@ from typing import Any, NamedTuple
 import numpy as np
 from pynwb.ophys import PlaneSegmentation
 
-from ..arrays import Bools
+from ..arrays import Array, Bools
 from ..errors import InputError
 from ..model import RoiSelection
 from ..storage.datasets import text_of
+from .checks import check_memory
 
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     ">=": operator.ge, "<=": operator.le, "==": operator.eq, "!=": operator.ne, ">": operator.gt, "<": operator.lt,
 }  # fmt: skip
+_OF = r"(is_?|roi_?|manual_?)?({})(_?(cell|rois?|status|label|flag|mask|prob|probability))?"
+#: Names of columns, in small letters, that say which ROIs are cells, which are none, and either in words.
+_ACCEPTING = re.compile(_OF.format("cell|soma|neuron|accepted|accept|keep|kept|good|valid|selected|curated|included?"))
+_REJECTING = re.compile(_OF.format("rejected|reject|bad|excluded?|invalid|discarded?|removed|artifact"))
+_IN_WORDS = re.compile(r"(\w+_)?(classification|class|label|quality|curation|status)")
+_ACCEPTED_WORD = re.compile(r"accept(ed)?|cell|soma|neuron|good|keep|kept|valid|selected|included?|yes|true")
 _CONDITION = re.compile(r"\s*([^<>=!]+?)\s*(>=|<=|==|!=|>|<)\s*(.+?)\s*")
 
 
@@ -48,6 +55,7 @@ class Selection:
     takes_part: Bools
     kind: RoiSelection
     text: str
+    hint: str = ""  #: a sentence on a column that looks as if it said which ROIs are cells, but is not used
 
 
 def select_rois(
@@ -68,7 +76,8 @@ def select_rois(
     for condition in conditions:
         takes_part &= _holds(condition, table, place)
     if not conditions:
-        return Selection(takes_part, RoiSelection.ALL, RoiSelection.ALL.label)
+        hint = "" if all_rois else _hint(table, place)
+        return Selection(takes_part, RoiSelection.ALL, RoiSelection.ALL.label, hint)
     text = " and ".join(map(str, conditions))
     if not takes_part.any():
         raise InputError(f"{place}: none of the {n_rois} ROIs has {text}; give --all-rois or another --where.")
@@ -76,18 +85,55 @@ def select_rois(
     return Selection(takes_part, kind, f"{text} ({takes_part.sum()} of {n_rois} ROIs)")
 
 
+def _hint(table: PlaneSegmentation, place: str) -> str:
+    """A sentence on the columns that look like an acceptance, with the condition that each suggests."""
+    found = []
+    for name in table.colnames:
+        try:
+            condition = _acceptance(table, name, place)
+            n_accepted = 0 if condition is None else int(_holds(condition, table, place).sum())
+        except InputError:  # of a column that cannot be compared
+            continue
+        if condition is not None and 0 < n_accepted < len(table.id):
+            text = "".join(condition)
+            would = f"--where {text!r} would take {n_accepted} of {len(table.id)} ROIs"
+            found.append(f"the column {name} looks like an acceptance ({would})")
+    return f"All ROIs take part, but {' and '.join(found)}." if found else ""
+
+
+def _acceptance(table: PlaneSegmentation, name: str, place: str) -> Condition | None:
+    """The condition that a column suggests by its name and values; None if it is no acceptance."""
+    patterns = (_ACCEPTING, _REJECTING, _IN_WORDS)
+    accepts, rejects, in_words = (pattern.fullmatch(name.lower()) is not None for pattern in patterns)
+    if not (accepts or rejects or in_words):
+        return None
+    values = _values(table, name, place)
+    if values.dtype.kind in "biuf":
+        zero_to_one = (accepts or rejects) and bool(((values >= 0) & (values <= 1)).all())
+        return Condition(name, "<" if rejects else ">", "0.5") if zero_to_one else None
+    words = sorted({text_of(word) for word in values})
+    word = next((word for word in words if _ACCEPTED_WORD.fullmatch(word.lower())), None)
+    return None if word is None or rejects else Condition(name, "==", word)
+
+
+def _values(table: PlaneSegmentation, name: str, place: str) -> Array:
+    """The numbers or words of a column, shape (n_rois,); of several per ROI, the first."""
+    column = table[name]
+    if hasattr(column, "target"):
+        raise InputError(f"{place}: the column {name!r} holds lists; choose ROIs by another with --where.")
+    check_memory(column.data, f"{place}: the column {name!r}")
+    values = np.asarray(column.data[:])
+    if values.dtype.kind not in "biufSUOT" or len(values) != len(table.id) or not values.size:
+        raise InputError(f"{place}: the column {name!r} cannot be compared; choose another with --where.")
+    return values.reshape(len(values), -1)[:, 0]
+
+
 def _holds(condition: Condition, table: PlaneSegmentation, place: str) -> Bools:
-    """For which ROIs a condition holds; of a column of several numbers per ROI, the first counts."""
+    """For which ROIs a condition holds."""
     if condition.column not in table.colnames:
         names = ", ".join(table.colnames)
         raise InputError(f"{place}: there is no column {condition.column!r}; give --where one of: {names}.")
-    column = table[condition.column]
-    if hasattr(column, "target"):
-        raise InputError(f"{place}: the column {condition.column!r} holds lists; choose ROIs by another with --where.")
-    values = np.asarray(column.data[:])
-    if values.dtype.names or len(values) != len(table.id):
-        raise InputError(f"{place}: the column {condition.column!r} cannot be compared; choose another with --where.")
-    values = values.reshape(len(values), -1)[:, 0]
+    values = _values(table, condition.column, place)
     compare = _OPERATORS[condition.comparison]
     if values.dtype.kind in "biuf":
         try:

@@ -19,6 +19,7 @@ from .formats import StorageFormat
 from .hdf5 import Hdf5Format
 from .outputs import has_zarr_name
 from .remote import is_url, public_name, shared_access
+from .zarr.files import METADATA
 
 
 def format_of(path: str | os.PathLike[str]) -> StorageFormat:
@@ -41,6 +42,18 @@ def format_of(path: str | os.PathLike[str]) -> StorageFormat:
             raise InputError(f"{what % 'reading'}.") from error
         raise OutputError(f"{what % 'writing'}, or write .nwb.") from error
     return ZarrFormat()
+
+
+def refuse_folder(location: str | os.PathLike[str]) -> None:
+    """Raise InputError for a folder on the disk that is no Zarr store, nor the remains of one."""
+    if is_url(location) or not os.path.isdir(location) or has_zarr_name(location):
+        return
+    if any(os.path.exists(os.path.join(location, name)) for name in METADATA):
+        return
+    found = sorted(name for name in os.listdir(location) if name.endswith((".nwb", ".nwb.zarr")))
+    files = ", ".join(found[:3]) + ", ..." * (len(found) > 3)
+    inside = f"give the NWB files in it ({files})" if found else "give an NWB file"
+    raise InputError(f"{location}: this is a folder; {inside}.")
 
 
 @contextmanager
@@ -74,10 +87,20 @@ def open_nwb(path: Location) -> Iterator[NWBFile]:
         yield nwbfile
 
 
+def objects_of(nwbfile: NWBFile) -> Iterator[Any]:
+    """All objects of an open file, itself included; `NWBFile.objects` fails where two have the same object id."""
+    waiting: list[Any] = [nwbfile]
+    while waiting:
+        item = waiting.pop()
+        yield item
+        waiting += getattr(item, "children", ())
+
+
 @contextmanager
 def open_reader(path: Location) -> Iterator[Callable[[], HDMFIO]]:
     """As :func:`open_nwb`, but gives a function that gives hdmf's reader of the file."""
     location = as_location(path)
+    refuse_folder(location)
     file_format = format_of(location)
     with ExitStack() as stack:
         content: Any = open_file(location) or location

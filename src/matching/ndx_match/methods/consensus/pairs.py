@@ -69,6 +69,8 @@ def prepare(sessions: Sequence[Session]) -> tuple[list[PreparedSession], float]:
     prepared = []
     for session, region in zip(sessions, regions, strict=True):
         channels = session_channels(session.image, region, radius)
+        if session.has_data is not None:
+            channels[0][~session.has_data] = 0  # the image
         if np.count_nonzero(np.diff(region.indptr)) < FEWEST_ROIS:
             channels[1] = 0  # the density
         coarse, small = (reduced(channels, radius / target) for target in (COARSE_RADIUS, SEARCH_RADIUS))
@@ -101,10 +103,7 @@ def register(
         close = [pose for pose in neighbours(scaled.pose) if _within(pose, parameters)]
         found += [scaled, *search.best(close)[:1]]
     best = max(found, key=lambda alignment: alignment.z)
-    rough = to_full_resolution(
-        best.matrix, (fixed.shape, fixed.small.shape[1:]), (moving.shape, moving.small.shape[1:])
-    )
-    return confirm(fixed, moving, refine(fixed, moving, rough, radius), parameters)
+    return confirm(fixed, moving, refine_found(fixed, moving, best, radius), parameters)
 
 
 def _by_pixel_sizes(fixed: PreparedSession, moving: PreparedSession) -> Matrix | None:
@@ -115,6 +114,12 @@ def _by_pixel_sizes(fixed: PreparedSession, moving: PreparedSession) -> Matrix |
     if max(abs(x - 1), abs(y - 1)) < LEAST_MAGNIFICATION:
         return None
     return affine_matrix(np.diag([x, y]), middle_of(fixed.small), middle_of(moving.small))
+
+
+def refine_found(fixed: PreparedSession, moving: PreparedSession, found: RoughAlignment, radius: float) -> Matrix:
+    """Refine an alignment that a search found: fixed (x, y, 1) to moving, at full resolution."""
+    sizes = (fixed.shape, fixed.small.shape[1:]), (moving.shape, moving.small.shape[1:])
+    return refine(fixed, moving, to_full_resolution(found.matrix, *sizes), radius)
 
 
 def refine(fixed: PreparedSession, moving: PreparedSession, rough: Matrix, radius: float) -> Matrix:

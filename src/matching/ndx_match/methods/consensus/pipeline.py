@@ -20,6 +20,7 @@ from ...presence import presence_codes
 from .aligned import align_sessions
 from .component_match import ComponentMatch, match_component
 from .confidence import confidence_of, with_ambiguous
+from .hints import hint_of
 from .pairs import PairAlignment
 from .parameters import NAME, ConsensusParameters
 from .probability import FEW_PAIRS
@@ -42,7 +43,23 @@ def match_sessions(
             progress("matching", done, len(together))
             matches.append(match_component(found, parameters))
         progress("matching", len(together), max(1, len(together)))
-    return _assemble(sessions, [found.component for found in aligned], alignments, matches, parameters)
+        components = [found.component for found in aligned]
+        hints = _hints(sessions, components, parameters)
+    return _assemble(sessions, components, alignments, matches, parameters, hints)
+
+
+def _hints(
+    sessions: Sequence[Session], components: Sequence[Component], parameters: ConsensusParameters
+) -> Mapping[int, str]:
+    """For the first session of each set but the largest, what would align it with that set; "" if nothing is found."""
+    largest = max((component.members for component in components), key=len)
+    hints = {}
+    for component in components:
+        first = component.members[0]
+        if component.members != largest:
+            nearest = min(largest, key=lambda k: (abs(k - first), k))
+            hints[first] = hint_of(sessions, nearest, first, parameters)
+    return hints
 
 
 def _assemble(
@@ -51,6 +68,7 @@ def _assemble(
     alignments: Mapping[tuple[int, int], PairAlignment],
     matches: Sequence[ComponentMatch],
     parameters: ConsensusParameters,
+    hints: Mapping[int, str],
 ) -> MatchResult:
     """The result of all sessions."""
     n = len(sessions)
@@ -81,7 +99,7 @@ def _assemble(
         registrations=registrations,
         session_status=status,
         status_reasons=reasons,
-        warnings=_warnings(sessions, components, matches, reasons),
+        warnings=_warnings(sessions, components, matches, reasons, hints),
     )
 
 
@@ -139,6 +157,7 @@ def _warnings(
     components: Sequence[Component],
     matches: Sequence[ComponentMatch],
     reasons: Sequence[str],
+    hints: Mapping[int, str],
 ) -> tuple[str, ...]:
     warnings = [
         f"Only {len(found.pairs)} pairs of ROIs could be compared; probabilities rest on prior experience more than on "
@@ -146,11 +165,14 @@ def _warnings(
         for found in matches
         if len(found.pairs) < FEW_PAIRS
     ]
-    for session, reason in zip(sessions, reasons, strict=True):
+    for position, (session, reason) in enumerate(zip(sessions, reasons, strict=True)):
+        hint = f"; {hints[position]}" if hints.get(position) else ""
         if reason:
-            warnings.append(f"{session.name} was set aside: {reason}; its ROIs are matched with nothing.")
+            warnings.append(f"{session.name} was set aside: {reason}; its ROIs are matched with nothing{hint}.")
     together = [component.members for component in components if len(component.members) > 1]
     if len(together) > 1:
         listed = "; ".join(", ".join(sessions[k].name for k in members) for members in together)
-        warnings.append(f"The sessions fall into sets that do not fit each other and are matched apart: {listed}.")
+        found = [f"; of {sessions[k].name}, {hint}" for k, hint in hints.items() if hint and not reasons[k]]
+        apart = "The sessions fall into sets that do not fit each other and are matched apart"
+        warnings.append(f"{apart}: {listed}{''.join(found)}.")
     return tuple(warnings)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from pynwb import NWBFile
 from pynwb.ophys import ImagingPlane
 
 from ...plugins import find_plugins
 from ..candidates import FileContents, TableCandidate, with_masks
+from ..checks import vector_of
 from .protocol import UNKNOWN, Layout
 
 #: A depth in words.
@@ -32,18 +35,27 @@ def depth_of_plane(nwbfile: NWBFile, plane: ImagingPlane, layout: Layout) -> flo
     """Depth of an imaging plane in micrometres: where its writer keeps it, or else from words; None if not stated."""
     metadata = nwbfile.lab_meta_data
     if layout.depth.lab_metadata in metadata:
-        depth = getattr(metadata[layout.depth.lab_metadata], "imaging_depth", None)
+        depth = _number(getattr(metadata[layout.depth.lab_metadata], "imaging_depth", None))
         if depth is not None:
-            return float(depth)
+            return depth
     places = [(layout.depth.location, plane.location)] if layout.depth.location else []
     for pattern, text in (*places, (DEPTH, plane.location), (DEPTH, plane.description)):
         found = re.search(pattern, text or "")
         if found:
             return float(found.group(1))
     if len(nwbfile.imaging_planes) == 1:
-        depths = [getattr(each, "imaging_depth", None) for each in metadata.values()]
-        return next((float(depth) for depth in depths if depth is not None), None)
+        depths = [_number(getattr(each, "imaging_depth", None)) for each in metadata.values()]
+        return next((depth for depth in depths if depth is not None), None)
     return None
+
+
+def _number(value: Any) -> float | None:
+    """A finite number; None of anything else."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
 
 
 def pixel_size_of_plane(plane: ImagingPlane, layout: Layout) -> tuple[float, float] | None:
@@ -52,9 +64,10 @@ def pixel_size_of_plane(plane: ImagingPlane, layout: Layout) -> tuple[float, flo
     None if it is not stated, or if the writer states the same whatever the size is.
     """
     scale = MICROMETRES.get((plane.grid_spacing_unit or "meters").lower())
-    if plane.grid_spacing is None or len(plane.grid_spacing) < 2 or scale is None:
+    spacing = vector_of(plane.grid_spacing)
+    if spacing is None or len(spacing) < 2 or scale is None:
         return None
-    x, y = (float(value) * scale for value in plane.grid_spacing[:2])
+    x, y = (float(value) * scale for value in spacing[:2])
     return (y, x) if x > 0 and y > 0 and (y, x) != layout.placeholder_pixel_size else None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -15,6 +16,8 @@ from pynwb import NWBHDF5IO, get_type_map
 
 from ...errors import InputError
 
+#: What HDF5 says of files that a program locked, or marked as open for writing.
+IN_USE = ("unable to lock file", "already open for write")
 NOT_HDF5 = "this is not an HDF5 file, so it cannot be an NWB file (HDF5)"
 
 
@@ -37,11 +40,17 @@ def open_hdf5(location: Any, name: str) -> Iterator[Callable[[], NWBHDF5IO]]:
     except OSError as error:
         if "signature not found" in str(error):
             raise InputError(f"{name}: {NOT_HDF5}.") from error
+        if any(sign in str(error) for sign in IN_USE):
+            raise InputError(
+                f"{name}: another program writes this file, or left it open; close it there, or give a copy."
+            ) from error
         raise
 
 
 def _refuse_unreadable(path: str | os.PathLike[str], name: str) -> None:
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):  # before it is opened: a pipe would be waited for
+            raise InputError(f"{name}: this is a pipe or a device, not a file; copy what it gives into a file.")
         with open(path, "rb") as file:
             empty = not file.read(1)
     except FileNotFoundError as error:
