@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import ipaddress
 import os
 import shutil
@@ -24,6 +24,12 @@ CASES = Path(os.environ.get("NDX_MATCH_CASES", REPOSITORY.parent / "shared" / "c
 if "PYTEST_XDIST_WORKER" in os.environ:  # one processor for each of several, before the libraries count them
     for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"):
         os.environ.setdefault(variable, "1")
+# How long an example takes says more of the machine's load than of the code.
+if importlib.util.find_spec("hypothesis") is not None:
+    from hypothesis import settings
+
+    settings.register_profile("without deadlines", deadline=None)
+    settings.load_profile("without deadlines")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # As in a shell's background job: the processes that the tests interrupt would inherit it.
     signal.signal(signal.SIGINT, signal.default_int_handler)

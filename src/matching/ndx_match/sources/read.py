@@ -14,13 +14,13 @@ from functools import cached_property
 import numpy as np
 from pynwb import NWBFile
 
-from ndx_cell_matching import MatchedCellsTable
+from ndx_cell_matching import CellMatching, MatchedCellsTable
 
 from ..errors import InputError
 from ..model import FileState, Progress, Session, SourceInfo, with_progress
 from ..storage.files import Location, as_location, sha256_of
 from ..storage.hdf5.borrowed import borrowed_data, borrowed_metadata
-from ..storage.opening import refuse_folder
+from ..storage.opening import objects_of, refuse_folder
 from ..storage.remote import file_stem, is_url, public_name, same_place, shared_access
 from ..storage.unchanged import open_steady
 from .candidates import FileContents, ImageCandidate, TableCandidate, list_contents
@@ -99,7 +99,13 @@ def open_source(path: Location, checksum: bool) -> Iterator[SourceFile]:
     """Open a file for reading, which must not change until the block ends; raises as :func:`read_session`."""
     location = as_location(path)
     with shared_access() as access, open_steady(location) as (nwbfile, state):
-        yield SourceFile(nwbfile, location, checksum, state, access.notes(location))
+        file = SourceFile(nwbfile, location, checksum, state, access.notes(location))
+        if any(isinstance(item, CellMatching) for item in objects_of(nwbfile)):
+            raise InputError(
+                f"{file.name}: this is a match file, whose cells are matched already (`ndx-match show` prints them); "
+                "give the NWB files of the sessions, those that it was made of and any new ones."
+            )
+        yield file
 
 
 def read_session(path: Location, options: SourceOptions | None = None) -> Session:
