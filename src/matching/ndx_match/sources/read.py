@@ -31,6 +31,7 @@ from .layouts import Recognised, depth_of_plane, pixel_size_of_plane, recognise
 from .masks import read_masks
 from .orientation import about_fit, decide, orient
 from .selection import select_rois
+from .subjects import subject_id_of
 
 #: What of a subject does not change from day to day.
 FACTS_OF_SUBJECT = ("sex", "species", "genotype", "strain", "date_of_birth")
@@ -67,8 +68,8 @@ class SourceFile:
 
     @property
     def subject_id(self) -> str:
-        """Empty if the file does not say."""
-        return (self.nwbfile.subject.subject_id or "") if self.nwbfile.subject is not None else ""
+        """Empty if the file does not say; of several subjects all ids."""
+        return subject_id_of(self.nwbfile)
 
     @property
     def subject(self) -> dict[str, str]:
@@ -135,7 +136,7 @@ def session_of(file: SourceFile, options: SourceOptions) -> Session:
     masks = read_masks(table.table, table.mask_kind, place, z_plane)
     projection = read_projection(contents, image, options, where)
     decision = decide(
-        masks, projection.stored, layout.convention, layout.writer, options.transposition_of(file.location)
+        masks, projection.stored, layout.convention_of(table), layout.writer, options.transposition_of(file.location)
     )
     if options.is_mirrored(file.location):
         decision = decision.mirrored()
@@ -165,7 +166,7 @@ def session_of(file: SourceFile, options: SourceOptions) -> Session:
         pixel_size=pixel_size_of_plane(table.imaging_plane, layout),
         imaging_depth=depth_of_plane(nwbfile, table.imaging_plane, layout),
         session_start=nwbfile.session_start_time.isoformat(),
-        subject_id=file.subject_id,
+        subject_id=subject_id_of(nwbfile, table.table),
         subject=file.subject,
         orientation=replace(decision.orientation, z_plane=z_plane),
         orientation_reason=decision.reason,
