@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import ipaddress
 import os
 import shutil
@@ -18,11 +18,18 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 ALLEN_DATA = Path(os.environ.get("NDX_MATCH_ALLEN_DATA", REPOSITORY.parent / "shared" / "data" / "allen"))
+WRITERS_DATA = Path(os.environ.get("NDX_MATCH_WRITERS_DATA", REPOSITORY.parent / "shared" / "data" / "writers"))
 CASES = Path(os.environ.get("NDX_MATCH_CASES", REPOSITORY.parent / "shared" / "cases"))
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # one processor for each of several, before the libraries count them
     for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"):
         os.environ.setdefault(variable, "1")
+# How long an example takes says more of the machine's load than of the code.
+if importlib.util.find_spec("hypothesis") is not None:
+    from hypothesis import settings
+
+    settings.register_profile("without deadlines", deadline=None)
+    settings.load_profile("without deadlines")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # As in a shell's background job: the processes that the tests interrupt would inherit it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -48,6 +55,14 @@ def cases() -> Path:
 def allen_sessions(allen_data: Path) -> list[Path]:
     """The three real sessions in the older OpenScope layout, in the order of the recordings."""
     return sorted((allen_data / "openscope_old").glob("*.nwb"))
+
+
+@pytest.fixture(scope="session")
+def writers_data() -> Path:
+    """Folder of simulated recordings as real writers left them, with their truth, too large for the repository."""
+    if not WRITERS_DATA.is_dir():
+        pytest.skip(f"the files of real writers are not here ({WRITERS_DATA}); set NDX_MATCH_WRITERS_DATA")
+    return WRITERS_DATA
 
 
 @pytest.fixture
@@ -95,12 +110,13 @@ def _connect_to_loopback(self: socket.socket, address: Any) -> None:
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item):
-    """Where the real sessions or the scripts are present, a test that needs them must run: a skip is a failure."""
+    """Where the data or scripts that a test needs are present, it must run: a skip is a failure."""
     outcome = yield
     report = outcome.get_result()
     fixtures = getattr(item, "fixturenames", ())
-    needs_data = (item.get_closest_marker("allen_data") or "allen_data" in fixtures) and ALLEN_DATA.is_dir()
-    if (needs_data or ("cases" in fixtures and CASES.is_dir())) and report.skipped and not hasattr(report, "wasxfail"):
+    needed = [("allen_data", ALLEN_DATA), ("writers_data", WRITERS_DATA), ("cases", CASES)]
+    present = any(folder.is_dir() and (name in fixtures or item.get_closest_marker(name)) for name, folder in needed)
+    if present and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"skipped although the data are present: {report.longrepr}"
 

@@ -31,6 +31,7 @@ def layouts_table() -> str:
 def _row(layout: Layout) -> tuple[str, ...]:
     signs = [f"columns {code(layout.columns)}"] if layout.columns else []
     signs += [f"image {code([layout.image_sign])}"] if layout.image_sign else []
+    signs += [f"module {code([layout.module])}"] if layout.module else []
     signs += [f"script {code([layout.script])}"] if layout.script else []
     signs += [f"type {code([layout.type_name])}"] if layout.type_name != "PlaneSegmentation" else []
     return (

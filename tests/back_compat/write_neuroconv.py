@@ -1,21 +1,20 @@
 """Run neuroconv's interfaces on the recording in the formats of Suite2p, CaImAn, EXTRACT, minian and Inscopix.
 
-In an environment of its own: `pip install neuroconv roiextractors natsort "zarr<3"`.
-Made with neuroconv 0.10.2, roiextractors 0.10.0, zarr 2.18.7. Inscopix's files need a library of its own, in whose
-place an object that gives the recording stands.
+In an environment of its own: `pip install neuroconv roiextractors natsort "zarr<3" isx`.
+Made with neuroconv 0.10.2, roiextractors 0.10.0, zarr 2.18.7, isx 2.1.0.
 """
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
 
 import h5py
+import isx
 import numpy as np
 import scipy.sparse
 import zarr
+from neuroconv import ConverterPipe
 from neuroconv.datainterfaces import (
     CaimanSegmentationInterface,
     ExtractSegmentationInterface,
@@ -70,23 +69,37 @@ def write_minian(folder: Path) -> Path:
     return folder
 
 
-def stand_in_for_inscopix(path: Path) -> Path:
-    """In place of Inscopix's library and a file: the recording, as the library gives what it reads."""
-    cells = SimpleNamespace(
-        num_cells=N_CELLS,
-        timing=SimpleNamespace(period=SimpleNamespace(secs_float=1 / 30), num_samples=traces().shape[1], start=START),
-        spacing=SimpleNamespace(num_pixels=SHAPE),
-        get_cell_name=lambda k: f"C{k:02}",
-        get_cell_status=lambda k: "accepted" if ACCEPTED[k] else "rejected",
-        get_cell_image_data=lambda k: masks()[k],
-        get_cell_trace_data=lambda k: traces()[k],
-        get_acquisition_info=dict,
-    )
-    library = ModuleType("isx")
-    library.CellSet = SimpleNamespace(read=lambda path, read_only: cells)
-    sys.modules["isx"] = library
-    path.touch()
+def write_inscopix(path: Path) -> Path:
+    """Inscopix's cell set, by its own library, which takes contiguous arrays only."""
+    period = isx.Duration.from_msecs(100 / 3)
+    cells = isx.CellSet.write(str(path), isx.Timing(traces().shape[1], period), isx.Spacing(num_pixels=SHAPE))
+    for k in range(N_CELLS):
+        cells.set_cell_data(k, np.ascontiguousarray(masks()[k]), np.ascontiguousarray(traces()[k]), f"C{k:02}")
+    cells.flush()
+    cells = isx.CellSet.read(str(path), read_only=False)
+    for k in range(N_CELLS):
+        cells.set_cell_status(k, "accepted" if ACCEPTED[k] else ("rejected", "undecided")[k // 6 % 2])
+    del cells
     return path
+
+
+def suite2p_channels(folder: Path, planes: int) -> dict[str, Suite2pSegmentationInterface]:
+    """A run of several planes and two channels: one interface each, but of one plane the first channel's alone."""
+    found = write_suite2p_folder(folder, planes)
+    for plane in range(planes):
+        plane_folder = found / f"plane{plane}"
+        options = np.load(plane_folder / "ops.npy", allow_pickle=True).item()
+        options.update(nchannels=2, meanImg=image() + 1000 * plane, meanImg_chan2=2 * image() + 1000 * plane)
+        np.save(plane_folder / "ops.npy", np.array(options, dtype=object))
+        for response in ("F_chan2", "Fneu_chan2"):
+            np.save(plane_folder / f"{response}.npy", traces())
+    return {
+        f"{channel}_plane{plane}": Suite2pSegmentationInterface(
+            folder_path=found, channel_name=channel, plane_name=f"plane{plane}"
+        )
+        for plane in range(planes)
+        for channel in (("chan1",) if planes == 1 else ("chan1", "chan2"))
+    }
 
 
 with tempfile.TemporaryDirectory() as temporary:
@@ -98,10 +111,16 @@ with tempfile.TemporaryDirectory() as temporary:
             file_path=write_extract(folder / "extract.mat"), sampling_frequency=30.0, output_struct_name="output"
         ),
         "minian": MinianSegmentationInterface(folder_path=write_minian(folder / "minian")),
-        "inscopix": InscopixSegmentationInterface(file_path=stand_in_for_inscopix(folder / "recording.isxd")),
+        "inscopix": InscopixSegmentationInterface(file_path=write_inscopix(folder / "recording.isxd")),
     }
     for name, interface in interfaces.items():
         metadata = interface.get_metadata()
         metadata["NWBFile"].update(session_start_time=START, session_id=f"neuroconv-{name}")
         interface.run_conversion(nwbfile_path=folder / f"{name}.nwb", metadata=metadata)
+        keep(folder / f"{name}.nwb", f"neuroconv_{name}")
+    for name, planes in (("two_channels", 1), ("2planes_2channels", 2)):
+        converter = ConverterPipe(suite2p_channels(folder / name, planes))
+        metadata = converter.get_metadata()
+        metadata["NWBFile"].update(session_start_time=START, session_id=f"neuroconv-{name}")
+        converter.run_conversion(nwbfile_path=folder / f"{name}.nwb", metadata=metadata)
         keep(folder / f"{name}.nwb", f"neuroconv_{name}")

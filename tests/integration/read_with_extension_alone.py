@@ -17,7 +17,7 @@ def main() -> None:
     matching: ndx_cell_matching.CellMatching = pynwb.read_nwb(sys.argv[1]).processing["ophys"]["CellMatching"]
     table = matching.to_dataframe()
     assert len(table) == matching.n_cells > 0
-    assert matching.registration(0, 1).shape == (3, 3)
+    assert matching.registration(0, 1).matrix.shape == (3, 3)
     print(table.head().to_string())
     command = subprocess.run([Path(sys.executable).with_name("ndx-match")], capture_output=True, text=True, check=False)
     assert command.returncode == 2, command

@@ -237,3 +237,8 @@ def test_demo(tmp_path: Path):
     assert found is not None
     assert float(found.group(1)) > 0.8
     run("demo", "-o", tmp_path / "demo").refused("--overwrite")
+
+
+def test_the_package_can_be_run_as_a_module() -> None:
+    done = subprocess.run([sys.executable, "-m", "ndx_match", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("ndx-match, version ")

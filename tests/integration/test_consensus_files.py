@@ -13,7 +13,7 @@ import pynwb
 import pytest
 
 from ndx_cell_matching import CellMatching
-from ndx_match.displacement import displacement_at
+from ndx_cell_matching.registrations import displacement_at
 from ndx_match.footprints import transform_points
 from ndx_match.matchfile import read_match_file, write_match_file
 from ndx_match.matchfile.tables import worth_storing

@@ -104,7 +104,7 @@ def test_tables_and_references(plain_python, folder):
             read["mask"], module["day2_ImageSegmentation"]["day2_PlaneSegmentation"]["image_mask"][2]
         )
         np.testing.assert_array_equal(read["image"], module["day1_Images"]["mean"].data[:])
-        np.testing.assert_array_equal(read["matrix"], matching.registration(0, 1))
+        np.testing.assert_array_equal(read["matrix"], matching.registration(0, 1).matrix)
         table = matching.roi_pairs
         expected = np.stack([table["fixed_session"][:], table["moving_roi_row"][:]], axis=1)
         np.testing.assert_array_equal(read["pairs"], expected)

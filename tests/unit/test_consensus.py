@@ -11,7 +11,7 @@ import pytest
 import scipy.sparse
 from measures import inside, supported_groups, triangle_disagreement
 
-from ndx_match.displacement import displacement_at
+from ndx_cell_matching.registrations import displacement_at
 from ndx_match.errors import MethodError
 from ndx_match.footprints import centroids, transform_points
 from ndx_match.methods import consensus

@@ -113,7 +113,7 @@ affine = st.builds(
 
 
 @given(affine)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_an_affine_map_is_recovered_from_points(matrix):
     points = grid_points(SHAPE, 40)
     found = robust_affine(points, transform_points(matrix, points), np.ones(len(points)))
@@ -121,7 +121,7 @@ def test_an_affine_map_is_recovered_from_points(matrix):
 
 
 @given(affine, st.integers(0, 1000))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_a_third_of_wrong_points_changes_little(matrix, seed):
     rng = np.random.default_rng(seed)
     points = grid_points(SHAPE, 20)

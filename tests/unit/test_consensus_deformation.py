@@ -47,7 +47,7 @@ def test_a_constant_displacement_is_represented_exactly_within_the_frame():
 
 
 @given(st.integers(0, 1000))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_a_grid_holds_the_values_at_its_points(seed):
     deformation = bent(seed, 5.0)
     grid = deformation.on_grid(SHAPE)
@@ -112,7 +112,7 @@ def affine(seed: int) -> np.ndarray:
 
 
 @given(st.integers(0, 1000), st.floats(0, 12))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_a_point_of_a_session_comes_back_from_the_frame(seed, amplitude):
     frame = CommonFrame(SHAPE, (np.eye(3), affine(seed)), (FLAT, bent(seed, amplitude)))
     points = np.random.default_rng(seed).uniform(0, 240, (20, 2))

@@ -67,7 +67,7 @@ def graphs(draw: st.DrawFn, most_sessions: int = 4, most_rois: int = 5) -> tuple
 
 
 @given(graphs())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_every_roi_is_in_one_group_and_no_group_has_two_of_a_session(graph):
     edges, session_of_roi = graph
     found = grouped(edges, session_of_roi)
@@ -78,7 +78,7 @@ def test_every_roi_is_in_one_group_and_no_group_has_two_of_a_session(graph):
 
 
 @given(graphs(most_sessions=3, most_rois=3))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_small_groups_are_worth_as_much_as_any(graph):
     edges, session_of_roi = graph
     best = max(worth(p, edges) for p in partitions(list(range(len(session_of_roi))), session_of_roi))
@@ -147,7 +147,7 @@ def test_nothing_to_group():
 
 
 @given(graphs(), st.randoms(use_true_random=False))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_the_order_of_pairs_does_not_matter(graph, random):
     edges, session_of_roi = graph
     edges = [(a, b, v + 1e-3 * k) for k, (a, b, v) in enumerate(edges)]  # no ties

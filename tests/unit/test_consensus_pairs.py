@@ -12,6 +12,7 @@ from measures import inside
 
 from ndx_match.footprints import transform_points
 from ndx_match.methods.consensus.blocks import grid_points
+from ndx_match.methods.consensus.coincidence import coincidences
 from ndx_match.methods.consensus.pairs import PairAlignment, confirm, prepare, register
 from ndx_match.methods.consensus.parameters import ConsensusParameters
 from ndx_match.model import Session
@@ -19,6 +20,7 @@ from ndx_match.simulate import Simulation, SimulationParameters, simulate
 
 SMALL = SimulationParameters(n_sessions=2, shape=(256, 256), n_cells=80, shift=15.0)
 DEFAULTS = ConsensusParameters()
+SMALL_FIELD = {"shape": (96, 96), "n_cells": 60, "cell_radius": 5.0, "shift": 6.0, "rotation": 1.0}
 
 
 @cache
@@ -100,6 +102,34 @@ def test_unrelated_fields_are_refused(seed, n_cells):
     found = align(*simulation(seed, fields=(0, 1), n_cells=n_cells).sessions)
     assert not found.registered
     assert "not well above chance" in found.reason
+
+
+@pytest.mark.parametrize("seed", [2, 6])
+def test_few_rois_without_images_are_registered_where_many_fall_together(seed):
+    """Of a small field, in which the density of the ROIs stands out too little."""
+    simulated = simulation(seed, **SMALL_FIELD)
+    found = align(*map(without_contrast, simulated.sessions))
+    assert found.registered, found.reason
+    assert found.score < DEFAULTS.significance
+    assert error(simulated, found.matrix) < 2.5
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_few_rois_of_unrelated_fields_without_images_are_refused(seed):
+    found = align(*map(without_contrast, simulation(seed, fields=(0, 1), **SMALL_FIELD).sessions))
+    assert not found.registered
+    assert "not well above chance" in found.reason
+
+
+def test_centroids_that_fall_together_are_counted_at_an_alignment_and_at_shifts_that_must_be_wrong():
+    places = np.random.default_rng(0).uniform(0, 100, (30, 2))
+    at, chance = coincidences(places, places + np.array([0.9, -0.9]), 2.0, np.array([40.0, 40.0]))
+    assert at >= 30
+    assert chance < 6
+    moved, elsewhere = coincidences(places, places + np.array([20.0, 0.0]), 2.0, np.array([40.0, 40.0]))
+    assert moved < 6
+    assert elsewhere >= 30
+    assert coincidences(places[:0], places, 2.0, np.array([40.0, 40.0])) == (0, 0)
 
 
 @pytest.mark.parametrize("seed", [1, 2])

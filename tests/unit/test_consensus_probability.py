@@ -17,7 +17,14 @@ from ndx_match.footprints import pairwise_iou
 from ndx_match.methods.consensus import probability
 from ndx_match.methods.consensus.candidates import ComparedPairs, candidate_pairs, impossible_pairs
 from ndx_match.methods.consensus.overlap_tuning import moves_to_overlap
-from ndx_match.methods.consensus.probability import PRIOR, coherent, margins, match_log_odds
+from ndx_match.methods.consensus.probability import (
+    PRIOR,
+    cells_of_pairs,
+    coherent,
+    margins,
+    match_log_odds,
+    probable_cells,
+)
 
 RADIUS = 6.0
 ROWS, COLS = 40, 50
@@ -67,7 +74,7 @@ def assert_same(found, expected):
 
 
 @given(st.integers(0, 10_000), st.lists(st.integers(0, 12), min_size=2, max_size=3), st.floats(1.5, 15.5))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_pairs_are_those_of_a_dense_comparison(seed, counts, reach):
     rng = np.random.default_rng(seed)
     regions = [random_regions(rng, n) for n in counts]
@@ -212,6 +219,23 @@ def test_pairs_within_cells_do_not_contradict_each_other():
     np.testing.assert_allclose(found, [0.3, 0.2, 0.1, 0.4])  # doubt proves nothing
 
 
+def test_a_cell_keeps_only_rois_of_which_every_two_are_probable():
+    # ROI 0 of three sessions and ROI 1 of sessions 0 and 2, which is no candidate pair.
+    pairs = pairs_of([(0, 0, 1, 0), (1, 0, 2, 0), (0, 0, 2, 0)])
+    alone = np.array([0.95, 0.8, 0.3])
+    cells = np.array([[0, 0, 0], [1, -1, 1]], np.int32)
+    for least, groups in (
+        (0.5, [[0, 0, 0], [1, -1, -1], [-1, -1, 1]]),  # sessions 0 and 2 are together with 0.95 + 0.8 - 1
+        (0.8, [[0, 0, -1], [-1, -1, 0], [1, -1, -1], [-1, -1, 1]]),
+        (0.99, [[0, -1, -1], [-1, 0, -1], [-1, -1, 0], [1, -1, -1], [-1, -1, 1]]),
+    ):
+        found, probability = probable_cells(pairs, alone, cells, least)
+        np.testing.assert_array_equal(found, groups)
+        within = cells_of_pairs(pairs, found) >= 0
+        assert (probability[within] >= least).all()
+        np.testing.assert_allclose(probability[~within], alone[~within])  # what is divided says no more
+
+
 graphs = st.lists(
     st.tuples(st.integers(0, 2), st.integers(0, 3), st.integers(0, 2), st.integers(0, 3)).filter(lambda p: p[0] < p[2]),
     unique=True,
@@ -220,7 +244,7 @@ graphs = st.lists(
 
 
 @given(graphs, st.integers(0, 1000))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_probabilities_are_finite_and_do_not_depend_on_the_order_of_pairs(entries, seed):
     rng = np.random.default_rng(seed)
     overlap, distance, ratio = rng.random((3, len(entries)))
@@ -233,7 +257,7 @@ def test_probabilities_are_finite_and_do_not_depend_on_the_order_of_pairs(entrie
 
 
 @given(graphs, st.integers(0, 1000))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_margin_is_the_lead_over_the_best_alternative(entries, seed):
     value = np.random.default_rng(seed).choice([0.1, 0.4, 0.4, 0.7, 0.95], len(entries))
     found = margins(pairs_of(entries), value)

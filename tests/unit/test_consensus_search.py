@@ -78,7 +78,7 @@ def test_it_finds_shift_rotation_and_scale(fixed_shape, moving_shape, rotation, 
     assert largest_error(best.matrix, truth, fixed_shape) < 6
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(-38, 38), st.integers(-34, 34), st.integers(0, 10_000))
 def test_whole_shifts_are_found_exactly(dx, dy, seed):
     fixed, moving = pose_matrix((90, 100)), pose_matrix((90, 100), shift=(dx, dy))

@@ -217,7 +217,7 @@ def test_loops_close(solve):
         np.testing.assert_allclose(maps[k, i] @ maps[j, k] @ maps[i, j], np.eye(3), atol=1e-9)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.data())
 def test_whatever_fails_every_session_is_in_one_component(data):
     n = data.draw(st.integers(2, 9))

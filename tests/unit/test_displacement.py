@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ndx_match.displacement import GRID, displacement_at, displacement_points, inverse_displacement
+from ndx_cell_matching.registrations import GRID, displacement_at, displacement_points, inverse_displacement
 from ndx_match.footprints import transform_points
 
 shapes = st.tuples(st.integers(20, 400), st.integers(20, 400))
@@ -28,7 +28,7 @@ def test_points_reach_from_the_first_pixel_to_the_last_row_by_row(shape, n):
 
 
 @given(shapes, st.integers(0, 1000))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_the_value_at_a_grid_point_is_the_grid_s(shape, seed):
     grid = np.random.default_rng(seed).normal(size=(GRID, GRID, 2))
     found = displacement_at(grid, shape, displacement_points(shape))
@@ -36,7 +36,7 @@ def test_the_value_at_a_grid_point_is_the_grid_s(shape, seed):
 
 
 @given(shapes, st.integers(0, 1000))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_between_grid_points_it_is_bilinear(shape, seed):
     rng = np.random.default_rng(seed)
     coefficients = rng.normal(size=(4, 2)) * [[3], [0.02], [0.02], [0.0001]]
@@ -65,7 +65,7 @@ def test_no_points_give_no_displacements():
 
 
 @given(st.integers(0, 1000), st.floats(0, 8))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_there_and_back_again(seed, amplitude):
     """Through the registration and its inverse a point returns, as far as two coarse grids can say.
 

@@ -357,12 +357,44 @@ class TestAccessors:
             reason=["", "nothing in common"],
         )
         result = CellMatching.from_arrays(**arguments)
-        np.testing.assert_allclose(result.registration("day1", "day2") @ [10, 20, 1], [15, 24, 1])
-        np.testing.assert_allclose(result.registration(1, 0) @ [15, 24, 1], [10, 20, 1])
+        np.testing.assert_allclose(result.registration("day1", "day2").to_moving([[10, 20]]), [[15, 24]])
+        np.testing.assert_allclose(result.registration(1, 0).matrix @ [15, 24, 1], [10, 20, 1])
+        assert result.registration("day1", "day2").displacement is None
         assert result.registration(0, 2) is None
         assert result.registration(1, 2) is None
         with pytest.raises(KeyError):
             result.registration("day1", "day9")
+
+    @pytest.mark.parametrize("transposed", [False, True])
+    def test_a_registration_comes_with_its_deformation(self, matching, transposed):
+        # The images are stored with 32 rows and 40 columns; the displacement grows along x, to 6 pixels at the end.
+        x_end, y_end = (31, 39) if transposed else (39, 31)
+        grid = np.zeros((5, 5, 2), np.float32)
+        grid[..., 0] = np.linspace(0, 6, 5)
+        grid[..., 1] = np.linspace(0, 2, 5)[:, None]
+        arguments = parts(matching)
+        columns = {**session_columns(matching), "image_transposed": [transposed] * 3}
+        arguments["sessions"] = MatchedSessionsTable.from_arrays(**columns)
+        arguments["registrations"] = SessionRegistrationsTable.from_arrays(
+            fixed_session=[0, 0],
+            moving_session=[1, 2],
+            matrix=[np.array([[1, 0, 3], [0, 1, -1], [0, 0, 1.0]]), np.eye(3)],
+            steps=["", ""],
+            outcome=[1, 1],
+            reason=["", ""],
+            displacement=[grid, np.zeros_like(grid)],
+        )
+        result = CellMatching.from_arrays(**arguments)
+        there = result.registration("day1", "day2")
+        corners = np.array([[0, 0], [x_end, 0], [x_end / 2, y_end / 2], [x_end, y_end]])
+        moved = [[3, -1], [x_end + 9, -1], [x_end / 2 + 6, y_end / 2], [x_end + 9, y_end + 1]]
+        np.testing.assert_allclose(there.to_moving(corners), moved, atol=1e-6)
+        # Only one direction is in the file: the other is its inverse, also of the deformation.
+        inside = np.array([[10.0, 12.0], [15.0, 20.0]])
+        np.testing.assert_allclose(result.registration(1, 0).to_moving(there.to_moving(inside)), inside, atol=0.2)
+        assert repr(there).endswith("displacement=up to 6.3 pixels)")
+        assert result.registration(0, 2).displacement is None
+        assert len(repr(result)) < 2000
 
     def test_a_cell_with_two_rois_in_a_session_is_reported(self, matching):
         arguments = parts(matching)
@@ -411,7 +443,8 @@ class TestTraces:
         (trace,) = matching.traces(0, sources, name="DfOverF")["day1"]
         assert trace.roi_response_series.parent.name == "DfOverF"
         assert len(matching.traces(0, sources, name="RoiResponseSeries")["day1"]) == 2
-        assert matching.traces(0, sources, name="Deconvolved")["day1"] == []
+        with pytest.raises(KeyError, match="'Deconvolved' of these ROIs; there are: DfOverF, Fluorescence, RoiResp"):
+            matching.traces(0, sources, name="Deconvolved")
 
     def test_sessions_in_which_the_cell_is_absent_or_that_are_not_given(self, matching, sources):
         assert list(matching.traces(1, sources)) == ["day1", "day3"]
@@ -433,6 +466,39 @@ class TestTraces:
         (trace,) = matching.traces(2, sources, name="some")["day1"]
         assert trace.column == 0
         np.testing.assert_array_equal(trace.values, np.arange(20.0))
+
+    @pytest.mark.parametrize("as_list", [False, True])
+    def test_a_series_with_the_rois_along_its_first_axis(self, matching, sources, as_list):
+        data = np.arange(60.0).reshape(3, 20)
+        self.add_series(sources["day1"], data.tolist() if as_list else data, [2, 0, 1])
+        (trace,) = matching.traces(0, sources, name="odd")["day1"]  # the ROI in row 0
+        assert trace.column == 1
+        np.testing.assert_array_equal(trace.values, data[1])
+
+    @pytest.mark.parametrize("shape", [(3, 3), (20, 4), (20,)])
+    def test_a_series_that_does_not_tell_its_axes(self, matching, sources, shape):
+        self.add_series(sources["day1"], np.zeros(shape), [0, 1, 2])
+        with pytest.raises(ValueError, match=r"/ophys/Fluorescence/odd holds 3 ROIs in data of shape \("):
+            matching.traces(0, sources, name="odd")
+        assert len(matching.traces(0, sources, name="DfOverF")["day1"]) == 1  # another one can be had
+
+    def test_a_name_that_one_file_has(self, matching, sources):
+        self.add_series(sources["day1"], np.zeros((20, 3)), [0, 1, 2])
+        assert [len(found) for found in matching.traces(0, sources, name="odd").values()] == [1, 0, 0]
+
+    @staticmethod
+    def add_series(nwbfile, data, region):
+        fluorescence = nwbfile.processing["ophys"]["Fluorescence"]
+        roi_table = fluorescence["RoiResponseSeries"].rois.table
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pynwb warns of the order of the axes
+            fluorescence.create_roi_response_series(
+                name="odd",
+                data=data,
+                unit="n.a.",
+                rate=10.0,
+                rois=roi_table.create_roi_table_region(description="ROIs.", region=region),
+            )
 
     def test_the_file_of_another_session(self, matching, sources):
         swapped = {"day1": sources["day2"]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -277,6 +278,16 @@ def without(*keys: str):
     return content
 
 
+def with_matrix(matrix):
+    return change(pairwise_results=[{**pair(0, 1), "transform": {"best_registration": [], "matrix": matrix}}])
+
+
+def with_pair(**values):
+    entry = pair(0, 1, matches=[(11, 22)])
+    entry["matches"][0].update(values)
+    return change(pairwise_results=[entry])
+
+
 @pytest.mark.parametrize(
     "keys",
     [
@@ -316,6 +327,23 @@ def test_missing_key_is_named(tmp_path, keys):
         (change(pairwise_results=[pair(0, 1), pair(1, 0)]), "each pair of experiments once"),
         (change(pairwise_results=[pair(0, 1, matches=[(22, 11)])]), "22 belongs to tuesday.*in the order"),
         (change(pairwise_results=[{**pair(0, 1), "transform": {"best_registration": [], "matrix": [1]}}]), "not 3 x 3"),
+        (with_matrix([[1, 0, 0], [0, 1, 0], [0, 0, "1"]]), 'must be of finite numbers, but there is "1"'),
+        (with_matrix([[1, 0, 0], [0, 1, 0], [0, 0, math.nan]]), "must be of finite numbers, but there is NaN"),
+        (with_matrix([[1, 0, 0], [0, 1, 0], [0, 0, 10**400]]), r"finite numbers, but there is 1000*\.$"),
+        (with_matrix([[1, 0, 0], [0, 1, 0], [0, 0, False]]), "must be of finite numbers, but there is false"),
+        (with_matrix([[1, 1, 0], [1, 1, 0], [0, 0, 1]]), "is singular, so that it aligns nothing"),
+        (with_matrix([[0, 0, 1], [0, 1, 0], [1, 0, 0]]), "is singular, so that it aligns nothing"),
+        (with_pair(distance="false"), 'distance of a pair .* finite numbers, but there is "false"'),
+        (with_pair(iou=10**400), "iou of a pair between experiments 0 and 1 must be of finite numbers"),
+        (with_pair(iou=1.5), "iou of a pair is 1.5, which is not between 0 and 1"),
+        (with_pair(probability=-0.1), "probability of a pair is -0.1"),
+        (with_pair(cost=[1]), "cost of a pair"),
+        (change(nway_matches=[[11, math.inf]]), "inf is not a whole number"),
+        (change(nway_matches=[[11, 10**400]]), "ROI id 1000"),
+        (change(roi_ids={"11": ["monday", math.inf, 11]}), "the ROI ids must be an object"),
+        (change(roi_ids={"11": ["monday", 0, "11"]}), "the ROI ids must be an object"),
+        (change(roi_ids={"11": "abc"}), "the ROI ids must be an object"),
+        (change(roi_ids={"1e400": ["monday", 0, 11]}), "the ROI ids must be an object"),
         ([1, 2], "must be a JSON object"),
     ],
 )
@@ -430,7 +458,7 @@ def _without_matrix(registration: Registration) -> dict[str, object]:
     return {name: value for name, value in vars(registration).items() if name != "matrix"}
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(made=results())
 def test_export_can_be_read_back(tmp_path, made):
     result, sessions = made

@@ -61,12 +61,22 @@ EXPECTED = (
              "masks transposed, image transposed"),
     Expected("neuroconv_minian", "by neuroconv 0.10.2", "neuroconv", "maximum_projection",
              "masks transposed, image transposed", factor=2),
-    Expected("neuroconv_inscopix", "by neuroconv 0.10.2", "neuroconv", "", "masks transposed, image transposed",
-             "cell_status == accepted", factor=0),
+    Expected("neuroconv_two_channels", "by neuroconv 0.10.2", "neuroconv", "MeanImageChan1Plane0",
+             "masks transposed, image transposed", "iscell > 0.5"),
+    Expected("neuroconv_inscopix", "by isx 2.1.0 and neuroconv 0.10.2", "neuroconv", "",
+             "masks transposed, image transposed", "cell_status == accepted", factor=0),
     Expected("neuroconv_older", BY_HAND, "neuroconv (without its mark)", "mean", "masks transposed, image transposed",
              "Accepted > 0"),
     Expected("ndx_microscopy", "by ndx-microscopy 0.4.0", "ndx-microscopy", "mean", "masks as stored, image as stored",
              depth=True, pixel_size=True),
+    Expected("ndx_microscopy_volume", "by ndx-microscopy 0.4.0", "ndx-microscopy", "mean",
+             "masks as stored, image as stored", depth=True, pixel_size=True),
+    Expected("ndx_multisubjects", "by ndx-multisubjects 0.1.1", "unknown writer", "mean",
+             "masks as stored, image as stored", depth=True, pixel_size=True),
+    Expected("optinist", "by OptiNiSt 2.4.1", "OptiNiSt", "", "masks as stored, image as stored", "iscell > 0.5",
+             factor=0),
+    Expected("suite2p_1", "by Suite2p 1.1.0", "Suite2p", "Backgrounds_0/meanImg", "masks transposed, image as stored",
+             "iscell > 0.5"),
     Expected("suite2p", "by Suite2p 0.14.6", "Suite2p", "Backgrounds_0/meanImg", "masks transposed, image as stored",
              "iscell > 0.5"),
     Expected("caiman", BY_HAND, "CaImAn", "local_correlations", "masks unscrambled, image as stored", "accepted > 0",
@@ -197,8 +207,8 @@ def test_a_layout_is_added_by_one_file(unpack, add_file):
 
 def test_layouts_are_tried_in_order(add_file):
     writers = [layout.writer for layout in find_layouts()]
-    assert writers == ["AllenSDK", "AIND multiplane", "neuroconv", "neuroconv (without its mark)", "Suite2p", "CaImAn",
-                       "Visual Coding", "ndx-microscopy"]  # fmt: skip
+    assert writers == ["AllenSDK", "AIND multiplane", "neuroconv", "neuroconv (without its mark)", "OptiNiSt",
+                       "Suite2p", "CaImAn", "Visual Coding", "ndx-microscopy"]  # fmt: skip
     add_file("ndx_match.sources.layouts", "toy", TOY.replace('"the toy"', '"last", order=100'))
     assert [layout.writer for layout in find_layouts()] == [*writers, "last"]
 
@@ -250,9 +260,10 @@ def test_voxel_masks_of_several_planes_ask_for_one(unpack):
         read_session(path, SourceOptions(z_plane=2))
 
 
+@pytest.mark.parametrize("file", ["suite2p_two_planes", "suite2p_1_two_planes"])
 @pytest.mark.parametrize("z_plane", [0, 1])
-def test_a_plane_of_voxel_masks_comes_with_its_image(unpack, z_plane: int):
-    session = read_session(unpack("suite2p_two_planes"), SourceOptions(z_plane=z_plane))
+def test_a_plane_of_voxel_masks_comes_with_its_image(unpack, z_plane: int, file: str):
+    session = read_session(unpack(file), SourceOptions(z_plane=z_plane))
     own = np.arange(36) // 18 == z_plane
     assert session.excluded.tolist() == np.flatnonzero(~(own & np.tile(ACCEPTED, 2))).tolist()
     np.testing.assert_allclose(dense(session)[own], recording.masks())
@@ -265,6 +276,170 @@ def test_voxel_masks_are_projected_with_a_note(unpack):
     session = read_session(unpack("suite2p_two_planes"), SourceOptions(z_plane="all", all_rois=True))
     np.testing.assert_allclose(dense(session), np.tile(recording.masks(), (2, 1, 1)))
     assert "projected" in session.warnings[0]
+
+
+def test_pixel_masks_of_optinist_are_rows_first(unpack):
+    """As its step for Suite2p hands them over; there is no image, so the frame ends with the last pixels."""
+    session = read_session(unpack("optinist_suite2p"))
+    assert in_words(session.orientation) == "masks transposed, image as stored"
+    assert session.n_taking_part == ACCEPTED.sum()
+    n_rows, n_cols = session.shape
+    np.testing.assert_allclose(dense(session), recording.masks()[:, :n_rows, :n_cols])
+    assert not recording.masks()[:, n_rows:].any()
+    assert not recording.masks()[:, :, n_cols:].any()
+
+
+PLANES = [f"ImagingPlaneChan{channel}Plane{plane}" for channel in (1, 2) for plane in (0, 1)]
+
+
+def test_several_planes_and_channels_have_images_of_their_own(unpack):
+    """Tables and images whose names end alike belong together."""
+    path = unpack("neuroconv_2planes_2channels")
+    with pytest.raises(AmbiguousInputError, match="4 ROI tables; choose a plane with --plane: " + ", ".join(PLANES)):
+        read_session(path)
+    for plane in PLANES:
+        session = read_session(path, SourceOptions(plane=plane))
+        suffix = plane.removeprefix("ImagingPlane")
+        assert session.source.roi_table_path.endswith(f"/PlaneSegmentation{suffix}")
+        assert session.source.image_path.endswith(f"/MeanImage{suffix}")
+        np.testing.assert_allclose(dense(session), recording.masks())
+        channel, number = int(suffix[4]), int(suffix[-1])
+        np.testing.assert_allclose(session.image, channel * recording.image() + 1000 * number, rtol=1e-5)
+
+
+def test_the_name_of_an_image_without_its_suffix_is_enough(unpack):
+    session = read_session(
+        unpack("neuroconv_2planes_2channels"), SourceOptions(plane=PLANES[3], image="CorrelationImage")
+    )
+    assert session.source.image_path.endswith("/CorrelationImageChan2Plane1")
+
+
+@pytest.mark.parametrize(("first", "second"), [("Chan1Plane1", "Chan1Plane11"), ("Plane0Chan1", "Plane1Chan1"),
+                                               ("", "_deep"), ("VISp", "")])  # fmt: skip
+def test_suffixes_may_be_any(unpack, tmp_path: Path, first: str, second: str):
+    path = tmp_path / "a.nwb"
+    path.write_bytes(unpack("neuroconv_2planes_2channels").read_bytes())
+    with h5py.File(path, "r+") as file:
+        for old, new in (("Chan1Plane1", second), ("Chan1Plane0", first)):
+            for name in ("ImageSegmentation/PlaneSegmentation", "SegmentationImages/MeanImage",
+                         "SegmentationImages/CorrelationImage"):  # fmt: skip
+                file["processing/ophys"].move(f"{name}{old}", f"{name}{new}")
+    for number, suffix in enumerate((first, second)):
+        session = read_session(path, SourceOptions(roi_table=f"PlaneSegmentation{suffix}"))
+        assert session.source.image_path.endswith(f"/MeanImage{suffix}")
+        np.testing.assert_allclose(session.image, recording.image() + 1000 * number, rtol=1e-5)
+
+
+def test_an_image_of_another_table_is_not_taken(unpack, tmp_path: Path):
+    path = tmp_path / "a.nwb"
+    path.write_bytes(unpack("neuroconv_2planes_2channels").read_bytes())
+    with h5py.File(path, "r+") as file:
+        for kind in ("MeanImage", "CorrelationImage"):
+            del file[f"processing/ophys/SegmentationImages/{kind}Chan1Plane1"]
+    session = read_session(path, SourceOptions(plane="ImagingPlaneChan1Plane1"))
+    assert not session.has_image
+    assert "registered by its ROIs alone" in session.warnings[0]
+
+
+def test_a_table_that_the_writer_left_empty_is_passed_over(unpack):
+    for options in (SourceOptions(), SourceOptions(plane="ImagingPlane")):
+        session = read_session(unpack("optinist"), options)
+        assert session.source.roi_table_path == "processing/ophys/ImageSegmentation/lccd_detect_0"
+    with pytest.raises(InputError, match="ImageSegmentation/PlaneSegmentation is empty; leave this session out"):
+        read_session(unpack("optinist"), SourceOptions(roi_table="PlaneSegmentation"))
+    told = run("inspect", unpack("optinist")).succeeded().out
+    assert "PlaneSegmentation: 0 ROIs, no masks" in told
+
+
+def test_rows_without_masks_do_not_make_a_file_unreadable(unpack, tmp_path: Path):
+    """Which pynwb refuses as it does a table without anything."""
+    path = tmp_path / "a.nwb"
+    path.write_bytes(unpack("optinist").read_bytes())
+    folder = "processing/ophys/ImageSegmentation"
+    with h5py.File(path, "r+") as file:
+        empty, rois = file[f"{folder}/PlaneSegmentation"], file[f"{folder}/lccd_detect_0"]
+        attributes = dict(empty["id"].attrs)
+        del empty["id"]
+        empty.create_dataset("id", data=np.arange(3, dtype="int32")).attrs.update(attributes)
+        rois.copy("iscell", empty)
+        iscell = dict(empty["iscell"].attrs)
+        del empty["iscell"]
+        empty.create_dataset("iscell", data=np.ones(3, "int64")).attrs.update({**iscell, "object_id": "another"})
+        empty.attrs["colnames"] = np.array(["iscell"], h5py.string_dtype())
+    assert read_session(path).source.roi_table_path.endswith("/lccd_detect_0")
+    with pytest.raises(
+        InputError, match=r"PlaneSegmentation has no masks that can be read .* only the columns: iscell"
+    ):
+        read_session(path, SourceOptions(roi_table="PlaneSegmentation"))
+    with h5py.File(path, "r+") as file:
+        del file[f"{folder}/lccd_detect_0"], file["processing/ophys/lccd_detect_0"]
+    with pytest.raises(InputError, match="PlaneSegmentation has no masks"):
+        read_session(path)
+
+
+def test_pynwb_still_makes_no_table_without_masks():
+    plane = pynwb.ophys.ImagingPlane(
+        name="plane", description="A plane.", location="VISp", excitation_lambda=920.0, indicator="GCaMP6f",
+        device=pynwb.device.Device(name="microscope"),
+        optical_channel=pynwb.ophys.OpticalChannel(name="green", description="Green.", emission_lambda=520.0),
+    )  # fmt: skip
+    with pytest.raises(ValueError, match="Must provide at least one"):
+        pynwb.ophys.PlaneSegmentation(description="ROIs.", imaging_plane=plane, name="rois", id=[0, 1])
+
+
+def test_a_subject_may_be_in_a_table(unpack):
+    assert read_session(unpack("ndx_multisubjects")).subject_id == "mouse-1"
+    assert "subject      mouse-1, mouse-2" in run("inspect", unpack("ndx_multisubjects_selected")).succeeded().out
+    assert read_session(unpack("ndx_multisubjects_selected")).subject_id == "mouse-2"
+
+
+def test_subjects_in_tables_are_compared_as_others(unpack, tmp_path: Path):
+    first, other = unpack("ndx_multisubjects"), unpack("ndx_multisubjects_selected")
+    for option in ((), ("--all-planes",)):
+        refused = run("write", first, other, *option, "-o", tmp_path / "m.nwb").refused("different subjects")
+        assert "mouse-1 (" in refused.err
+        assert "mouse-2 (" in refused.err
+
+
+def test_a_volume_of_several_planes_asks_for_one(unpack, tmp_path: Path):
+    path = tmp_path / "a.nwb"
+    path.write_bytes(unpack("ndx_microscopy_volume").read_bytes())
+    with h5py.File(path, "r+") as file:
+        table = file["processing/ophys/segmentations/rois"]
+        voxels = table["voxel_mask"][:]
+        voxels["z"][table["voxel_mask_index"][8] :] = 2
+        table["voxel_mask"][...] = voxels
+    with pytest.raises(AmbiguousInputError, match="--z-plane: 1, 2"):
+        read_session(path)
+    session = read_session(path, SourceOptions(z_plane=2))
+    assert session.excluded.tolist() == list(range(9))
+    np.testing.assert_allclose(dense(session)[9:], recording.masks()[9:])
+
+
+@pytest.mark.parametrize(("file", "older"), [("ndx_microscopy", "Segmentation2D"),
+                                             ("ndx_microscopy_volume", "Segmentation3D")])  # fmt: skip
+def test_tables_had_other_types_in_older_versions_of_ndx_microscopy(unpack, tmp_path: Path, file: str, older: str):
+    """Made of the newer ones by renaming the type, in the schema as well."""
+    path = tmp_path / "a.nwb"
+    path.write_bytes(unpack(file).read_bytes())
+    with h5py.File(path, "r+") as stored:
+        table = stored["processing/ophys/segmentations/rois"]
+        newer = table.attrs["neurodata_type"]
+        table.attrs["neurodata_type"] = older
+        (schema,) = stored["specifications/ndx-microscopy"].values()
+        for name in list(schema):
+            text = schema[name][()].decode().replace(f'"{newer}"', f'"{older}"')
+            text = text.replace("pixel_size_in_um", "grid_spacing_in_um").replace(
+                "voxel_size_in_um", "grid_spacing_in_um"
+            )
+            del schema[name]
+            schema[name] = text
+        space = next(group for group in table.values() if str(group.attrs.get("neurodata_type")).endswith("Space"))
+        size = next(name for name in space if "size_in_um" in name)
+        space.move(size, "grid_spacing_in_um")
+    session = read_session(path)
+    np.testing.assert_allclose(dense(session), recording.masks())
+    np.testing.assert_allclose(session.pixel_size, recording.PIXEL_SIZE)
 
 
 def test_inspect_says_the_layout_and_why(unpack):

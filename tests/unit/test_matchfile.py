@@ -470,6 +470,14 @@ def test_pairs_that_are_ruled_out_are_not_stored_but_those_within_cells_are(tmp_
     assert read.roi_pairs.probability.dtype == np.float32
 
 
+def test_what_is_read_is_shown_in_few_words(matches: Path):
+    plane = read_match_file(matches)
+    for item in (plane, plane.result, plane.result.roi_pairs, *plane.result.registrations, *plane.sessions):
+        assert len(repr(item)) < 3000
+    assert "footprints=<float32 20 x 24000>" in repr(plane.sessions[0])
+    assert "registrations=<1 Registration>" in repr(plane.result)
+
+
 def test_cell_ids_are_kept(tmp_path: Path):
     sessions = read_sessions(write_sessions(tmp_path))
     result = match(sessions)

@@ -106,14 +106,12 @@ def assert_warped_as_opencv_does(masks: np.ndarray, matrix: np.ndarray, shape: t
         np.testing.assert_array_equal(warped > 0, dense > 0)
 
 
-@settings(deadline=None)
 @given(some_masks, shifts, some_shape)
 def test_warped_masks_are_those_of_opencv_where_it_does_not_round(masks, matrix, shape):
     assert_warped_as_opencv_does(masks, matrix, shape)
 
 
 @pytest.mark.skipif(not cv2.__version__.startswith("4."), reason="OpenCV 5 does not round places to 1/32 of a pixel")
-@settings(deadline=None)
 @given(some_masks, matrices(), some_shape)
 def test_warped_masks_are_those_of_opencv_4(masks, matrix, shape):
     assert_warped_as_opencv_does(masks, matrix, shape)
@@ -215,7 +213,7 @@ def test_matches_that_agree_everywhere_all_become_groups(matches_and_costs):
 some_pixels = st.sampled_from([0, 0, 0, 0, 1])
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.data())
 def test_every_roi_is_in_exactly_one_cell(data: st.DataObject):
     sessions = []

@@ -212,7 +212,7 @@ class TestImages:
         assert ssim(image, half, seen) == pytest.approx(1)
         assert ssim(image, half, np.zeros_like(seen)) is None
 
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     @given(
         st.integers(-9, 9),
         st.integers(-9, 9),

@@ -108,7 +108,7 @@ def test_field_of_view_really_moves(simulation: Simulation) -> None:
 
 
 @given(st.floats(-40, 220), st.floats(-40, 240))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_inverse_undoes_transform(simulation: Simulation, x: float, y: float) -> None:
     point = np.array([[x, y]])
     np.testing.assert_allclose(simulation.transforms[1].inverse(simulation.transforms[1](point)), point, atol=1e-4)

@@ -8,7 +8,11 @@ import numpy as np
 from scipy.sparse import csr_array, diags_array
 from scipy.spatial import cKDTree
 
+from ndx_cell_matching.registrations import transform_points as transform_points
+
 from .arrays import Array, Floats, Floats32, Indices, Ints64, Matrix, Points
+
+LARGEST_CONDITION = 1e14  #: condition number of a matrix beyond which it is singular
 
 
 def pixel_coordinates(footprints: csr_array, n_cols: int) -> tuple[Indices, Indices, Indices]:
@@ -31,10 +35,11 @@ def centroids(footprints: csr_array, n_cols: int) -> Floats:
     return np.column_stack(sums) / areas[:, None]
 
 
-def transform_points(matrix: Array, points: Array) -> Floats:
-    """Apply a 3 x 3 homogeneous matrix to points (x, y), shape (n, 2)."""
-    mapped = points @ matrix[:, :2].T + matrix[:, 2]
-    return np.asarray(mapped[:, :2] / mapped[:, 2:], float)
+def aligns(matrix: Array) -> bool:
+    """Whether a 3 x 3 homogeneous matrix maps points and can be inverted: finite, and not singular to rounding."""
+    if not np.isfinite(matrix).all() or np.linalg.cond(matrix) > LARGEST_CONDITION:
+        return False
+    return bool(matrix[2, 2] != 0 and np.linalg.inv(matrix)[2, 2] != 0)
 
 
 def affine_matrix(linear: Floats, source: Points, target: Points) -> Matrix:

@@ -12,8 +12,9 @@ Conventions that hold everywhere in this package:
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -41,6 +42,23 @@ def with_progress(progress: Progress | None, stage: str, items: Sequence[Item]) 
         yield item
     if progress:
         progress(stage, len(items), len(items))
+
+
+class _Brief:
+    """A dataclass of arrays that is shown without what is in them."""
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{each.name}={_shown(getattr(self, each.name))}" for each in fields(self) if each.repr)  # type: ignore[arg-type]
+        return f"{type(self).__name__}({shown})"
+
+
+def _shown(value: Any) -> str:
+    """A value in few words."""
+    if isinstance(value, np.ndarray | scipy.sparse.sparray):
+        return f"<{value.dtype} {' x '.join(map(str, value.shape))}>"
+    if isinstance(value, tuple) and value and isinstance(value[0], _Brief):
+        return f"<{len(value)} {type(value[0]).__name__}>"
+    return textwrap.shorten(repr(value), 300, placeholder=" ...")
 
 
 @dataclass(frozen=True)
@@ -87,8 +105,8 @@ class FileState:
     n_files: int = 1  #: of a Zarr store
 
 
-@dataclass(frozen=True)
-class Session:
+@dataclass(frozen=True, repr=False)
+class Session(_Brief):
     """One imaging session of one plane."""
 
     name: str  #: unique among the sessions matched together; that of the session's column in the match file
@@ -194,8 +212,8 @@ class Session:
         )
 
 
-@dataclass(frozen=True)
-class Registration:
+@dataclass(frozen=True, repr=False)
+class Registration(_Brief):
     """The alignment of one pair of sessions."""
 
     fixed_session: int  #: position in the list of sessions, before that of the moving one
@@ -224,8 +242,8 @@ class Registration:
         return self.outcome in RegistrationOutcome.with_matrix()
 
 
-@dataclass(frozen=True)
-class RoiPairs:
+@dataclass(frozen=True, repr=False)
+class RoiPairs(_Brief):
     """Candidate pairs of ROIs, one entry per pair; every array has the same length."""
 
     fixed_session: Ints32  #: position in the list of sessions
@@ -234,7 +252,9 @@ class RoiPairs:
     moving_roi_row: Ints32
     centroid_distance: npt.NDArray[np.floating[Any]]  #: in pixels of the fixed session, after registration
     iou: npt.NDArray[np.floating[Any]]  #: intersection over union of the masks as the method defines it, 0 to 1
-    accepted: Bools  #: whether the method matched the two ROIs when it compared these two sessions
+    #: Whether the method took the two ROIs for one cell, of `nway` when it compared these two sessions. How many
+    #: matches two sessions have is told by the cells (`MatchResult.n_matches`).
+    accepted: Bools
     cost: npt.NDArray[np.floating[Any]] | None = None  #: the method's cost, lower is better
     probability: npt.NDArray[np.floating[Any]] | None = None  #: that the two ROIs are the same cell
     #: How far the pair's probability is above that of the best alternative of either ROI.
@@ -286,8 +306,17 @@ def cell_of_roi(rows: Ints32, n_rois: int) -> Indices:
     return cell
 
 
-@dataclass(frozen=True)
-class MatchResult:
+def shared_cells(cells: Ints32) -> Ints64:
+    """The number of cells with an ROI in both of every two sessions, shape (n_sessions, n_sessions).
+
+    `cells` is that of a `MatchResult`; on the diagonal are the cells of each session.
+    """
+    present = (cells >= 0).astype(np.int64)
+    return np.asarray(present.T @ present)
+
+
+@dataclass(frozen=True, repr=False)
+class MatchResult(_Brief):
     """Which ROIs are the same cell."""
 
     method: str
@@ -329,6 +358,11 @@ class MatchResult:
                 raise ValueError("an ROI is in more than one cell")
 
     @property
+    def n_matches(self) -> Ints64:
+        """The number of matches of every two sessions: of the cells with an ROI in both, shape (n, n)."""
+        return shared_cells(self.cells)
+
+    @property
     def n_sessions_of_cell(self) -> Ints64:
         """In how many sessions each cell has an ROI, shape (n_cells,)."""
         return (self.cells >= 0).sum(axis=1)
@@ -349,8 +383,8 @@ class MatchResult:
         return np.asarray(self.session_status == SessionStatus.MATCHED)
 
 
-@dataclass(frozen=True)
-class MatchedPlane:
+@dataclass(frozen=True, repr=False)
+class MatchedPlane(_Brief):
     """What was matched in one imaging plane, usually the only one: what a match file holds of it."""
 
     sessions: tuple[Session, ...]  #: `takes_part` is made to agree with the result: an ROI took part if it is in a cell

@@ -5,8 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from ndx_cell_matching.registrations import displacement_at
+
 from .arrays import Array, Bytes, Floats, Matrix
-from .displacement import displacement_at
 from .footprints import pixel_points, transform_points
 from .model import Registration
 

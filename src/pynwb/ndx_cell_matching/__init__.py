@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from .cell_matching import CellMatching
 from .cells import MatchedCellsTable
 from .codes import Presence, RegistrationOutcome, Review, RoiSelection, SessionStatus, label_of
+from .registrations import SessionRegistration
 from .tables import MatchedSessionsTable, RoiPairsTable, SessionRegistrationsTable
 from .traces import RoiTrace
 
@@ -26,6 +27,7 @@ __all__ = [
     "RoiPairsTable",
     "RoiSelection",
     "RoiTrace",
+    "SessionRegistration",
     "SessionRegistrationsTable",
     "SessionStatus",
     "__version__",

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import operator
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pynwb import NWBFile, ProcessingModule, get_class, register_class
+from hdmf.utils import get_data_shape
+from pynwb import NWBFile, ProcessingModule, get_class, read_nwb, register_class
 
 from ._columns import array, texts
 from ._namespace import NAMESPACE
 from .cells import MatchedCellsTable
 from .codes import Presence, RegistrationOutcome, label_of
+from .registrations import SessionRegistration
 from .tables import MatchedSessionsTable, RoiPairsTable, SessionRegistrationsTable
-from .traces import RoiTrace, find_roi_table, roi_traces
+from .traces import RoiTrace, find_roi_table, names_of, roi_traces, series_of
 
 _CellMatching: Any = get_class("CellMatching", NAMESPACE)
 
@@ -278,8 +281,8 @@ class CellMatching(_CellMatching):
             frame.insert(frame.columns.get_loc(f"{side}_roi_row") + 1, f"{side}_roi_id", ids)
         return frame
 
-    def registration(self, fixed: str | int, moving: str | int) -> npt.NDArray[np.float64] | None:
-        """The matrix that aligns two sessions.
+    def registration(self, fixed: str | int, moving: str | int) -> SessionRegistration | None:
+        """How two sessions are aligned: the matrix, and the smooth deformation that is added to it, if there is one.
 
         Parameters
         ----------
@@ -288,31 +291,45 @@ class CellMatching(_CellMatching):
 
         Returns
         -------
-        ndarray of float64, shape (3, 3), or None
-            Maps pixel (x, y, 1) of `fixed` to pixel (x, y, 1) of `moving`, x = column. If the file holds the pair the
-            other way round, the inverse of what it holds. None where the two were not aligned, or could not be.
+        SessionRegistration or None
+            Maps pixels of `fixed` to pixels of `moving`: its `to_moving` carries points over with all of it, its
+            `matrix` is the part without the deformation. If the file holds the pair the other way round, the inverse
+            of what it holds. None where the two were not aligned, or could not be.
 
         Raises
         ------
         IndexError, KeyError
             If there is no such session.
         """
-        wanted = self._position(fixed), self._position(moving)
+        first, second = self._position(fixed), self._position(moving)
         if self.registrations is None:
             return None
-        table = self.registrations
-        pairs = list(zip(array(table["fixed_session"]).tolist(), array(table["moving_session"]).tolist(), strict=True))
-        for pair in (wanted, wanted[::-1]):
-            if pair in pairs:
-                row = pairs.index(pair)
-                if table["outcome"].data[row] not in RegistrationOutcome.with_matrix():
-                    return None
-                matrix = np.asarray(table["matrix"].data[row], dtype=np.float64)
-                return matrix if pair == wanted else np.linalg.inv(matrix).astype(np.float64)
+        fixed_of, moving_of = (array(self.registrations[f"{side}_session"]) for side in ("fixed", "moving"))
+        for row in np.flatnonzero((fixed_of == first) & (moving_of == second)):
+            return self._registration(int(row))
+        for row in np.flatnonzero((fixed_of == second) & (moving_of == first)):
+            stored = self._registration(int(row))
+            return stored and stored.inverse(None if stored.displacement is None else self._image_shape(first))
         return None
 
+    def _registration(self, row: int) -> SessionRegistration | None:
+        """What a row of the table says; None if the two sessions are not aligned."""
+        table = self.registrations
+        if table["outcome"].data[row] not in RegistrationOutcome.with_matrix():
+            return None
+        matrix = np.asarray(table["matrix"].data[row], dtype=np.float64)
+        displacement = np.asarray(table["displacement"].data[row]) if "displacement" in table.colnames else None
+        if displacement is None or not displacement.any():
+            return SessionRegistration(matrix)
+        return SessionRegistration(matrix, displacement, self._image_shape(int(table["fixed_session"].data[row])))
+
+    def _image_shape(self, position: int) -> tuple[int, int]:
+        """(n_rows, n_cols) of a session's image."""
+        n_rows, n_cols = get_data_shape(self.sessions["image"].data[position].data)
+        return (n_cols, n_rows) if self.sessions["image_transposed"].data[position] else (n_rows, n_cols)
+
     def traces(
-        self, cell_id: int, nwbfiles: Mapping[str, NWBFile], name: str | None = None
+        self, cell_id: int, nwbfiles: Mapping[str, NWBFile | str | os.PathLike[str]], name: str | None = None
     ) -> dict[str, list[RoiTrace]]:
         """Where a cell's activity is recorded in the files from which the sessions came.
 
@@ -320,8 +337,9 @@ class CellMatching(_CellMatching):
         ----------
         cell_id : int
             Id of the cell.
-        nwbfiles : mapping of str to NWBFile
-            The source files, opened, by name of the session; all of them or some.
+        nwbfiles : mapping of str to NWBFile or path
+            The source files by name of the session, all of them or some. A path is opened, and stays open for as long
+            as a trace of it is in use.
         name : str, optional
             Take only series of this name or in a container of this name, for example `DfOverF`.
 
@@ -329,24 +347,32 @@ class CellMatching(_CellMatching):
         -------
         dict of str to list of RoiTrace
             For each given session in which the cell has an ROI, every series of responses that holds it, and the
-            column of the series that is the ROI's trace.
+            ROI's place in the series; `values` of each is the trace.
 
         Raises
         ------
         IndexError, KeyError
-            If there is no such cell or session.
+            If there is no such cell or session, or no file has a series or container of that name.
         ValueError
             If a file is not the one from which its session came: it has no ROI table of the recorded object id with
-            the same ROI ids; a file of the same identifier or start may hold it under the recorded path instead.
+            the same ROI ids; a file of the same identifier or start may hold it under the recorded path instead. Or if
+            a series does not tell which axis of its data is that of the ROIs.
         """
-        found = {}
-        for session, nwbfile in nwbfiles.items():
+        rows, series = {}, {}
+        for session, source in nwbfiles.items():
             position = self._position(session)
-            roi_table = self._source_table(position, nwbfile)
-            row = self.roi_row(cell_id, position)
-            if row is not None:
-                found[session] = roi_traces(nwbfile, roi_table, row, name)
-        return found
+            nwbfile = read_nwb(os.fspath(source)) if isinstance(source, str | os.PathLike) else source
+            rows[session] = self.roi_row(cell_id, position)
+            series[session] = series_of(nwbfile, self._source_table(position, nwbfile))
+        names = {each for found in series.values() for one in found for each in names_of(one)}
+        if name is not None and nwbfiles and name not in names:
+            known = ", ".join(sorted(names)) or "none"
+            raise KeyError(f"no file has a series of responses {name!r} of these ROIs; there are: {known}.")
+        return {
+            session: list(roi_traces([one for one in series[session] if name in (None, *names_of(one))], row))
+            for session, row in rows.items()
+            if row is not None
+        }
 
     def _source_table(self, position: int, nwbfile: NWBFile) -> Any:
         def recorded(column: str) -> str:

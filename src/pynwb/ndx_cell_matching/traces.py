@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from hdmf.utils import get_data_shape
 from pynwb import NWBFile
 from pynwb.ophys import PlaneSegmentation, RoiResponseSeries
 
@@ -17,15 +19,44 @@ class RoiTrace(NamedTuple):
     """One ROI's place in a series of ROI responses."""
 
     roi_response_series: RoiResponseSeries  #: of the source file
-    #: Position of the ROI in the series: its trace is `roi_response_series.data[:, column]`. Not the ROI's row: a
-    #: series may hold the ROIs of a table in part, or in another order.
+    #: Position of the ROI in the series: its trace is `roi_response_series.data[:, column]`, or, in a series that is
+    #: stored [ROI, time], `data[column]`; :attr:`values` does it right. It is not the ROI's row in its table: a series
+    #: may hold the ROIs of a table in part, or in another order.
     column: int
 
     @property
     def values(self) -> npt.NDArray[np.generic]:
         """The ROI's trace, shape (n_times,); read now if the series is in a file."""
-        data = self.roi_response_series.data
-        return np.asarray(data[:] if len(data.shape) == 1 else data[:, self.column])
+        axis = roi_axis(self.roi_response_series)
+        data: Any = self.roi_response_series.data
+        if isinstance(data, list | tuple):
+            data = np.asarray(data)
+        if axis is None:
+            return np.asarray(data[:])
+        return np.asarray(data[self.column] if axis == 0 else data[:, self.column])
+
+
+def roi_axis(series: RoiResponseSeries) -> int | None:
+    """The axis of a series' data along which its ROIs lie; None if it holds the times of a single ROI alone.
+
+    NWB's is the second, but many files are written the other way round. It is the axis that is as long as `rois`.
+
+    Raises
+    ------
+    ValueError
+        If neither axis has that length, or both have.
+    """
+    n_rois, shape = len(series.rois), tuple(get_data_shape(series.data))
+    if len(shape) == 1 and n_rois == 1:
+        return None
+    axes = [axis for axis, length in enumerate(shape) if length == n_rois] if len(shape) == 2 else []
+    if len(axes) == 1 or shape == (1, 1):
+        return axes[0]
+    problem = "either axis could be that of the ROIs" if axes else "neither axis is that of the ROIs"
+    raise ValueError(
+        f"the series {_names(series)} holds {n_rois} ROIs in data of shape {shape}, so that {problem}; take another "
+        "series by its name, or repair the file."
+    )
 
 
 def find_roi_table(
@@ -55,22 +86,33 @@ def _is_moment(text: str, moment: datetime) -> bool:
         return False
 
 
-def _names(table: PlaneSegmentation) -> str:
-    """The end of the table's path, for example `/ophys/ImageSegmentation/PlaneSegmentation`."""
-    names = [table.name, *(parent.name for parent in table.get_ancestors() if not isinstance(parent, NWBFile))]
+def _names(item: PlaneSegmentation | RoiResponseSeries) -> str:
+    """The end of the item's path, for example `/ophys/ImageSegmentation/PlaneSegmentation`."""
+    names = [item.name, *(parent.name for parent in item.get_ancestors() if not isinstance(parent, NWBFile))]
     return "".join(f"/{name}" for name in reversed(names))
 
 
-def roi_traces(nwbfile: NWBFile, roi_table: PlaneSegmentation, roi_row: int, name: str | None = None) -> list[RoiTrace]:
-    """Every series of responses of an ROI, the row `roi_row` of a table of the source file.
-
-    With a name, only series of this name, or in a container of this name.
-    """
+def series_of(nwbfile: NWBFile, roi_table: PlaneSegmentation) -> list[RoiResponseSeries]:
+    """Every series of responses of ROIs of a table of the source file."""
     return [
-        RoiTrace(series, int(column))
-        for series in nwbfile.all_children()
-        if isinstance(series, RoiResponseSeries)
-        and series.rois.table is roi_table
-        and name in (None, series.name, series.parent.name)
-        for column in np.flatnonzero(array(series.rois) == roi_row)
+        item for item in nwbfile.all_children() if isinstance(item, RoiResponseSeries) and item.rois.table is roi_table
     ]
+
+
+def names_of(series: RoiResponseSeries) -> tuple[str, str]:
+    """The names by which a series can be chosen: that of its container and its own."""
+    return series.parent.name, series.name
+
+
+def roi_traces(series: list[RoiResponseSeries], roi_row: int) -> Iterator[RoiTrace]:
+    """The places of an ROI, the row `roi_row` of its table, in series of that table's responses.
+
+    Raises
+    ------
+    ValueError
+        If a series that holds the ROI does not tell which axis is that of the ROIs (:func:`roi_axis`).
+    """
+    for each in series:
+        for column in np.flatnonzero(array(each.rois) == roi_row):
+            roi_axis(each)
+            yield RoiTrace(each, int(column))

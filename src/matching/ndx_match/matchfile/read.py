@@ -35,6 +35,7 @@ from ..storage.datasets import text_of
 from ..storage.files import Location, as_location
 from ..storage.opening import objects_of
 from ..storage.remote import public_name
+from .check import check_matching, checked_image, contradictions_refused
 from .registrations import read_registrations
 from .tables import ORIENTATION_FLAGS, TEXTS_OF_SESSIONS
 
@@ -87,12 +88,14 @@ def planes_of_open_file(nwbfile: NWBFile, where: str, footprints: bool, plane: s
         raise InputError(
             f"{where}: this NWB file holds no matched cells (CellMatching); make one with `ndx-match write`."
         )
-    named = [(_plane_name(matching), matching) for matching in sorted(matchings, key=lambda item: item.name)]
+    with contradictions_refused(where):
+        named = [(_plane_name(matching), matching) for matching in sorted(matchings, key=lambda item: item.name)]
     chosen = [(name, matching) for name, matching in named if plane in (None, name)]
     if not chosen:
         names = ", ".join(sorted(name for name, _ in named))
         raise InputError(f"{where}: this match file holds no plane {plane!r}; give --plane one of: {names}.")
-    return tuple(_read_plane(matching, name, where, footprints) for name, matching in chosen)
+    with contradictions_refused(where):
+        return tuple(_read_plane(matching, name, where, footprints) for name, matching in chosen)
 
 
 def _plane_name(matching: CellMatching) -> str:
@@ -101,6 +104,7 @@ def _plane_name(matching: CellMatching) -> str:
 
 
 def _read_plane(matching: CellMatching, name: str, where: str, footprints: bool) -> MatchedPlane:
+    check_matching(matching)
     result = _result(matching)
     sessions = tuple(_session(matching, k, where, footprints, rows) for k, rows in enumerate(result.cells.T))
     warnings = (*result.warnings, *_unknown_codes(result, sessions))
@@ -113,7 +117,7 @@ def _session(matching: CellMatching, position: int, where: str, footprints: bool
     def text(name: str) -> str:
         return text_of(columns.get(name, ""))
 
-    stored_image = np.asarray(columns["image"].data[:], np.float32)
+    stored_image = checked_image(columns["image"].data, text("session_name"))
     table = columns["roi_table"]
     roi_ids = np.asarray(table.id.data[:], np.int64)
     kind = next(kind for kind in MASK_KINDS if kind in table.colnames)

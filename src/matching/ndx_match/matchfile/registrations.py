@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from ndx_cell_matching import CellMatching, SessionRegistrationsTable
+from ndx_cell_matching.registrations import GRID, inverse_displacement
 
-from ..displacement import GRID, inverse_displacement
 from ..model import Registration, Session
 from ..storage.datasets import text_of
 

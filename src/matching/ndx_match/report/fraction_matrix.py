@@ -26,8 +26,9 @@ SMALLEST_PANEL, CELL = 3.4, 0.46  # inches
 def fraction_matrix_figure(sessions: Sequence[Session], result: MatchResult) -> Figure:
     """Fraction and number of matches of every two sessions.
 
-    Left what their own comparison found (:func:`~.fractions.matched_fractions`), right what they share in the
-    final cells (:func:`~.fractions.shared_cell_fractions`). The diagonal holds the number of ROIs; a dash stands
+    Left the fraction that their own comparison found (:func:`~.fractions.matched_fractions`), right what they share
+    in the final cells (:func:`~.fractions.shared_cell_fractions`). Matches are the cells with an ROI in both sessions,
+    in either panel. The diagonal holds the number of ROIs; a dash stands
     where two sessions could not be compared.
     """
     n_sessions = len(sessions)
@@ -41,7 +42,7 @@ def fraction_matrix_figure(sessions: Sequence[Session], result: MatchResult) -> 
     figure = new_figure(name_width + 2 * panel + 1.2, panel + 2 * line_height(TEXT_SIZE) + 0.6)
     left, right = figure.subplots(1, 2, sharey=True)
     image = _draw(left, *matched_fractions(result, [session.n_taking_part for session in sessions]))
-    left.set_title("Pair by pair\nmatches / (matches + unmatched ROIs of both)", fontsize=TEXT_SIZE)
+    left.set_title("Pair by pair\naccepted pairs / (accepted pairs + unmatched ROIs of both)", fontsize=TEXT_SIZE)
     _draw(right, *shared_cell_fractions(result.cells))
     right.set_title("Final cells\ncells in both sessions / cells in either", fontsize=TEXT_SIZE)
     for axes in (left, right):

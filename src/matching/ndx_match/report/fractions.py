@@ -9,15 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arrays import Floats, Ints32, Ints64
-from ..model import MatchResult
+from ..model import MatchResult, shared_cells
 
 
 def matched_fractions(result: MatchResult, roi_counts: Sequence[int]) -> tuple[Floats, Ints64]:
-    """Fraction and number of ROIs matched when two sessions were compared with each other alone.
+    """Fraction of ROIs matched when two sessions were compared with each other alone, and number of matches.
 
-    The fraction is matches / (matches + unmatched fixed ROIs + unmatched moving ROIs). An ROI is unmatched if it
-    is in no candidate pair of the two sessions; one that is in candidate pairs of which none was accepted was
-    rejected, and is left out of the fraction. This is the number that the Allen Institute's nway pipeline prints.
+    The fraction is accepted pairs / (accepted pairs + unmatched fixed ROIs + unmatched moving ROIs). An ROI is
+    unmatched if it is in no candidate pair of the two sessions; one that is in candidate pairs of which none was
+    accepted was rejected, and is left out of the fraction. This is the number that the Allen Institute's nway pipeline
+    prints. Matches are always the cells with an ROI in both sessions.
 
     Parameters
     ----------
@@ -32,23 +33,23 @@ def matched_fractions(result: MatchResult, roi_counts: Sequence[int]) -> tuple[F
         Symmetric, 1 on the diagonal. NaN where two sessions were not aligned with each other and have no
         candidate pair, and where there is nothing to divide by.
     counts : ndarray of int64, shape (n, n)
-        Number of accepted pairs, symmetric; the number of ROIs on the diagonal.
+        Number of cells with an ROI in both sessions, symmetric; the number of ROIs on the diagonal.
     """
     n_sessions = len(roi_counts)
     if n_sessions != len(result.session_status):
         raise ValueError(f"{n_sessions} ROI counts do not fit {len(result.session_status)} sessions")
     fractions = np.eye(n_sessions)
-    counts = np.diag(np.asarray(roi_counts, np.int64))
+    counts = result.n_matches
+    np.fill_diagonal(counts, roi_counts)
     for fixed, moving in combinations(range(n_sessions), 2):
         pairs = result.roi_pairs.between(fixed, moving)
         registration = result.registration(fixed, moving)
         compared = len(pairs) > 0 or (registration is not None and registration.registered)
-        n_matches = int(pairs.accepted.sum())
+        n_accepted = int(pairs.accepted.sum())
         n_compared = len(np.unique(pairs.fixed_roi_row)) + len(np.unique(pairs.moving_roi_row))
         n_unmatched = roi_counts[fixed] + roi_counts[moving] - n_compared
-        fraction = _divide(n_matches, n_matches + n_unmatched) if compared else np.nan
+        fraction = _divide(n_accepted, n_accepted + n_unmatched) if compared else np.nan
         fractions[fixed, moving] = fractions[moving, fixed] = fraction
-        counts[fixed, moving] = counts[moving, fixed] = n_matches
     return fractions, counts
 
 
@@ -58,8 +59,7 @@ def shared_cell_fractions(cells: Ints32) -> tuple[Floats, Ints64]:
     The fraction is cells seen in both sessions / cells seen in either, the Jaccard index, NaN where neither has a cell.
     The numbers are those of cells seen in both; on the diagonal the cells of the session.
     """
-    present = (cells >= 0).astype(np.int64)
-    both = present.T @ present
+    both = shared_cells(cells)
     of_session = np.diag(both)
     either = of_session[:, None] + of_session[None, :] - both
     return _divide(both, either), both

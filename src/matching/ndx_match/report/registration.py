@@ -36,7 +36,7 @@ def registration_figure(sessions: Sequence[Session], result: MatchResult, fixed:
     after = None if registered is None else ssim(fixed_image.eight_bit, registered.eight_bit, registered.seen)
 
     names = [plain(name) for name in short_names([session.name for session in pair], NAME_WIDTH)]
-    n_matches = int(result.roi_pairs.between(fixed, moving).accepted.sum())
+    n_matches = result.n_matches[fixed, moving]
     fixed_title, moving_title = (
         "\n".join(filter(None, [f"{role}  {session_date(session)}", plain(name)]))
         for role, session, name in zip(

@@ -142,7 +142,7 @@ def read_truth(path: str | os.PathLike[str]) -> Truth:
     path = path / TRUTH_NAME if path.is_dir() else path
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: the truth file cannot be read ({error}); simulate again.") from error
     try:
         parameters: dict[str, Any] = {
@@ -154,7 +154,7 @@ def read_truth(path: str | os.PathLike[str]) -> Truth:
                     file_name=file_name,
                     name=entry["session"],
                     field=entry["field"],
-                    cell_of_roi={int(k): int(v) for k, v in entry["cell_of_roi"].items()},
+                    cell_of_roi={int(k): int(np.int64(v)) for k, v in entry["cell_of_roi"].items()},
                     affine_matrix=np.array(entry["affine_matrix"], np.float64).reshape(3, 3),
                 )
                 for file_name, entry in content["files"].items()
@@ -162,7 +162,7 @@ def read_truth(path: str | os.PathLike[str]) -> Truth:
             parameters=SimulationParameters(**parameters),
             seed=int(content["seed"]),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(f"{path}: this is not a truth file of a simulation ({error!r}).") from error
 
 

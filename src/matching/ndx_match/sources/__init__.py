@@ -1,6 +1,7 @@
 """From NWB files to sessions: everything that knows how ophys data lie in a file."""
 
 from ..storage.opening import open_nwb
+from . import maskless  # noqa: F401  (lets pynwb read such tables)
 from .candidates import FileContents, ImageCandidate, TableCandidate, list_contents
 from .choose import SourceOptions
 from .inspection import InspectedFile, InspectedPlane, inspect_file

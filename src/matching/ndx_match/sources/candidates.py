@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +13,12 @@ from pynwb.device import Device
 from pynwb.ophys import ImagingPlane, OpticalChannel, PlaneSegmentation
 
 from ..storage.opening import objects_of
+from .maskless import MASK_KINDS
 
-#: Neurodata types of ndx-microscopy, whose classes come with the file where the extension is not installed.
-PLANAR_SEGMENTATION, SUMMARY_IMAGE = "PlanarSegmentation", "SummaryImage"
-MASK_KINDS = ("image_mask", "pixel_mask", "voxel_mask")
+#: Neurodata types of ndx-microscopy, whose classes come with the file where the extension is not installed: ROI tables
+#: of planes and of volumes, since version 0.3 and before, and images.
+MICROSCOPY_SEGMENTATIONS = ("PlanarSegmentation", "VolumetricSegmentation", "Segmentation2D", "Segmentation3D")
+SUMMARY_IMAGE = "SummaryImage"
 #: Folders of a file, by the attribute of an NWBFile that holds what is in them.
 FOLDERS = {
     "processing": "processing",
@@ -36,9 +39,14 @@ class TableCandidate:
     n_rois: int
     mask_kind: str  #: one of `MASK_KINDS`; empty if the table has none
     mask_shape: tuple[int, int] | None  #: of an image_mask as stored: (n_rows, n_cols) by most writers
-    table: PlaneSegmentation  #: or a PlanarSegmentation of ndx-microscopy, which has the same columns
-    imaging_plane: ImagingPlane  #: of a PlanarSegmentation, one that says what its imaging space says
+    table: PlaneSegmentation  #: or one of ndx-microscopy, which has the same columns
+    imaging_plane: ImagingPlane  #: of a table of ndx-microscopy, one that says what its imaging space says
     plane_path: str  #: of the imaging plane in the file
+
+    @property
+    def has_masks(self) -> bool:
+        """Whether there are ROIs, and masks of them."""
+        return self.n_rois > 0 and self.mask_kind != ""
 
     def belongs_to(self, plane: str) -> bool:
         """Whether the table is of the named plane, by its imaging plane or by a folder of its path."""
@@ -56,12 +64,13 @@ class ImageCandidate:
 
 @dataclass(frozen=True)
 class FileContents:
-    """All candidates of one file, sorted by path, and what the file says of the script that made it."""
+    """All candidates of one file, sorted by path, and what else tells who wrote it."""
 
     tables: tuple[TableCandidate, ...]
     images: tuple[ImageCandidate, ...]
     planes: tuple[str, ...]
-    script: str = ""
+    script: str = ""  #: what the file says of the script that made it
+    modules: tuple[str, ...] = ()  #: names of its processing modules
     coloured: tuple[str, ...] = ()  #: paths of images that are not used: RGB images and others of more dimensions
 
     def table_at(self, path: str) -> TableCandidate | None:
@@ -77,7 +86,7 @@ def list_contents(nwbfile: NWBFile) -> FileContents:
     """List the ROI tables, images and imaging planes of an open file."""
     tables, images, planes, coloured = [], [], [], []
     for item in objects_of(nwbfile):
-        if isinstance(item, PlaneSegmentation) or type(item).__name__ == PLANAR_SEGMENTATION:
+        if isinstance(item, PlaneSegmentation) or type(item).__name__ in MICROSCOPY_SEGMENTATIONS:
             tables.append(_table(item))
         elif isinstance(item, Image) or type(item).__name__ == SUMMARY_IMAGE:
             shape = np.shape(item.data)
@@ -92,8 +101,14 @@ def list_contents(nwbfile: NWBFile) -> FileContents:
         tuple(sorted(images, key=lambda image: image.path)),
         tuple(sorted(planes)),
         nwbfile.source_script or "",
+        tuple(sorted(nwbfile.processing)),
         tuple(sorted(coloured)),
     )
+
+
+def with_masks(tables: Sequence[TableCandidate]) -> Sequence[TableCandidate]:
+    """Those that hold masks, beside which empty ones mean nothing; all if none does."""
+    return [table for table in tables if table.has_masks] or tables
 
 
 def path_of(item: Any) -> str:
@@ -113,14 +128,18 @@ def _table(table: PlaneSegmentation) -> TableCandidate:
     kind = next((kind for kind in MASK_KINDS if kind in table.colnames), "")
     whole: tuple[int, ...] = np.shape(table[kind].data) if kind == "image_mask" else ()
     shape = (whole[1], whole[2]) if len(whole) == 3 else None
-    planar = type(table).__name__ == PLANAR_SEGMENTATION
-    place = table.planar_imaging_space if planar else table.imaging_plane
-    plane = _as_imaging_plane(place) if planar else place
+    if isinstance(table, PlaneSegmentation):
+        place = plane = table.imaging_plane
+    else:
+        place = getattr(table, "planar_imaging_space", None) or table.volumetric_imaging_space
+        plane = _as_imaging_plane(place)
     return TableCandidate(path_of(table), place.name, len(table.id), kind, shape, table, plane, path_of(place))
 
 
 def _as_imaging_plane(space: Any) -> ImagingPlane:
-    """What a PlanarImagingSpace of ndx-microscopy says, as an ImagingPlane that belongs to no file."""
+    """What an imaging space of ndx-microscopy says, as an ImagingPlane that belongs to no file."""
+    sizes = [getattr(space, name, None) for name in ("pixel_size_in_um", "voxel_size_in_um", "grid_spacing_in_um")]
+    size = next((size for size in sizes if size is not None), None)
     channel = OpticalChannel(name="channel", description="Not linked to the segmentation.", emission_lambda=np.nan)
     return ImagingPlane(
         name=space.name,
@@ -129,7 +148,7 @@ def _as_imaging_plane(space: Any) -> ImagingPlane:
         device=Device(name="microscope"),
         excitation_lambda=np.nan,
         indicator="unknown",
-        location=space.anatomical_target,
-        grid_spacing=None if space.pixel_size_in_um is None else list(space.pixel_size_in_um),
+        location=getattr(space, "anatomical_target", None) or "unknown",
+        grid_spacing=None if size is None else list(size),
         grid_spacing_unit="micrometers",
     )

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from ..errors import AmbiguousInputError, InputError
 from ..storage.remote import is_url, public_name, same_place
-from .candidates import FileContents, ImageCandidate, TableCandidate
+from .candidates import FileContents, ImageCandidate, TableCandidate, with_masks
 from .layouts import Layout
 from .masks import z_planes
 from .orientation import TRANSPOSE
@@ -90,7 +90,7 @@ def _is_named(location: str | os.PathLike[str], name: str) -> bool:
 
 
 def choose_table(contents: FileContents, options: SourceOptions, where: str, layout: Layout) -> TableCandidate:
-    """The ROI table to match: where its writer puts it, or the only one.
+    """The ROI table to match: where its writer puts it, or the only one; those without masks are passed over.
 
     Raises InputError if there is none (of the given name), AmbiguousInputError if several are left.
     """
@@ -107,8 +107,12 @@ def choose_table(contents: FileContents, options: SourceOptions, where: str, lay
                 f"{where}: no ROI table belongs to a plane {options.plane!r}; give --plane one of: {planes}."
             )
         tables = of_plane
+    tables = with_masks(tables)
     if options.roi_table is None:
         tables = [table for table in tables if layout.holds(table)] or tables
+    if len(tables) > 1 and not tables[0].has_masks:
+        paths = ", ".join(table.path for table in tables)
+        raise InputError(f"{where}: none of the ROI tables has masks of ROIs ({paths}); leave this session out.")
     if len(tables) > 1:
         names = sorted({table.plane for table in tables})
         paths = ", ".join(table.path for table in tables)
@@ -133,7 +137,11 @@ def choose_table(contents: FileContents, options: SourceOptions, where: str, lay
             f"{where}: the ROI tables {table.path} and {namesake.path} have the same object id; give each its own."
         )
     if not table.mask_kind:
-        raise InputError(f"{where}: the ROI table {table.path} has no masks (image_mask, pixel_mask or voxel_mask).")
+        columns = ", ".join(table.table.colnames)
+        raise InputError(
+            f"{where}: the ROI table {table.path} has no masks that can be read (image_mask, pixel_mask or "
+            f"voxel_mask), only the columns: {columns or 'none'}."
+        )
     if table.mask_kind == "image_mask" and table.mask_shape is None:
         raise InputError(f"{where}: the image masks of {table.path} are not two-dimensional, which is needed here.")
     return table
@@ -148,6 +156,8 @@ def choose_image(
     required, or none of the masks' size or the given name, AmbiguousInputError if several are left.
     """
     images: Sequence[ImageCandidate] = contents.images
+    if options.image is None:
+        images = _not_of_others(images, contents, table, layout)
     if options.image_required and (options.image == NO_IMAGE or not images):
         lack = "none is to be used" if images else "there is no projection image (Image, GrayscaleImage) in this file"
         raise InputError(
@@ -159,12 +169,14 @@ def choose_image(
         other = f"only {contents.coloured[0]}, which is no grayscale image" if contents.coloured else "nor any other"
         raise InputError(f"{where}: there is no image {options.image!r}, {other}; leave out --image.")
     if options.image is not None:
-        images = _by_path(images, options.image, "image", "--image", where)
+        with_suffix = f"{options.image}{layout.suffix_of(table)}"
+        suffixed = [image for image in images if f"/{image.path}".endswith(f"/{with_suffix.strip('/')}")]
+        images = suffixed or _by_path(images, options.image, "image", "--image", where)
     images = _nearest(images, table)
     if table.mask_shape is not None:
         images = _of_size(images, table, where, other_image(contents, options))
     if len(images) > 1 and options.image is None:
-        images = _most_trusted(images, (*layout.images_of_plane(options.z_plane), *IMAGE_NAMES))
+        images = _most_trusted(images, (*layout.images_of(table, options.z_plane), *layout.images, *IMAGE_NAMES))
     if len(images) > 1:
         paths = ", ".join(image.path for image in images)
         raise AmbiguousInputError(f"{where}: there are {len(images)} images; choose one with --image: {paths}.")
@@ -212,6 +224,20 @@ def _of_size(
         f"{where}: image and masks differ in size: the masks of {table.path} have {_size(table.mask_shape)}, "
         f"but there is only {found}; {remedy}."
     )
+
+
+def _not_of_others(
+    images: Sequence[ImageCandidate], contents: FileContents, table: TableCandidate, layout: Layout
+) -> Sequence[ImageCandidate]:
+    """Those whose names do not end as the names of other tables do."""
+    suffix = layout.suffix_of(table)
+    others = {
+        name
+        for other in contents.tables
+        if layout.holds(other) and layout.suffix_of(other) != suffix
+        for name in layout.images_of(other)
+    }
+    return [image for image in images if image.path.split("/")[-1] not in others]
 
 
 def _most_trusted(images: Sequence[ImageCandidate], names: Sequence[str]) -> Sequence[ImageCandidate]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 from ..errors import AmbiguousInputError, InputError
 from ..model import Progress, Session, with_progress
 from ..storage.files import Location
 from ..storage.remote import shared_access
-from .candidates import TableCandidate
+from .candidates import TableCandidate, with_masks
 from .choose import SourceOptions
 from .layouts import depth_of_plane
 from .masks import z_planes
@@ -49,7 +50,7 @@ def list_planes(file: SourceFile, options: SourceOptions) -> list[PlaneOfFile]:
     if options.roi_table is not None:
         tables = [table for table in tables if f"/{table.path}".endswith(f"/{options.roi_table.strip('/')}")]
     tables = [table for table in tables if layout.holds(table)] or tables
-    first_of_plane = {table.plane_path: table for table in reversed(tables)}
+    first_of_plane = {table.plane_path: table for table in reversed((*with_masks(tables), *tables))}
     found = []
     for table in sorted(first_of_plane.values(), key=tables.index):
         namesakes = [other for other in first_of_plane.values() if other.plane == table.plane]
@@ -113,6 +114,7 @@ def read_planes(
     options = options or SourceOptions()
     check_all_planes(options, depth_tolerance)
     files: list[dict[str, Session]] = []
+    same: dict[tuple[str, str], None] = {}  # pairs of planes, in order
     problems: list[dict[str, InputError]] = []
     with shared_access() as access:
         locations = access.expand(paths, options.sessions)
@@ -129,6 +131,7 @@ def read_planes(
                     nothing = InputError(f"{file.name}: there is no ROI table{named} in this file.")
                     raise next(iter(failed.values()), nothing)
             files.append(sessions)
+            same.update(dict.fromkeys(_same_rois(sessions)))
             problems.append(failed)
     representatives = with_distinct_names([next(iter(sessions.values())) for sessions in files])
     check_together(representatives, options)
@@ -139,13 +142,20 @@ def read_planes(
         for plane, session in sessions.items()
     }
     pairing = pair_planes(list(recorded), depth_tolerance)
-    left_out = [
+    notes = [
         f"{name}: the plane {plane} is left out: {problem}"
         for name, failed in zip(names, problems, strict=True)
         for plane, problem in failed.items()
     ]
+    notes += [
+        f"The planes {first} and {second} hold the same ROIs, as the channels of one plane do, so each cell is in the "
+        "match file twice; match one of them with --plane."
+        for first, second in same
+    ]
     planes = [Plane(plane.name, tuple(recorded[member] for member in plane.members)) for plane in pairing.planes]
-    return PlanesOfSessions(tuple(planes), (*left_out, *pairing.warnings))
+    for plane in planes:  # ROI tables of one file may be of different subjects
+        check_together(plane.sessions, options)
+    return PlanesOfSessions(tuple(planes), (*notes, *pairing.warnings))
 
 
 def read_planes_of(file: SourceFile, planes: Sequence[PlaneOfFile]) -> tuple[dict[str, Session], dict[str, InputError]]:
@@ -158,6 +168,17 @@ def read_planes_of(file: SourceFile, planes: Sequence[PlaneOfFile]) -> tuple[dic
         except InputError as error:
             failed[plane.name] = error
     return sessions, failed
+
+
+def _same_rois(sessions: dict[str, Session]) -> list[tuple[str, str]]:
+    """The names of the planes of a file, of one depth as far as is known, whose ROIs have the same masks."""
+    return [
+        (first, second)
+        for first, second in combinations(sessions, 2)
+        if sessions[first].imaging_depth == sessions[second].imaging_depth
+        and sessions[first].footprints.shape == sessions[second].footprints.shape
+        and (sessions[first].footprints != sessions[second].footprints).nnz == 0
+    ]
 
 
 def plane_warnings(planes: Sequence[Plane]) -> list[str]:

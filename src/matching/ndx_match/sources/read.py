@@ -14,13 +14,13 @@ from functools import cached_property
 import numpy as np
 from pynwb import NWBFile
 
-from ndx_cell_matching import MatchedCellsTable
+from ndx_cell_matching import CellMatching, MatchedCellsTable
 
 from ..errors import InputError
 from ..model import FileState, Progress, Session, SourceInfo, with_progress
 from ..storage.files import Location, as_location, sha256_of
 from ..storage.hdf5.borrowed import borrowed_data, borrowed_metadata
-from ..storage.opening import refuse_folder
+from ..storage.opening import objects_of, refuse_folder
 from ..storage.remote import file_stem, is_url, public_name, same_place, shared_access
 from ..storage.unchanged import open_steady
 from .candidates import FileContents, ImageCandidate, TableCandidate, list_contents
@@ -31,6 +31,7 @@ from .layouts import Recognised, depth_of_plane, pixel_size_of_plane, recognise
 from .masks import read_masks
 from .orientation import about_fit, decide, orient
 from .selection import select_rois
+from .subjects import subject_id_of
 
 #: What of a subject does not change from day to day.
 FACTS_OF_SUBJECT = ("sex", "species", "genotype", "strain", "date_of_birth")
@@ -67,8 +68,8 @@ class SourceFile:
 
     @property
     def subject_id(self) -> str:
-        """Empty if the file does not say."""
-        return (self.nwbfile.subject.subject_id or "") if self.nwbfile.subject is not None else ""
+        """Empty if the file does not say; of several subjects all ids."""
+        return subject_id_of(self.nwbfile)
 
     @property
     def subject(self) -> dict[str, str]:
@@ -98,7 +99,13 @@ def open_source(path: Location, checksum: bool) -> Iterator[SourceFile]:
     """Open a file for reading, which must not change until the block ends; raises as :func:`read_session`."""
     location = as_location(path)
     with shared_access() as access, open_steady(location) as (nwbfile, state):
-        yield SourceFile(nwbfile, location, checksum, state, access.notes(location))
+        file = SourceFile(nwbfile, location, checksum, state, access.notes(location))
+        if any(isinstance(item, CellMatching) for item in objects_of(nwbfile)):
+            raise InputError(
+                f"{file.name}: this is a match file, whose cells are matched already (`ndx-match show` prints them); "
+                "give the NWB files of the sessions, those that it was made of and any new ones."
+            )
+        yield file
 
 
 def read_session(path: Location, options: SourceOptions | None = None) -> Session:
@@ -129,7 +136,7 @@ def session_of(file: SourceFile, options: SourceOptions) -> Session:
     masks = read_masks(table.table, table.mask_kind, place, z_plane)
     projection = read_projection(contents, image, options, where)
     decision = decide(
-        masks, projection.stored, layout.convention, layout.writer, options.transposition_of(file.location)
+        masks, projection.stored, layout.convention_of(table), layout.writer, options.transposition_of(file.location)
     )
     if options.is_mirrored(file.location):
         decision = decision.mirrored()
@@ -159,7 +166,7 @@ def session_of(file: SourceFile, options: SourceOptions) -> Session:
         pixel_size=pixel_size_of_plane(table.imaging_plane, layout),
         imaging_depth=depth_of_plane(nwbfile, table.imaging_plane, layout),
         session_start=nwbfile.session_start_time.isoformat(),
-        subject_id=file.subject_id,
+        subject_id=subject_id_of(nwbfile, table.table),
         subject=file.subject,
         orientation=replace(decision.orientation, z_plane=z_plane),
         orientation_reason=decision.reason,

@@ -82,7 +82,7 @@ def open_nwb(path: Location) -> Iterator[NWBFile]:
             raise
         except Exception as error:  # h5py, hdmf and pynwb raise many kinds for a damaged file or one against its schema
             name = public_name(as_location(path))
-            raise InputError(f"{name}: pynwb cannot read this NWB file ({_first_line(error)}).") from error
+            raise InputError(f"{name}: pynwb cannot read this NWB file ({first_line(error)}).") from error
         yield nwbfile
 
 
@@ -118,13 +118,13 @@ def open_reader(path: Location) -> Iterator[Callable[[], HDMFIO]]:
 
 def damaged(location: Location, error: Exception, part: str = "") -> InputError:
     """The error of a file that could be opened, but not be read to its end."""
-    reason = f"{part}: {_first_line(error)}" if part else _first_line(error)
+    reason = f"{part}: {first_line(error)}" if part else first_line(error)
     place = as_location(location)
     kind = "Zarr store" if format_of(place).is_folder else "file"
     return InputError(f"{public_name(place)}: the {kind} is damaged or incomplete ({reason}).")
 
 
-def _first_line(error: Exception) -> str:
-    """The reason in words; hdmf's errors hold it after a description of half the file."""
+def first_line(error: Exception) -> str:
+    """The reason of an error in words; hdmf's errors hold it after a description of half the file."""
     text = str(error.args[-1] if error.args and isinstance(error.args[-1], str) else error).strip()
     return textwrap.shorten(text.splitlines()[0], 300, placeholder=" ...") if text else type(error).__name__

@@ -66,13 +66,21 @@ def ids_from_json(content: object, where: str) -> RoiIds:
     try:
         if not isinstance(content, dict):
             raise TypeError
-        return {
-            int(json_id): (str(name), int(roi_row), int(roi_id)) for json_id, (name, roi_row, roi_id) in content.items()
-        }
+        return {int(json_id): _roi_of(roi) for json_id, roi in content.items()}
     except (TypeError, ValueError):
         raise InputError(
             f"{where}: the ROI ids must be an object that holds [session name, roi_row, roi_id] under each id."
         ) from None
+
+
+def _roi_of(entry: object) -> tuple[str, int, int]:
+    """(Session name, `roi_row`, `roi_id`) as they stand in a JSON file; raises ValueError or TypeError."""
+    if not isinstance(entry, list):
+        raise TypeError
+    name, roi_row, roi_id = entry
+    if not isinstance(name, str) or type(roi_row) is not int or type(roi_id) is not int:
+        raise TypeError
+    return name, roi_row, roi_id
 
 
 class RoiLookup:
@@ -110,7 +118,7 @@ class RoiLookup:
         if isinstance(json_id, float) and json_id.is_integer():
             json_id = int(json_id)
         if not isinstance(json_id, int) or isinstance(json_id, bool):
-            raise InputError(f"{self._where}: the ROI id {json_id!r} is not a whole number.")
+            raise InputError(f"{self._where}: the ROI id {repr(json_id)[:40]} is not a whole number.")
         found = self._rois.get(json_id, [])
         if not found:
             raise InputError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 from collections import Counter
@@ -17,11 +18,13 @@ from ndx_cell_matching.codes import Code, label_of
 from ... import __version__
 from ...arrays import Bools, Bytes, Ints32, Ints64
 from ...errors import InputError
+from ...footprints import aligns
 from ...model import MatchResult, Presence, Registration, RegistrationOutcome, RoiPairs, Session, SessionStatus
 from ...presence import presence_codes
 from .ids import IDS_FILE, RoiIds, RoiLookup, describe_ids, ids_from_json, json_ids, read_ids
 from .json_files import read_json, write_json
 
+ROUNDING = 1e-6  #: by which a fraction may exceed 1
 NOT_REGISTERED = "it could not be registered with any other session"
 
 
@@ -187,6 +190,15 @@ class _Reader:
             raise self._error(f"is no output of nway: {key!r} must be a list.")
         return values
 
+    def _number(self, value: object, what: str) -> float:
+        """A finite number that is written as such."""
+        try:
+            if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+                return float(value)
+        except OverflowError:  # a whole number beyond the range of float
+            pass
+        raise self._error(f"{what} must be of finite numbers, but there is {json.dumps(value)[:40]}.")
+
     def _session_pairs(self) -> list[tuple[int, int]]:
         """The positions in the list of sessions of each entry's fixed and moving experiment.
 
@@ -218,10 +230,13 @@ class _Reader:
         return [(experiments.index(fixed), experiments.index(moving)) for fixed, moving in pairs]
 
     def _registration(self, fixed: int, moving: int, transform: Mapping[str, Any]) -> Registration:
-        try:
-            matrix = np.array(self._value(transform, "matrix"), np.float64).reshape(3, 3)
-        except (TypeError, ValueError):
-            raise self._error(f"the matrix between experiments {fixed} and {moving} is not 3 x 3 numbers.") from None
+        between = f"between experiments {fixed} and {moving}"
+        rows = self._list(transform, "matrix")
+        if len(rows) != 3 or not all(isinstance(row, list) and len(row) == 3 for row in rows):
+            raise self._error(f"the matrix {between} is not 3 x 3 numbers.")
+        matrix = np.array([[self._number(value, f"the matrix {between}") for value in row] for row in rows])
+        if not aligns(matrix):
+            raise self._error(f"the matrix {between} is singular, so that it aligns nothing.")
         ssim = transform.get("ssim")
         return Registration(
             fixed_session=fixed,
@@ -230,18 +245,18 @@ class _Reader:
             steps=tuple(map(str, self._list(transform, "best_registration"))),
             outcome=self._code(RegistrationOutcome, transform.get("outcome_code", RegistrationOutcome.REGISTERED)),
             reason=str(transform.get("reason", "")),
-            ssim=None if ssim is None else float(ssim),
+            ssim=None if ssim is None else self._number(ssim, f"ssim {between}"),
         )
 
     def _roi_pair(self, fixed: int, moving: int, pair: Mapping[str, Any]) -> dict[str, Any]:
-        try:
-            numbers = {
-                "centroid_distance": float(self._value(pair, "distance")),
-                "iou": float(self._value(pair, "iou")),
-                **{name: float(pair[name]) for name in ("cost", "probability", "margin") if pair.get(name) is not None},
-            }
-        except (TypeError, ValueError):
-            raise self._error(f"distance, iou and cost of a pair must be numbers ({pair}).") from None
+        optional = [name for name in ("cost", "probability", "margin") if pair.get(name) is not None]
+        numbers = {
+            name: self._number(self._value(pair, key), f"{key} of a pair between experiments {fixed} and {moving}")
+            for name, key in (("centroid_distance", "distance"), ("iou", "iou"), *((name, name) for name in optional))
+        }
+        for name in ("iou", "probability"):
+            if not 0 <= numbers.get(name, 0) <= 1 + ROUNDING:
+                raise self._error(f"{name} of a pair is {numbers[name]:g}, which is not between 0 and 1.")
         return {
             "fixed_session": fixed,
             "moving_session": moving,

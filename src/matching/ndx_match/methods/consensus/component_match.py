@@ -19,7 +19,7 @@ from .groups import group_rois
 from .overlap_tuning import SOFTNESS, moves_to_overlap
 from .pairs import PreparedSession
 from .parameters import ConsensusParameters
-from .probability import LARGEST_LOG_ODDS, coherent, margins, match_log_odds
+from .probability import LARGEST_LOG_ODDS, cells_of_pairs, margins, match_log_odds, probable_cells
 from .supports import warp_supports
 from .synchronisation import Component
 
@@ -53,9 +53,9 @@ def match_component(aligned: AlignedSessions, parameters: ConsensusParameters) -
     candidates = candidate_pairs(regions, frame.shape[1], reach)
     impossible = impossible_pairs(regions, frame.shape[1], reach)
     log_odds = match_log_odds(candidates, impossible, len(members), radius)
-    cells = _cells(candidates, log_odds, [region.shape[0] for region in regions])
-    probability = coherent(candidates, expit(log_odds), cells)
-    return ComponentMatch(component, frame, _as_roi_pairs(component, candidates, probability, parameters), cells)
+    grouped = _cells(candidates, log_odds, [region.shape[0] for region in regions])
+    cells, probability = probable_cells(candidates, expit(log_odds), grouped, parameters.least_probability)
+    return ComponentMatch(component, frame, _as_roi_pairs(component, candidates, probability, cells), cells)
 
 
 def _in_frame(frame: CommonFrame, members: Sequence[PreparedSession]) -> list[csr_array]:
@@ -88,11 +88,8 @@ def _cells(pairs: ComparedPairs, log_odds: Floats, counts: Sequence[int]) -> Int
     return cells
 
 
-def _as_roi_pairs(
-    component: Component, pairs: ComparedPairs, probability: Floats, parameters: ConsensusParameters
-) -> RoiPairs:
+def _as_roi_pairs(component: Component, pairs: ComparedPairs, probability: Floats, cells: Ints32) -> RoiPairs:
     members = np.asarray(component.members, np.int32)
-    margin = margins(pairs, probability)
     return RoiPairs(
         fixed_session=members[pairs.first_session],
         moving_session=members[pairs.second_session],
@@ -100,7 +97,7 @@ def _as_roi_pairs(
         moving_roi_row=pairs.second_row,
         centroid_distance=pairs.distance,
         iou=pairs.iou,
-        accepted=(probability >= parameters.least_probability) & (margin > 0),
+        accepted=cells_of_pairs(pairs, cells) >= 0,
         probability=probability,
-        margin=margin,
+        margin=margins(pairs, probability),
     )

@@ -9,11 +9,12 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from ...arrays import Channels, Matrix
-from ...footprints import affine_matrix
+from ...footprints import affine_matrix, centroids, transform_points
 from ...model import Session
 from .alignment import COARSE_ROUNDS, FINE_ROUNDS
 from .alignment import refine as refine_by_blocks
 from .channels import reduced, session_channels
+from .coincidence import coincidences
 from .parameters import ConsensusParameters
 from .search import (
     Pose,
@@ -138,7 +139,8 @@ def confirm(
 
     The null are the alignments more than two cell diameters away: their contents do not belong together, but they
     have the same cells, vessels and noise. As the alignment is the best of many, and refined, it must be well above
-    the best of them.
+    the best of them. Where there are only ROIs to align by, whose blurred density is little to go by if they are few,
+    it is also well above if that many more of them lie in the same place.
     """
     search = Search(fixed.small, moving.small, parameters.largest_shift)
     sizes = (fixed.small.shape[1:], fixed.shape), (moving.small.shape[1:], moving.shape)
@@ -148,7 +150,10 @@ def confirm(
     far = round(4 * SEARCH_RADIUS)
     away = search.allowed & ~shifts_within(both.shape, (far, far))
     chance = float(both[away].max()) if away.any() else 0.0
-    if at < max(parameters.significance, ABOVE_CHANCE * chance):
+    clear = at >= max(parameters.significance, ABOVE_CHANCE * chance)
+    if not clear and search.informative.tolist() == [False, True]:
+        clear = _rois_fall_together(fixed, moving, matrix, parameters.largest_shift)
+    if not clear:
         reason = f"the best alignment found (z {at:.1f}) is not well above chance (z {chance:.1f} at wrong shifts)"
         if not search.informative.any():
             reason = f"there is neither contrast in the images nor {FEWEST_ROIS} ROIs in each session to align by"
@@ -157,6 +162,17 @@ def confirm(
         reason = f"the images agree (z {at:.1f}), but the ROIs do not (z {density:.1f})"
         return PairAlignment(matrix, at, chance, False, reason)
     return PairAlignment(matrix, at, chance, True)
+
+
+def _rois_fall_together(fixed: PreparedSession, moving: PreparedSession, matrix: Matrix, largest_shift: float) -> bool:
+    """Whether enough ROIs lie in the same place, and many more than at shifts that must be wrong."""
+    radius = float(np.mean([typical_radius(session.regions) for session in (fixed, moving)]))
+    places = [centroids(session.regions, session.shape[1]) for session in (fixed, moving)]
+    places[1] = transform_points(np.linalg.inv(matrix), places[1])
+    limit = largest_shift * np.array(fixed.shape[::-1])
+    first, second = (each[np.isfinite(each).all(axis=1)] for each in places)
+    at, chance = coincidences(first, second, radius, limit)
+    return at >= max(FEWEST_ROIS, ABOVE_CHANCE * chance)
 
 
 def _within(pose: Pose, parameters: ConsensusParameters) -> bool:

@@ -12,8 +12,9 @@ import numpy as np
 import scipy
 from threadpoolctl import threadpool_limits
 
+from ndx_cell_matching.registrations import GRID, displacement_points
+
 from ... import __version__
-from ...displacement import GRID, displacement_points
 from ...footprints import transform_points
 from ...model import MatchResult, Progress, Registration, RegistrationOutcome, RoiPairs, Session, SessionStatus
 from ...presence import presence_codes

@@ -6,11 +6,15 @@ candidates across sessions are denser than that, they are matches (learning from
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
+from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.optimize import minimize
+from scipy.spatial.distance import squareform
 from scipy.special import expit
 
-from ...arrays import Floats, Ints32
+from ...arrays import Floats, Indices, Ints32
 from ...model import cell_of_roi
 from .candidates import ComparedPairs
 
@@ -108,21 +112,81 @@ def coherent(pairs: ComparedPairs, probability: Floats, cells: Ints32) -> Floats
     cells : ndarray of int32, shape (n_cells, n_sessions)
         `roi_row` of each cell's ROI in each session, -1 where it has none.
     """
-    cell_of = [cell_of_roi(column, int(column.max(initial=-1)) + 1) for column in cells.T]
     result = probability.copy()
-    entries: dict[int, list[int]] = {}
-    columns = (pairs.first_session, pairs.first_row, pairs.second_session, pairs.second_row)
-    for number, (i, a, j, b) in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
-        if cell_of[i][a] == cell_of[j][b]:
-            entries.setdefault(int(cell_of[i][a]), []).append(number)
-    for cell, own in entries.items():
+    for _, own, first, second, between in _within_cells(pairs, probability, cells):
+        through = (between[:, :, None] + between[None, :, :] - 1).max(axis=1)
+        result[own] = np.maximum(result[own], through[first, second])
+    return result
+
+
+def probable_cells(pairs: ComparedPairs, alone: Floats, cells: Ints32, least: float) -> tuple[Ints32, Floats]:
+    """Cells of which every two ROIs are a candidate pair of at least the probability, and the pairs' probabilities.
+
+    A cell of which that is not true is divided: ROIs are joined as long as all their pairs reach it, the most probable
+    first. What the ROIs of other parts said of a pair (:func:`coherent`) then counts no more.
+
+    Parameters
+    ----------
+    pairs : ComparedPairs
+    alone : ndarray, shape (n_pairs,)
+        Probability of each pair by itself.
+    cells : ndarray of int32, shape (n_cells, n_sessions)
+    least : float
+    """
+    while True:
+        # In the precision in which they are stored.
+        probability = coherent(pairs, alone, cells).astype(np.float32).astype(float)
+        parts: dict[int, list[Ints32]] = {}
+        compared = np.zeros(len(cells), bool)
+        for cell, _, _, _, between in _within_cells(pairs, probability, cells):
+            compared[cell] = True
+            if (between[~np.eye(len(between), dtype=bool)] < least).any():
+                parts[cell] = _parts(cells[cell], between, least)
+        for cell in np.flatnonzero(~compared & ((cells >= 0).sum(axis=1) > 1)).tolist():
+            n = int((cells[cell] >= 0).sum())
+            parts[cell] = _parts(cells[cell], np.zeros((n, n)), least)
+        if not parts:
+            return cells, probability
+        cells = np.stack([row for cell, whole in enumerate(cells) for row in parts.get(cell, [whole])])
+
+
+def _parts(cell: Ints32, between: Floats, least: float) -> list[Ints32]:
+    """A cell's ROIs, with probabilities `between` them, in parts within which all reach the least."""
+    distance = np.where(between >= least, 1 - between, 2.0)
+    np.fill_diagonal(distance, 0)
+    part = fcluster(linkage(squareform(distance), "complete"), 1.0, "distance")
+    present = np.flatnonzero(cell >= 0)
+    rows = []
+    for number in dict.fromkeys(part.tolist()):
+        rows.append(np.full_like(cell, -1))
+        rows[-1][present[part == number]] = cell[present[part == number]]
+    return rows
+
+
+def cells_of_pairs(pairs: ComparedPairs, cells: Ints32) -> Indices:
+    """The cell in which both ROIs of each pair are, shape (n_pairs,); -1 if they are not in one."""
+    sessions = range(cells.shape[1])
+    n_rois = 1 + max(int(rows.max(initial=-1)) for rows in (cells, pairs.first_row, pairs.second_row))
+    cell = np.stack([cell_of_roi(cells[:, k], n_rois) for k in sessions])
+    first, second = cell[pairs.first_session, pairs.first_row], cell[pairs.second_session, pairs.second_row]
+    return np.where(first == second, first, -1)
+
+
+def _within_cells(
+    pairs: ComparedPairs, probability: Floats, cells: Ints32
+) -> Iterator[tuple[int, Indices, Indices, Indices, Floats]]:
+    """Of each cell that holds candidate pairs: its number, the pairs, the places of their ROIs among its own, and the
+    probabilities between all its ROIs, 0 for no candidate."""
+    cell_of = cells_of_pairs(pairs, cells)
+    order = np.argsort(cell_of, kind="stable")
+    order = order[cell_of[order] >= 0]
+    for own in np.split(order, np.flatnonzero(np.diff(cell_of[order])) + 1) if len(order) else ():
+        cell = int(cell_of[own[0]])
         place = np.cumsum(cells[cell] >= 0) - 1
         first, second = place[pairs.first_session[own]], place[pairs.second_session[own]]
         between = np.zeros((place[-1] + 1, place[-1] + 1))
         between[first, second] = between[second, first] = probability[own]
-        through = (between[:, :, None] + between[None, :, :] - 1).max(axis=1)
-        result[own] = np.maximum(result[own], through[first, second])
-    return result
+        yield cell, own, first, second, between
 
 
 def margins(pairs: ComparedPairs, probability: Floats) -> Floats:

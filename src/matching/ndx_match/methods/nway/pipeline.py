@@ -152,12 +152,12 @@ def _warnings(sessions: Sequence[Session], registrations: Sequence[Registration]
     found = []
     for r in registrations:
         names = f"{sessions[r.fixed_session].name} and {sessions[r.moving_session].name}"
-        n_matches = int(pairs.between(r.fixed_session, r.moving_session).accepted.sum())
+        n_accepted = int(pairs.between(r.fixed_session, r.moving_session).accepted.sum())
         if not r.registered:
             found.append(f"{names} could not be registered ({r.reason}); the pair gives no matches.")
-        elif r.chance_matches is not None and n_matches < CLEARLY_MORE * r.chance_matches:
+        elif r.chance_matches is not None and n_accepted < CLEARLY_MORE * r.chance_matches:
             found.append(
-                f"{names} are probably aligned wrongly: they have {n_matches} matches, and {r.chance_matches:.0f} when "
-                "shifted on purpose; look at the overlay, or use --method consensus."
+                f"{names} are probably aligned wrongly: {n_accepted} pairs of ROIs are accepted, and "
+                f"{r.chance_matches:.0f} when shifted on purpose; look at the overlay, or use --method consensus."
             )
     return found

@@ -11,7 +11,7 @@ from pynwb import NWBFile
 from pynwb.ophys import ImagingPlane
 
 from ...plugins import find_plugins
-from ..candidates import FileContents, TableCandidate
+from ..candidates import FileContents, TableCandidate, with_masks
 from ..checks import vector_of
 from .protocol import UNKNOWN, Layout
 
@@ -101,15 +101,18 @@ def recognise(contents: FileContents) -> Recognised:
 
 def _reasons(layout: Layout, contents: FileContents) -> list[str]:
     """What speaks for a layout; nothing where one of its signs is missing."""
-    tables = [table for table in contents.tables if layout.holds(table)]
+    tables = [table for table in with_masks(contents.tables) if layout.holds(table)]
     images = [image.path for image in contents.images if re.fullmatch(layout.image_sign, image.path)]
     if not tables or (layout.image_sign and not images):
+        return []
+    if layout.module and layout.module not in contents.modules:
         return []
     if layout.script and not re.search(layout.script, contents.script):
         return []
     reasons = [f"ROI table {tables[0].path}"]
     reasons += [f"columns {', '.join(layout.columns)}"] if layout.columns else []
     reasons += [f"image {images[0]}"] if layout.image_sign else []
-    reasons += [f"type {layout.type_name}"] if layout.type_name != "PlaneSegmentation" else []
+    reasons += [f"type {type(tables[0].table).__name__}"] if layout.type_name != "PlaneSegmentation" else []
+    reasons += [f"module {layout.module}"] if layout.module else []
     reasons += ["source_script names it"] if layout.script else []
     return reasons

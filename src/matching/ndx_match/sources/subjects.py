@@ -1,0 +1,35 @@
+"""Of which animals a file, or an ROI table in it, is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pynwb import NWBFile
+
+from ..storage.datasets import text_of
+
+#: Neurodata types of ndx-multisubjects, whose classes come with the file where the extension is not installed.
+SUBJECTS_TABLE, SELECTED_SUBJECTS = "SubjectsTable", "SelectSubjectsContainer"
+
+
+def subject_id_of(nwbfile: NWBFile, table: Any = None) -> str:
+    """The id of the subject of a file or of one of its ROI tables: of several all, sorted; empty if none is stated.
+
+    A file of ndx-multisubjects lists its subjects in a table; ROI tables may lie in containers of some of them.
+    """
+    selected = _container_of(table, SELECTED_SUBJECTS)
+    if selected is not None:
+        rows = [int(row) for row in selected.subjects.data[:]]
+        stated = [selected.subjects.table["subject_id"].data[row] for row in rows]
+    else:
+        tables = [item for item in nwbfile.children if type(item).__name__ == SUBJECTS_TABLE]
+        stated = [subject_id for each in tables for subject_id in each["subject_id"].data[:]]
+        stated += [nwbfile.subject.subject_id] if nwbfile.subject is not None else []
+    return ", ".join(sorted({text_of(subject_id) for subject_id in stated if subject_id}))
+
+
+def _container_of(item: Any, type_name: str) -> Any:
+    """The container of a neurodata type in which an object lies; None if it lies in none."""
+    while item is not None and type(item).__name__ != type_name:
+        item = item.parent
+    return item
