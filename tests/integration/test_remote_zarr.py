@@ -17,7 +17,7 @@ from ndx_match.matchfile import read_match_file, write_match_file
 from ndx_match.methods import nway
 from ndx_match.sources import open_nwb, read_session, read_sessions
 
-for library in ("hdmf_zarr", "fsspec", "aiohttp"):
+for library in ("hdmf_zarr", "requests"):
     pytest.importorskip(library, reason=f"{library} is not installed; install the extras [zarr] and [remote]")
 
 from zarr_stores import CONSOLIDATED, chunk, unconsolidate  # noqa: E402  (imports Zarr)
@@ -111,7 +111,7 @@ def test_secrets_of_addresses_are_used_and_not_shown(server: LoopbackServer, sto
 
 
 def test_stores_on_s3(server: LoopbackServer, stores: list[Path], monkeypatch: pytest.MonkeyPatch):
-    pytest.importorskip("s3fs", reason="s3fs is not installed; install the extra [remote]")
+    pytest.importorskip("botocore", reason="botocore is not installed; install the extra [remote]")
     folder = stores[0].parent
 
     def answer(request: Request) -> Answer | None:

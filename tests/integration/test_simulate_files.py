@@ -142,3 +142,22 @@ def test_missing_or_foreign_truth_is_refused(paths: tuple[Path, ...], tmp_path: 
         read_truth(tmp_path)
     with pytest.raises(InputError, match="does not name"):
         read_truth(paths[0].parent).of_file("other.nwb")
+
+
+def test_a_full_disk(simulation: Simulation, small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whenever it gets full, nothing of the simulation stays."""
+    with pytest.raises(OutputError, match=r"sub-sim.*no space left on the disk"):
+        write_simulation(simulation, small_disk)
+    assert list(small_disk.iterdir()) == []
+
+
+def test_a_disk_that_gets_full_after_a_session(
+    simulation: Simulation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is whole goes too, but not a file that was there before."""
+    (tmp_path / "truth.json").mkdir()
+    (tmp_path / "mine").touch()
+    monkeypatch.setattr("ndx_match.simulate.files.check_output", lambda *_: None)
+    with pytest.raises(OutputError, match=r"truth\.json"):
+        write_simulation(simulation, tmp_path, overwrite=True)
+    assert {path.name for path in tmp_path.iterdir()} == {"truth.json", "mine"}

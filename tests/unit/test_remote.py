@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ndx_match.storage.remote.blocks import BLOCK_BYTES, BlockStore, store_in
+from ndx_match.storage.remote.blocks import BLOCK_BYTES, BlockStore
+from ndx_match.storage.remote.cache import Cache, store_in
 from ndx_match.storage.remote.locations import (
     file_stem,
     is_of_dandi,
@@ -40,13 +41,25 @@ def test_paths_and_urls():
         ("https://me:word@a.org/b.nwb", "https://a.org/b.nwb"),
         ("https://a.org/b.nwb?X-Amz-Signature=1&X-Amz-Date=2", "https://a.org/b.nwb"),
         ("https://a.org/b.nwb?access_token=1", "https://a.org/b.nwb"),
-        ("https://a.org/get?key=1&file=b.nwb&sig=3", "https://a.org/get?file=b.nwb"),
+        ("https://a.org/get?key=1&file=b.nwb&sig=3", "https://a.org/get"),
+        ("https://a.org/b.nwb?sig=1&versionId=a.B-7_&user=2", "https://a.org/b.nwb?versionId=a.B-7_"),
+        ("https://a.org/b.nwb?versionId=7;token=secret", "https://a.org/b.nwb"),
+        ("s3://KEY:SEC%2FRET@bucket/day 1/b.nwb?versionId=7", "s3://bucket/day 1/b.nwb?versionId=7"),
+        ("s3://KEY:SEC/RET@bucket/b.nwb", "s3:..."),
+        ("https://me:se#cret@a.org/b.nwb", "https:..."),
+        ("https://me:se?cret@a.org/b.nwb", "https:..."),
+        ("https://1234:5678#@a.org/b.nwb", "https:..."),
+        ("https://[me:secret@a.org/b.nwb", "https:..."),
+        ("https://me:secret@", "https:..."),
+        (" HTTPS://me:secret@a.org/b.nwb", "https://a.org/b.nwb"),
+        ("ftp://me:secret@a.org/b.nwb?x=secret", "ftp://a.org/b.nwb"),
+        (Path("https://me:secret@a.org/b.nwb"), "https://a.org/b.nwb"),
         ("https://a.org/b.nwb?versionId=7", "https://a.org/b.nwb?versionId=7"),
         ("https://a.org/b.nwb#part", "https://a.org/b.nwb"),
         ("dir/b.nwb?token=1", "dir/b.nwb?token=1"),
     ],
 )
-def test_what_is_shown_of_a_url(url: str, shown: str):
+def test_what_is_shown_of_a_url(url: str | Path, shown: str):
     assert public_name(url) == public_name(shown) == shown
 
 
@@ -93,6 +106,9 @@ class Source(Transport):
         last = start + len(part) - 1
         headers = {"content-range": f"bytes {start}-{last}/{len(self.content)}", "etag": '"1"'}
         yield Reply(206, headers, iter([part[:7], part[7:]]))
+
+    def inner(self, name: str) -> Transport:
+        raise NotImplementedError
 
     def close(self) -> None:
         pass
@@ -163,43 +179,43 @@ def test_waits_double_up_to_a_longest():
 
 def test_blocks_outlive_their_store_and_damaged_ones_do_not(tmp_path: Path):
     version = Version(2 * BLOCK_BYTES + 10, '"1"')
-    store = store_in(tmp_path, "name", version)
+    store = store_in(Cache(tmp_path), "name", version)
     store.put(0, b"a" * BLOCK_BYTES)
     store.put(2, b"c" * 10)
     store.close()
     (data,) = tmp_path.rglob("data")
-    store = store_in(tmp_path, "name", version)
+    store = store_in(Cache(tmp_path), "name", version)
     assert [store.has(block) for block in range(3)] == [True, False, True]
     assert store.read(2 * BLOCK_BYTES, 2 * BLOCK_BYTES + 10) == b"c" * 10
     store.close()
     with open(data, "r+b") as file:
         file.write(b"b")
-    assert [store_in(tmp_path, "name", version).has(block) for block in range(3)] == [False, False, True]
+    assert [store_in(Cache(tmp_path), "name", version).has(block) for block in range(3)] == [False, False, True]
     for other in (
         Version(version.size, '"2"'),
         Version(version.size + 1, '"1"'),
         Version(version.size, '"1"', "today"),
     ):
-        assert not store_in(tmp_path, "name", other).has(0)
+        assert not store_in(Cache(tmp_path), "name", other).has(0)
 
 
 def test_two_stores_of_the_same_version_at_the_same_time(tmp_path: Path):
     version = Version(3 * BLOCK_BYTES, '"1"')
-    one, other = (store_in(tmp_path, "name", version) for _ in range(2))
+    one, other = (store_in(Cache(tmp_path), "name", version) for _ in range(2))
     one.put(0, b"a" * BLOCK_BYTES)
     other.put(0, b"a" * BLOCK_BYTES)
     other.put(2, b"c" * BLOCK_BYTES)
     one.put(1, b"b" * BLOCK_BYTES)
-    third = store_in(tmp_path, "name", version)
+    third = store_in(Cache(tmp_path), "name", version)
     assert all(third.has(block) for block in range(3))
     assert third.read(0, 3 * BLOCK_BYTES) == b"".join(letter * BLOCK_BYTES for letter in (b"a", b"b", b"c"))
 
 
 def test_an_index_that_was_cut_short(tmp_path: Path):
     version = Version(3 * BLOCK_BYTES, '"1"')
-    store = store_in(tmp_path, "name", version)
+    store = store_in(Cache(tmp_path), "name", version)
     for block in range(3):
         store.put(block, bytes(BLOCK_BYTES))
     (index,) = tmp_path.rglob("index")
     index.write_bytes(index.read_bytes()[:11])
-    assert [store_in(tmp_path, "name", version).has(block) for block in range(3)] == [True, False, False]
+    assert [store_in(Cache(tmp_path), "name", version).has(block) for block in range(3)] == [True, False, False]

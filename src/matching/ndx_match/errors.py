@@ -1,6 +1,10 @@
 """Exceptions of the pipeline. Each message is one sentence: what is wrong, in which file, what to do."""
 
+from __future__ import annotations
+
 import re
+
+from .addresses import public_text
 
 #: Characters that would break a line, or that a terminal takes for commands.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -12,7 +16,13 @@ def one_line(text: object) -> str:
 
 
 class NdxMatchError(Exception):
-    """Base of every error that `ndx_match` raises on purpose; the command prints it and exits with 2."""
+    """Base of every error that `ndx_match` raises on purpose; the command prints it and exits with 2.
+
+    Addresses in the message, also in what it cites of other libraries, lose what may not be shown.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(public_text(message))
 
     def __str__(self) -> str:
         return one_line(super().__str__())

@@ -15,14 +15,25 @@ from rich.filesize import decimal
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from ..addresses import is_address, public_name
 from ..errors import InputError, one_line
 from ..model import Progress as ProgressCallback
 from ..sources import DEPTH_TOLERANCE, SourceOptions
 from ..sources.orientation import TRANSPOSE
 from ..storage.remote import file_stem, remote_access, shared_access
 
+
+class _LocalPath(click.Path):
+    """A path on the local disk."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if is_address(value):
+            raise InputError(f"{public_name(value)}: this must be on the local disk; give a path.")
+        return super().convert(value, param, ctx)
+
+
 Command = TypeVar("Command", bound=Callable[..., Any])
-FILE = click.Path(path_type=Path)
+FILE = _LocalPath(path_type=Path)
 LOCATION = click.STRING  #: of a file to read: a path, or a URL, which a Path would change
 
 
@@ -103,14 +114,22 @@ def source_options(selection: bool = False, checksum: bool = False) -> Callable[
     return option_group("options", _make_options, *_SOURCE_OPTIONS, *more)
 
 
-def _make_options(transpose: tuple[str, ...], **values: Any) -> SourceOptions:
-    """With `--transpose` taken apart: CHOICE for all files, FILE=CHOICE for one."""
+def _make_options(transpose: tuple[str, ...], mirror: tuple[str, ...], **values: Any) -> SourceOptions:
+    """With `--transpose` taken apart: CHOICE for all files, FILE=CHOICE for one; addresses as they are shown."""
     split = [text.rpartition("=") for text in transpose]
+    for text, (_, _, choice) in zip(transpose, split, strict=True):
+        if is_address(text) and choice not in TRANSPOSE:  # the end of its query
+            raise InputError(f"--transpose {public_name(text)}: write FILE=CHOICE, of {', '.join(TRANSPOSE)}.")
     for_all = [choice for file, _, choice in split if not file]
     if len(for_all) > 1:
         raise InputError("--transpose is given more than once for all files; give it once, or for a file: FILE=masks.")
-    for_one = tuple((file, choice) for file, _, choice in split if file)
-    return SourceOptions(transpose=for_all[0] if for_all else None, transpose_file=for_one, **values)
+    for_one = tuple((public_name(file), choice) for file, _, choice in split if file)
+    return SourceOptions(
+        transpose=for_all[0] if for_all else None,
+        transpose_file=for_one,
+        mirror=tuple(map(public_name, mirror)),
+        **values,
+    )
 
 
 def _depth_tolerance(all_planes: bool, depth_tolerance: float | None) -> float | None:

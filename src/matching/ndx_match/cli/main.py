@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
+import traceback
 import warnings
 from contextlib import suppress
 from importlib import import_module
@@ -12,9 +14,11 @@ from typing import NoReturn
 import click
 
 from .. import __version__
-from ..errors import NdxMatchError, one_line
+from ..errors import InputError, NdxMatchError, one_line
 from ..storage.publish import settle_drafts
+from .home import usable_home
 from .signals import Stop, stop_on_signals
+from .streams import checked_streams
 
 ERROR, BUG, INTERRUPTED = 2, 70, 130
 
@@ -31,6 +35,7 @@ COMMANDS = {
     "import": ("exchange", "import_", "Make a match file of another tool's result."),
     "simulate": ("simulation", "simulate", "Write NWB files of simulated sessions with known truth."),
     "score": ("simulation", "score", "Compare a match file with the truth of simulated sessions."),
+    "cache": ("cache", "cache", "Show or delete what is kept of files on the network."),
     "demo": ("simulation", "demo", "Simulate three sessions, match them, draw pictures and print the score."),
 }
 
@@ -67,7 +72,10 @@ def main(arguments: list[str] | None = None) -> None:
     """
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # of libraries; our own are printed as sentences
-    with stop_on_signals() as stop:
+    logging.lastResort = None
+    logging.raiseExceptions = False
+    os.environ["MPLBACKEND"] = "agg"  # Jupyter's is for figures in a notebook, and may not be installed here
+    with checked_streams(sys.argv[1:] if arguments is None else arguments), stop_on_signals() as stop:
         try:
             code = _run(arguments, stop)
         finally:
@@ -87,7 +95,10 @@ def _end(code: int) -> NoReturn:
 
 def _run(arguments: list[str] | None, stop: Stop) -> int:
     try:
-        cli.main(args=arguments, prog_name="ndx-match", standalone_mode=False)
+        _check_working_directory()
+        with usable_home():
+            cli.main(args=arguments, prog_name="ndx-match", standalone_mode=False)
+        sys.stdout.flush()
     except NdxMatchError as error:
         click.echo(f"Error: {error}", err=True)
         return ERROR
@@ -97,13 +108,13 @@ def _run(arguments: list[str] | None, stop: Stop) -> int:
         error.show()
         return error.exit_code
     except BrokenPipeError:
-        sys.stderr.close()
         return 0
     except Exception as error:
         if stop.code is not None:
             return stop.code
         if os.environ.get("NDX_MATCH_DEBUG"):
-            raise
+            traceback.print_exc()
+            return BUG
         click.echo(
             f"Error: {type(error).__name__}: {one_line(error)}\nThis is a bug in ndx-match; please report it "
             "with the traceback that NDX_MATCH_DEBUG=1 shows.",
@@ -111,3 +122,11 @@ def _run(arguments: list[str] | None, stop: Stop) -> int:
         )
         return BUG
     return 0
+
+
+def _check_working_directory() -> None:
+    """Refuse one that was deleted, below which no path means anything."""
+    try:
+        os.getcwd()
+    except OSError:
+        raise InputError("The working directory does not exist any more; change to one that does.") from None

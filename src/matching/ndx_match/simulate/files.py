@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from hdmf.backends.hdf5.h5_utils import H5DataIO
 from hdmf.data_utils import DataChunkIterator
-from pynwb import NWBHDF5IO, NWBFile
+from pynwb import NWBFile
 from pynwb.base import Images
 from pynwb.core import DynamicTableRegion, VectorData
 from pynwb.file import Subject
@@ -24,6 +24,7 @@ from pynwb.ophys import DfOverF, ImageSegmentation, ImagingPlane, OpticalChannel
 from ..arrays import Array, Floats32, Matrix
 from ..errors import InputError, OutputError
 from ..model import Session
+from ..storage.opening import format_of
 from ..storage.outputs import check_output
 from ..storage.publish import publish
 from .tiers import SimulationParameters
@@ -103,22 +104,29 @@ def write_simulation(
     Raises
     ------
     OutputError
-        If a file exists and `overwrite` is False, or the folder cannot be written to.
+        If a file exists and `overwrite` is False, or the folder cannot be written to. Nothing new stays there then.
     """
     folder = Path(folder)
     subject_id = subject_id or f"sim{simulation.seed:04d}"
     names = [f"sub-{subject_id}_ses-{_session_id(simulation, k)}_ophys.nwb" for k in range(len(simulation.sessions))]
+    new: list[Path] = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name in [*names, TRUTH_NAME]:
             check_output(folder / name, overwrite)
+        new = [folder / name for name in names if not (folder / name).exists()]
         for number, name in enumerate(names):
-            with publish(folder / name, overwrite) as temporary, NWBHDF5IO(temporary, "w") as io:
-                io.write(_nwb_file(simulation, number, subject_id, n_samples))
+            with publish(folder / name, overwrite) as temporary:
+                nwbfile = _nwb_file(simulation, number, subject_id, n_samples)
+                format_of(temporary).write(temporary, nwbfile, lambda _: None)
         with publish(folder / TRUTH_NAME, overwrite) as temporary:
             temporary.write_text(json.dumps(_truth(simulation, names), indent=1) + "\n", encoding="utf-8")
+        new = []
     except OSError as error:
         raise OutputError(f"{folder}: the simulation cannot be written there ({error}); choose another.") from error
+    finally:
+        for path in new:  # of a simulation that is not whole
+            path.unlink(missing_ok=True)
     return tuple(folder / name for name in names)
 
 

@@ -47,9 +47,9 @@ class StorageFormat(ABC):
     def opened(self, location: Any, name: str) -> AbstractContextManager[Callable[[], HDMFIO]]:
         """A function that gives hdmf's reader of a file, whose data can be read while the block runs.
 
-        An HDF5 file is given by a path or an object with its bytes, a Zarr store by its folder or URL; `name` is for
-        messages. An InputError says that it is no NWB file of this format, may not be read, or something in it is
-        missing or damaged.
+        An HDF5 file is given by a path or an object with its bytes, a Zarr store by its folder or what fetches its
+        files; `name` is for messages. An InputError says that it is no NWB file of this format, may not be read, or
+        something in it is missing or damaged.
         """
 
     @abstractmethod

@@ -8,7 +8,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
-from urllib.parse import urlsplit
 
 from hdmf.backends.io import HDMFIO
 from pynwb import NWBFile
@@ -18,7 +17,7 @@ from .files import Location, as_location, open_file
 from .formats import StorageFormat
 from .hdf5 import Hdf5Format
 from .outputs import has_zarr_name
-from .remote import is_url, public_name, shared_access
+from .remote import is_url, parsed, public_name, shared_access
 from .zarr.files import METADATA
 
 
@@ -32,7 +31,7 @@ def format_of(path: str | os.PathLike[str]) -> StorageFormat:
     """
     is_remote = is_url(path)
     exists = not is_remote and os.path.exists(path)
-    if not (os.path.isdir(path) if exists else has_zarr_name(urlsplit(str(path)).path if is_remote else path)):
+    if not (os.path.isdir(path) if exists else has_zarr_name(parsed(path).path if is_remote else path)):
         return Hdf5Format()
     try:
         from .zarr.zarr_format import ZarrFormat

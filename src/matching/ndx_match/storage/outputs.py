@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from ..addresses import is_address, public_name
 from ..errors import OutputError
 from .drafts import Draft, settle_abandoned
 from .zarr.files import is_zarr_nwb
@@ -68,7 +69,9 @@ def check_output(
 
 
 def check_name(path: Path) -> None:
-    """Refuse a name or path that is longer than its file system takes, while the file is written or afterwards."""
+    """Refuse an address, and a name or path that is longer than its file system takes, now or while it is written."""
+    if is_address(path):
+        raise OutputError(f"{public_name(path)}: outputs are written to the local disk; give a path.")
     path = Path(os.path.abspath(path))
     if not path.name:  # the root
         return

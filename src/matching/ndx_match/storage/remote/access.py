@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import itertools
+import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
-from pathlib import Path
+from threading import Lock
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urldefrag
 
+from ...addresses import public_name
 from ...errors import InputError
 from ..files import Location, as_location
 from . import dandi_assets
-from .blocks import BLOCK_BYTES, store_in
-from .locations import is_of_dandi, is_of_session, is_ophys, is_url, public_name, session_label
+from .blocks import BLOCK_BYTES
+from .cache import Cache, store_in
+from .locations import is_of_dandi, is_of_session, is_ophys, is_url, parsed, session_label
 from .ranges import RangeReader
 from .stream import ByteProgress, RemoteFile, RemoteStream
-from .transports import HttpTransport, S3Transport, Transport, import_extra
+from .transports import HttpTransport, S3Transport, Transport
 
-CACHE_VARIABLE = "NDX_MATCH_CACHE"  #: environment variable that names another folder for what was fetched
+TALKATIVE = ("urllib3", "requests", "botocore", "dandi")
 FIRST_BYTES = 2 * BLOCK_BYTES
 SHOWN_SESSIONS = 8
 
@@ -36,11 +40,11 @@ class Origin(NamedTuple):
 class RemoteAccess:
     """Remote files and what is known of them, for the time of a command.
 
-    What was fetched is kept in the folder `cache` for another time, without one until the access ends. `progress` is
+    What was fetched is kept in the `cache` for another time, without one until the access ends. `progress` is
     called as `progress(name, fetched, size)`, in bytes, while a file is read, and may be changed at any time.
     """
 
-    def __init__(self, cache: Path | None = None, progress: ByteProgress | None = None) -> None:
+    def __init__(self, cache: Cache | None = None, progress: ByteProgress | None = None) -> None:
         self.progress = progress
         self._cache = cache
         self._addresses: dict[str, str] = {}
@@ -68,11 +72,11 @@ class RemoteAccess:
             if not is_url(location):
                 found.append(location)
                 continue
-            self._addresses[public_name(location)] = str(location)
-            if not is_of_dandi(str(location)):
-                found.append(public_name(location))
+            name = self._name(location)
+            if not is_of_dandi(self._addresses[name]):
+                found.append(name)
                 continue
-            assets, is_folder = self._find(str(location))
+            assets, is_folder = self._find(self._addresses[name])
             for asset in assets:
                 if not is_folder or not sessions or any(is_of_session(asset.path, session) for session in sessions):
                     found.append(asset.uri)
@@ -80,22 +84,23 @@ class RemoteAccess:
         _refuse_missing(sessions, in_folders)
         return found
 
-    def folder(self, location: str) -> str:
-        """The URL of a folder, a Zarr store, with all that is needed to read it; refuses those on DANDI."""
-        if is_of_dandi(location):
-            raise InputError(f"{location}: this is a Zarr asset; download it and give the copy.")
-        return self._addresses.get(public_name(location), location)
+    def folder(self, location: str) -> Transport:
+        """What gives the files of a folder, a Zarr store; refuses those on DANDI."""
+        return self._transport(self._name(location))
 
     def origin(self, location: str | os.PathLike[str], checksum: bool = True) -> Origin:
         """Where a file is from, without reading it; `checksum` asks for the one that its archive recorded."""
-        if not is_url(location) or not is_of_dandi(str(location)):
-            return Origin(public_name(location))
-        asset = self._asset(str(location))
+        if not is_url(location):
+            return Origin(str(location))
+        name = self._name(location)
+        if not is_of_dandi(self._addresses[name]):
+            return Origin(name)
+        asset = self._asset(self._addresses[name])
         return Origin(asset.uri, asset.sha256() if checksum else "", asset.dandiset_id, asset.asset_id)
 
     def notes(self, location: str | os.PathLike[str]) -> tuple[str, ...]:
         """What the user should know of how an opened file was read, one sentence each."""
-        file = self._files.get(public_name(location))
+        file = self._files.get(self._name(location)) if is_url(location) else None
         if file is None or file.serves_parts:
             return ()
         return (
@@ -104,11 +109,18 @@ class RemoteAccess:
 
     def file(self, location: str) -> RemoteFile:
         """The remote file, found and opened once; refuses what is not there or cannot be read."""
-        name = public_name(location)
+        name = self._name(location)
         if name not in self._files:
-            reader = RangeReader(name, self._transport(location), FIRST_BYTES)
-            key = self._asset(location).address if is_of_dandi(location) else name
-            self._files[name] = RemoteFile(reader, store_in(self._cache, key, reader.version))
+            transport, address = self._transport(name), self._addresses[name]
+            key = public_name(self._asset(address).address) if is_of_dandi(address) else name
+            sample = 0 if self._cache is None else self._cache.block_to_compare(key) * BLOCK_BYTES
+            reader = RangeReader(name, transport, FIRST_BYTES, sample)
+            store = store_in(self._cache, key, reader.version, reader.serves_parts)
+            if not store.agrees(reader.start // BLOCK_BYTES, reader.first) and self._cache is not None:
+                store.close()
+                self._cache.forget(key)
+                store = store_in(self._cache, key, reader.version, reader.serves_parts)
+            self._files[name] = RemoteFile(reader, store)
         self._files[name].progress = self.progress
         return self._files[name]
 
@@ -126,10 +138,28 @@ class RemoteAccess:
             raise stream.error
 
     def close(self) -> None:
-        """Forget all files; those in the cache stay there."""
+        """Forget all files; those in the cache stay there, as far as it may be that large."""
         for file in self._files.values():
             file.close()
+        if self._files and self._cache is not None:
+            self._cache.shrink()
         self._files.clear()
+
+    def _name(self, location: str | os.PathLike[str]) -> str:
+        """By which a file is known here and shown: what may be shown of its address.
+
+        With a number where that of another file looks the same.
+        """
+        address = str(location).strip()
+        if address in self._addresses:  # a name already
+            return address
+        parsed(address)
+        name = urldefrag(public_name(address)).url
+        for number in itertools.count(1):
+            numbered = name if number == 1 else f"{name}#{number}"
+            if self._addresses.setdefault(numbered, address) == address:
+                break
+        return numbered
 
     def _find(self, url: str) -> tuple[list[dandi_assets.Asset], bool]:
         """The assets of a URL of DANDI, and whether it is a folder, of which only ophys files are taken."""
@@ -139,7 +169,9 @@ class RemoteAccess:
         assets = [asset for asset in everything if is_ophys(asset.path) or not is_folder]
         if not assets:
             n_files = len(everything)
-            raise InputError(f"{url}: none of the {n_files} files here is an optical physiology file (*_ophys.nwb).")
+            raise InputError(
+                f"{public_name(url)}: none of the {n_files} files here is an optical physiology file (*_ophys.nwb)."
+            )
         self._assets.update({asset.uri: asset for asset in assets})
         return assets, is_folder
 
@@ -147,23 +179,19 @@ class RemoteAccess:
         if url not in self._assets:
             found, _ = self._find(url)
             if len(found) != 1:
-                raise InputError(f"{url}: this stands for {len(found)} files; give one.")
+                raise InputError(f"{public_name(url)}: this stands for {len(found)} files; give one.")
             self._assets[url] = found[0]
         return self._assets[url]
 
-    def _transport(self, location: str) -> Transport:
-        address = self._addresses.get(public_name(location), location)
+    def _transport(self, name: str) -> Transport:
+        address = self._addresses[name]
         if is_of_dandi(address):
-            asset = self._asset(location)
+            asset = self._asset(address)
             if asset.is_zarr:
-                raise InputError(f"{location}: this is a Zarr asset; download it and give the copy.")
+                raise InputError(f"{name}: this is a Zarr asset; download it and give the copy.")
             return asset.transport()
-        if address.lower().startswith("s3://"):
-            parts = urlsplit(address)
-            if not parts.netloc or not parts.path.strip("/"):
-                raise InputError(f"{public_name(location)}: write an object of S3 as s3://BUCKET/KEY.")
-            return S3Transport(parts.netloc, unquote(parts.path[1:]))
-        return HttpTransport(address)
+        parts = parsed(address)
+        return S3Transport(parts) if parts.scheme == "s3" else HttpTransport(address)
 
 
 @contextmanager
@@ -180,10 +208,11 @@ def remote_access(cache: bool = True, progress: ByteProgress | None = None) -> I
     progress : callable, optional
         Called as `progress(name, fetched, size)`, in bytes.
     """
-    access = RemoteAccess(_cache_folder() if cache else None, progress)
+    access = RemoteAccess(Cache.of_user() if cache else None, progress)
     token = _current.set(access)
     try:
-        yield access
+        with _silent_libraries():
+            yield access
     finally:
         _current.reset(token)
         access.close()
@@ -200,15 +229,27 @@ def shared_access() -> Iterator[RemoteAccess]:
 _current: ContextVar[RemoteAccess | None] = ContextVar("remote_access", default=None)
 
 
-def _cache_folder() -> Path | None:
-    """Where fetched blocks are kept; None where the extra `remote` is not installed, so nothing will be fetched."""
-    folder = os.environ.get(CACHE_VARIABLE)
-    if folder:
-        return Path(folder) / "remote"
+@contextmanager
+def _silent_libraries() -> Iterator[None]:
+    """Without the logs of libraries that speak with servers, which hold addresses with all that is in them."""
+    global _n_silent
+    with _lock:
+        if not _n_silent:
+            _levels.update({name: logging.getLogger(name).level for name in TALKATIVE})
+        _n_silent += 1
+        for name in TALKATIVE:
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     try:
-        return Path(import_extra("platformdirs", public="").user_cache_dir("ndx-match", appauthor=False)) / "remote"
-    except InputError:
-        return None
+        yield
+    finally:
+        with _lock:
+            _n_silent -= 1
+            if not _n_silent:
+                for name, level in _levels.items():
+                    logging.getLogger(name).setLevel(level)
+
+
+_lock, _levels, _n_silent = Lock(), dict[str, int](), 0  #: of the logs, and how many blocks want them silent
 
 
 def _refuse_missing(sessions: Sequence[str], paths: Sequence[str]) -> None:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import shutil
+import os
 import tempfile
 import zlib
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ...errors import OutputError
-from .ranges import Version
 
 BLOCK_BYTES = 1 << 15
+DATA, INDEX = "data", "index"  #: names of the files in the store's folder
 STORED = 1 << 32  #: bit of an index entry that says that the block is there; the bits below are its CRC-32
 ENTRY_BYTES = 8
 
@@ -35,19 +32,27 @@ class BlockStore:
         self.n_blocks = -(-size // BLOCK_BYTES)
         self._size = size
         try:
-            self._data, self._index = (_open(folder, name) for name in ("data", "index"))
-            entries = _read(self._index, 0, self.n_blocks * ENTRY_BYTES).ljust(self.n_blocks * ENTRY_BYTES, b"\0")
+            self._data, self._index = (_open(folder, name) for name in (DATA, INDEX))
         except OSError as error:
             raise self._error(error) from None
-        self._entries = np.frombuffer(bytearray(entries), "<u8")
-        self._checked = np.zeros(self.n_blocks, bool)
+        self._known: dict[int, bool] = {}
 
     def has(self, block: int) -> bool:
         """Whether the block is there and whole."""
-        if not self._checked[block] and self._entries[block]:
-            self._checked[block] = self._entries[block] == _entry(self.read(*self.extent(block, block + 1)))
-            self._entries[block] *= self._checked[block]
-        return bool(self._checked[block])
+        if block not in self._known:
+            entry = int.from_bytes(_read(self._index, block * ENTRY_BYTES, ENTRY_BYTES), "little")
+            self._known[block] = bool(entry) and entry == _entry(self.read(*self.extent(block, block + 1)))
+        return self._known[block]
+
+    def agrees(self, first: int, data: bytes) -> bool:
+        """Whether the whole blocks from `first` on that are in the data are as they are here, as far as they are."""
+        for block in range(first, self.n_blocks):
+            start, stop = (position - first * BLOCK_BYTES for position in self.extent(block, block + 1))
+            if stop > len(data):
+                break
+            if self.has(block) and self.read(*self.extent(block, block + 1)) != data[start:stop]:
+                return False
+        return True
 
     def put(self, block: int, data: bytes) -> None:
         """Keep a block."""
@@ -57,8 +62,7 @@ class BlockStore:
             _write(self._index, block * ENTRY_BYTES, entry.to_bytes(ENTRY_BYTES, "little"))
         except OSError as error:
             raise self._error(error) from None
-        self._entries[block] = entry
-        self._checked[block] = True
+        self._known[block] = True
 
     def read(self, start: int, stop: int) -> bytes:
         """Bytes whose blocks are all there."""
@@ -80,35 +84,12 @@ class BlockStore:
         )
 
 
-def store_in(cache: Path | None, name: str, version: Version) -> BlockStore:
-    """The store of a version of a file in the cache, where blocks of its other versions are deleted.
-
-    A file whose server says nothing by which a change would show is not kept.
-    """
-    if cache is None or not (version.tag or version.modified):
-        return BlockStore(version.size)
-    file_folder = cache / _digest(name)
-    folder = file_folder / _digest(repr(version))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (file_folder / "address.txt").write_text(f"{name}\n")
-        for other in file_folder.iterdir():
-            if other.is_dir() and other != folder:
-                shutil.rmtree(other, ignore_errors=True)
-    except OSError as error:
-        raise OutputError(
-            f"{cache}: this folder cannot keep what is fetched ({error.strerror}); use --no-cache, or another folder "
-            "by the environment variable NDX_MATCH_CACHE."
-        ) from None
-    return BlockStore(version.size, folder)
-
-
 def _open(folder: Path | None, name: str) -> Any:
     """A file for reading and writing at any place; without a folder one that has no name."""
     if folder is None:
         return tempfile.TemporaryFile(buffering=0, prefix="ndx-match-")
-    (folder / name).touch()
-    return open(folder / name, "r+b", buffering=0)
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    return open(os.open(folder / name, flags, 0o600), "r+b", buffering=0)
 
 
 def _read(file: Any, start: int, n_bytes: int) -> bytes:
@@ -129,7 +110,3 @@ def _write(file: Any, start: int, data: bytes) -> None:
 
 def _entry(data: bytes) -> int:
     return STORED | zlib.crc32(data)
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:32]

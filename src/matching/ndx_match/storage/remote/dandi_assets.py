@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urlunsplit
 
+from ...addresses import public_name
 from ...errors import InputError
-from .transports import HttpTransport, Transport, import_extra
+from .locations import parsed as parsed_address
+from .transports import HttpTransport, Transport, import_extra, limit_session
+
+LARGEST_ANSWER = 1 << 26  #: bytes of one answer of an archive's API
 
 
 class Asset(NamedTuple):
@@ -38,18 +41,20 @@ def find_assets(url: str) -> tuple[list[Asset], bool]:
     InputError
         There are none, they may not be read, the archive cannot be asked, or the URL stands for a whole dandiset.
     """
-    archive = import_extra("dandi.dandiarchive", public=url)
-    api = import_extra("dandi.dandiapi", public=url)
+    name = public_name(url)
+    archive = import_extra("dandi.dandiarchive", public=name)
+    api = import_extra("dandi.dandiapi", public=name)
     key = _Key()
-    with _errors(url, key):
-        parsed = archive.parse_dandi_url(url, glob="*" in url)
+    with _errors(name, key):
+        parsed = archive.parse_dandi_url(_without_user(url), glob="*" in url)
         client = api.DandiAPIClient(dandi_instance=parsed.instance)
+        limit_session(client.session, LARGEST_ANSWER)
         key.name = client.api_key_env_var
         if key.value:
             client.authenticate(key.value)
         if isinstance(parsed, archive.DandisetURL):
-            folder = f"{url.rstrip('/')}/sub-NAME/"
-            raise InputError(f"{url}: this is a whole dandiset; add the folder of one subject, for example {folder}.")
+            folder = f"{name.rstrip('/')}/sub-NAME/"
+            raise InputError(f"{name}: this is a whole dandiset; add the folder of one subject, for example {folder}.")
         assets = sorted(parsed.get_assets(client, strict=True), key=lambda asset: asset.path)
         return [_asset(asset, parsed.instance.name, key) for asset in assets], isinstance(parsed, archive.MultiAssetURL)
 
@@ -69,9 +74,15 @@ class _Key:
         return f"DANDI gives this only to its owners (it says {status}); set {self.name} to your key."
 
 
+def _without_user(url: str) -> str:
+    """The address that dandi-cli knows: keys are given by the environment."""
+    parts = parsed_address(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
 def _asset(asset: Any, instance: str, key: _Key) -> Asset:
     dandiset_id = getattr(asset, "dandiset_id", "")
-    uri, url = asset.api_url, asset.base_download_url
+    uri, url = public_name(asset.api_url), asset.base_download_url
     if dandiset_id and ":" not in instance:
         uri = f"dandi://{instance}/{dandiset_id}@{asset.version_id}/{quote(asset.path)}"
     headers = {"Authorization": f"token {key.value}"} if key.value else {}
@@ -94,12 +105,9 @@ def _asset(asset: Any, instance: str, key: _Key) -> Asset:
 
 @contextmanager
 def _errors(url: str, key: _Key) -> Iterator[None]:
-    """What dandi raises as one sentence, without the log that goes with it."""
+    """What dandi raises as one sentence."""
     requests = import_extra("requests", public=url)
     exceptions = import_extra("dandi.exceptions", public=url)
-    logger = logging.getLogger("dandi")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
     try:
         yield
     except InputError:
@@ -120,8 +128,6 @@ def _errors(url: str, key: _Key) -> Iterator[None]:
         raise InputError(f"{url}: DANDI cannot be asked ({_sentence(error)}).") from None
     except SystemExit as error:  # of dandi when a newer one is needed
         raise InputError(f"{url}: {_sentence(error)}.") from None
-    finally:
-        logger.setLevel(level)
 
 
 def _sentence(error: BaseException) -> str:

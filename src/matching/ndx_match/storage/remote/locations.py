@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urldefrag
+
+from ...addresses import public_name, split_address
+from ...errors import InputError
 
 SCHEMES = ("http://", "https://", "s3://", "dandi://")
 OPHYS = "ophys"  #: part of the last word of the names of DANDI's optical physiology files
 
-#: Names of parameters of URLs; all of those with which S3 and Google sign, as those of each signature differ.
-_SECRET = re.compile(r"^x-(amz|goog)-|signature|credential|token|secret|passw|api-?_?key|^key$|^sig$|^auth", re.I)
 _UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _OF_DANDI = re.compile(
     r"dandi://.*"
@@ -27,7 +27,7 @@ _OF_DANDI = re.compile(
 
 def is_url(location: str | os.PathLike[str]) -> bool:
     """Whether a location is on the network, not a path."""
-    return isinstance(location, str) and location.lower().startswith(SCHEMES)
+    return isinstance(location, str) and location.lstrip().lower().startswith(SCHEMES)
 
 
 def is_of_dandi(url: str) -> bool:
@@ -35,11 +35,15 @@ def is_of_dandi(url: str) -> bool:
     return _OF_DANDI.fullmatch(url) is not None
 
 
-def public_name(location: str | os.PathLike[str]) -> str:
-    """A location as it may be shown and recorded: a URL without passwords and signatures."""
-    if not is_url(location):
-        return str(location)
-    return _without_user(str(location), lambda parameter: not _SECRET.search(unquote(parameter)))
+def parsed(url: str | os.PathLike[str]) -> SplitResult:
+    """The parts of a URL; refuses one that cannot be understood."""
+    parts = split_address(url)
+    if parts is None:
+        raise InputError(
+            f"{public_name(url)}: this address cannot be understood; write it as https://HOST/PATH or s3://BUCKET/KEY, "
+            "with special characters of a user and password percent-encoded."
+        )
+    return parts
 
 
 def recorded_location(location: str | os.PathLike[str], match_file: Path) -> str:
@@ -49,21 +53,14 @@ def recorded_location(location: str | os.PathLike[str], match_file: Path) -> str
     query but the version of an object of S3 (`versionId`).
     """
     if is_url(location):
-        return _without_user(str(location), lambda parameter: parameter == "versionId")
+        return urldefrag(public_name(location)).url
     path, folder = Path(os.path.realpath(location)), Path(os.path.realpath(match_file.parent))
     return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
 
 
-def _without_user(url: str, is_kept: Callable[[str], bool]) -> str:
-    """A URL without a user and parameters that are not kept."""
-    parts = urlsplit(url)
-    query = "&".join(part for part in parts.query.split("&") if is_kept(part.split("=")[0]))
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, query, ""))
-
-
 def file_stem(location: str | os.PathLike[str]) -> str:
     """The name of the file without its ending, be it `.nwb` or `.nwb.zarr`."""
-    path = unquote(urlsplit(str(location)).path) if is_url(location) else Path(location).as_posix()
+    path = unquote(parsed(location).path) if is_url(location) else Path(location).as_posix()
     return PurePosixPath(PurePosixPath(path).name.removesuffix(".zarr")).stem
 
 

@@ -8,11 +8,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ...errors import InputError
-from .transports import ConnectionLost, Reply, Transport
+from .limits import is_too_slow
+from .transports import LONGEST_WAIT, ConnectionLost, Reply, Transport, seconds_asked_for
 
 TRY_AGAIN = (408, 425, 429, 500, 502, 503, 504)  #: HTTP statuses that may pass
 ATTEMPTS = 6
-FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0  #: seconds
+FIRST_WAIT = 0.5  #: seconds
+LARGEST_FILE = 1 << 46  #: bytes: 70 TB, more than S3 takes
+OUT_OF_RANGE = 416
+COMPRESSED = ("gzip", "x-gzip", "deflate", "compress", "br", "zstd")  #: values of Content-Encoding
 
 
 @dataclass(frozen=True)
@@ -27,27 +31,41 @@ class Version:
     modified: str = ""
 
 
+class Refused(InputError):
+    """A server does not give a file, and says so by a status."""
+
+    def __init__(self, message: str, status: int) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 class RangeReader:
     """Reads parts of a file from a server.
 
     An InputError says that there is no such file, it is empty, may not be read, was changed meanwhile, or the server
-    does not answer (any more). `first` is the beginning of the file, which came with the first answer.
+    does not answer (any more). `first` is the part that came with the first answer: so many bytes from `start` on,
+    which is 0 where the file is shorter than was thought.
     """
 
     version: Version
     serves_parts: bool  #: a server that does not give parts sends the whole file each time
 
-    def __init__(self, name: str, transport: Transport, first_bytes: int) -> None:
+    def __init__(self, name: str, transport: Transport, first_bytes: int, start: int = 0) -> None:
         self.name = name
         self._transport = transport
         self._is_known = False
-        self.first = b"".join(self.pieces(0, first_bytes))
+        try:
+            self.first, self.start = b"".join(self.pieces(start, start + first_bytes)), start
+        except Refused as error:
+            if error.status != OUT_OF_RANGE or not start:
+                raise
+            self.first, self.start = b"".join(self.pieces(0, first_bytes)), 0
 
     def pieces(self, start: int, stop: int) -> Iterator[bytes]:
         """The bytes from `start` to before `stop`, as they arrive; a lost connection is taken up where it broke off."""
-        position, failures = start, 0
+        position, failures, seconds = start, 0, 0.0
         while position < stop:
-            before, lost = position, ConnectionLost("the connection was lost")
+            before, lost, began = position, ConnectionLost("the connection was lost"), time.monotonic()
             try:
                 with self._transport.get(position, stop) as reply:
                     self._check(reply, position)
@@ -57,9 +75,15 @@ class RangeReader:
                         yield piece
             except ConnectionLost as error:
                 lost = error
+            seconds += time.monotonic() - began
             if position < stop:
                 failures = 1 if position > before else failures + 1
                 self._wait(failures, lost, position)
+                if is_too_slow(seconds, position - start):
+                    raise InputError(
+                        f"{self.name}: the server is too slow ({position - start:,} bytes in {seconds:.0f} seconds); "
+                        "try again later, or download the file and give the copy."
+                    )
 
     def close(self) -> None:
         """End the connection."""
@@ -70,7 +94,8 @@ class RangeReader:
             time.sleep(seconds_to_wait(failures, lost.wait))
         elif not self._is_known:
             raise InputError(
-                f"{self.name}: the file cannot be read, {lost} (tried {failures} times); check address and network."
+                f"{self.name}: the file cannot be read over the network, {lost} (tried {failures} times); check the "
+                "address."
             )
         else:
             raise InputError(
@@ -81,11 +106,17 @@ class RangeReader:
     def _check(self, reply: Reply, position: int) -> None:
         """Refuse what is no part of this file; raises ConnectionLost where the server is busy."""
         if reply.status in TRY_AGAIN:
-            asked_for = reply.headers.get("retry-after", "")
-            raise ConnectionLost(f"the server says {reply.status}", float(asked_for) if asked_for.isdigit() else 0.0)
-        is_empty = reply.status == 416 and not self._is_known
+            asked_for = seconds_asked_for(reply.headers.get("retry-after", ""))
+            raise ConnectionLost(f"the server says {reply.status}", asked_for)
+        is_empty = reply.status == OUT_OF_RANGE and not self._is_known and position == 0
         if not is_empty and reply.status not in (200, 206):
-            raise InputError(f"{self.name}: {self._transport.refusal(reply.status)}")
+            raise Refused(f"{self.name}: {self._transport.refusal(reply.status)}", reply.status)
+        coding = reply.headers.get("content-encoding", "").strip().lower()
+        if coding in COMPRESSED:
+            raise InputError(
+                f"{self.name}: the server sends this file compressed ({coding}), so that no parts of it can be read; "
+                "download it, unpack it where it is not unpacked yet, and give the copy."
+            )
         tag, modified = (reply.headers.get(name, "") for name in ("etag", "last-modified"))
         version = Version(0 if is_empty else self._size(reply), tag, modified)
         if version.size == 0 and not self._is_known:
@@ -99,14 +130,13 @@ class RangeReader:
 
     def _size(self, reply: Reply) -> int:
         """Of the whole file."""
-        header, pattern = "content-length", r"(\d+)"
+        header, pattern = "content-length", r"(\d{1,20})"
         if reply.status == 206:
-            header, pattern = "content-range", r"bytes \d+-\d+/(\d+)"
+            header, pattern = "content-range", r"bytes \d{1,20}-\d{1,20}/(\d{1,20})"
         found = re.fullmatch(pattern, reply.headers.get(header, ""), re.ASCII)
-        if found is None:
-            raise InputError(
-                f"{self.name}: the server does not say how large the file is; download it and give the copy."
-            )
+        if found is None or int(found.group(1)) > LARGEST_FILE:
+            how = "does not say how large the file is" if found is None else "says that the file is larger than any"
+            raise InputError(f"{self.name}: the server {how}; download it and give the copy.")
         return int(found.group(1))
 
 
@@ -125,5 +155,7 @@ def _body(reply: Reply, position: int, stop: int) -> Iterator[bytes]:
         if piece and left > 0:
             yield piece[:left]
             left -= len(piece)
-        if left <= 0 and reply.status == 200:
-            return  # a part is read to its end, so that the connection can be used again
+        if left <= 0:
+            if reply.status == 206:
+                next(reply.pieces, None)  # nothing: read to its end the connection can be used again
+            return

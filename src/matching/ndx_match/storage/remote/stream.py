@@ -34,7 +34,7 @@ class RemoteFile:
         self._fetched = 0
         self._next = 0  # block after those that were fetched or read last
         self._ahead = 0
-        self._keep([reader.first], 0, store.n_blocks)
+        self._keep([reader.first], reader.start // BLOCK_BYTES, store.n_blocks)
 
     def read(self, start: int, stop: int) -> bytes:
         """The bytes from `start` to before `stop`, fewer at the end of the file."""

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import posixpath
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager
+from copy import copy
 from importlib import import_module
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, parse_qs, unquote, urlunsplit
 
+from ...addresses import public_name
 from ...errors import InputError
+from .limits import limit_answers
+from .locations import parsed
 
 CONNECT_SECONDS, READ_SECONDS = 10, 20  # without a byte: six tries of a silent server take two minutes
+LONGEST_WAIT = 30.0  #: seconds before another attempt
 PIECE_BYTES = 1 << 16
 INSTALL = "pip install 'ndx-cell-matching[remote]'"
 
@@ -41,6 +48,10 @@ class Transport(ABC):
     @abstractmethod
     def get(self, start: int, stop: int) -> AbstractContextManager[Reply]:
         """Ask for bytes `start` to before `stop`; raises :class:`ConnectionLost`, also while the block runs."""
+
+    @abstractmethod
+    def inner(self, name: str) -> Transport:
+        """What gives a file below this address, with the same connections."""
 
     @abstractmethod
     def close(self) -> None:
@@ -74,14 +85,16 @@ class HttpTransport(Transport):
     def __init__(
         self, url: str, headers: Mapping[str, str] | None = None, denial: Callable[[int], str] | None = None
     ) -> None:
-        self._url = url
-        self._host = urlsplit(url).netloc.rpartition("@")[2]
+        self._url = parsed(url)
+        self._host = self._url.netloc.rpartition("@")[2]
         self._direct = ""  # where it redirected to
         self._headers = headers or {}
         self._denial = denial
-        requests: Any = import_extra("requests", public=self._host)
+        requests: Any = import_extra("requests", public=public_name(url))
         self._session = requests.Session()
+        limit_session(self._session)
         self._errors = requests.exceptions
+        self._urllib3: Any = import_module("urllib3.exceptions")
 
     @contextmanager
     def get(self, start: int, stop: int) -> Iterator[Reply]:
@@ -90,11 +103,23 @@ class HttpTransport(Transport):
         try:
             with self._answer(f"bytes={start}-{stop - 1}") as response:
                 headers = {name.lower(): value for name, value in response.headers.items()}
-                yield Reply(response.status_code, headers, response.iter_content(PIECE_BYTES))
+                yield Reply(response.status_code, headers, response.raw.stream(PIECE_BYTES, decode_content=False))
         except (errors.ConnectionError, errors.Timeout, errors.ChunkedEncodingError) as error:
             raise ConnectionLost(_reason(error)) from None
         except (errors.RequestException, ValueError) as error:
-            raise InputError(f"{self._host}: this address cannot be used ({type(error).__name__}).") from None
+            raise InputError(f"{self._name}: this address cannot be used ({type(error).__name__}).") from None
+        except self._urllib3.HTTPError as error:
+            raise ConnectionLost(_reason(error)) from None
+
+    @property
+    def _name(self) -> str:
+        return public_name(urlunsplit(self._url))
+
+    def inner(self, name: str) -> HttpTransport:
+        """What gives a file below this address, with the same user and query."""
+        below = copy(self)
+        below._url, below._direct = self._url._replace(path=posixpath.join(self._url.path, name)), ""
+        return below
 
     def close(self) -> None:
         """End the connection."""
@@ -113,7 +138,7 @@ class HttpTransport(Transport):
                 return response
             response.close()  # addresses to which archives redirect are valid for some time only
             self._direct = ""
-        response = self._request(self._url, part, self._headers)
+        response = self._request(urlunsplit(self._url), part, self._headers)
         if response.history and response.status_code in (200, 206):
             self._direct = response.url
         return response
@@ -123,16 +148,28 @@ class HttpTransport(Transport):
         try:
             return self._session.get(url, headers=headers, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS))
         except self._errors.SSLError:
-            raise InputError(f"{self._host}: the certificate of this server is not trusted.") from None
+            raise InputError(f"{self._name}: the certificate of this server is not trusted.") from None
 
 
 class S3Transport(Transport):
-    """An object of S3; with the credentials of this machine where it has any, otherwise as anybody."""
+    """An object of S3.
 
-    def __init__(self, bucket: str, key: str) -> None:
-        self._place = {"Bucket": bucket, "Key": key}
-        self._session: Any = import_extra("botocore.session", public=f"s3://{bucket}").Session()
+    It is asked for with the credentials that its address states, else with those of this machine where it has any,
+    otherwise as anybody.
+    """
+
+    def __init__(self, address: SplitResult) -> None:
+        self._name = public_name(urlunsplit(address))
+        self._place = {"Bucket": address.netloc.rpartition("@")[2], "Key": unquote(address.path[1:])}
+        if not all(self._place.values()):
+            raise InputError(f"{self._name}: write an object of S3 as s3://BUCKET/KEY.")
+        if version := parse_qs(address.query).get("versionId"):
+            self._place["VersionId"] = version[0]
+        self._session: Any = import_extra("botocore.session", public=self._name).Session()
         self._botocore: Any = import_module("botocore")
+        self._urllib3: Any = import_module("urllib3.exceptions")
+        if address.username and address.password:
+            self._session.set_credentials(unquote(address.username), unquote(address.password))
         self._signed = self._session.get_credentials() is not None
         self._client = self._new_client(self._signed)
 
@@ -155,10 +192,20 @@ class S3Transport(Transport):
                     yield Reply(_status(answer), headers, body.iter_chunks(PIECE_BYTES))
             else:
                 yield Reply(_status(answer), headers, iter(()))
-        except (errors.HTTPClientError, errors.IncompleteReadError) as error:
+        except (
+            errors.HTTPClientError,
+            errors.IncompleteReadError,
+            self._urllib3.HTTPError,
+        ) as error:
             raise ConnectionLost(_reason(error)) from None
-        except errors.BotoCoreError as error:
-            raise InputError(f"s3://{self._place['Bucket']}: S3 cannot be asked ({type(error).__name__}).") from None
+        except (errors.BotoCoreError, errors.ClientError, ValueError) as error:
+            raise InputError(f"{self._name}: S3 cannot be asked ({type(error).__name__}).") from None
+
+    def inner(self, name: str) -> S3Transport:
+        """What gives an object below this one's key, of which there is no version."""
+        below = copy(self)
+        below._place = {"Bucket": self._place["Bucket"], "Key": posixpath.join(self._place["Key"], name)}
+        return below
 
     def close(self) -> None:
         """End the connection."""
@@ -178,14 +225,50 @@ class S3Transport(Transport):
             response_checksum_validation="when_required",
         )
         region = self._session.get_config_variable("region") or "us-east-1"
-        return self._session.create_client("s3", region_name=region, config=config)
+        client = self._session.create_client("s3", region_name=region, config=config)
+        limit_answers(client._endpoint.http_session._pool_classes_by_scheme)  # botocore offers no way for this
+        return client
 
     def _answer(self, client: Any, part: str) -> dict[str, Any]:
         try:
             answer: dict[str, Any] = client.get_object(**self._place, Range=part)
         except self._botocore.exceptions.ClientError as error:
-            return error.response
+            return error.response  # type: ignore[no-any-return]
         return answer
+
+
+def limit_session(session: Any, most: int | None = None) -> None:
+    """Let a session of requests bound all answers, those of proxies too; `most` also those of known length."""
+    adapter: Any = import_module("requests.adapters").HTTPAdapter
+
+    class LimitedAdapter(adapter):  # type: ignore[misc]
+        def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
+            super().init_poolmanager(*arguments, **options)
+            self._limit(self.poolmanager)
+
+        def send(self, *arguments: Any, timeout: Any = None, **options: Any) -> Any:
+            answer = super().send(*arguments, timeout=timeout or (CONNECT_SECONDS, READ_SECONDS), **options)
+            if "Retry-After" in answer.headers:
+                answer.headers["Retry-After"] = f"{seconds_asked_for(answer.headers['Retry-After']):.0f}"
+            return answer
+
+        def proxy_manager_for(self, *arguments: Any, **options: Any) -> Any:
+            return self._limit(super().proxy_manager_for(*arguments, **options))
+
+        def _limit(self, manager: Any) -> Any:
+            if not hasattr(manager, "is_limited"):
+                manager.pool_classes_by_scheme = dict(manager.pool_classes_by_scheme)
+                limit_answers(manager.pool_classes_by_scheme, most)
+                manager.is_limited = True
+            return manager
+
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, LimitedAdapter())
+
+
+def seconds_asked_for(retry_after: str) -> float:
+    """For how long a server asks to be left alone, up to what is reasonable; 0 where it states a date or nonsense."""
+    return min(LONGEST_WAIT, float(retry_after)) if re.fullmatch(r"\d{1,9}", retry_after, re.ASCII) else 0.0
 
 
 def import_extra(name: str, public: str) -> Any:
@@ -201,12 +284,15 @@ def import_extra(name: str, public: str) -> Any:
 
 
 def _status(answer: Mapping[str, Any]) -> int:
-    return int(answer["ResponseMetadata"]["HTTPStatusCode"])
+    return int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
 def _reason(error: Exception) -> str:
     """Why there was no answer, without the address, which may hold a signature."""
     text = f"{type(error).__name__} {error}"
+    for stated in ("the server is too slow", "the answer has no end"):
+        if stated in text:
+            return stated
     if "NameResolution" in text or "getaddrinfo" in text or "EndpointConnectionError" in text:
         return "its server is not known or cannot be reached"
     if "imeout" in text or "imed out" in text:

@@ -1,48 +1,45 @@
-"""The files of a Zarr store below a URL, through fsspec."""
+"""The files of a Zarr store below a URL."""
 
 from __future__ import annotations
 
 import posixpath
-from typing import Any
-from urllib.parse import urlsplit
 
 from ...errors import InputError
-from ..remote import import_extra
+from ..remote.ranges import RangeReader, Refused
+from ..remote.transports import Transport
 from .files import Folder
 
-MISSING = (403, 404, 410)  #: what servers say of a file that is not there
+MISSING = (403, 404, 410)  #: what servers say of a file that is not there; S3 the first where nothing may be listed
+FIRST_BYTES = 1 << 24  #: of a file, asked for before it is known how large it is
+LARGEST = 1 << 31  #: bytes of a file of a store, twice what its compression takes
 
 
 class RemoteFolder:
-    """A folder on a web server or S3: its URL, with all that is needed to read it, and the same as it may be shown."""
+    """A folder on a web server or S3: what gives its files, and its address as it may be shown."""
 
-    def __init__(self, url: str, path: str) -> None:
+    def __init__(self, transport: Transport, path: str) -> None:
         self.path = path
-        fsspec: Any = import_extra("fsspec", public=path)
-        scheme = urlsplit(url).scheme.lower()
-        import_extra({"s3": "s3fs"}.get(scheme, "aiohttp"), public=path)
-        options: dict[str, Any] = {}
-        if scheme == "s3":  # with the credentials of this machine where it has any, otherwise as anybody
-            session: Any = import_extra("botocore.session", public=path).Session()
-            options["anon"] = session.get_credentials() is None
-        self._files: Any = fsspec.filesystem(scheme, **options)
-        self._base, mark, query = url.partition("?")
-        self._query = mark + query
+        self._transport = transport
 
     def read(self, key: str, start: int | None = None, stop: int | None = None) -> bytes | None:
         """Bytes of a file."""
+        name = f"{self.path}: {key}"
+        first = max(start or 0, 0)
         try:
-            place = f"{self._base.rstrip('/')}/{key}{self._query}"
-            data: bytes = self._files.cat_file(place, start=start or None, end=stop)
-        except (FileNotFoundError, PermissionError):  # S3 says the latter where nothing may be listed
-            return None
-        except Exception as error:  # aiohttp and botocore have errors of their own, whose texts hold addresses
-            status = getattr(error, "status", None)
-            if status in MISSING:
+            reader = RangeReader(name, self._transport.inner(key), (stop - first) if stop else FIRST_BYTES, first)
+        except Refused as error:
+            if error.status in MISSING:
                 return None
-            reason = f"the server says {status}" if status else "the server does not answer"
-            raise InputError(f"{self.path}: {key} cannot be read over the network ({reason}).") from None
-        return data
+            raise
+        size = reader.version.size
+        if size > LARGEST:
+            raise InputError(
+                f"{name} is larger than a file of a Zarr store can be ({size:,} bytes); check the address."
+            )
+        begin = max(size + start, 0) if start and start < 0 else first
+        end = size if stop is None else min(stop, size)
+        fetched = reader.first[max(begin - reader.start, 0) : max(end - reader.start, 0)]
+        return b"".join((fetched, *reader.pieces(begin + len(fetched), end)))
 
     def names(self, key: str) -> list[str]:
         """None: web servers do not list, and hdmf-zarr finds what is there in the consolidated metadata."""

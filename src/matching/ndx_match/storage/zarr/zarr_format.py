@@ -38,7 +38,7 @@ class ZarrFormat(StorageFormat):
 
     def opened(self, location: Any, name: str) -> AbstractContextManager[Callable[[], HDMFIO]]:
         """A function that gives hdmf's reader of a store."""
-        return open_zarr(RemoteFolder(location, name) if is_url(location) else LocalFolder(str(location)), name)
+        return open_zarr(RemoteFolder(location, name) if is_url(name) else LocalFolder(str(location)), name)
 
     def takes(self, dataset: Any) -> bool:
         """Nothing: hdmf-zarr would hold a dataset of an HDF5 file in memory, and keep the chunks of another store."""

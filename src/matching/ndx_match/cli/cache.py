@@ -1,0 +1,34 @@
+"""`ndx-match cache`: what was fetched from the network and is kept."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import click
+from rich.filesize import decimal
+
+from ..errors import InputError
+from ..storage.remote.cache import SIZE_VARIABLE, Cache, size_limit
+from .summary import table
+
+
+@click.command()
+@click.option("--clear", is_flag=True, help="Delete all that is kept.")
+def cache(clear: bool) -> None:
+    """Show where and how much is kept of files on the network, or delete it."""
+    kept = Cache.of_user()
+    if kept is None:
+        raise InputError("Nothing is kept: the extra `remote` is not installed, or there is no home folder.")
+    files = kept.files()
+    size = decimal(sum(file.size for file in files))
+    if clear:
+        kept.clear()
+        click.echo(f"{kept.folder}: {len(files)} files deleted ({size})")
+        return
+    click.echo(f"{kept.folder}: {len(files)} files, {size} of {decimal(size_limit())} at most ({SIZE_VARIABLE})")
+    if files:
+        rows = [
+            (decimal(file.size), datetime.fromtimestamp(file.used).strftime("%Y-%m-%d %H:%M"), file.address)
+            for file in files
+        ]
+        click.echo("\n" + table([("size", "used last", "address"), *rows]))

@@ -1,0 +1,91 @@
+"""Standard output and standard error of the command, whatever they are."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, TextIO
+
+from ..addresses import is_address, public_text
+from ..errors import OutputError
+
+
+class CheckedStream:
+    """A stream that shows no secrets of addresses, and says in a sentence that it cannot be written into.
+
+    Parameters
+    ----------
+    stream : file
+    addresses : sequence of str
+        Those that the command was given.
+    must_work : bool
+        Otherwise what cannot be written is lost without an error.
+    """
+
+    def __init__(self, stream: TextIO, addresses: Sequence[str], must_work: bool) -> None:
+        self._stream = stream
+        self._addresses = addresses
+        self._must_work = must_work
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")  # of names that its encoding does not have
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "buffer":  # into which click writes past this where the encoding is ASCII
+            raise AttributeError(name)
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write a text as it may be shown."""
+        shown = public_text(text, self._addresses)
+        if shown:
+            with self._checked():
+                self._stream.write(shown)
+        return len(text)
+
+    def flush(self) -> None:
+        """Write what waits to be written."""
+        with self._checked():
+            self._stream.flush()
+
+    @contextmanager
+    def _checked(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError) as error:  # the latter where it was closed
+            with suppress(OSError, ValueError):  # else Python would complain when it ends
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+            if isinstance(error, BrokenPipeError) and self._must_work:
+                raise
+            if self._must_work:
+                reason = getattr(error, "strerror", None) or str(error)
+                raise OutputError(f"Standard output cannot be written ({reason}); give it another place.") from error
+
+
+@contextmanager
+def checked_streams(arguments: Sequence[str]) -> Iterator[None]:
+    """Let the block write into streams that exist and are checked."""
+    _fill_closed()
+    before = sys.stdout, sys.stderr
+    addresses = [argument for argument in arguments if is_address(argument)]
+    addresses += [argument.partition("=")[2] for argument in arguments if is_address(argument.partition("=")[2])]
+    sys.stdout, sys.stderr = (  # type: ignore[assignment]
+        CheckedStream(stream or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"), addresses, must_work)
+        for stream, must_work in zip(before, (True, False), strict=True)
+    )
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = before
+
+
+def _fill_closed() -> None:
+    """Open the null device where the process was started without one of its first three files.
+
+    Else a file that is opened later would get the number of standard output, into which libraries may write.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
