@@ -33,6 +33,11 @@ class Request:
         found = re.match(r"bytes=(\d+)-", self.headers.get("range", ""))
         return int(found.group(1)) if found else 0
 
+    @property
+    def credential(self) -> str:
+        """Of S3: KEY/DATE/REGION/s3/aws4_request, by which the address is signed; empty where it is not."""
+        return parse_qs(self.query).get("X-Amz-Credential", [""])[0]
+
 
 @dataclass
 class Answer:

@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from ndx_match.methods import nway
 from ndx_match.sources import open_nwb, read_session, read_sessions
 from ndx_match.storage.hdf5 import Hdf5Format
 from ndx_match.storage.remote import remote_access
+from ndx_match.storage.remote.transports import HttpTransport, S3Transport
 
 METHOD = ("--method", "nway")
 pytestmark = pytest.mark.usefixtures("cache")
@@ -388,26 +390,88 @@ def s3_url(path: Path) -> str:
 
 def test_s3_as_anybody(tmp_path: Path, s3: LoopbackServer, paths: list[Path]):
     run("write", *map(s3_url, paths), "-o", tmp_path / "m.nwb", *METHOD).succeeded()
-    assert not any("authorization" in request.headers for request in s3.requests)
+    assert not any("authorization" in request.headers or request.query for request in s3.requests)
+    assert s3.n_connections == len(paths)
     assert s3.sent <= sum(path.stat().st_size for path in paths)
     sources = [session.source.uri for session in read_match_file(tmp_path / "m.nwb").sessions]
     assert sources == [s3_url(path) for path in paths]
 
 
-def test_s3_with_credentials(s3: LoopbackServer, paths: list[Path], monkeypatch: pytest.MonkeyPatch):
+@pytest.fixture
+def key(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Credentials of this machine."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "me")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "5ecret")
-    s3.answer = lambda request: None if "Credential=me/" in request.headers.get("authorization", "") else Answer(403)
+
+
+@pytest.mark.usefixtures("key")
+def test_s3_with_credentials(tmp_path: Path, s3: LoopbackServer, paths: list[Path], monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "netrc").write_text("default login me password 5ecret")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    s3.answer = lambda request: None if request.credential.startswith("me/") else Answer(403)
     assert read_session(s3_url(paths[0])).n_rois == 20
-    s3.answer = lambda request: Answer(403) if "authorization" in request.headers else None
+    assert not any("authorization" in request.headers for request in s3.requests)  # S3 takes one of both only
+    s3.answer = lambda request: Answer(403) if request.query else None
     assert read_session(s3_url(paths[1])).n_rois == 20  # public objects refuse unknown credentials
     s3.answer = lambda _: Answer(403, b"<Error><Code>AccessDenied</Code></Error>")
     run("inspect", s3_url(paths[0])).refused("to the AWS credentials of this machine", "403")
 
 
+def test_names_below_an_address_are_taken_as_they_are(s3: LoopbackServer):
+    for transport in (
+        HttpTransport(f"{s3.url}/bucket/a%20b.zarr?x=1"),
+        S3Transport("s3://bucket/a%20b.zarr?versionId=1"),
+    ):
+        with closing(transport), transport.inner("c %20?#d/0").get(0, 1) as reply:
+            assert reply.status == 404
+    assert [request.path for request in s3.requests] == ["/bucket/a b.zarr/c %20?#d/0"] * 2
+    assert [request.query for request in s3.requests] == ["x=1", ""]
+
+
+@pytest.mark.usefixtures("key")
+@pytest.mark.parametrize("status", [301, 307, 400])
+def test_s3_in_another_region(s3: LoopbackServer, paths: list[Path], monkeypatch: pytest.MonkeyPatch, status: int):
+    """Asked for again, with the signature for it and, where it redirects, by its own host; through a proxy."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://s3.test")
+    monkeypatch.setenv("http_proxy", s3.url)
+    s3.files |= {f"/day 1/{path.name}": path for path in paths}
+    elsewhere = Answer(status, b"<Error>", {"x-amz-bucket-region": "eu-test-1", "Location": f"{s3.url}/elsewhere"})
+    host = "s3.test" if status == 400 else "bucket.s3.test"
+
+    def answer(request: Request) -> Answer | None:
+        return None if "/eu-test-1/" in request.credential and request.headers["host"] == host else elsewhere
+
+    s3.answer = answer
+    assert read_session(s3_url(paths[0])).n_rois == 20
+    assert [request.headers["host"] for request in s3.requests if answer(request)] == ["s3.test"]
+    s3.reset()
+    s3.answer = lambda _: elsewhere
+    run("inspect", s3_url(paths[1])).refused(f"it says {status}")
+    assert len(s3.requests) == 2
+
+
+def test_s3_with_settings_of_this_machine_that_cannot_be_used(
+    s3: LoopbackServer, paths: list[Path], monkeypatch: pytest.MonkeyPatch
+):
+    for name, value in {"AWS_PROFILE": "none", "AWS_ACCESS_KEY_ID": "me", "AWS_DEFAULT_REGION": "a b"}.items():
+        with monkeypatch.context() as patch:
+            patch.setenv(name, value)
+            run("inspect", s3_url(paths[0])).refused(f"{s3_url(paths[0])}: S3 cannot be asked")
+
+
+@pytest.mark.parametrize("name", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"])
+def test_certificates_that_are_not_there(
+    s3: LoopbackServer, paths: list[Path], monkeypatch: pytest.MonkeyPatch, name: str
+):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3.url.replace("http:", "https:"))
+    monkeypatch.setenv(name, "/none.pem")
+    run("inspect", s3_url(paths[0])).refused(s3_url(paths[0]), "invalid path: /none.pem")
+
+
 def test_s3_errors(s3: LoopbackServer, paths: list[Path]):
     run("inspect", "s3://bucket/none.nwb").refused("s3://bucket/none.nwb: there is no such file")
-    run("inspect", "s3://bucket").refused("write an object of S3 as s3://BUCKET/KEY")
+    for address in ("s3://bucket", "s3://bucket/", "s3://bucket//a.nwb", "s3://bucket/x/../a.nwb", "s3://bucket/x/%2e"):
+        run("inspect", address).refused("write an object of S3 as s3://BUCKET/KEY")
     s3.answer = lambda _: Answer(403, b"<Error><Code>AccessDenied</Code></Error>")
     run("inspect", s3_url(paths[0])).refused("without AWS credentials", "403")
     answers = [Answer(503), Answer(500)]

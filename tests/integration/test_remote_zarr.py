@@ -127,7 +127,13 @@ def test_stores_on_s3(server: LoopbackServer, stores: list[Path], monkeypatch: p
     session, expected = read_session(f"s3://bucket/day 1/{stores[0].name}"), read_session(stores[0])
     assert (session.footprints != expected.footprints).nnz == 0
     assert session.source.uri == f"s3://bucket/day 1/{stores[0].name}"
-    assert not any("authorization" in request.headers for request in server.requests)
+    assert not any("authorization" in request.headers or request.query for request in server.requests)
     (stores[1] / IMAGE / chunk(0, 0)).unlink()
     with pytest.raises(InputError, match=f"chunk {chunk(0, 0)} of {IMAGE} is missing"):
         read_session(f"s3://bucket/day 1/{stores[1].name}")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "me")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "5ecret")
+    server.answer = lambda request: Answer(403) if request.query else answer(request)
+    server.reset()
+    assert read_session(f"s3://bucket/day 1/{stores[0].name}").n_rois == expected.n_rois
+    assert sum(bool(request.query) for request in server.requests) < 5  # of the store, not of each of its files

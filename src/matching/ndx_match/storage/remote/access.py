@@ -190,8 +190,7 @@ class RemoteAccess:
             if asset.is_zarr:
                 raise InputError(f"{name}: this is a Zarr asset; download it and give the copy.")
             return asset.transport()
-        parts = parsed(address)
-        return S3Transport(parts) if parts.scheme == "s3" else HttpTransport(address)
+        return S3Transport(address) if parsed(address).scheme == "s3" else HttpTransport(address)
 
 
 @contextmanager

@@ -6,11 +6,12 @@ import posixpath
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from copy import copy
+from functools import cache
 from importlib import import_module
 from typing import Any, NamedTuple
-from urllib.parse import SplitResult, parse_qs, unquote, urlunsplit
+from urllib.parse import SplitResult, parse_qs, quote, unquote, urlunsplit
 
 from ...addresses import public_name
 from ...errors import InputError
@@ -19,6 +20,7 @@ from .locations import parsed
 
 CONNECT_SECONDS, READ_SECONDS = 10, 20  # without a byte: six tries of a silent server take two minutes
 LONGEST_WAIT = 30.0  #: seconds before another attempt
+VALID_SECONDS = 3600  #: of a signed address, also for clocks that are late
 PIECE_BYTES = 1 << 16
 INSTALL = "pip install 'ndx-cell-matching[remote]'"
 
@@ -82,11 +84,12 @@ class HttpTransport(Transport):
         Gives another sentence on a status of 401 or 403.
     """
 
+    _certificates: str | None = None  #: file of those that are trusted, otherwise as the environment says
+
     def __init__(
         self, url: str, headers: Mapping[str, str] | None = None, denial: Callable[[int], str] | None = None
     ) -> None:
         self._url = parsed(url)
-        self._host = self._url.netloc.rpartition("@")[2]
         self._direct = ""  # where it redirected to
         self._headers = headers or {}
         self._denial = denial
@@ -118,7 +121,7 @@ class HttpTransport(Transport):
     def inner(self, name: str) -> HttpTransport:
         """What gives a file below this address, with the same user and query."""
         below = copy(self)
-        below._url, below._direct = self._url._replace(path=posixpath.join(self._url.path, name)), ""
+        below._url, below._direct = self._url._replace(path=posixpath.join(self._url.path, quote(name))), ""
         return below
 
     def close(self) -> None:
@@ -133,7 +136,7 @@ class HttpTransport(Transport):
 
     def _answer(self, part: str) -> Any:
         if self._direct:
-            response = self._request(self._direct, part, {})
+            response = self._request(self._direct, part)
             if response.status_code not in (401, 403, 404, 410):
                 return response
             response.close()  # addresses to which archives redirect are valid for some time only
@@ -143,98 +146,105 @@ class HttpTransport(Transport):
             self._direct = response.url
         return response
 
-    def _request(self, url: str, part: str, headers: Mapping[str, str]) -> Any:
-        headers = {**headers, "Range": part, "Accept-Encoding": "identity"}
+    def _request(self, url: str, part: str, headers: Mapping[str, str] | None = None, follow: bool = True) -> Any:
+        options = {"timeout": (CONNECT_SECONDS, READ_SECONDS), "allow_redirects": follow, "verify": self._certificates}
+        headers = {**(headers or {}), "Range": part, "Accept-Encoding": "identity"}
         try:
-            return self._session.get(url, headers=headers, stream=True, timeout=(CONNECT_SECONDS, READ_SECONDS))
+            return self._session.get(url, headers=headers, stream=True, **options)
         except self._errors.SSLError:
             raise InputError(f"{self._name}: the certificate of this server is not trusted.") from None
+        except self._errors.RequestException:
+            raise
+        except OSError as error:  # of a file of certificates that the environment names
+            raise InputError(f"{self._name}: this address cannot be asked: {error}.") from None
 
 
-class S3Transport(Transport):
-    """An object of S3.
+class S3Transport(HttpTransport):
+    """An object of S3, fetched from addresses that botocore signs.
 
     It is asked for with the credentials that its address states, else with those of this machine where it has any,
     otherwise as anybody.
     """
 
-    def __init__(self, address: SplitResult) -> None:
-        self._name = public_name(urlunsplit(address))
-        self._place = {"Bucket": address.netloc.rpartition("@")[2], "Key": unquote(address.path[1:])}
-        if not all(self._place.values()):
-            raise InputError(f"{self._name}: write an object of S3 as s3://BUCKET/KEY.")
-        if version := parse_qs(address.query).get("versionId"):
-            self._place["VersionId"] = version[0]
-        self._session: Any = import_extra("botocore.session", public=self._name).Session()
-        self._botocore: Any = import_module("botocore")
-        self._urllib3: Any = import_module("urllib3.exceptions")
-        if address.username and address.password:
-            self._session.set_credentials(unquote(address.username), unquote(address.password))
-        self._signed = self._session.get_credentials() is not None
-        self._client = self._new_client(self._signed)
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self._signer = _Signer(self._url, self._name)
+        self._certificates = self._signer.certificates
+        self._session.auth = lambda request: request  # nothing of .netrc, as the address is signed
 
-    @contextmanager
-    def get(self, start: int, stop: int) -> Iterator[Reply]:
-        """Ask for a part."""
-        errors = self._botocore.exceptions
-        part = f"bytes={start}-{stop - 1}"
-        try:
-            answer = self._answer(self._client, part)
-            if _status(answer) in (401, 403) and self._signed:
-                anonymous = self._new_client(signed=False)  # public objects refuse credentials that they do not know
-                answer = self._answer(anonymous, part)
-                if _status(answer) not in (401, 403):
-                    self._signed, self._client = False, anonymous
-            stated = answer["ResponseMetadata"].get("HTTPHeaders", {})
-            headers = {name.lower(): str(value) for name, value in stated.items()}
-            if "Body" in answer:
-                with closing(answer["Body"]) as body:
-                    yield Reply(_status(answer), headers, body.iter_chunks(PIECE_BYTES))
-            else:
-                yield Reply(_status(answer), headers, iter(()))
-        except (
-            errors.HTTPClientError,
-            errors.IncompleteReadError,
-            self._urllib3.HTTPError,
-        ) as error:
-            raise ConnectionLost(_reason(error)) from None
-        except (errors.BotoCoreError, errors.ClientError, ValueError) as error:
-            raise InputError(f"{self._name}: S3 cannot be asked ({type(error).__name__}).") from None
-
-    def inner(self, name: str) -> S3Transport:
+    def inner(self, name: str) -> HttpTransport:
         """What gives an object below this one's key, of which there is no version."""
-        below = copy(self)
-        below._place = {"Bucket": self._place["Bucket"], "Key": posixpath.join(self._place["Key"], name)}
+        below = super().inner(name)
+        below._url = below._url._replace(query="")
         return below
-
-    def close(self) -> None:
-        """End the connection."""
-        self._client.close()
 
     def denial(self, status: int) -> str:
         """What a denial means."""
-        whose = "to the AWS credentials of this machine" if self._signed else "without AWS credentials"
+        whose = "to the AWS credentials of this machine" if self._signer.signs else "without AWS credentials"
         return f"S3 does not give this object {whose} (it says {status}); check its name and your credentials."
 
-    def _new_client(self, signed: bool) -> Any:
-        config = self._botocore.config.Config(
-            signature_version=None if signed else self._botocore.UNSIGNED,
-            connect_timeout=CONNECT_SECONDS,
-            read_timeout=READ_SECONDS,
-            retries={"total_max_attempts": 1},
-            response_checksum_validation="when_required",
-        )
-        region = self._session.get_config_variable("region") or "us-east-1"
-        client = self._session.create_client("s3", region_name=region, config=config)
-        limit_answers(client._endpoint.http_session._pool_classes_by_scheme)  # botocore offers no way for this
-        return client
+    def _answer(self, part: str) -> Any:
+        response = self._ask(part, self._signer.signs)
+        if self._signer.signs and response.status_code in (401, 403):
+            response.close()
+            response = self._ask(part, signed=False)  # public objects refuse credentials that they do not know
+            self._signer.signs = response.status_code not in (200, 206)
+        return response
 
-    def _answer(self, client: Any, part: str) -> dict[str, Any]:
+    def _ask(self, part: str, signed: bool, again: bool = True) -> Any:
+        response = self._request(self._signer.address(self._url, signed), part, follow=False)
+        if again and self._signer.has_moved(response.status_code, response.headers.get("x-amz-bucket-region", "")):
+            response.close()
+            return self._ask(part, signed, again=False)
+        return response
+
+
+class _Signer:
+    """Gives addresses of the objects of a bucket, and remembers its region and whether credentials are of use."""
+
+    def __init__(self, url: SplitResult, name: str) -> None:
+        self._name = name
+        self._session: Any = import_extra("botocore.session", public=name).Session()
+        self._botocore: Any = import_module("botocore")
+        self._client = cache(self._new_client)
+        with self._errors():
+            if url.username and url.password:
+                self._session.set_credentials(unquote(url.username), unquote(url.password))
+            self.signs = self._session.get_credentials() is not None
+            self.certificates = self._session.get_config_variable("ca_bundle")
+            self._where = self._session.get_config_variable("region") or "us-east-1", ""
+
+    def address(self, url: SplitResult, signed: bool) -> str:
+        """The address of an object, signed anew for each request."""
+        place = {"Bucket": url.netloc.rpartition("@")[2], "Key": unquote(url.path[1:])}
+        if not place["Bucket"] or re.search(r"^(//|/?$)|/\.\.?(/|$)", unquote(url.path)):  # some are not sent as signed
+            form = "s3://BUCKET/KEY, where KEY does not begin with / and has no folders . and .."
+            raise InputError(f"{self._name}: write an object of S3 as {form}.")
+        if version := parse_qs(url.query).get("versionId"):
+            place["VersionId"] = version[0]
+        with self._errors():
+            client = self._client(*self._where, signed)
+            return str(client.generate_presigned_url("get_object", Params=place, ExpiresIn=VALID_SECONDS))
+
+    def has_moved(self, status: int, region: str) -> bool:
+        """Whether an answer says that the bucket is elsewhere, where it is asked for from now on."""
+        before = self._where
+        if region and status in (301, 307, 400):  # where it redirects, by the host of the region itself
+            self._where = region, before[1] if status == 400 else "virtual"
+        return self._where != before
+
+    def _new_client(self, region: str, style: str, signed: bool) -> Any:
+        version = "s3v4" if signed else self._botocore.UNSIGNED  # by default an old one in some regions
+        options = {"s3": {"addressing_style": style}} if style else {}
+        config = self._botocore.config.Config(signature_version=version, **options)
+        return self._session.create_client("s3", region_name=region, config=config)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
         try:
-            answer: dict[str, Any] = client.get_object(**self._place, Range=part)
-        except self._botocore.exceptions.ClientError as error:
-            return error.response  # type: ignore[no-any-return]
-        return answer
+            yield
+        except (self._botocore.exceptions.BotoCoreError, ValueError) as error:
+            raise InputError(f"{self._name}: S3 cannot be asked ({type(error).__name__}).") from None
 
 
 def limit_session(session: Any, most: int | None = None) -> None:
@@ -283,17 +293,13 @@ def import_extra(name: str, public: str) -> Any:
         ) from None
 
 
-def _status(answer: Mapping[str, Any]) -> int:
-    return int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-
-
 def _reason(error: Exception) -> str:
     """Why there was no answer, without the address, which may hold a signature."""
     text = f"{type(error).__name__} {error}"
     for stated in ("the server is too slow", "the answer has no end"):
         if stated in text:
             return stated
-    if "NameResolution" in text or "getaddrinfo" in text or "EndpointConnectionError" in text:
+    if "NameResolution" in text or "getaddrinfo" in text:
         return "its server is not known or cannot be reached"
     if "imeout" in text or "imed out" in text:
         return "the server does not answer"
