@@ -326,6 +326,7 @@ def test_missing_key_is_named(tmp_path, keys):
         (change(pairwise_results=[pair(0, 1), pair(0, 2), pair(1, 2)]), "3 sessions, but 2 were given"),
         (change(pairwise_results=[pair(0, 1), pair(1, 0)]), "each pair of experiments once"),
         (change(pairwise_results=[pair(0, 1, matches=[(22, 11)])]), "22 belongs to tuesday.*in the order"),
+        (change(pairwise_results=[pair(0, 1, matches=[(11, 22), (11, 22)])]), "0 and 1 as a pair twice"),
         (change(pairwise_results=[{**pair(0, 1), "transform": {"best_registration": [], "matrix": [1]}}]), "not 3 x 3"),
         (with_matrix([[1, 0, 0], [0, 1, 0], [0, 0, "1"]]), 'must be of finite numbers, but there is "1"'),
         (with_matrix([[1, 0, 0], [0, 1, 0], [0, 0, math.nan]]), "must be of finite numbers, but there is NaN"),

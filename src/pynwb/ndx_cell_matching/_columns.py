@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,7 @@ def table_from_columns(
     required = {column for column, about in predefined.items() if about.get("required")}
     if unknown := columns.keys() - predefined.keys():
         raise TypeError(f"the table {name!r} has no column {', '.join(sorted(unknown))}.")
-    spec = get_type_map().namespace_catalog.get_spec(NAMESPACE, table_class.__name__)
-    dtypes = {dataset.name: dataset.dtype for dataset in spec.datasets if dataset.name is not None}
+    dtypes = _dtypes(table_class.__name__)
     typed = {column: _typed(columns.get(column), dtypes[column], column in required) for column in predefined}
     given = {column: values for column, values in typed.items() if values is not None}
     if missing := required - given.keys():
@@ -43,6 +43,13 @@ def table_from_columns(
             for column, values in given.items()
         ],
     )
+
+
+@cache
+def _dtypes(table_type: str) -> dict[str, Any]:
+    """The types of the columns of a table's type by the schema; kept, because pynwb copies all schemas to look."""
+    spec = get_type_map().namespace_catalog.get_spec(NAMESPACE, table_type)
+    return {dataset.name: dataset.dtype for dataset in spec.datasets if dataset.name is not None}
 
 
 def texts(values: Any) -> list[str]:

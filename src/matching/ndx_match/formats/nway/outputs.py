@@ -149,9 +149,14 @@ class _Reader:
             transform = self._value(entry, "transform")
             if transform is not None:
                 registrations.append(self._registration(fixed, moving, self._object(transform, "a transform")))
+            listed: set[tuple[int, int]] = set()
             for key in ("matches", "rejected"):
                 for pair in self._list(entry, key):
                     read = self._roi_pair(fixed, moving, self._object(pair, "an entry of matches or rejected"))
+                    rois = read["fixed_roi_row"], read["moving_roi_row"]
+                    if rois in listed:
+                        raise self._error(f"lists two ROIs of experiments {fixed} and {moving} as a pair twice.")
+                    listed.add(rois)
                     roi_pairs.append({**read, "accepted": key == "matches"})
         cells, warnings = self._cells()
         status, reasons = self._session_status(registrations)
