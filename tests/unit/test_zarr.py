@@ -172,7 +172,7 @@ def test_a_match_file_is_the_same_whatever_the_formats(tmp_path: Path, monkeypat
         for name in ("m.nwb", "m.nwb.zarr"):
             write_match_file(sessions, result, tmp_path / name, overwrite=True)
             found.append(read_match_file(tmp_path / name))
-            assert_same(found[-1].sessions, tuple(sessions), ("session_id", "uri", "state"))
+            assert_same(found[-1].sessions, tuple(sessions), ("session_id", "uri", "state", "subject"))
     for file in found[1:]:
         assert_same(file, found[0], FILE_ONLY)
     assert listing(tmp_path) >= {"m.nwb", "m.nwb.zarr"}

@@ -15,6 +15,7 @@ from .masks import StoredMasks
 
 TRANSPOSE = ("masks", "image", "both", "none")  #: the choices that a user has
 CLEAR = 3.0  #: z of a sign test over the ROIs from which it decides
+CHANCE = 2.0  #: z up to which it says nothing
 COMPACT = 0.2  #: of their neighbours that pixels of masks must gain before stored masks are called scrambled
 MOST_ROIS = 300  #: looked at in a test
 FEWEST_ROIS = 20  #: of whose contrast it is said that it is at chance
@@ -104,7 +105,7 @@ def about_fit(masks: StoredMasks, image: Array, orientation: Orientation) -> lis
         return []
     contrast = _contrast(masks, image, orientation)
     n, n_bright = int(np.isfinite(contrast).sum()), int((contrast > 0).sum())
-    if n < FEWEST_ROIS or abs(_sign_test(n_bright, n)) >= CLEAR:
+    if n < FEWEST_ROIS or abs(_sign_test(n_bright, n)) >= CHANCE:
         return []
     return [
         f"The ROIs and the image do not fit each other: {n_bright} of {n} ROIs are brighter than their surround, as by "
