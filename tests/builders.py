@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -162,7 +164,23 @@ def as_zarr(path: Path) -> Path:
 
 
 def write_sessions(folder: Path, shifts: Sequence[tuple[int, int]] = ((0, 0), (3, 2)), **options: Any) -> list[Path]:
-    """A file a session, some days apart, each a window on the same tissue moved by a few pixels."""
+    """A file a session, some days apart, each a window on the same tissue moved by a few pixels.
+
+    Files that were made before are copied, which is faster.
+    """
+    key = repr((shifts, sorted(options.items())))
+    if not all(isinstance(value, (str, int, Sequence)) for value in options.values()):
+        return _write_sessions(folder, shifts, **options)
+    if key not in _written:
+        _written[key] = _write_sessions(Path(tempfile.mkdtemp(dir=_folder_of_written.name)), shifts, **options)
+    return [Path(shutil.copy(path, folder)) for path in _written[key]]
+
+
+_folder_of_written = tempfile.TemporaryDirectory()
+_written: dict[str, list[Path]] = {}
+
+
+def _write_sessions(folder: Path, shifts: Sequence[tuple[int, int]], **options: Any) -> list[Path]:
     return [
         write_nwb(
             folder / f"session_{k}.nwb",

@@ -67,6 +67,7 @@ def check_accepted(plane: MatchedPlane, truth: dict[str, dict[str, list]], paths
         np.testing.assert_array_equal(session.takes_part, expected)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "options", "wrong"),
     [
@@ -83,6 +84,7 @@ def test_a_plane_is_matched_by_its_truth(unpack, truth, tmp_path: Path, name: st
     check(plane, identities_of(truth, paths), wrong)
 
 
+@pytest.mark.slow
 def test_every_plane_of_neuroconv_is_matched(unpack, truth, tmp_path: Path):
     """The tables of the second channel hold the same ROIs beside an image that is upside down; a warning tells."""
     paths = unpack("neuroconv_2planes_2channels")
@@ -98,6 +100,7 @@ def test_every_plane_of_neuroconv_is_matched(unpack, truth, tmp_path: Path):
     assert sum("hold the same ROIs, as the channels of one plane do" in warning for warning in warnings) == 2
 
 
+@pytest.mark.slow
 def test_planes_of_suite2p_in_one_table_are_matched(unpack, truth, tmp_path: Path):
     paths = unpack("suite2p_1.1.0_2planes_2channels")
     first, second = written(paths, tmp_path, "--all-planes")
@@ -127,6 +130,7 @@ def test_every_file_is_tried_here(writers_data: Path):
                      "suite2p_1.1.0_2planes_2channels"}  # fmt: skip
 
 
+@pytest.mark.slow
 def test_an_annotated_file_is_matched_again(unpack, tmp_path: Path):
     """A file that pynwb refuses is copied, checked and read as others are."""
     paths = unpack("optinist")

@@ -68,6 +68,7 @@ def check_annotated(sources: list[Path], copies: list[Path], matches: Path, tabl
     assert members == expected
 
 
+@pytest.mark.slow
 def test_copies_say_which_cell_each_roi_is(folder: Path):
     before = digests(folder)
     outcome = run("annotate", folder / "matches.nwb", *sessions_of(folder), "-o", folder / "out").succeeded()
@@ -87,6 +88,7 @@ def test_only_some_of_the_files(folder: Path):
         np.testing.assert_array_equal(cells[file[TABLE][COLUMN][:], 1], np.arange(len(file[TABLE]["id"])))
 
 
+@pytest.mark.slow
 def test_in_place(folder: Path, tmp_path: Path):
     originals = shutil.copytree(folder / "sessions", tmp_path / "originals")
     before = listing(folder)
@@ -99,6 +101,7 @@ def test_in_place(folder: Path, tmp_path: Path):
     check_annotated(sorted(originals.glob("*.nwb")), sessions_of(folder), folder / "matches.nwb", TABLE)
 
 
+@pytest.mark.slow
 def test_annotated_copies_can_be_matched_again(folder: Path):
     run("annotate", folder / "matches.nwb", *sessions_of(folder), "-o", folder / "out").succeeded()
     copies = sorted((folder / "out").iterdir())
@@ -107,6 +110,7 @@ def test_annotated_copies_can_be_matched_again(folder: Path):
     np.testing.assert_array_equal(first.cells, again.cells)
 
 
+@pytest.mark.slow
 def test_mistakes_are_one_sentence_and_leave_nothing_behind(folder: Path):
     paths, matches = sessions_of(folder), folder / "matches.nwb"
     foreign = write_simulation(simulate(PARAMETERS, seed=4), folder / "foreign", n_samples=5)[0]
@@ -128,6 +132,7 @@ def test_mistakes_are_one_sentence_and_leave_nothing_behind(folder: Path):
     assert not (folder / "out").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of resources are those of Unix")
 @pytest.mark.parametrize("room", [-5000, 500])
 @pytest.mark.parametrize("in_place", [False, True])

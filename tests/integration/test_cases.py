@@ -87,6 +87,7 @@ def made(cases: Path, tmp_path: Path) -> Callable[..., Case]:
     return make
 
 
+@pytest.mark.slow
 def test_iscell_of_an_unknown_writer(made):
     case = made("iscell_of_an_unknown_writer")
     chosen = case.write("--where", "iscell>0.5")
@@ -102,6 +103,7 @@ def test_iscell_of_an_unknown_writer(made):
         assert sentence in inspected
 
 
+@pytest.mark.slow
 def test_masks_beside_image(made):
     matched = made("masks_beside_image").write()
     assert matched.is_complete("day1", "day3")
@@ -110,12 +112,14 @@ def test_masks_beside_image(made):
     assert matched.warning("The ROIs and the image do not fit each other").startswith("Warning: day2: ")
 
 
+@pytest.mark.slow
 def test_nan_border(made):
     matched = made("nan_border").write()
     assert matched.counts("day1", "day2") == (58, 0)
     assert "2536 of 65536 pixels" in matched.warning("no data (NaN)", "day2")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "day", "words"), [
     ("rgb", "day2", "RGB images are not used"), ("dead", "day3", ""), ("constant", "day5", "is blank"),
 ])  # fmt: skip
@@ -128,6 +132,7 @@ def test_odd_image(made, kind: str, day: str, words: str):
         assert matched.warnings == []
 
 
+@pytest.mark.slow
 def test_projection_smaller_than_masks(made):
     case = made("projection_smaller_than_masks")
     refused = run("write", *case.files, "-o", case.folder / "matches.out")
@@ -137,6 +142,7 @@ def test_projection_smaller_than_masks(made):
     assert [session.has_image for session in matched.plane.sessions] == [False, False]
 
 
+@pytest.mark.slow
 def test_subject_missing_or_sex_differs(made):
     from pynwb import read_nwb
 

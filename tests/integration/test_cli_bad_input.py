@@ -292,6 +292,7 @@ def test_unknown_options_and_values(tmp_path: Path, options: tuple[str, str], wo
     assert not (tmp_path / "m.nwb").exists()
 
 
+@pytest.mark.slow
 def test_a_file_size_limit(tmp_path: Path):
     paths = write_sessions(tmp_path)
     before = listing(tmp_path)
@@ -305,6 +306,7 @@ def test_a_file_size_limit(tmp_path: Path):
     assert listing(tmp_path) == before
 
 
+@pytest.mark.slow
 def test_a_full_disk(tmp_path: Path, small_disk: Path):
     paths = write_sessions(tmp_path)
     outcome = run_process("write", *paths, "-o", small_disk / "m.nwb", *METHOD)
@@ -312,6 +314,7 @@ def test_a_full_disk(tmp_path: Path, small_disk: Path):
     assert listing(small_disk) == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_an_interrupted_run_leaves_nothing_behind(tmp_path: Path, number: signal.Signals, code: int):
     """Interrupted while it writes, which takes a fraction of a second."""

@@ -73,6 +73,7 @@ def test_mistakes_in_the_arguments_end_with_2(arguments: tuple[str, ...]):
     assert "Usage: ndx-match" in outcome.err
 
 
+@pytest.mark.slow
 def test_write_prints_its_result_and_warns_apart(tmp_path: Path, inputs: list[Path]):
     output = tmp_path / "m.nwb"
     outcome = run_process("write", *reversed(inputs), "-o", output, *METHOD).succeeded()
@@ -84,6 +85,7 @@ def test_write_prints_its_result_and_warns_apart(tmp_path: Path, inputs: list[Pa
     assert read_match_file(output, footprints=False).result.cells.shape == (20, 3)
 
 
+@pytest.mark.slow
 def test_write_with_pictures(tmp_path: Path, inputs: list[Path]):
     outcome = run("write", *inputs, "-o", tmp_path / "m.nwb", "--plots", tmp_path / "plots", *METHOD).succeeded()
     assert "cells.png" in listing(tmp_path / "plots")
@@ -163,6 +165,7 @@ def test_inspect_names_the_channels_where_there_are_several(tmp_path: Path):
     assert "channels green, red" in run("inspect", path).succeeded().out
 
 
+@pytest.mark.slow
 def test_show_prints_what_write_printed(inputs: list[Path], matches: Path, tmp_path: Path):
     written = run("write", *inputs, "-o", tmp_path / "m.nwb", *METHOD).succeeded()
     shown = run_process("show", tmp_path / "m.nwb").succeeded()
@@ -172,12 +175,14 @@ def test_show_prints_what_write_printed(inputs: list[Path], matches: Path, tmp_p
     assert "maximum_distance=10.0" in shown.out
 
 
+@pytest.mark.slow
 def test_plot_draws_from_the_match_file_alone(matches: Path, tmp_path: Path):
     outcome = run_process("plot", matches, "-o", tmp_path / "plots").succeeded()
     assert {Path(line).name for line in outcome.out.splitlines()} == listing(tmp_path / "plots")
     assert "cells.png" in listing(tmp_path / "plots")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["csv", "parquet", "json"])
 def test_export(matches: Path, tmp_path: Path, suffix: str):
     output = tmp_path / f"cells.{suffix}"
@@ -202,6 +207,7 @@ def test_export_refuses_other_formats_and_its_own_input(matches: Path, tmp_path:
     assert matches.read_bytes() == before
 
 
+@pytest.mark.slow
 def test_prepare_and_import(inputs: list[Path], matches: Path, tmp_path: Path):
     prepared = tmp_path / "prepared"
     outcome = run_process("prepare", *inputs, "-o", prepared).succeeded()
@@ -217,6 +223,7 @@ def test_prepare_and_import(inputs: list[Path], matches: Path, tmp_path: Path):
     run("import", "--from", "nway", matches, *inputs, "-o", inputs[0], "--overwrite").refused("one of the inputs")
 
 
+@pytest.mark.slow
 def test_simulate_and_score(tmp_path: Path):
     folder = tmp_path / "simulated"
     outcome = run_process("simulate", "-o", folder, "--tier", "few_cells", "--sessions", "2", "--seed", "3").succeeded()

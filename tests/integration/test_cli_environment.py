@@ -30,6 +30,7 @@ def shell(arguments: str, redirection: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.mark.slow
 @needs_full
 def test_a_full_standard_output(matches: Path):
     code, _, err = shell(f"show {matches}", "> /dev/full")
@@ -39,12 +40,14 @@ def test_a_full_standard_output(matches: Path):
     )
 
 
+@pytest.mark.slow
 @needs_full
 def test_a_full_standard_error_changes_nothing_else(matches: Path):
     code, out, _ = shell(f"show {matches}", "2> /dev/full")
     assert (code, out) == (0, run("show", matches).out)
 
 
+@pytest.mark.slow
 def test_closed_streams(tmp_path: Path, matches: Path):
     redirection = "<&- >&- 2>&-"
     assert shell(f"export {matches} -o {tmp_path / 'cells.csv'}", redirection)[0] == 0
@@ -53,10 +56,12 @@ def test_closed_streams(tmp_path: Path, matches: Path):
     assert shell("show none.nwb", redirection)[0] == 2
 
 
+@pytest.mark.slow
 def test_a_reader_that_goes_away(matches: Path):
     assert shell(f"show {matches}", "| true")[2] == ""
 
 
+@pytest.mark.slow
 def test_a_name_that_the_terminal_cannot_show(tmp_path: Path):
     name = "souris-\N{MOUSE FACE}.nwb"
     write_sessions(tmp_path)[0].rename(tmp_path / name)
@@ -65,6 +70,7 @@ def test_a_name_that_the_terminal_cannot_show(tmp_path: Path):
     assert "souris-\\U0001f42d.nwb" in shown
 
 
+@pytest.mark.slow
 def test_pictures_whatever_backend_and_home(tmp_path: Path, matches: Path):
     """Jupyter sets a backend of its own, which commands that it runs inherit; cluster jobs may have no home."""
     backend = "module://matplotlib_inline.backend_inline"

@@ -51,6 +51,7 @@ def match_file(sessions: list[Session], result: MatchResult, tmp_path_factory: p
     return path
 
 
+@pytest.mark.slow
 def test_the_file_is_valid(match_file: Path):
     assert pynwb.validate(path=match_file) == []
 
@@ -130,6 +131,7 @@ def test_registrations_of_the_file_lead_there_and_back(match_file: Path):
         assert np.median(np.linalg.norm(at - points, axis=1)) < 0.1
 
 
+@pytest.mark.slow
 def test_the_command_gives_the_same_cells(files: list[Path], result: MatchResult, tmp_path: Path):
     output = tmp_path / "by_command.nwb"
     command = [

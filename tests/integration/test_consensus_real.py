@@ -38,6 +38,7 @@ def mirrored(session: Session) -> Session:
     return replace(session, name="mirrored", image=session.image[:, ::-1].copy(), footprints=footprints)
 
 
+@pytest.mark.slow
 def test_affine_maps_bring_as_many_rois_to_overlap_as_is_known_to_be_possible(sessions, result):
     assert result.is_matched.all()
     found = [
@@ -74,6 +75,7 @@ def test_every_roi_is_in_one_cell(sessions, result):
         np.testing.assert_array_equal(np.sort(rows[rows >= 0]), np.arange(session.n_rois))
 
 
+@pytest.mark.slow
 def test_a_mirrored_session_is_set_aside(sessions, result):
     """It has the very same cells, vessels and noise, but fits nothing."""
     with_mirrored = consensus.match([sessions[0], sessions[1], mirrored(sessions[1])])

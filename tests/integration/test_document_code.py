@@ -83,6 +83,7 @@ def provide(code: str, inputs: Path, folder: Path) -> None:
             write_nwb(folder / f"{day.session_id}.nwb", day)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PYTHON)
 def test_python_runs(name: str, inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     code = PYTHON[name]

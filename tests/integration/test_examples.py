@@ -6,9 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 
 
+@pytest.mark.slow
 def test_examples_match_simulated_sessions_and_read_the_result(tmp_path: Path) -> None:
     script = EXAMPLES / "match_simulated_sessions.py"
     folder = tmp_path / "sessions"

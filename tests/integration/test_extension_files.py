@@ -114,6 +114,7 @@ def test_no_accessor_reads_a_mask(path, monkeypatch):
     assert not [name for name in names_read if "mask" in name]
 
 
+@pytest.mark.slow
 def test_what_is_optional_may_be_absent(path):
     whole = mock_CellMatching(cells=CELLS)
     columns = {name: whole.sessions[name].data for name in whole.sessions.colnames}
@@ -162,6 +163,7 @@ def arrays_of_cells(draw) -> np.ndarray:
     return np.stack(columns, axis=1)
 
 
+@pytest.mark.slow
 @settings(max_examples=15, derandomize=True)
 @given(cells=arrays_of_cells())
 def test_any_cells_survive_the_round_trip(cells):

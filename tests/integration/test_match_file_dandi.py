@@ -68,6 +68,7 @@ def assert_all_is_named(issues: list[tuple[str, str]], said: list[str]) -> None:
         assert "; give -" in note or note.endswith("; mend it in the source files."), note
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("layout", "plane"), [("openscope_old", ()), ("openscope_multiplane", ("--plane", "VISp_1"))])
 def test_real_sessions(allen_data: Path, tmp_path: Path, layout: str, plane: tuple[str, ...]):
     inputs = sorted((allen_data / layout).glob("*.nwb"))
@@ -123,6 +124,7 @@ AWKWARD = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", AWKWARD.values(), ids=AWKWARD.keys())
 def test_everything_that_the_inspector_finds_is_named(tmp_path: Path, options: dict):
     session_id = options.get("session_id", "one")
@@ -139,6 +141,7 @@ def test_everything_that_the_inspector_finds_is_named(tmp_path: Path, options: d
     assert_all_is_named(inspect(output), said)
 
 
+@pytest.mark.slow
 def test_a_device_without_description_gets_one(tmp_path: Path):
     nwbfile = make_nwbfile(session_id="one")
     paths = [write_nwb(tmp_path / "one.nwb", nwbfile), *write_sessions(tmp_path, ((3, 2),))]
@@ -152,6 +155,7 @@ def test_a_device_without_description_gets_one(tmp_path: Path):
         assert io.read().devices["microscope"].description.endswith("the source does not describe it.")
 
 
+@pytest.mark.slow
 def test_a_name_that_does_not_end_in_nwb_is_named(tmp_path: Path):
     outcome = run("write", *write_sessions(tmp_path), "-o", tmp_path / "m.h5", *METHOD, *COMPLETE).succeeded()
     assert_all_is_named(inspect(tmp_path / "m.h5"), notes(outcome.err))
@@ -164,6 +168,7 @@ def test_what_dandi_needs_is_told_from_what_it_recommends(tmp_path: Path):
     assert needed == {"the subject's id", "the subject's sex", "the subject's species", "the subject's age"}
 
 
+@pytest.mark.slow
 def test_without_the_inspector_locations_are_judged_by_their_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "nwbinspector.checks", None)
     for location, is_named in (("VISp", False), ("unknown", True), ("VISp, 375 um", True), ("Structure: VISp", True)):
@@ -172,6 +177,7 @@ def test_without_the_inspector_locations_are_judged_by_their_form(tmp_path: Path
         assert any("location" in note for note in notes(outcome.err)) == is_named, location
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="dandi needs Python 3.11")
 def test_dandis_own_tools_accept_the_file(tmp_path: Path):
     """Its validation, and the metadata that it makes for an upload; both without network."""

@@ -61,6 +61,7 @@ def n_in_cells(cells: np.ndarray) -> list[int]:
     return (cells >= 0).sum(axis=0).tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", REJECTING)
 @pytest.mark.parametrize("method", ["consensus", "nway"])
 def test_python_and_the_command_agree(pair_with, tmp_path: Path, file: str, method: str):
@@ -87,6 +88,7 @@ def test_python_and_the_command_agree(pair_with, tmp_path: Path, file: str, meth
         assert one.roi_selection == other.roi_selection
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="the stand-in interpreter is a shell script")
 @pytest.mark.parametrize("file", REJECTING)
 def test_python_and_the_command_agree_on_the_allen_package(pair_with, tmp_path: Path, file: str):

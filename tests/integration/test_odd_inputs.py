@@ -175,6 +175,7 @@ def _scaled(values: np.ndarray, factor: float) -> np.ndarray:
     return values
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", REFUSED)
 def test_it_is_refused_in_a_sentence(tmp_path: Path, good: dict[str, Path], case: str):
     kind, change, words = REFUSED[case]
@@ -227,6 +228,7 @@ READ = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", READ)
 def test_it_is_read_and_the_rest_is_said(tmp_path: Path, good: dict[str, Path], second: Path, case: str):
     change, words = READ[case]
@@ -341,6 +343,7 @@ def test_a_pipe_is_refused_at_once(tmp_path: Path, good: dict[str, Path]):
         run(*arguments).refused(str(pipe), "a pipe or a device")
 
 
+@pytest.mark.slow
 def test_a_file_that_another_program_writes_is_not_called_damaged(tmp_path: Path, good: dict[str, Path]):
     busy = Path(shutil.copy(good["image_mask"], tmp_path / "busy.nwb"))
     with h5py.File(busy, "r+", locking=True):

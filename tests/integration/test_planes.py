@@ -72,6 +72,7 @@ def matches(folder: Path, inputs: list[Path]) -> Path:
     return folder / "m.nwb"
 
 
+@pytest.mark.slow
 def test_each_plane_is_matched_as_if_it_were_alone(matches: Path, inputs: list[Path], tmp_path: Path):
     planes = read_planes_of_match_file(matches)
     assert [plane.name for plane in planes] == ["deep", "upper"]
@@ -104,6 +105,7 @@ def test_the_file_is_valid_and_read_with_pynwb_alone(matches: Path):
         assert len(nwbfile.devices) == 1
 
 
+@pytest.mark.slow
 def test_the_inspector_finds_nothing_in_a_complete_file(inputs: list[Path], tmp_path: Path):
     metadata = (
         "--subject-description", "A mouse.", "--location", "VISp", "--experimenter", "Doe, Jane",
@@ -131,6 +133,7 @@ def test_reading_asks_for_a_plane_where_there_are_several(matches: Path):
         read_match_file(matches, plane="middle")
 
 
+@pytest.mark.slow
 def test_a_plane_that_a_session_lacks_is_matched_among_the_others(tmp_path: Path):
     paths = [
         write_session(tmp_path, 0),
@@ -167,6 +170,7 @@ def test_planes_are_paired_by_depth_where_their_names_differ(tmp_path: Path):
     assert all((plane.result.n_sessions_of_cell == 2).sum() >= 15 for plane in (deep, upper))
 
 
+@pytest.mark.slow
 def test_depths_that_do_not_agree(tmp_path: Path):
     paths = [write_session(tmp_path, 0), write_session(tmp_path, 1, {"deep": 330, "upper": 100})]
     arguments = ("write", *paths, "--all-planes", "-o", tmp_path / "m.nwb", *METHOD)
@@ -229,6 +233,7 @@ def test_a_bug_in_one_plane_leaves_the_others_too(inputs: list[Path]):
     assert all(stage.startswith("upper ") for stage in stages)
 
 
+@pytest.mark.slow
 def test_a_plane_that_cannot_be_read_leaves_the_others(tmp_path: Path):
     def spoil(plane: str, shown: Field) -> Field:
         return Field(shown.image, shown.masks * np.nan) if plane == "deep" else shown
@@ -283,6 +288,7 @@ def test_plot_draws_each_plane_into_a_folder_of_its_own(matches: Path, tmp_path:
     assert drawn == {"both/deep": 300, "both/upper": 100, "one": 100}
 
 
+@pytest.mark.slow
 def test_write_with_pictures_of_all_planes(inputs: list[Path], tmp_path: Path):
     run("write", *inputs[:2], "--all-planes", "-o", tmp_path / "m.nwb", "--plots", tmp_path / "p", *METHOD).succeeded()
     assert {"deep/cells.png", "upper/cells.png"} <= listing(tmp_path / "p")
@@ -327,6 +333,7 @@ def annotated(path: Path, plane: str) -> list[int] | None:
         return table[COLUMN][:].tolist() if COLUMN in table.colnames else None
 
 
+@pytest.mark.slow
 def test_annotate_writes_each_planes_own_table(matches: Path, inputs: list[Path], tmp_path: Path):
     outcome = run("annotate", matches, *inputs[::-1], "-o", tmp_path / "out").succeeded()
     assert "102 (deep), 102 (upper): 40 ROIs" in outcome.out
@@ -340,6 +347,7 @@ def test_annotate_writes_each_planes_own_table(matches: Path, inputs: list[Path]
     assert not seen["deep"] & seen["upper"]  # a number names one cell of the whole file
 
 
+@pytest.mark.slow
 def test_annotate_one_plane(matches: Path, inputs: list[Path], tmp_path: Path):
     run("annotate", matches, inputs[0], "-o", tmp_path / "out", "--plane", "upper").succeeded()
     run("annotate", matches, inputs[0], "-o", tmp_path / "all").succeeded()
@@ -368,6 +376,7 @@ def test_inspect_says_what_would_be_used_of_all_planes(tmp_path: Path, inputs: l
     assert "matched together" not in run("inspect", inputs[0], "--all-planes").succeeded().out
 
 
+@pytest.mark.slow
 def test_voxel_masks_in_several_planes_are_matched_z_by_z(tmp_path: Path):
     """One ROI table holds them all: each plane has its ROIs, image and numbers."""
     paths = [tmp_path / f"{day}.nwb" for day in ("a", "b")]
@@ -423,6 +432,7 @@ def test_an_roi_table_can_be_chosen_in_all_planes(inputs: list[Path], tmp_path: 
     outcome.refused(str(inputs[0]), "there is no ROI table 'x'")
 
 
+@pytest.mark.slow
 def test_the_same_from_python(inputs: list[Path], matches: Path, tmp_path: Path):
     read = read_planes(inputs[:2], SourceOptions(checksum=False))
     matched = match_planes(read.planes, "nway")
@@ -433,6 +443,7 @@ def test_the_same_from_python(inputs: list[Path], matches: Path, tmp_path: Path)
     assert len({session.source.sha256 for session in recorded}) == 3
 
 
+@pytest.mark.slow
 def test_the_code_in_the_documents_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
     depths = {"VISp_0": 100.0, "VISp_1": 300.0}
     like = {"VISp_0": "upper", "VISp_1": "deep"}
@@ -447,6 +458,7 @@ def test_the_code_in_the_documents_runs(tmp_path: Path, monkeypatch: pytest.Monk
     assert "CellMatching_VISp_1 VISp_1" in printed
 
 
+@pytest.mark.slow
 @pytest.mark.allen_data
 def test_the_planes_of_real_sessions(allen_data: Path, tmp_path: Path):
     """One plane is the other mirrored, so both give nearly the same cells."""

@@ -88,6 +88,7 @@ def test_of_two_processes_that_write_at_once_one_is_refused_each_time(
     assert {path.name for path in tmp_path.iterdir()} == {f"{k}.zarr" for k in range(20)}
 
 
+@pytest.mark.slow
 def test_two_commands_that_write_the_same_name(made: list[Path], tmp_path: Path):
     command = [*COMMAND, "write", *map(str, made), "-o", str(tmp_path / "m.nwb"), *METHOD]
     running = [subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) for _ in "ab"]

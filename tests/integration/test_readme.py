@@ -18,6 +18,7 @@ def test_the_readme_has_examples() -> None:
     assert len(EXAMPLES) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("command", "expected"), EXAMPLES)
 def test_the_real_example_prints_what_the_readme_says(
     command: str, expected: str, allen_sessions: list[Path], tmp_path: Path

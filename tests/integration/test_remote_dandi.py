@@ -74,6 +74,7 @@ def test_files_by_their_addresses(tmp_path: Path, dandi: StandInDandi, paths: li
     assert len(downloads) == len(NAMES)
 
 
+@pytest.mark.slow
 def test_what_a_match_file_records_can_be_opened_again(tmp_path: Path, dandi: StandInDandi):
     run("write", f"{ROOT}/{FOLDER}/", "-o", tmp_path / "m.nwb", *METHOD).succeeded()
     again = [uri for uri, *_ in sources(tmp_path / "m.nwb")]

@@ -70,6 +70,7 @@ def refused(tmp_path: Path, temporaries: Path, urls: list[str]) -> Callable[...,
     return check
 
 
+@pytest.mark.slow
 def test_the_same_match_file_as_from_the_disk(tmp_path: Path, paths: list[Path], urls: list[str]):
     outputs = tmp_path / "disk.nwb", tmp_path / "web.nwb"
     for output, inputs in zip(outputs, (paths, urls), strict=True):
@@ -109,6 +110,7 @@ def test_without_a_cache_nothing_stays_and_nothing_is_fetched_twice(
     assert listing(temporaries) == set()
 
 
+@pytest.mark.slow
 def test_every_command_that_reads_files_takes_urls(tmp_path: Path, server: LoopbackServer, urls: list[str]):
     inspected = run("inspect", *urls).succeeded().out
     assert urls[0] in inspected

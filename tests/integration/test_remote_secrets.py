@@ -127,6 +127,7 @@ def test_no_secret_of_an_address_is_shown_or_kept(
     assert not [secret for secret in address[1] if secret in shown]
 
 
+@pytest.mark.slow
 def test_secrets_are_used_and_neither_recorded_nor_cached(
     tmp_path: Path, cache: Path, files: list[Path], server: LoopbackServer, log: io.StringIO
 ):

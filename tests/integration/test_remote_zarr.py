@@ -51,6 +51,7 @@ def server(stores: list[Path]) -> Iterator[LoopbackServer]:
         yield server
 
 
+@pytest.mark.slow
 def test_stores_are_read_as_from_the_disk(server: LoopbackServer, stores: list[Path], tmp_path: Path):
     urls = [f"{server.url}/{store.name}" for store in stores]
     expected = read_sessions(stores)

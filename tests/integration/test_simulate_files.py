@@ -68,6 +68,7 @@ def test_traces_belong_to_the_rois(simulation: Simulation, paths: tuple[Path, ..
         assert traces.rois.table is ophys["image_segmentation"]["cell_specimen_table"]
 
 
+@pytest.mark.slow
 def test_files_are_valid_and_the_inspector_finds_nothing(paths: tuple[Path, ...]) -> None:
     for path in paths:
         assert validate(path=str(path)) == []

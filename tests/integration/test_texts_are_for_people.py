@@ -63,6 +63,7 @@ def _replace_texts(name: str, item: h5py.Group | h5py.Dataset) -> None:
         item[:] = "x"
 
 
+@pytest.mark.slow
 def test_what_is_read_is_the_same(files: tuple[Path, Path]):
     before, after = (read_match_file(path) for path in files)
     texts = {"warnings", "status_reasons", "registrations", "roi_pairs"}
@@ -124,6 +125,7 @@ def test_show_differs_in_the_texts_alone(files: tuple[Path, Path]):
     assert outputs[0] == outputs[1]
 
 
+@pytest.mark.slow
 def test_pictures_and_annotated_files_are_made_of_the_same(files: tuple[Path, Path], sources, tmp_path: Path):
     columns = []
     for k, path in enumerate(files):

@@ -153,6 +153,7 @@ def of_one_writer(simulation: Simulation, folder: Path) -> dict[str, float]:
     return {method: f1(simulation, folder, ("allensdk", "allensdk"), method) for method in METHODS}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("writers", MIXED, ids="+".join)
 def test_the_score_of_two_writers_is_that_of_one(

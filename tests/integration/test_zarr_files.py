@@ -38,6 +38,7 @@ def folder(made: Path, tmp_path: Path) -> Path:
     return shutil.copytree(made, tmp_path / "data")
 
 
+@pytest.mark.slow
 def test_every_command_takes_stores_and_files_alike(folder: Path, tmp_path: Path):
     out = tmp_path / "out"
     out.mkdir()
@@ -135,6 +136,7 @@ def test_a_file_size_limit(folder: Path):
     assert listing(folder) == before
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_leaves_nothing_behind(folder: Path):
     inputs = [str(folder / f"session_{k}.nwb") for k in range(2)]
     before = listing(folder)

@@ -161,6 +161,7 @@ def test_in_place_replaces_the_file_and_keeps_its_mode(folder: Path, sources: li
         assert len(list(differences(source, copy))) == 3
 
 
+@pytest.mark.slow
 def test_a_column_that_is_there_is_replaced_only_where_asked(folder: Path, sources: list[Path]):
     annotate_files(folder / "matches.nwb", sources, in_place=True)
     others = write_matches(folder / "others.nwb", sources, CELLS[::-1].copy())

@@ -84,6 +84,7 @@ def test_mean_and_standard_deviation(benchmark_module) -> None:
     assert tables.mean_sd([]) == "-"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", ["nway_cost.py", "quality.py"])
 def test_missing_sessions_are_said(script: str, tmp_path: Path) -> None:
     output = tmp_path / "out.md"
@@ -118,6 +119,7 @@ def simulated(benchmark_module, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
+@pytest.mark.slow
 def test_scores_of_simulated_sessions(simulated: ModuleType) -> None:
     cases = [simulated.run_case(tier, 3) for tier in ("typical", "unrelated")]
     typical, unrelated = cases

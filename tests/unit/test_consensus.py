@@ -75,6 +75,7 @@ def assert_sound(result: MatchResult, sessions: Sequence[Session]) -> None:
     assert set(np.unique(result.presence)) <= set(Presence)
 
 
+@pytest.mark.slow
 def test_a_typical_match():
     sessions, result = simulation().sessions, matched()
     assert_sound(result, sessions)
@@ -87,6 +88,7 @@ def test_a_typical_match():
     assert (np.diff(sizes) <= 0).all()  # cells seen most often come first
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changes", "least"),
     [
@@ -106,6 +108,7 @@ def test_links_are_right(changes, least):
     assert score_links(result.cells, simulated.identity).f1 > least
 
 
+@pytest.mark.slow
 def test_cells_of_all_sessions_are_followed():
     simulated = simulation(3, n_sessions=5, n_cells=50)
     assert complete_tracks_score(matched(3, n_sessions=5, n_cells=50).cells, simulated.identity).score > 0.85
@@ -175,6 +178,7 @@ def test_identical_sessions_match_roi_by_roi(n):
     assert np.median(accepted.probability) > 0.95
 
 
+@pytest.mark.slow
 def test_unrelated_fields_give_no_match():
     simulated, result = simulation(n_sessions=2, fields=(0, 1)), matched(n_sessions=2, fields=(0, 1))
     assert_sound(result, simulated.sessions)
@@ -187,6 +191,7 @@ def test_unrelated_fields_give_no_match():
     assert len(result.warnings) == 2
 
 
+@pytest.mark.slow
 def test_an_odd_session_is_set_aside_and_the_others_match_as_if_alone():
     simulated = simulation(1, fields=(0, 0, 1))
     result, alone = matched(1, fields=(0, 0, 1)), consensus.match(simulated.sessions[:2])
@@ -206,6 +211,7 @@ def test_an_odd_session_is_set_aside_and_the_others_match_as_if_alone():
     assert (result.presence[~seen_in_third][:, 2] == Presence.NOT_REGISTERED).all()
 
 
+@pytest.mark.slow
 def test_sets_of_sessions_are_matched_apart():
     simulated = simulation(2, n_sessions=4, fields=(0, 1, 0, 1))
     result = matched(2, n_sessions=4, fields=(0, 1, 0, 1))

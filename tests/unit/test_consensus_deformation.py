@@ -155,6 +155,7 @@ def session_channels(frame: CommonFrame, session: int, noise: float) -> np.ndarr
     return seen + noise * np.stack([tissue(100 + session), tissue(200 + session)])
 
 
+@pytest.mark.slow
 def test_sessions_bend_to_fit_each_other():
     straight = CommonFrame(SHAPE, (np.eye(3),) * 3, (FLAT,) * 3)
     true = CommonFrame(SHAPE, (np.eye(3),) * 3, (FLAT, bent(5, 6.0), bent(6, 6.0)))

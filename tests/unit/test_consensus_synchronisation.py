@@ -149,6 +149,7 @@ def test_magnification_gives_a_session_no_weight(solve):
     np.testing.assert_allclose([abs(matrix[0, 2]) for matrix in in_first], [0, 1, 1], atol=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [6, 20, 100])
 def test_searches_grow_with_the_number_of_sessions(solve, n):
     registrar = Registrar(n)

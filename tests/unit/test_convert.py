@@ -88,6 +88,7 @@ def there_and_back(path: Path, folder: Path) -> Path:
     return convert_file(store, folder / "back.nwb")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(path.name for path in FILES.glob("*.nwb.gz")))
 def test_files_of_every_writer_come_back_as_they_were(tmp_path: Path, name: str):
     path = tmp_path / "a.nwb"
@@ -103,6 +104,7 @@ def matches(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_match_file(sessions, nway.match(sessions), folder / "m.nwb").path
 
 
+@pytest.mark.slow
 def test_a_match_file_comes_back_as_it_was(matches: Path, tmp_path: Path):
     back = there_and_back(matches, tmp_path)
     assert_same_contents(matches, back)
@@ -119,6 +121,7 @@ def test_a_match_file_comes_back_as_it_was(matches: Path, tmp_path: Path):
             assert module["CellMatching"].cells["102"].target.table is tables["102_roi_table"]
 
 
+@pytest.mark.slow
 def test_real_sessions_and_their_match_file_come_back(tmp_path: Path, allen_sessions: list[Path]):
     sessions = read_sessions(allen_sessions[:2])
     matches = write_match_file(sessions, nway.match(sessions), tmp_path / "m.nwb").path

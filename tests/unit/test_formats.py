@@ -102,6 +102,7 @@ def test_parameters_of_another_importer_are_refused(inputs: list[Path]):
         formats.import_result("nway", "o.json", [], {"motion_type": "sideways"})
 
 
+@pytest.mark.slow
 def test_listing_formats_loads_no_heavy_library():
     code = "import sys; from ndx_match.formats import *; find_exporters(); print(*sys.modules)"
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

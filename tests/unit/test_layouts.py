@@ -491,6 +491,7 @@ def matrix(unpack) -> str:
     return "\n".join([lines[0], "|" + "---|" * len(rows[0]), *lines[1:]]) + "\n"
 
 
+@pytest.mark.slow
 def test_sessions_of_any_layout_go_into_one_match_file(unpack, tmp_path: Path):
     """The same recording by four writers: every cell is itself, and the file reads as the sessions did."""
     paths = [unpack(name) for name in ("ndx_microscopy", "neuroconv_extract", "neuroconv_caiman", "suite2p")]

@@ -105,6 +105,7 @@ def test_reading_without_masks_gives_the_same_but_them(matches: Path):
     np.testing.assert_array_equal(light.result.cells, whole.result.cells)
 
 
+@pytest.mark.slow
 def test_a_result_without_pairs_and_registrations_is_written(tmp_path: Path):
     sessions = read_sessions(write_sessions(tmp_path))
     alone = np.full((40, 2), -1, np.int32)
@@ -156,6 +157,7 @@ def test_every_column_and_id_of_the_roi_tables_is_copied(tmp_path: Path):
         np.testing.assert_array_equal(copy["image_mask"].data[:], source["image_mask"].data[:])
 
 
+@pytest.mark.slow
 def test_columns_that_point_elsewhere_are_left_out_and_named(tmp_path: Path):
     nwbfile = make_nwbfile(mask_kind="pixel_mask")
     table: PlaneSegmentation = nwbfile.processing["ophys"]["image_segmentation"]["roi_table"]
@@ -184,6 +186,7 @@ def test_columns_that_point_elsewhere_are_left_out_and_named(tmp_path: Path):
         assert copy.colnames == ("pixel_mask", "size", "took_part")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mask_kind", ["image_mask", "pixel_mask", "voxel_mask"])
 @pytest.mark.parametrize("compression", [None, "gzip"])
 def test_large_masks_are_streamed_and_stored_compressed(
@@ -311,6 +314,7 @@ def test_options_go_before_sources(tmp_path: Path, opened):
     assert list(nwbfile.keywords) == ["one", "two"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ages", "expected"),
     [
@@ -489,6 +493,7 @@ def test_cell_ids_are_kept(tmp_path: Path):
         assert matching.cell_of("101", roi_row=int(result.cells[0, 0])) == ids[0]
 
 
+@pytest.mark.slow
 def test_sessions_share_the_description_of_their_microscope(tmp_path: Path, opened):
     paths = write_sessions(tmp_path, ((0, 0), (3, 2), (1, 1)))
     write(paths, tmp_path / "m.nwb")

@@ -62,6 +62,7 @@ def test_an_added_method_has_its_option_and_help(toy: Path):
     assert "--first-row INTEGER same-row: first row that is matched. [default: 0; at least 0]" in text
 
 
+@pytest.mark.slow
 def test_an_added_method_matches_and_its_parameters_are_stored(toy: Path, tmp_path: Path):
     inputs, output = write_sessions(tmp_path), tmp_path / "m.nwb"
     run_with(toy, "write", *inputs, "-o", output, "--method", "same-row", "--first-row", 3).succeeded()
@@ -74,6 +75,7 @@ def test_an_added_method_matches_and_its_parameters_are_stored(toy: Path, tmp_pa
     np.testing.assert_array_equal(from_python.cells, result.cells)
 
 
+@pytest.mark.slow
 def test_an_added_methods_parameters_are_checked(toy: Path, tmp_path: Path):
     inputs = write_sessions(tmp_path)
     arguments = ("write", *inputs, "-o", tmp_path / "m.nwb", "--first-row")

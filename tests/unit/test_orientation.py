@@ -182,6 +182,7 @@ def test_sessions_of_two_orientations_match_as_those_of_one_and_are_read_back(tm
     np.testing.assert_array_equal(*results)
 
 
+@pytest.mark.slow
 def test_excluded_rois_are_in_no_cell_and_stay_in_the_copied_table(tmp_path: Path):
     paths = []
     for k, path in enumerate(write_two(tmp_path, False)):
@@ -207,6 +208,7 @@ def test_excluded_rois_are_in_no_cell_and_stay_in_the_copied_table(tmp_path: Pat
     run("plot", matches, "-o", tmp_path / "plots").succeeded()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("without", [(True, True), (False, True), (False, False)])
 def test_sessions_without_images_are_matched_by_their_rois(tmp_path: Path, without):
     paths = [

@@ -455,6 +455,7 @@ class TestGroupSizes:
         assert group_sizes_figure(sessions, dataclasses.replace(result, roi_pairs=pairs)).axes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_sessions", [2, 3, 12])
 def test_no_text_overlaps_or_leaves_the_figure(n_sessions, monkeypatch):
     names = [f"sub-722884882_ses-{775289198 + 1001 * i}-acq-{775614751 + i}_ophys" for i in range(n_sessions)]
@@ -478,6 +479,7 @@ def coarse(monkeypatch):
 
 
 class TestWriteFigures:
+    @pytest.mark.slow
     def test_all_files_are_written_and_reported(self, tmp_path):
         sessions, result = make_case(3)
         reported = []
@@ -498,6 +500,7 @@ class TestWriteFigures:
         for path in paths:
             assert 1200 < matplotlib.image.imread(path).shape[1] < 2000
 
+    @pytest.mark.slow
     def test_the_users_matplotlib_settings_neither_matter_nor_change(self, tmp_path, coarse):
         sessions, result = make_case(1)
         expected = [path.read_bytes() for path in write_figures(sessions, result, tmp_path / "a")]

@@ -33,6 +33,7 @@ def bodies_of(simulation: Simulation, session: int) -> dict[int, np.ndarray]:
     return {cell: place for cell, place in pairs if cell in single}
 
 
+@pytest.mark.slow
 def test_same_seed_gives_same_arrays_and_another_seed_does_not(simulation: Simulation) -> None:
     again, other = simulate(SMALL, seed=1), simulate(SMALL, seed=2)
     for one, two in zip(simulation.sessions, again.sessions, strict=True):
@@ -127,6 +128,7 @@ def test_non_rigid_displacement_has_the_size_asked_for_and_no_affine_part() -> N
     np.testing.assert_array_equal(simulation.transforms[0](points), points)
 
 
+@pytest.mark.slow
 def test_affine_part_stays_within_the_ranges() -> None:
     parameters = replace(SMALL, n_sessions=6, shift=20.0, rotation=4.0, scale=0.0)
     centre = np.array([(SMALL.shape[1] - 1) / 2, (SMALL.shape[0] - 1) / 2])
@@ -143,12 +145,14 @@ def test_stretched_session_has_the_pixel_aspect_asked_for() -> None:
     np.testing.assert_allclose(np.linalg.norm(linear, axis=1), [0.75, 1.17])
 
 
+@pytest.mark.slow
 def test_without_mask_noise_masks_coincide_and_with_it_they_do_not() -> None:
     clean = replace(SMALL, mask_noise=0.0, depth_shift=0.0, splits=0.0, merges=0.0)
     assert np.median(oracle(simulate(clean, seed=3)).iou_same) > 0.9
     assert np.median(oracle(simulate(replace(clean, mask_noise=1.0), seed=3)).iou_same) < 0.75
 
 
+@pytest.mark.slow
 def test_split_cells_have_two_rois_and_only_they() -> None:
     whole = simulate(replace(SMALL, splits=0.0), seed=5)
     split = simulate(replace(SMALL, splits=0.3), seed=5)
@@ -161,6 +165,7 @@ def test_split_cells_have_two_rois_and_only_they() -> None:
         assert (count == 2).mean() == pytest.approx(0.3, abs=0.1)
 
 
+@pytest.mark.slow
 def test_merged_cells_share_one_larger_roi() -> None:
     dense = replace(SMALL, n_cells=90, splits=0.0, false_rois=0.0)
     apart = simulate(replace(dense, merges=0.0), seed=6)
@@ -170,6 +175,7 @@ def test_merged_cells_share_one_larger_roi() -> None:
         assert np.diff(after.footprints.indptr).max() > np.diff(before.footprints.indptr).max()
 
 
+@pytest.mark.slow
 def test_share_of_false_rois() -> None:
     none = simulate(replace(SMALL, false_rois=0.0), seed=7)
     assert all((identity >= 0).all() for identity in none.identity)
@@ -177,6 +183,7 @@ def test_share_of_false_rois() -> None:
     assert all(0.15 < (identity == -1).mean() < 0.5 for identity in many.identity)
 
 
+@pytest.mark.slow
 def test_detection_probability_sets_how_often_a_cell_is_found_again() -> None:
     still = replace(SMALL, n_cells=120, shift=0.0, rotation=0.0, merges=0.0, depth_shift=0.0, detection_spread=0.0)
     for detection in (0.5, 0.9):
@@ -185,6 +192,7 @@ def test_detection_probability_sets_how_often_a_cell_is_found_again() -> None:
         assert again == pytest.approx(detection, abs=0.15)
 
 
+@pytest.mark.slow
 def test_stripes_are_fixed_to_the_detector_and_change_no_mask() -> None:
     plain = simulate(replace(SMALL, border=0), seed=9)
     striped = simulate(replace(SMALL, border=0, stripes=0.2), seed=9)
@@ -212,6 +220,7 @@ def test_one_photon_footprints_are_weighted_and_broad() -> None:
     assert weights.min() > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tier", TIERS)
 def test_every_tier_can_be_simulated(tier: str) -> None:
     parameters = replace(TIERS[tier], shape=(160, 160), n_cells=30, shift=TIERS[tier].shift / 4)
@@ -220,6 +229,7 @@ def test_every_tier_can_be_simulated(tier: str) -> None:
     assert all(session.n_rois > 5 for session in simulation.sessions)
 
 
+@pytest.mark.slow
 def test_typical_tier_is_as_documented() -> None:
     simulation = simulate(TIERS["typical"], seed=0)
     assert all(150 <= session.n_rois <= 270 for session in simulation.sessions)

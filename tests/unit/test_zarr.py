@@ -134,6 +134,7 @@ def test_a_session_is_read_as_from_hdf5(tmp_path: Path, mask_kind: str):
     assert from_store.name == "a"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("writer", ["allensdk", "neuroconv_suite2p", "ndx_microscopy"])
 def test_files_of_other_writers_are_read_as_from_hdf5(tmp_path: Path, writer: str):
     path = tmp_path / f"{writer}.nwb"
@@ -151,6 +152,7 @@ def test_a_store_is_known_by_its_content_not_by_its_name(store: Path, hdf5: list
     assert_same(read_session(renamed), read_session(hdf5[0]), FILE_ONLY)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", [nway, consensus])
 def test_matches_are_those_of_hdf5(hdf5: list[Path], stores: list[Path], method: Any):
     expected = method.match(read_sessions(hdf5))
@@ -195,6 +197,7 @@ def written(match_files: Path, tmp_path: Path) -> Path:
     return shutil.copytree(match_files / "m.nwb.zarr", tmp_path / "m.nwb.zarr")
 
 
+@pytest.mark.slow
 def test_it_is_valid(written: Path):
     with hdmf_zarr.NWBZarrIO(str(written), "r") as io:
         assert pynwb.validate(io=io) == []
@@ -268,6 +271,7 @@ def test_plain_pynwb_reads_it_without_unpickling(written: Path, monkeypatch: pyt
     assert len(matching.cells.to_dataframe(index=True)) == len(matching.cells)
 
 
+@pytest.mark.slow
 def test_columns_of_every_kind_are_copied(tmp_path: Path):
     nwbfile = make_nwbfile()
     table = nwbfile.processing["ophys"]["image_segmentation"]["roi_table"]
@@ -407,6 +411,7 @@ def test_what_is_not_read_may_be_missing(store: Path):
     read_session(store)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("large", [False, True])
 @pytest.mark.parametrize("output", ["m.nwb", "m.nwb.zarr"])
 @pytest.mark.parametrize("spoil", [lambda file: file.unlink(), lambda file: file.write_bytes(damaged(file))])
@@ -568,6 +573,7 @@ def test_a_link_to_a_store_stays_one(store: Path, tmp_path: Path):
     assert listing(store) == {"new"}
 
 
+@pytest.mark.slow
 def test_annotated_copies_hold_the_cells_and_differ_in_nothing_else(
     match_files: Path, tmp_path: Path, stores: list[Path]
 ):

@@ -107,6 +107,7 @@ def test_pickled_references_are_refused_in_one_sentence(tmp_path: Path, monkeypa
     assert {plane.name for plane in read_references()} == {"plane"}
 
 
+@pytest.mark.slow
 def test_sessions_of_both_formats_are_matched_and_copied(tmp_path: Path, store: Path):
     from builders import make_nwbfile, write_nwb
 

@@ -165,7 +165,9 @@ def _copy_column(column: Any, file_format: StorageFormat) -> list[Any]:
         if not target:
             return []
         # hdmf would narrow the type to fit the rows that the target has now.
-        index = VectorIndex(name=f"{target[0].name}_index", data=file_format.typed(np.asarray(column.data[:])), target=target[0])
+        index = VectorIndex(
+            name=f"{target[0].name}_index", data=file_format.typed(np.asarray(column.data[:])), target=target[0]
+        )
         return [index, *target]
     data = stored(column.data)
     if isinstance(column, DynamicTableRegion) or type(column).__name__ == "EnumData" or holds_references(column.data):
