@@ -26,8 +26,8 @@ from markdown_tables import machine, say, table, write
 sys.path.append(str(Path(__file__).resolve().parent.parent / "tests"))
 
 from builders import write_sessions
+from helpers import Running
 
-from ndx_match.cli import main as ndx_match
 from ndx_match.errors import NdxMatchError
 from ndx_match.matchfile import read_match_file
 from ndx_match.storage.drafts import PREFIX
@@ -84,7 +84,7 @@ def main() -> None:
         seconds = {}
         for output, path in earlier.items():
             started = time.monotonic()
-            if Running(inputs, path).wait() != 0:
+            if _running(inputs, path).code() != 0:
                 raise SystemExit("the command does not work")
             seconds[output] = time.monotonic() - started
         signals = [
@@ -113,26 +113,8 @@ def main() -> None:
     write(options.output, parts)
 
 
-class Running:
-    """The command in a process of its own, which starts at once because it is forked from this one."""
-
-    def __init__(self, inputs: list[Path], output: Path, *options: str) -> None:
-        self.process = os.fork()
-        if not self.process:
-            code = 99
-            try:
-                quiet = os.open(os.devnull, os.O_WRONLY)
-                os.dup2(quiet, 1)
-                os.dup2(quiet, 2)
-                ndx_match(["write", *map(str, inputs), "-o", str(output), *METHOD, "--no-checksum", *options])
-            except SystemExit as end:
-                code = int(end.code or 0)
-            finally:
-                os._exit(code)
-
-    def wait(self) -> int:
-        """The exit code, negative of one that was killed."""
-        return os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
+def _running(inputs: list[Path], output: Path, *options: str) -> Running:
+    return Running("write", *inputs, "-o", output, *METHOD, "--no-checksum", *options)
 
 
 def _signalled(
@@ -142,7 +124,7 @@ def _signalled(
     tally = Tally()
     for number in range(runs):
         with tempfile.TemporaryDirectory() as folder, _arranged(Path(folder), kind, inputs, earlier) as (there, output):
-            running = Running(there, output, *(["--overwrite"] if kind.replaces else []))
+            running = _running(there, output, *(["--overwrite"] if kind.replaces else []))
             if number % 2:
                 end = time.monotonic() + 60
                 while not list(output.parent.glob(f"{PREFIX}*.new*")) and time.monotonic() < end:
@@ -150,8 +132,8 @@ def _signalled(
                 time.sleep(rng.uniform(0, seconds / 4))
             else:
                 time.sleep(rng.uniform(0, seconds))
-            os.kill(running.process, getattr(signal, name))
-            _look(tally, running.wait(), kind, inputs, there, output, earlier)
+            running.send(getattr(signal, name))
+            _look(tally, running.code(), kind, inputs, there, output, earlier)
     return tally.row(name, kind.name)
 
 
@@ -171,7 +153,7 @@ def _full_disk(kind: Kind, inputs: list[Path], earlier: Path) -> tuple[object, .
                 return None
             try:
                 with _arranged(Path(folder), kind, inputs, earlier) as (there, output):
-                    code = Running(there, output, *(["--overwrite"] if kind.replaces else [])).wait()
+                    code = _running(there, output, *(["--overwrite"] if kind.replaces else [])).code()
                     _look(tally, code, kind, inputs, there, output, earlier)
             finally:
                 subprocess.run(["umount", folder], check=True)
@@ -198,7 +180,7 @@ def _look(
         if path.name.startswith(PREFIX):
             tally.behind[f"`.{'.'.join(path.name.split('.')[2:])}`"] += 1
     lost = any(_digest(one) != _digest(other) for one, other in zip(inputs, there, strict=True))
-    Running(there, output.parent / "other.nwb").wait()  # a store that was being replaced gets its name back now
+    _running(there, output.parent / "other.nwb").code()  # a store that was being replaced gets its name back now
     if code == 0 or kind.replaces or output.exists():
         lost |= not output.exists() or not _is_whole(output, earlier)
     tally.lost += lost

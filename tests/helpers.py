@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +61,33 @@ def run_process(*arguments: object, **options: Any) -> Outcome:
     command = [*COMMAND, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False, **options)
     return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+class Running:
+    """The command in a process of its own, which starts at once because it is forked from this one."""
+
+    def __init__(self, *arguments: object) -> None:
+        self.process = os.fork()
+        if not self.process:
+            code = 99
+            try:
+                quiet = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(quiet, 1)
+                os.dup2(quiet, 2)
+                main([str(argument) for argument in arguments])
+            except SystemExit as end:
+                code = int(end.code or 0)
+            finally:
+                os._exit(code)
+
+    def send(self, *numbers: signal.Signals, pause: float = 0.0) -> None:
+        for number in numbers:
+            os.kill(self.process, number)
+            time.sleep(pause)
+
+    def code(self) -> int:
+        """The exit code, negative of one that was killed."""
+        return os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
 
 
 @contextlib.contextmanager

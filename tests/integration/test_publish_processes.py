@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 from builders import field_of_view, make_nwbfile, write_nwb
-from helpers import COMMAND, listing, run
+from helpers import COMMAND, Running, listing, run
 
-from ndx_match.cli import main, signals
+from ndx_match.cli import signals
 from ndx_match.errors import OutputError
 from ndx_match.matchfile import read_match_file, write, write_match_file
 from ndx_match.methods import nway
@@ -99,33 +99,6 @@ def test_two_commands_that_write_the_same_name(made: list[Path], tmp_path: Path)
     assert len(error.splitlines()) == 1
     assert listing(tmp_path) == {"m.nwb"}
     read_match_file(tmp_path / "m.nwb")
-
-
-class Running:
-    """The command in a process of its own, which starts at once because it is forked from this one."""
-
-    def __init__(self, *arguments: object) -> None:
-        self.process = os.fork()
-        if not self.process:
-            code = 99
-            try:
-                quiet = os.open(os.devnull, os.O_WRONLY)
-                os.dup2(quiet, 1)
-                os.dup2(quiet, 2)
-                main([str(argument) for argument in arguments])
-            except SystemExit as end:
-                code = int(end.code or 0)
-            finally:
-                os._exit(code)
-
-    def send(self, *numbers: signal.Signals, pause: float = 0.0) -> None:
-        for number in numbers:
-            os.kill(self.process, number)
-            time.sleep(pause)
-
-    def code(self) -> int:
-        """The exit code, negative of one that was killed."""
-        return os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
 
 
 def wait_for(condition: Callable[[], object]) -> None:

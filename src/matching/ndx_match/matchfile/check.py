@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -180,13 +181,14 @@ def _check_roi_pairs(table: Any, names: Sequence[str], counts: Sequence[int]) ->
     fixed, moving = _session_numbers(table, names, n)
     if (fixed >= moving).any():
         raise _Contradiction("the fixed session of a pair in roi_pairs does not come before the moving one")
-    sides = []
+    sides: list[Array] = []
     for side, sessions in (("fixed", fixed), ("moving", moving)):
         rows = _numbers(table, f"{side}_roi_row", "iu", (n,))
         for position, name in enumerate(names):
             _check_rows(rows[sessions == position], counts[position], f"{side}_roi_row of roi_pairs, session {name!r},")
         sides += [sessions, rows.astype(np.int64)]
-    if len(np.unique(np.stack(sides), axis=1).T) < n:
+    sizes = (len(names), max(counts)) * 2
+    if n and len(np.unique(np.ravel_multi_index(tuple(sides), sizes))) < n:
         raise _Contradiction("roi_pairs holds a pair of ROIs twice")
     _numbers(table, "accepted", "biu", (n,))
     for name in ("centroid_distance", "cost", "margin"):
@@ -201,13 +203,14 @@ def _check_registrations(table: Any, names: Sequence[str]) -> None:
     n = len(table.id)
     fixed, moving = _session_numbers(table, names, n)
     pairs = list(zip(fixed.tolist(), moving.tolist(), strict=True))
+    times = Counter(pairs)
     for first, second in pairs:
         of = f"the registration of the sessions {names[first]!r} and {names[second]!r}"
         if first == second:
             raise _Contradiction(f"{of} is one with itself")
-        if pairs.count((first, second)) > 1:
+        if times[first, second] > 1:
             raise _Contradiction(f"{of} is there twice")
-        if first > second and (second, first) not in pairs:
+        if first > second and (second, first) not in times:
             raise _Contradiction(f"{of} is there in one direction only")
     outcomes = _numbers(table, "outcome", "iu", (n,))
     matrices = _numbers(table, "matrix", "iuf", (n, 3, 3)).astype(float)

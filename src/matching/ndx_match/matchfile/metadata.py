@@ -16,7 +16,7 @@ from pynwb.ophys import ImagingPlane
 
 from .. import __version__
 from ..model import MatchedPlane
-from ..sources.read import FACTS_OF_SUBJECT, UNKNOWN_SEX
+from ..sources.subjects import FACTS_OF_SUBJECT, UNKNOWN_SEX
 from ..storage.datasets import text_of
 
 MOUSE = ("Mus musculus", "Mouse", "mouse", "http://purl.obolibrary.org/obo/NCBITaxon_10090")

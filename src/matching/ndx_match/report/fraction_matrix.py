@@ -28,8 +28,7 @@ def fraction_matrix_figure(sessions: Sequence[Session], result: MatchResult) -> 
 
     Left the fraction that their own comparison found (:func:`~.fractions.matched_fractions`), right what they share
     in the final cells (:func:`~.fractions.shared_cell_fractions`). Matches are the cells with an ROI in both sessions,
-    in either panel. The diagonal holds the number of ROIs; a dash stands
-    where two sessions could not be compared.
+    in either panel. The diagonal holds the number of ROIs; a dash stands where two sessions could not be compared.
     """
     n_sessions = len(sessions)
     numbers = [str(position) for position in range(1, n_sessions + 1)]

@@ -24,12 +24,9 @@ class AnyPlaneSegmentationMap(PlaneSegmentationMap):
         """The table of a file."""
         if any(column.name in MASK_KINDS for column in kwargs.get("columns") or ()):
             return super().__new_container__(cls, container_source, parent, object_id, **kwargs)
-        table = cls.__new__(
-            cls, container_source=container_source, parent=parent, object_id=object_id, in_construct_mode=True
-        )
+        table = cls.__new__(cls, container_source=container_source, parent=parent, object_id=object_id)
         own = {name: kwargs.pop(name, None) for name in ("imaging_plane", "reference_images")}
         DynamicTable.__init__(table, **kwargs)
         for name, value in own.items():
             setattr(table, name, value)
-        table._in_construct_mode = False
         return table

@@ -31,11 +31,8 @@ from .layouts import Recognised, depth_of_plane, pixel_size_of_plane, recognise
 from .masks import read_masks
 from .orientation import about_fit, decide, orient
 from .selection import select_rois
-from .subjects import subject_id_of
+from .subjects import FACTS_OF_SUBJECT, facts_of, subject_id_of
 
-#: What of a subject does not change from day to day.
-FACTS_OF_SUBJECT = ("sex", "species", "genotype", "strain", "date_of_birth")
-UNKNOWN_SEX = "U"
 COPY_FIRST = "copy them into this file first"  #: data that lie in another
 
 
@@ -74,9 +71,7 @@ class SourceFile:
     @property
     def subject(self) -> dict[str, str]:
         """What the file says of the animal that does not change from day to day; texts as they are."""
-        subject = self.nwbfile.subject
-        stated = {name: getattr(subject, name, None) for name in FACTS_OF_SUBJECT}
-        return {name: str(value) for name, value in stated.items() if value and value != UNKNOWN_SEX}
+        return facts_of(self.nwbfile.subject)
 
     @cached_property
     def info(self) -> SourceInfo:

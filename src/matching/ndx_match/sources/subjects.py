@@ -5,11 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from pynwb import NWBFile
+from pynwb.file import Subject
 
 from ..storage.datasets import text_of
 
 #: Neurodata types of ndx-multisubjects, whose classes come with the file where the extension is not installed.
 SUBJECTS_TABLE, SELECTED_SUBJECTS = "SubjectsTable", "SelectSubjectsContainer"
+
+#: What of a subject does not change from day to day.
+FACTS_OF_SUBJECT = ("sex", "species", "genotype", "strain", "date_of_birth")
+UNKNOWN_SEX = "U"
+
+
+def facts_of(subject: Subject | None) -> dict[str, str]:
+    """What is stated of a subject that does not change from day to day; texts as they are."""
+    stated = {name: getattr(subject, name, None) for name in FACTS_OF_SUBJECT}
+    return {name: str(value) for name, value in stated.items() if value and value != UNKNOWN_SEX}
 
 
 def subject_id_of(nwbfile: NWBFile, table: Any = None) -> str:

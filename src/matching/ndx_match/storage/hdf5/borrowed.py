@@ -10,6 +10,7 @@ import h5py
 from pynwb import NWBFile
 
 from ..datasets import stored
+from .reading import Hdf5Reader
 
 GENERAL = "general"
 #: Groups of general data of which nothing is read or copied.
@@ -42,8 +43,7 @@ def borrowed_metadata(nwbfile: NWBFile) -> Iterator[str]:
 
 
 def _hdf5(nwbfile: NWBFile) -> h5py.File | None:
-    file = getattr(nwbfile.read_io, "_file", None)
-    return file if isinstance(file, h5py.File) else None
+    return nwbfile.read_io.hdf5_file if isinstance(nwbfile.read_io, Hdf5Reader) else None
 
 
 def _of_links(group: h5py.Group, file: h5py.File, deep: bool = False) -> Iterator[str]:

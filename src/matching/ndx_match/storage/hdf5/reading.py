@@ -21,6 +21,12 @@ IN_USE = ("unable to lock file", "already open for write")
 NOT_HDF5 = "this is not an HDF5 file, so it cannot be an NWB file (HDF5)"
 
 
+class Hdf5Reader(NWBHDF5IO):
+    """hdmf's reader of a file, which also tells what it reads."""
+
+    hdf5_file: h5py.File
+
+
 @contextmanager
 def open_hdf5(location: Any, name: str) -> Iterator[Callable[[], NWBHDF5IO]]:
     """A function that gives hdmf's reader of a file: a path, or an object with the file's bytes."""
@@ -32,7 +38,9 @@ def open_hdf5(location: Any, name: str) -> Iterator[Callable[[], NWBHDF5IO]]:
     def reader() -> NWBHDF5IO:
         if "nwb_version" not in file.attrs:
             raise InputError(f"{name}: this HDF5 file is not an NWB file (it has no attribute nwb_version).")
-        return NWBHDF5IO(file=file, mode="r", manager=BuildManager(_type_map(file)))
+        io = Hdf5Reader(file=file, mode="r", manager=BuildManager(_type_map(file)))
+        io.hdf5_file = file
+        return io
 
     try:
         with h5py.File(location, "r") as file:
