@@ -46,9 +46,14 @@ def table_from_columns(
 
 
 @cache
+def _catalog() -> Any:
+    """The schemas; kept, because pynwb copies them all each time."""
+    return get_type_map().namespace_catalog
+
+
 def _dtypes(table_type: str) -> dict[str, Any]:
-    """The types of the columns of a table's type by the schema; kept, because pynwb copies all schemas to look."""
-    spec = get_type_map().namespace_catalog.get_spec(NAMESPACE, table_type)
+    """The types of the columns of a table's type by the schema."""
+    spec = _catalog().get_spec(NAMESPACE, table_type)
     return {dataset.name: dataset.dtype for dataset in spec.datasets if dataset.name is not None}
 
 

@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.optimize import minimize
-from scipy.spatial.distance import squareform
 from scipy.special import expit
 
 from ...arrays import Floats, Indices, Ints32
@@ -152,6 +150,9 @@ def probable_cells(pairs: ComparedPairs, alone: Floats, cells: Ints32, least: fl
 
 def _parts(cell: Ints32, between: Floats, least: float) -> list[Ints32]:
     """A cell's ROIs, with probabilities `between` them, in parts within which all reach the least."""
+    from scipy.cluster.hierarchy import fcluster, linkage  # few cells are divided, and importing it takes time
+    from scipy.spatial.distance import squareform
+
     distance = np.where(between >= least, 1 - between, 2.0)
     np.fill_diagonal(distance, 0)
     part = fcluster(linkage(squareform(distance), "complete"), 1.0, "distance")
