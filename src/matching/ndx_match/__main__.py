@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from importlib.util import find_spec
 
@@ -21,7 +22,10 @@ def main() -> None:
         sys.exit(2)
     from .cli import main as run
 
-    run()
+    try:
+        run()
+    finally:
+        gc.freeze()  # or Python looks through all schemas for garbage before it ends, for a quarter of a second
 
 
 if __name__ == "__main__":
