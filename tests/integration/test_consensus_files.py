@@ -166,6 +166,8 @@ def test_the_number_of_jobs_changes_no_byte_of_the_tables(files: list[Path], tmp
                     if h5py.check_string_dtype(data.dtype) is None
                 }
             )
+            assert matching["registrations/displacement"].compression == "gzip"
+            assert matching["registrations/displacement"].shuffle
     assert tables[0] == tables[1]
     assert len(tables[0]) > 20
 

@@ -22,10 +22,11 @@ def main() -> None:
         sys.exit(2)
     from .cli import main as run
 
+    gc.set_threshold(20_000, 20, 20)  # pynwb's schemas are a million small objects, and none of them is garbage
     try:
         run()
     finally:
-        gc.freeze()  # or Python looks through all schemas for garbage before it ends, for a quarter of a second
+        gc.freeze()  # or they are looked through once more at the end
 
 
 if __name__ == "__main__":
