@@ -8,9 +8,11 @@ from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pynwb
 import pytest
+from helpers import run
 
 from ndx_cell_matching import CellMatching
 from ndx_cell_matching.registrations import displacement_at
@@ -147,3 +149,31 @@ def test_the_command_gives_the_same_cells(files: list[Path], result: MatchResult
     read = read_match_file(output).result
     np.testing.assert_array_equal(read.cells, result.cells)
     np.testing.assert_array_equal(read.presence, result.presence)
+
+
+def test_the_number_of_jobs_changes_no_byte_of_the_tables(files: list[Path], tmp_path: Path):
+    tables = []
+    for jobs in (1, 2):
+        path = tmp_path / f"{jobs}.nwb"
+        run("write", *files, "-o", path, "-j", jobs, "--no-checksum", "--allow-different-subjects").succeeded()
+        with h5py.File(path) as file:
+            matching = file["processing/ophys/CellMatching"]
+            tables.append(
+                {
+                    f"{name}/{column}": data[()].tobytes()
+                    for name in ("cells", "roi_pairs", "registrations")
+                    for column, data in matching[name].items()
+                    if h5py.check_string_dtype(data.dtype) is None
+                }
+            )
+            assert matching["registrations/displacement"].compression == "gzip"
+            assert matching["registrations/displacement"].shuffle
+    assert tables[0] == tables[1]
+    assert len(tables[0]) > 20
+
+
+@pytest.mark.parametrize("jobs", ["0", "-1", "many"])
+def test_there_is_at_least_one_job(files: list[Path], tmp_path: Path, jobs: str):
+    outcome = run("write", *files, "-o", tmp_path / "m.nwb", "-j", jobs)
+    assert outcome.code == 2
+    assert "--jobs" in outcome.err

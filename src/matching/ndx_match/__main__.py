@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from importlib.util import find_spec
 
@@ -21,7 +22,11 @@ def main() -> None:
         sys.exit(2)
     from .cli import main as run
 
-    run()
+    gc.set_threshold(20_000, 20, 20)  # pynwb's schemas are a million small objects, and none of them is garbage
+    try:
+        run()
+    finally:
+        gc.freeze()  # or they are looked through once more at the end
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from ..model import Progress as ProgressCallback
 from ..sources import DEPTH_TOLERANCE, SourceOptions
 from ..sources.orientation import TRANSPOSE
 from ..storage.remote import file_stem, remote_access, shared_access
+from ..workers import limited_workers
 
 
 class _LocalPath(click.Path):
@@ -77,6 +78,11 @@ class _ZPlane(click.ParamType):
 def _enter_access(context: click.Context, parameter: click.Parameter, no_cache: bool) -> None:
     """Read remote files in one way until the command ends."""
     context.with_resource(remote_access(cache=not no_cache))
+
+
+def _limit_workers(context: click.Context, parameter: click.Parameter, jobs: int | None) -> None:
+    """Allow so many workers until the command ends."""
+    context.with_resource(limited_workers(jobs))
 
 
 _SOURCE_OPTIONS = (
@@ -148,6 +154,10 @@ all_planes_options = option_group(
     click.option("--depth-tolerance", metavar="UM", type=float,
                  help="--all-planes: micrometres by which the depths of one plane may differ between files.  "
                  f"[default: {DEPTH_TOLERANCE:g}]"),
+)  # fmt: skip
+jobs_option = click.option(
+    "-j", "--jobs", metavar="N", type=click.IntRange(min=1), expose_value=False, callback=_limit_workers,
+    help="How many things are done at the same time; the result is the same for any.  [default: the number of cores]",
 )  # fmt: skip
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace an existing output.")
 

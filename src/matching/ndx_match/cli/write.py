@@ -21,6 +21,7 @@ from .common import (
     FILE,
     LOCATION,
     all_planes_options,
+    jobs_option,
     option_group,
     output_option,
     overwrite_option,
@@ -72,6 +73,7 @@ dandi_name_option = click.option(
 @method_options
 @metadata_options
 @dandi_name_option
+@jobs_option
 def write(
     inputs: tuple[str, ...],
     output: Path,

@@ -143,9 +143,10 @@ def _copy_image(session: Session, file: SourceFile, name: str, file_format: Stor
     if found is None:
         data = file_format.compressed(session.image.T if session.orientation.image_transposed else session.image)
         return GrayscaleImage(name=name, data=data, description="Black: the source holds no projection image.")
+    data = streamed(found.image.data, file_format)
     return GrayscaleImage(
         name=name,
-        data=file_format.compressed(np.asarray(found.image.data[:])),
+        data=file_format.compressed(data) if isinstance(data, np.ndarray) else data,
         description=_description(found.image),
         resolution=getattr(found.image, "resolution", None),
     )

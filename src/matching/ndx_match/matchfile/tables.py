@@ -23,7 +23,7 @@ ROI_TABLES, IMAGES = "processing/ophys/roi_tables", "processing/ophys/projection
 #: Texts in the table of sessions that a Session has under the same name, and what its Orientation has so.
 TEXTS_OF_SESSIONS = ("session_start", "subject_id", "roi_selection_reason", "orientation_reason")
 ORIENTATION_FLAGS = ("masks_transposed", "image_transposed", "masks_scrambled", "mirrored")
-LONG_TABLE = 1000  #: rows from which the columns of a table are compressed
+COMPRESSED_BYTES = 4000  #: of a column of a table from which it is compressed
 LEAST_PROBABILITY = 0.001  #: of a pair of ROIs that is kept as evidence, if the method gives probabilities
 
 
@@ -65,8 +65,9 @@ def add_result(
             registrations=registrations,
         )
     for table in (matching.cells, pairs, registrations):
-        for column in table.columns if table is not None and len(table) >= LONG_TABLE else ():
-            if isinstance(column.data, np.ndarray) and column.data.dtype.kind in "biuf":
+        for column in (table.id, *table.columns) if table is not None else ():
+            data = column.data
+            if isinstance(data, np.ndarray) and data.dtype.kind in "biuf" and data.nbytes >= COMPRESSED_BYTES:
                 column.set_data_io(file_format.compressed, {})
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import MethodError
+from ..workers import limited_workers
 from .parameters import Parameters, parameters_of
 from .protocol import Method
 from .registry import DEFAULT, find_method
@@ -20,6 +21,7 @@ def match(
     method: str | Method = DEFAULT,
     parameters: Parameters | Mapping[str, Any] | None = None,
     progress: Progress | None = None,
+    workers: int | None = None,
 ) -> MatchResult:
     """Match the cells of several sessions.
 
@@ -34,6 +36,8 @@ def match(
         Of the method; those that a mapping lacks have their defaults.
     progress : callable, optional
         Called as `progress(stage, done, total)`.
+    workers : int, optional
+        How many things are done at the same time, by default one for each core; the result does not depend on it.
 
     Returns
     -------
@@ -48,7 +52,8 @@ def match(
     method = find_method(method) if isinstance(method, str) else method
     valid = method_parameters(method, parameters)
     taken = sessions_for(method, sessions)
-    result = without_excluded(method.match(taken, valid, progress), taken)
+    with limited_workers(workers):
+        result = without_excluded(method.match(taken, valid, progress), taken)
     return replace(result, method=method.name, parameters=valid.stored())
 
 

@@ -19,6 +19,7 @@ class Method:
     Such a module is imported to list the methods for the command's help: it imports what makes numbers only when
     `match` is called, by :func:`ndx_match.methods.match`, as `match(sessions, parameters, progress)` with sessions as
     the last two fields say and valid parameters; it returns a :class:`~ndx_match.model.MatchResult`.
+    It does no more things at the same time than :func:`ndx_match.workers.number_of_workers` says.
     """
 
     name: str  #: what the user calls it

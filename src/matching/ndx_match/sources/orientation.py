@@ -180,7 +180,7 @@ def _compactness(masks: StoredMasks) -> float:
     places = (roi * (n_rows + 1) + row) * (n_cols + 1) + col
     if len(places) == 0:
         return 0.0
-    return float(np.mean([np.isin(places + step, places).mean() for step in (1, n_cols + 1)]))
+    return float(np.mean([np.isin(places + step, places, assume_unique=True).mean() for step in (1, n_cols + 1)]))
 
 
 def _fit(masks: StoredMasks, image: Array, convention: Orientation) -> bool:

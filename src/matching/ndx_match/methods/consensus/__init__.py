@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ...workers import number_of_workers
 from .. import apply
 from ..protocol import Method
 from .parameters import NAME, ConsensusParameters
@@ -19,24 +20,20 @@ def match(
     sessions: Sequence[Session],
     parameters: ConsensusParameters | None = None,
     progress: Progress | None = None,
-    workers: int = 2,
+    workers: int | None = None,
 ) -> MatchResult:
     """Match the cells of several sessions: tested registrations, calibrated probabilities, consistent groups.
 
-    Arguments, result and errors are those of :func:`ndx_match.methods.match`; besides, `workers` pairs of sessions are
-    registered at the same time, on which the result does not depend. The result has probabilities, margins and
+    Arguments, result and errors are those of :func:`ndx_match.methods.match`. The result has probabilities, margins and
     confidences. A session that fits no other is set aside, and its ROIs are cells by themselves.
     """
-    return apply.match(sessions, _method(workers), parameters, progress)
+    return apply.match(sessions, METHOD, parameters, progress, workers)
 
 
-def _method(workers: int = 2) -> Method:
-    def run(sessions: Sequence[Session], parameters: ConsensusParameters, progress: Progress | None) -> MatchResult:
-        from .pipeline import match_sessions
+def _run(sessions: Sequence[Session], parameters: ConsensusParameters, progress: Progress | None) -> MatchResult:
+    from .pipeline import match_sessions
 
-        return match_sessions(sessions, parameters, progress, workers)
-
-    return Method(NAME, "tested registration and match probabilities", ConsensusParameters, run)
+    return match_sessions(sessions, parameters, progress, number_of_workers())
 
 
-METHOD = _method()
+METHOD = Method(NAME, "tested registration and match probabilities", ConsensusParameters, _run)

@@ -10,7 +10,6 @@ from itertools import combinations
 import cv2
 import numpy as np
 import scipy
-from threadpoolctl import threadpool_limits
 
 from ndx_cell_matching.registrations import GRID, displacement_points
 
@@ -18,6 +17,7 @@ from ... import __version__
 from ...footprints import transform_points
 from ...model import MatchResult, Progress, Registration, RegistrationOutcome, RoiPairs, Session, SessionStatus
 from ...presence import presence_codes
+from ...workers import one_thread_per_worker
 from .aligned import align_sessions
 from .component_match import ComponentMatch, match_component
 from .confidence import confidence_of, with_ambiguous
@@ -35,8 +35,7 @@ def match_sessions(
 ) -> MatchResult:
     """Align the sessions, match each set that belongs together, put together the result."""
     progress = progress or (lambda stage, done, total: None)
-    # The systems solved are small, and several at once: threads of the linear algebra would only get in the way.
-    with threadpool_limits(1, user_api="blas"):
+    with one_thread_per_worker():
         aligned, alignments = align_sessions(sessions, parameters, partial(progress, "registering"), workers)
         together = [found for found in aligned if len(found.component.members) > 1]
         matches = []

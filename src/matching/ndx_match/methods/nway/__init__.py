@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ...workers import number_of_workers
 from .. import apply
 from ..protocol import Method
 from .parameters import ASSIGNMENT_SOLVERS, MOTION_TYPES, NAME, PRUNING_METHODS, NwayParameters, PipelineParameters
@@ -28,19 +29,18 @@ def match(
     sessions: Sequence[Session],
     parameters: NwayParameters | None = None,
     progress: Progress | None = None,
-    workers: int = 2,
+    workers: int | None = None,
 ) -> MatchResult:
     """Match the cells of several sessions with the nway pipeline, as published.
 
-    Arguments, result and errors are those of :func:`ndx_match.methods.match`; besides, `workers` pairs of sessions are
-    registered at the same time, on which the result does not depend. A pair that could not be registered gives no
-    matches and is reported; with `parameters.strict` it raises a MethodError.
+    Arguments, result and errors are those of :func:`ndx_match.methods.match`. A pair that could not be registered gives
+    no matches and is reported; with `parameters.strict` it raises a MethodError.
 
     References
     ----------
     Garrett et al. 2023, 10.1101/2023.02.14.528085, p. 31.
     """
-    return apply.match(sessions, _method(workers=workers), parameters, progress)
+    return apply.match(sessions, METHOD, parameters, progress, workers)
 
 
 def match_registered(
@@ -53,13 +53,13 @@ def match_registered(
     return apply.match(sessions, _method(registrations), parameters, progress)
 
 
-def _method(registrations: Sequence[Registration] | None = None, workers: int = 2) -> Method:
+def _method(registrations: Sequence[Registration] | None = None) -> Method:
     def run(sessions: Sequence[Session], parameters: NwayParameters, progress: Progress | None) -> MatchResult:
         from . import pipeline
 
         known = registrations
         if known is None:
-            known = pipeline.register_all(sessions, parameters, progress, workers)
+            known = pipeline.register_all(sessions, parameters, progress, number_of_workers())
         return pipeline.match_registered(sessions, known, parameters, progress)
 
     return Method(

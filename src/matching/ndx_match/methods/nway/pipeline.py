@@ -18,6 +18,7 @@ from ...footprints import corners, transform_points
 from ...model import MatchResult, Progress, Registration, RegistrationOutcome, RoiPairs, Session, SessionStatus
 from ...presence import presence_codes
 from ...warping import to_8_bit
+from ...workers import one_thread_per_worker
 from . import registration as candidates
 from .groups import group_matches
 from .matching import SessionMasks, match_pair
@@ -45,7 +46,7 @@ def register_all(
     images = [to_8_bit(session.image) for session in sessions]
     pairs = list(combinations(range(len(sessions)), 2))
     found = []
-    with ThreadPoolExecutor(max_workers=workers) as pool:
+    with one_thread_per_worker(), ThreadPoolExecutor(max_workers=workers) as pool:
         futures = [pool.submit(candidates.register, images[i], images[j], parameters) for i, j in pairs]
         for done, ((i, j), future) in enumerate(zip(pairs, futures, strict=True)):
             if progress:

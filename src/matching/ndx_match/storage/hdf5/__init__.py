@@ -23,12 +23,12 @@ from .writing import add_column, patient_file
 
 
 class Hdf5Format(StorageFormat):
-    """HDF5, compressed with gzip."""
+    """HDF5, compressed with gzip, the bytes of the same place in all elements put together first."""
 
     is_folder = False
     data_io = H5DataIO
     schema_writer = H5SpecWriter
-    compression: ClassVar = {"compression": "gzip", "compression_opts": 4}
+    compression: ClassVar = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
     growth: ClassVar = {"maxshape": (None,)}
     opened = staticmethod(open_hdf5)
 
