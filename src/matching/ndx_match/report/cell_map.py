@@ -15,13 +15,11 @@ from .canvas import DPI, FAILURE, TEXT_SIZE, WIDTH, characters_in, line_height, 
 from .colours import cell_colours
 from .images import stretch
 from .labels import plain, session_date, short_names
+from .outlines import is_shown
 
 SMALLEST_TILE = 4.2  # inches
 PAGE_ASPECT = 1.5  # width / height that the arrangement of the tiles comes near
 DIMMED, FILL = 0.55, 0.6
-#: Pixels whose weight is below this part of their ROI's highest are not painted: the footprints of matrix
-#: factorisations have faint tails that would bury their neighbours. Binary masks are painted whole.
-FAINTEST_WEIGHT = 0.2
 
 
 def cell_map_figure(sessions: Sequence[Session], result: MatchResult) -> Figure:
@@ -94,8 +92,7 @@ def roi_image(session: Session, on_top: Bools) -> Indices:
     footprints = session.footprints
     sizes = np.diff(footprints.indptr)
     roi_of_entry = np.repeat(np.arange(session.n_rois), sizes)
-    highest = footprints.max(axis=1).toarray().ravel()
-    painted = footprints.data >= FAINTEST_WEIGHT * highest[roi_of_entry]
+    painted = is_shown(session)
     # Each pixel keeps the ROI that comes last in this order, so that the order of the stored entries is all one.
     order = np.lexsort((-sizes, on_top))
     rank = np.empty(session.n_rois, np.intp)
