@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..arrays import Floats, Ints32, Ints64
-from ..model import MatchResult, shared_cells
+from ..model import MatchResult, RoiPairs, shared_cells
 
 
 def matched_fractions(result: MatchResult, roi_counts: Sequence[int]) -> tuple[Floats, Ints64]:
@@ -45,10 +45,7 @@ def matched_fractions(result: MatchResult, roi_counts: Sequence[int]) -> tuple[F
     compared = n_candidates > 0
     for registration in result.registrations:
         compared[registration.fixed_session, registration.moving_session] |= registration.registered
-    n_compared = sum(
-        _count_by_sessions(n_sessions, *np.unique(np.stack([pairs.fixed_session, pairs.moving_session, row]), axis=1)[:2])
-        for row in (pairs.fixed_roi_row, pairs.moving_roi_row)
-    )
+    n_compared = sum(_n_different(n_sessions, pairs, row) for row in (pairs.fixed_roi_row, pairs.moving_roi_row))
     n_unmatched = np.add.outer(roi_counts, roi_counts) - n_compared
     fractions = np.triu(np.where(compared, _divide(n_accepted, n_accepted + n_unmatched), np.nan), 1)
     return fractions + fractions.T + np.eye(n_sessions), counts
@@ -61,9 +58,20 @@ def n_accepted_pairs(result: MatchResult) -> Ints64:
     return _count_by_sessions(len(result.session_status), *chosen)
 
 
-def _count_by_sessions(n_sessions: int, fixed: Ints32, moving: Ints32) -> Ints64:
-    each = fixed.astype(np.int64) * n_sessions + moving
+def _n_different(n_sessions: int, pairs: RoiPairs, roi_row: Ints32) -> Ints64:
+    """How many different ROIs, by their `roi_row`, are in the pairs of each fixed and moving session."""
+    largest = int(roi_row.max(initial=0)) + 1
+    each = np.unique(_place(n_sessions, pairs.fixed_session, pairs.moving_session) * largest + roi_row) // largest
     return np.bincount(each, minlength=n_sessions**2).reshape(n_sessions, n_sessions)
+
+
+def _count_by_sessions(n_sessions: int, fixed: Ints32, moving: Ints32) -> Ints64:
+    each = _place(n_sessions, fixed, moving)
+    return np.bincount(each, minlength=n_sessions**2).reshape(n_sessions, n_sessions)
+
+
+def _place(n_sessions: int, fixed: Ints32, moving: Ints32) -> Ints64:
+    return fixed.astype(np.int64) * n_sessions + moving
 
 
 def shared_cell_fractions(cells: Ints32) -> tuple[Floats, Ints64]:

@@ -44,7 +44,7 @@ def _polygons(rows: Ints32, cols: Ints32) -> list[Ints32]:
     extents = [np.prod(np.ptp(contour[:, 0], axis=0) + 1) for contour in contours]
     largest = sorted(range(len(contours)), key=lambda k: -extents[k])[:MOST_PARTS]
     return [
-        cv2.approxPolyDP(contours[k], TOLERANCE, closed=True)[:, 0].astype(np.int32) + np.int32([left, top])
+        cv2.approxPolyDP(contours[k], TOLERANCE, closed=True)[:, 0].astype(np.int32) + np.array([left, top], np.int32)
         for k in largest
         if extents[k] >= SMALLEST_PART * extents[largest[0]]
     ]

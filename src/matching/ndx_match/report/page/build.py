@@ -81,9 +81,7 @@ def _glance(plane: MatchedPlane, number: int, n_planes: int) -> str:
     """What is seen first of a plane: whether it worked, how much was followed, what is in doubt and why."""
     verdict = verdict_of(plane)
     heading = f"<h2>Plane {_text(plane.name)}</h2>" if n_planes > 1 else ""
-    figures = "".join(
-        f'<li><b>{_text(value)}</b> <span>{_text(label)}</span></li>' for value, label in verdict.figures
-    )
+    figures = "".join(f"<li><b>{_text(value)}</b> <span>{_text(label)}</span></li>" for value, label in verdict.figures)
     return (
         f'<section class="glance" data-plane="{number}">{heading}'
         f'<div class="verdict {verdict.level}"><p class="headline"><span class="mark" aria-hidden="true"></span>'

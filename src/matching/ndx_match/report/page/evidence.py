@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -92,7 +93,7 @@ def support_and_rivals(sessions: Sequence[Session], result: MatchResult) -> list
     number = np.bincount(roi[within], minlength=len(cell))
     support = np.divide(total, number, out=np.full(len(cell), np.nan), where=number > 0)
     rival_measure, rival = _best(roi[~within], measure[~within], cell[partner[~within]], len(cell))
-    return [(support[a:b], rival_measure[a:b], rival[a:b]) for a, b in zip(starts[:-1], starts[1:], strict=True)]
+    return [(support[a:b], rival_measure[a:b], rival[a:b]) for a, b in pairwise(starts)]
 
 
 def _best(roi: Indices, measure: Array, cell: Indices, n_rois: int) -> tuple[Floats, Indices]:

@@ -45,8 +45,8 @@ def verdict_of(plane: MatchedPlane) -> Verdict:
     words = result.status_in_words()
     aside = [f"Session {sessions[k].name} is {words[k]}." for k in np.flatnonzero(~result.is_matched)]
     poor = [
-        f"Session {sessions[k].name}: only {fraction:.0%} of its ROIs were found in another session, of the median session "
-        f"{median:.0%}."
+        f"Session {sessions[k].name}: only {fraction:.0%} of its ROIs were found in another session, of the median "
+        f"session {median:.0%}."
         for k, fraction, median in _poor_sessions(plane)
     ]
     reasons = [*aside]

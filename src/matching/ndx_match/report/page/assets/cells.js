@@ -27,7 +27,7 @@ function navigator(store) {
   const place = el("output", { class: "place" });
   const title = el("h3", { class: "cell-title" });
   const rivals = el("p", { class: "rivals" });
-  const strip = el("ol", { class: "strip", tabindex: 0, style: `--crop: ${plane.sessions.length <= 6 ? 150 : 104}px`, "aria-label": "The selected cell in every session" });
+  const strip = el("ol", { class: "strip", tabindex: 0, style: `--crop: ${plane.sessions.length <= 6 ? 128 : 104}px`, "aria-label": "The selected cell in every session" });
   const element = el("div", { class: "follow" },
     el("div", { class: "controls" },
       el("span", { class: "steps" },

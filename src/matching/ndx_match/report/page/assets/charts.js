@@ -27,20 +27,21 @@ function ticks(low, high, wanted = 5) {
 }
 const tickText = (value) => (Math.abs(value) >= 10000 ? `${Number((value / 1000).toPrecision(4))}k` : String(Number(value.toPrecision(6))));
 
-// Steps of two histograms over each other.
+// Steps of two histograms over each other, each as parts of its own group: one may be hundreds of times the other.
 function histogram({ name, lowest, highest, counts }) {
-  const groups = Object.entries(counts), tallest = Math.max(1, ...groups.flatMap(([, values]) => values));
-  const totals = groups.map(([group, values]) => [group, values.reduce((a, b) => a + b, 0)]);
-  const width = (highest - lowest) / groups[0][1].length;
-  const label = `${name}: ${totals.map(([group, n], k) => `${n} ${group}${n ? `, most often about ${tickText(lowest + (groups[k][1].indexOf(Math.max(...groups[k][1])) + 0.5) * width)}` : ""}`).join("; ")}.`;
-  const drawn = chart(label, { low: lowest, high: highest, title: name }, { low: 0, high: tallest, title: "ROI pairs" }, (px, py) =>
-    svg("g", {}, ...groups.map(([, values], k) => [k, values]).reverse().map(([k, values]) => {
+  const groups = Object.entries(counts).map(([group, values]) => ({ group, values, total: values.reduce((a, b) => a + b, 0) }));
+  const parts = ({ values, total }) => values.map((value) => (total ? value / total : 0));
+  const tallest = Math.max(0.01, ...groups.flatMap(parts)), width = (highest - lowest) / groups[0].values.length;
+  const mode = ({ values, total }) => (total ? `, most often about ${tickText(lowest + (values.indexOf(Math.max(...values)) + 0.5) * width)}` : "");
+  const label = `${name}: ${groups.map((each) => `${each.total} ${each.group}${mode(each)}`).join("; ")}.`;
+  const drawn = chart(label, { low: lowest, high: highest, title: name }, { low: 0, high: tallest, title: "Part of its group" }, (px, py) =>
+    svg("g", {}, ...groups.map((each, k) => {
       let d = `M${px(lowest)},${py(0)}`;
-      values.forEach((value, bin) => { d += `V${py(value)}H${px(lowest + (bin + 1) * width)}`; });
+      parts(each).forEach((value, bin) => { d += `V${py(value)}H${px(lowest + (bin + 1) * width)}`; });
       return svg("path", { d: `${d}V${py(0)}Z`, class: `group${k}` });
-    })));
-  return el("figure", {}, el("figcaption", { class: "legend" }, ...totals.map(([group, n], k) =>
-    el("span", {}, el("i", { class: `key${k}` }), `${group} (${n.toLocaleString("en")})`))), drawn);
+    }).reverse()));
+  return el("figure", {}, el("figcaption", { class: "legend" }, ...groups.map(({ group, total }, k) =>
+    el("span", {}, el("i", { class: `key${k}` }), `${group} (${total.toLocaleString("en")})`))), drawn);
 }
 
 // A square of colours, one for each two sessions. `at(i, j)` gives {value 0..1 or null, text, title, className, action}.

@@ -41,20 +41,18 @@ function pairViewer(store) {
   const { plane } = store.state;
   const images = new Map();
   let phase = 0;
-  const painted = paintedCanvas((context, width, height, again) => {
+  const prepare = (pair) => {
+    if (images.has(pair)) return;
+    if (images.size > 12) images.clear();
+    images.set(pair, null);
+    loadPair(plane, pair).then((made) => { images.set(pair, made); painted.redraw(); });
+  };
+  const painted = paintedCanvas((context, width, height) => {
     const { state } = store, pair = plane.pairs[state.pair], session = plane.sessions[pair.fixed], scale = width / session.shape[1];
     context.fillStyle = "#101418";
     context.fillRect(0, 0, width, height);
     const ready = images.get(pair);
-    if (!ready) {
-      loadPair(plane, pair).then((made) => {
-        if (images.size > 12) images.clear();
-        images.set(pair, made);
-        again();
-      });
-      images.set(pair, ready ?? null);
-      return;
-    }
+    if (!ready) return;
     const draw = (image) => image && context.drawImage(image, 0, 0, width, height);
     const look = state.look === "blink" ? (phase ? "moving" : "fixed") : state.look;
     if (look === "wipe") {
@@ -100,10 +98,12 @@ function pairViewer(store) {
     store.dispatch({ type: "set", wipe: clamp(((event.clientX - box.left) / box.width) * 100, 0, 100) });
   });
   store.subscribe((state, changed) => {
+    if (changed("pair")) prepare(plane.pairs[state.pair]);
     if (changed("pair", "look")) describe(state);
     if (changed("pair", "look", "wipe", "outlines", "arrows", "cells")) painted.redraw();
   });
   describe(store.state);
+  prepare(plane.pairs[store.state.pair]);
   setInterval(() => {
     if (store.state.look !== "blink" || !painted.visible) return;
     phase = 1 - phase;
