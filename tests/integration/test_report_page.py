@@ -384,6 +384,7 @@ def made_and_shown(show, matches: Path) -> tuple[Page, MatchedPlane]:
     rows = plane.result.cells[cell]
     session = int(np.flatnonzero(rows >= 0)[0])
     assert cell_of_roi(plane.result.cells[:, session], plane.sessions[session].n_rois)[rows[session]] == cell
+    page.page.keyboard.press("Escape")  # a click on the selected cell would select none
     page.click_roi(plane, session, rows[session])
     assert page.text(".cell-title").startswith(f"Cell {plane.result.cell_ids[cell]}, ")
     for said, row in zip(page.strip(), rows, strict=True):

@@ -84,8 +84,16 @@ def show(matches: str, plane: str | None) -> None:
 @click.argument("matches", type=LOCATION, metavar="MATCHES.NWB")
 @output_option("Folder for the pictures.")
 @click.option("--all-pairs", is_flag=True, help="Draw every pair even of more than six sessions.")
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["png", "svg", "pdf"]),
+    default="png",
+    show_default=True,
+    help="Of the pictures.",
+)
 @plane_option("Draw this imaging plane only, where the match file holds several.")
-def plot(matches: str, output: Path, all_pairs: bool, plane: str | None) -> None:
+def plot(matches: str, output: Path, all_pairs: bool, kind: str, plane: str | None) -> None:
     """Draw registrations, overlays, matched fractions and coloured cells from the match file alone.
 
     Of a match file of several imaging planes, into a sub-folder for each.
@@ -96,7 +104,7 @@ def plot(matches: str, output: Path, all_pairs: bool, plane: str | None) -> None
     check_folder(output)
     planes = read_planes_of_match_file(matches, plane=plane)
     with progress_bar() as progress:
-        written = draw_planes(planes, output, progress, all_pairs)
+        written = draw_planes(planes, output, progress, all_pairs, kind)
     for path in written:
         say(path)
 
