@@ -4,7 +4,7 @@ function cellsSection(store) {
   const { plane } = store.state;
   return section("cells", "Cells",
     "Each cell has one colour in all sessions; a white outline is an ROI that was seen in one session only. Click a cell, or step with the arrow keys.",
-    navigator(store), fields(store), presence(store));
+    ...cellsAndFields(store), presence(store));
 }
 
 function cellText(state, cell) {
@@ -14,7 +14,15 @@ function cellText(state, cell) {
   return words.join(", ");
 }
 
-function navigator(store) {
+function cellsAndFields(store) {
+  const { plane } = store.state, n = plane.sessions.length;
+  const start = n <= 3 ? 420 : n <= 6 ? 340 : n <= 20 ? 230 : 170;
+  const grid = el("div", { class: "fields", style: `--tile: ${start}px` }, ...plane.sessions.map((_, k) => field(store, k)));
+  const size = el("input", { type: "range", min: 110, max: 900, step: 10, value: start, oninput: () => grid.style.setProperty("--tile", `${size.value}px`) });
+  return [navigator(store, el("label", {}, "Size of the fields ", size)), grid];
+}
+
+function navigator(store, size) {
   const { plane } = store.state;
   const filter = choice("Cells", FILTERS, store.state.filter, (value) => { store.dispatch({ type: "set", filter: value, cell: null }); store.dispatch({ type: "step", by: 1 }); });
   const order = choice("Order", ORDERS, store.state.order, (value) => { store.dispatch({ type: "set", order: value, cell: null }); store.dispatch({ type: "step", by: 1 }); });
@@ -33,7 +41,7 @@ function navigator(store) {
       el("span", { class: "steps" },
         button("‹", () => store.dispatch({ type: "step", by: -1 }), { "aria-label": "Previous cell", title: "Previous cell (←)" }), place,
         button("›", () => store.dispatch({ type: "step", by: 1 }), { "aria-label": "Next cell", title: "Next cell (→)" })),
-      filter.element, order.element, el("label", {}, "Go to ", search)),
+      filter.element, order.element, el("label", {}, "Go to ", search), size),
     el("div", { class: "cell-line" }, title, rivals), strip);
 
   const crops = plane.sessions.map((session, k) => crop(store, k));
@@ -102,16 +110,6 @@ function crop(store, k) {
     painted.redraw();
   };
   return { element, show };
-}
-
-function fields(store) {
-  const { plane } = store.state, n = plane.sessions.length;
-  const wide = Math.max(...plane.sessions.map((session) => session.shape[1] / session.shape[0]));
-  const start = n <= 3 ? 420 : n <= 6 ? 340 : n <= 20 ? 230 : 170;
-  const grid = el("div", { class: "fields", style: `--tile: ${start}px` });
-  const size = el("input", { type: "range", min: 110, max: 900, step: 10, value: start, oninput: () => grid.style.setProperty("--tile", `${size.value}px`) });
-  grid.append(...plane.sessions.map((_, k) => field(store, k)));
-  return el("div", {}, el("div", { class: "controls" }, el("label", {}, "Size of the fields ", size)), grid);
 }
 
 function field(store, k) {

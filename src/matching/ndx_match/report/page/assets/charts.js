@@ -61,7 +61,7 @@ function matrix(label, plane, at) {
       const square = svg("rect", { x: margin + j * cell + gap / 2, y: margin + i * cell + gap / 2, width: cell - gap, height: cell - gap,
         class: entry.className ?? "", style: entry.value === null ? null : `fill: ${ramp(entry.value)}`, onclick: entry.action }, svg("title", {}, entry.title));
       squares.push(square);
-      if (n <= 12 && entry.text) texts.push(svg("text", { class: `value${entry.value > 0.55 ? " on-dark" : ""} ${entry.className ?? ""}`, x: margin + (j + 0.5) * cell,
+      if (n <= 12 && entry.text) texts.push(svg("text", { class: `value${entry.value > 0.5 ? " on-dark" : ""} ${entry.className ?? ""}`, x: margin + (j + 0.5) * cell,
         y: margin + (i + 0.5) * cell + 4, "text-anchor": "middle" }, entry.text));
     }
   }
