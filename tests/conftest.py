@@ -73,9 +73,12 @@ def find_chromium() -> str | None:
     return os.environ.get("NDX_MATCH_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """A headless Chromium, driven by playwright, that asks for nothing on the network by itself."""
+    """A headless Chromium, driven by playwright, that asks for nothing on the network by itself.
+
+    For one module only: while it runs there is an event loop, which other tests would stumble over.
+    """
     program = find_chromium()
     if program is None:
         pytest.skip("there is no Chromium here to look at pages with; install it or set NDX_MATCH_CHROMIUM")

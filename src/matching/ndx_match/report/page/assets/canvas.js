@@ -48,13 +48,15 @@ function paintImage(context, session, again) {
   else if (session.image) pictureOf(session).then((image) => image && again());
 }
 
-// All ROIs of a session, each in the colour of its cell; the context's unit is a pixel of the session.
-function paintRois(context, state, k, pixel, { fill = 0.4, width = 1.3 } = {}) {
+// The ROIs of a session (those near a point only), each in the colour of its cell; the context's unit is a pixel of the
+// session.
+function paintRois(context, state, k, pixel, { fill = 0.4, width = 1.3, near = null, reach = 0 } = {}) {
   const { plane } = state, session = plane.sessions[k], { cellOf, sizes } = of(state);
   context.lineJoin = "round";
   session.rois.forEach((roi, row) => {
     const cell = cellOf[k][row];
     if (!roi || cell < 0) return;
+    if (near && (roi.right < near[0] - reach || roi.left > near[0] + reach || roi.bottom < near[1] - reach || roi.top > near[1] + reach)) return;
     const path = session.path(row);
     const followed = sizes[cell] > 1;
     context.strokeStyle = followed ? plane.colours[cell] : "rgba(255, 255, 255, 0.55)";

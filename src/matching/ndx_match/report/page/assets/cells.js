@@ -92,7 +92,7 @@ function crop(store, k) {
     context.imageSmoothingQuality = "high";
     context.save();
     paintImage(context, session, again);
-    paintRois(context, state, k, 1 / scale, { fill: 0, width: 1 });
+    paintRois(context, state, k, 1 / scale, { fill: 0, width: 1, near: place, reach: wide / 2 });
     context.restore();
     paintCell(context, state, k, state.cell, 1 / scale, { width: 2.2 });
   }, { role: "img" });

@@ -29,7 +29,8 @@ function navigation(planes) {
 
 document.addEventListener("keydown", (event) => {
   if (!current || event.ctrlKey || event.metaKey || event.altKey || document.getElementById("help").open) return;
-  if (event.target.matches("input:not([type=checkbox]), select, textarea")) return;
+  if (event.target.matches("input[type=search], select, textarea")) return;
+  if (event.target.matches("input:not([type=checkbox])") && event.key.startsWith("Arrow")) return;
   const set = (values) => current.dispatch({ type: "set", ...values });
   const actions = {
     ArrowRight: () => current.dispatch({ type: "step", by: 1 }), j: () => current.dispatch({ type: "step", by: 1 }),
