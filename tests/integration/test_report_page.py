@@ -295,6 +295,7 @@ def test_a_result_that_failed_looks_so_on_the_first_screen(show, folder: Path, p
     assert verdict.bounding_box()["y"] < 300
     assert "Do not use these matches. 3 of 3 alignments are probably wrong" in verdict.inner_text()
     assert warnings[0] in page.text(".warnings")
+    assert "0 of 3\npairs aligned" in page.text(".figures")
     assert page.page.locator("#pairs .level.failed").count() == 1
 
 

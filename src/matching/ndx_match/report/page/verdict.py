@@ -63,16 +63,18 @@ def verdict_of(plane: MatchedPlane) -> Verdict:
         level, word, headline = FAILED, "Failed.", f"No cell was found again in any of {n_sessions} sessions."
     elif wrong and len(wrong) >= MOST_WRONG_PAIRS * len(result.registrations):
         level, word = FAILED, "Do not use these matches."
-        verb = "is" if len(wrong) == 1 else "are"
+        verb, them = ("is", "it") if len(wrong) == 1 else ("are", "them")
         headline = (
             f"{len(wrong)} of {_plural(len(judged), 'alignment', 'alignments')} {verb} probably wrong, and what was "
-            "matched with it is among the cells."
+            f"matched with {them} is among the cells."
         )
     elif reasons or result.warnings:
         level, word, headline = DOUBTFUL, "Matched, with doubts.", f"{followed}; read what is in doubt."
     else:
         level, word, headline = GOOD, "Matched.", f"{followed}."
-    return Verdict(level, word, headline, tuple(reasons), _figures(plane, n_followed))
+    return Verdict(
+        level, word, headline, tuple(reasons), _figures(plane, n_followed, len(judged) - len(wrong) - len(apart))
+    )
 
 
 def pair_level(registration: Registration, n_accepted: int) -> str:
@@ -100,15 +102,14 @@ def _poor_sessions(plane: MatchedPlane) -> list[tuple[int, float, float]]:
     return [(int(k), float(f), median) for k, f in zip(known, fractions, strict=True) if f < POOR * median]
 
 
-def _figures(plane: MatchedPlane, n_followed: int) -> tuple[tuple[str, str], ...]:
+def _figures(plane: MatchedPlane, n_followed: int, n_aligned: int) -> tuple[tuple[str, str], ...]:
     result = plane.result
     sizes, n_sessions = result.n_sessions_of_cell, len(plane.sessions)
-    n_registered = sum(r.registered for r in result.registrations)
     figures = [
         (f"{n_followed}", "cells followed (in two or more sessions)"),
         (f"{int((sizes == n_sessions).sum())}", f"cells in all {n_sessions} sessions"),
         (f"{int(result.is_matched.sum())} of {n_sessions}", "sessions matched"),
-        (f"{n_registered} of {len(result.registrations)}", "pairs aligned"),
+        (f"{n_aligned} of {len(result.registrations)}", "pairs aligned"),
     ]
     if n_sessions == 2:
         del figures[1]

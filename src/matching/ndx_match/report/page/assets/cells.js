@@ -16,7 +16,7 @@ function cellText(state, cell) {
 
 function cellsAndFields(store) {
   const { plane } = store.state, n = plane.sessions.length;
-  const start = n <= 3 ? 420 : n <= 6 ? 340 : n <= 20 ? 230 : 170;
+  const start = n <= 2 ? 520 : n === 3 ? 370 : n <= 6 ? 340 : n <= 20 ? 230 : 170;
   const grid = el("div", { class: "fields", style: `--tile: ${start}px` }, ...plane.sessions.map((_, k) => field(store, k)));
   const size = el("input", { type: "range", min: 110, max: 900, step: 10, value: start, oninput: () => grid.style.setProperty("--tile", `${size.value}px`) });
   return [navigator(store, el("label", {}, "Size of the fields ", size)), grid];

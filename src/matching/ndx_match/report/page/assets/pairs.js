@@ -190,7 +190,7 @@ function pairFacts(state) {
   const { plane } = state, pair = plane.pairs[state.pair], matches = of(state).shared[pair.fixed][pair.moving];
   const rows = [];
   if (pair.score !== null) rows.push(bar("z score", pair.score, pair.chanceScore, "best of alignments that must be wrong", 0));
-  if (pair.chanceMatches !== null) rows.push(bar("accepted ROI pairs", pair.accepted, pair.chanceMatches, "with a wrong alignment", 0));
+  if (pair.chanceMatches !== null) rows.push(bar("Accepted pairs", pair.accepted, pair.chanceMatches, "with a wrong alignment", 0));
   if (pair.ssim !== null && pair.score === null) rows.push(fact("Structural similarity", shown(pair.ssim, 3)));
   rows.push(fact("Matches", `${count(matches, "cell")} with an ROI in both${pair.fraction === null ? "" : `; fraction matched ${shown(pair.fraction)}`}`));
   rows.push(fact("Transform", pair.transform));
