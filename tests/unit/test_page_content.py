@@ -13,7 +13,7 @@ from builders import field_of_view, session_of
 from ndx_match.model import MatchedPlane, MatchResult, Registration, RegistrationOutcome, RoiPairs, Session
 from ndx_match.report.outlines import outlines
 from ndx_match.report.page.content import days_of, plane_content
-from ndx_match.report.page.evidence import distributions, neighbours, support_and_rivals
+from ndx_match.report.page.evidence import distributions, neighbour_distances, support_and_rivals
 from ndx_match.report.page.verdict import Verdict, verdict_of
 
 N_SESSIONS = 4
@@ -142,20 +142,27 @@ class TestEvidence:
         probability=np.array([0.2, 0.9, 0.8, 0.6]),
     )
 
-    def test_neighbours(self) -> None:
-        nearest, second = neighbours(self.PAIRS)
-        npt.assert_array_equal(nearest, [False, True, True, True])
-        npt.assert_array_equal(second, [True, False, False, False])
+    def test_neighbours_are_measured_after_the_alignment(self) -> None:
+        fixed, moving = session_of(field_of_view(), "a"), session_of(field_of_view((5, 3)), "b")
+        matrix = np.array([[1, 0, -3], [0, 1, -5], [0, 0, 1.0]])
+        nearest, second = neighbour_distances([fixed, moving], [Registration(0, 1, matrix)])
+        assert len(nearest) == len(second) > 15
+        assert np.median(nearest) < 0.1
+        assert second.min() > 10  # the cells are at least 15 pixels apart
+        apart = Registration(0, 1, matrix, outcome=RegistrationOutcome.NOT_REGISTERED)
+        assert [len(each) for each in neighbour_distances([fixed, moving], [apart])] == [0, 0]
 
     def test_distributions_count_every_finite_pair_once(self) -> None:
-        found = {each["name"]: each["counts"] for each in distributions(self.PAIRS)}
+        cells = np.zeros((1, 3), np.int32)
+        result = dataclasses.replace(make_result(cells), roi_pairs=self.PAIRS)
+        found = {each["name"]: each["counts"] for each in distributions([], result)}
+        assert list(found) == [
+            "Intersection over union",
+            "Centroid distance (pixels)",
+            "Probability of being the same cell",
+        ]
         assert [sum(found["Intersection over union"][group]) for group in ("accepted", "rejected")] == [2, 2]
         assert [sum(found["Centroid distance (pixels)"][group]) for group in ("accepted", "rejected")] == [2, 1]
-        assert [sum(found["Distance to neighbours (pixels)"][group]) for group in ("nearest", "second nearest")] == [
-            2,
-            1,
-        ]
-        assert "Margin over the best alternative" not in found
 
     def test_support_and_rivals(self) -> None:
         sessions = [session_of(field_of_view(), name) for name in "abc"]

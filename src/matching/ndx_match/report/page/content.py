@@ -74,7 +74,7 @@ def plane_content(plane: MatchedPlane) -> dict[str, Any]:
             _pair(r, int(accepted[r.fixed_session, r.moving_session]), fractions[r.fixed_session, r.moving_session])
             for r in result.registrations
         ],
-        "distributions": distributions(result.roi_pairs),
+        "distributions": distributions(sessions, result),
     }
 
 

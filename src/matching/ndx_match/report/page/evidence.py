@@ -8,16 +8,23 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.spatial import cKDTree
 
-from ...arrays import Array, Bools, Floats, Indices
-from ...model import MatchResult, RoiPairs, Session, cell_of_roi
+from ndx_cell_matching.registrations import SessionRegistration
+
+from ...arrays import Array, Floats, Indices
+from ...footprints import centroids
+from ...model import MatchResult, Registration, RoiPairs, Session, cell_of_roi
 
 N_BINS = 40
+MOST = 99.0  # per cent of distances that are shown
+MOST_PAIRS = 300  # of sessions, whose neighbours are measured
 Values = npt.NDArray[np.floating[Any]]
 
 
-def distributions(pairs: RoiPairs) -> list[dict[str, Any]]:
+def distributions(sessions: Sequence[Session], result: MatchResult) -> list[dict[str, Any]]:
     """Histograms of accepted and rejected pairs, and of the nearest and second nearest neighbour of each ROI."""
+    pairs = result.roi_pairs
     made = []
     for name, values in (
         ("Intersection over union", pairs.iou),
@@ -26,37 +33,43 @@ def distributions(pairs: RoiPairs) -> list[dict[str, Any]]:
         ("Margin over the best alternative", pairs.margin),
     ):
         if values is not None and len(values):
-            made.append(_histogram(name, values, {"accepted": pairs.accepted, "rejected": ~pairs.accepted}))
-    if len(pairs):
-        first, second = neighbours(pairs)
-        nearest = {"nearest": first, "second nearest": second}
-        made.append(_histogram("Distance to neighbours (pixels)", pairs.centroid_distance, nearest))
-        made.append(_histogram("Intersection over union with neighbours", pairs.iou, nearest))
+            made.append(_histogram(name, {"accepted": values[pairs.accepted], "rejected": values[~pairs.accepted]}))
+    nearest, second = neighbour_distances(sessions, result.registrations)
+    if len(nearest):
+        made.append(_histogram("Distance to neighbours (pixels)", {"nearest": nearest, "second nearest": second}))
     return made
 
 
-def _histogram(name: str, values: Values, groups: dict[str, Bools]) -> dict[str, Any]:
-    finite = np.isfinite(values)
-    shown = values[finite & np.logical_or.reduce(list(groups.values()))]
-    lowest = min(0.0, float(shown.min(initial=0)))
-    highest = 1.0 if "pixels" not in name else max(1.0, float(np.ceil(shown.max(initial=0))))
+def _histogram(name: str, groups: dict[str, Values]) -> dict[str, Any]:
+    """Counts between 0 (or what is lower) and 1, of pixels between 0 and a number that few are above."""
+    finite = {group: values[np.isfinite(values)] for group, values in groups.items()}
+    highest = 1.0
+    if "pixels" in name:
+        highest = max(1.0, *(float(np.ceil(np.percentile(each, MOST))) for each in finite.values() if len(each)))
+    lowest = min(0.0, *(float(each.min(initial=0)) for each in finite.values()))
     edges = np.linspace(lowest, highest, N_BINS + 1)
-    counts = {group: np.histogram(values[chosen & finite], edges)[0].tolist() for group, chosen in groups.items()}
+    counts = {group: np.histogram(values, edges)[0].tolist() for group, values in finite.items()}
     return {"name": name, "lowest": lowest, "highest": highest, "counts": counts}
 
 
-def neighbours(pairs: RoiPairs) -> tuple[Bools, Bools]:
-    """Which pairs join a fixed ROI with the candidate nearest to it in the moving session, and with the second."""
-    roi = (pairs.fixed_session, pairs.moving_session, pairs.fixed_roi_row)
-    order = np.lexsort((pairs.centroid_distance, *reversed(roi)))
-    same = np.ones(max(len(pairs) - 1, 0), bool)
-    for values in roi:
-        same &= np.diff(values[order]) == 0
-    starts = np.append(True, ~same)[: len(pairs)]
-    seconds = np.append(False, starts[:-1]) & ~starts
-    nearest, second = np.zeros(len(pairs), bool), np.zeros(len(pairs), bool)
-    nearest[order[starts]] = True
-    second[order[seconds]] = True
+def neighbour_distances(sessions: Sequence[Session], registrations: Sequence[Registration]) -> tuple[Floats, Floats]:
+    """How far ROIs, carried into another session, are from the nearest and from the second nearest ROI there.
+
+    Of centroids, in pixels of the moving session; where there are many pairs of sessions, of evenly chosen ones. ROIs
+    that come to lie outside the moving session's field are left out.
+    """
+    aligned = [r for r in registrations if r.registered]
+    chosen = aligned[:: -(-len(aligned) // MOST_PAIRS)] if aligned else []
+    places = [centroids(session.footprints, session.shape[1]) for session in sessions]
+    places = [points[np.isfinite(points).all(axis=1)] for points in places]
+    found = [np.zeros((0, 2))]
+    for r in chosen:
+        fixed, moving = sessions[r.fixed_session], sessions[r.moving_session]
+        carried = SessionRegistration(r.matrix, r.displacement, fixed.shape).to_moving(places[r.fixed_session])
+        if len(places[r.moving_session]) > 1:
+            inside = carried[moving.holds(carried)]
+            found.append(cKDTree(places[r.moving_session]).query(inside, k=2)[0].reshape(-1, 2))
+    nearest, second = np.concatenate(found).T
     return nearest, second
 
 

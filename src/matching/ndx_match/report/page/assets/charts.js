@@ -34,7 +34,7 @@ function histogram({ name, lowest, highest, counts }) {
   const tallest = Math.max(0.01, ...groups.flatMap(parts)), width = (highest - lowest) / groups[0].values.length;
   const mode = ({ values, total }) => (total ? `, most often about ${tickText(lowest + (values.indexOf(Math.max(...values)) + 0.5) * width)}` : "");
   const label = `${name}: ${groups.map((each) => `${each.total} ${each.group}${mode(each)}`).join("; ")}.`;
-  const drawn = chart(label, { low: lowest, high: highest, title: name }, { low: 0, high: tallest, title: "Part of its group" }, (px, py) =>
+  const drawn = chart(label, { low: lowest, high: highest, title: name }, { low: 0, high: tallest, title: "Part of the group" }, (px, py) =>
     svg("g", {}, ...groups.map((each, k) => {
       let d = `M${px(lowest)},${py(0)}`;
       parts(each).forEach((value, bin) => { d += `V${py(value)}H${px(lowest + (bin + 1) * width)}`; });

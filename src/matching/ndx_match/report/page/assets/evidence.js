@@ -4,7 +4,7 @@ function evidenceSection(store) {
   const { plane } = store.state;
   if (!plane.distributions.length) return section("evidence", "Evidence", "The match file holds no candidate pairs of ROIs.");
   return section("evidence", "Evidence",
-    "All candidate pairs of ROIs. Where the two groups are well apart, there is little to doubt; where they overlap, accepted and rejected pairs could be exchanged.",
+    "The candidate pairs of ROIs that the match file holds (not those whose probability is next to nothing), and how far each ROI lies from the nearest and second nearest of another session. Where two groups are well apart, there is little to doubt.",
     el("div", { class: "charts" }, ...plane.distributions.map(histogram)));
 }
 
