@@ -67,6 +67,30 @@ def writers_data() -> Path:
     return WRITERS_DATA
 
 
+def find_chromium() -> str | None:
+    """The program of a Chromium browser, that named by NDX_MATCH_CHROMIUM or one on the PATH."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    return os.environ.get("NDX_MATCH_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A headless Chromium, driven by playwright, that asks for nothing on the network by itself.
+
+    For one module only: while it runs there is an event loop, which other tests would stumble over.
+    """
+    program = find_chromium()
+    if program is None:
+        pytest.skip("there is no Chromium here to look at pages with; install it or set NDX_MATCH_CHROMIUM")
+    playwright = pytest.importorskip("playwright.sync_api")
+    quiet = ("no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking",
+             "disable-component-update", "disable-sync")  # fmt: skip
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=program, args=[f"--{option}" for option in quiet])
+        yield browser
+        browser.close()
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A folder on a disk of 200 kB."""
@@ -112,15 +136,17 @@ def _connect_to_loopback(self: socket.socket, address: Any) -> None:
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item):
-    """Where the data or scripts that a test needs are present, it must run: a skip is a failure."""
+    """Where the data or scripts that a test needs are present, it must run: a skip is a failure. So it is without a
+    browser where all tests have to run, as `CI` says."""
     outcome = yield
     report = outcome.get_result()
     fixtures = getattr(item, "fixturenames", ())
     needed = [("allen_data", ALLEN_DATA), ("writers_data", WRITERS_DATA), ("cases", CASES)]
     present = any(folder.is_dir() and (name in fixtures or item.get_closest_marker(name)) for name, folder in needed)
+    present |= "chromium" in fixtures and os.environ.get("CI") == "true"
     if present and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
-        report.longrepr = f"skipped although the data are present: {report.longrepr}"
+        report.longrepr = f"skipped although it must run here: {report.longrepr}"
 
 
 @pytest.fixture

@@ -99,7 +99,7 @@ def test_commands_have_the_options_that_they_are_given(command: str) -> None:
     _, name, *arguments = shlex.split(command, comments=True)
     if name.startswith("-"):
         return
-    context = click.Context(cli)
+    context = click.Context(cli, **cli.context_settings)
     found = cli.get_command(context, name)
     assert found is not None, name
     found.make_parser(click.Context(found, parent=context)).parse_args([a for a in arguments if a != "..."])

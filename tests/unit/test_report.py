@@ -13,6 +13,7 @@ import pytest
 import scipy.sparse
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 from skimage.color import rgb2lab
@@ -20,14 +21,16 @@ from skimage.color import rgb2lab
 from ndx_match.errors import OutputError
 from ndx_match.footprints import centroids
 from ndx_match.model import MatchResult, Registration, RegistrationOutcome, RoiPairs, Session, cell_of_roi
+from ndx_match.report.canvas import FAILURE
 from ndx_match.report.cell_map import cell_map_figure, roi_image
 from ndx_match.report.colours import cell_colours
 from ndx_match.report.figures import pairs_to_draw, write_figures
 from ndx_match.report.fraction_matrix import fraction_matrix_figure
 from ndx_match.report.fractions import matched_fractions, shared_cell_fractions
 from ndx_match.report.group_sizes import group_sizes_figure
-from ndx_match.report.images import even_out, overlay, ssim, stretch
+from ndx_match.report.images import even_out, overlay, stretch
 from ndx_match.report.labels import (
+    quality_text,
     registration_file_names,
     short_names,
     transform_text,
@@ -195,23 +198,6 @@ class TestImages:
         image[:5] = 0
         npt.assert_allclose(stretch(image)[5:], inside[5:], atol=0.05)
 
-    def test_ssim(self):
-        image = to_8_bit(np.random.default_rng(0).normal(size=(40, 30)))
-        assert ssim(image, image) == pytest.approx(1)
-        assert ssim(image, image[::-1]) < 0.2
-        assert ssim(image, image[:, 1:]) is None
-        assert ssim(image[:10], image[:10]) is None
-
-    def test_ssim_counts_only_what_both_sessions_see(self):
-        image = to_8_bit(np.random.default_rng(0).normal(size=(60, 50)))
-        half = image.copy()
-        half[:, 25:] = 0
-        seen = np.zeros(image.shape, bool)
-        seen[:, :20] = True
-        assert ssim(image, half) < 0.8
-        assert ssim(image, half, seen) == pytest.approx(1)
-        assert ssim(image, half, np.zeros_like(seen)) is None
-
     @settings(max_examples=30)
     @given(
         st.integers(-9, 9),
@@ -361,11 +347,48 @@ class TestRegistrationFigure:
             assert expected in said
         assert "NOT REGISTERED" not in said
 
-    def test_identical_images_have_an_ssim_of_one(self):
+    @pytest.mark.parametrize(
+        ("numbers", "shown", "matches"),
+        [
+            ({"score": 44.6, "chance_score": 4.2}, "z 45 (chance 4)", "{} matched ROIs"),
+            ({"ssim": 0.14, "chance_matches": 5.6}, "SSIM 0.140", "{} (chance 6) matched ROIs"),
+        ],
+    )
+    def test_the_numbers_are_those_that_are_printed(self, numbers, shown, matches):
         sessions, result = make_case(2)
-        twin = dataclasses.replace(sessions[0], name="twin")
-        same = dataclasses.replace(result, registrations=(Registration(0, 1, np.eye(3)),))
-        assert "SSIM 1.00 (before registration 1.00)" in all_text(registration_figure([sessions[0], twin], same, 0, 1))
+        registration = dataclasses.replace(result.registrations[0], **numbers)
+        assert quality_text(registration) == shown
+        result = dataclasses.replace(result, registrations=(registration,))
+        said = all_text(registration_figure(sessions, result, 0, 1))
+        assert f"{shown};  {matches.format(result.n_matches[0, 1])}" in said
+        assert "PROBABLY WRONG" not in said
+        assert shown in [axes.get_title() for axes in overlay_matrix_figure(sessions, result).axes]
+
+    def test_an_alignment_no_better_than_chance_is_said_in_red(self):
+        sessions, result = make_case(2)
+        n_accepted = int(result.roi_pairs.accepted.sum())
+        registration = dataclasses.replace(result.registrations[0], chance_matches=n_accepted - 1.0)
+        result = dataclasses.replace(result, registrations=(registration,))
+        (headline,) = [
+            text
+            for text in registration_figure(sessions, result, 0, 1).findobj(Text)
+            if text.get_text().startswith("PROBABLY WRONG")
+        ]
+        expected = f"{n_accepted} pairs of ROIs are accepted, and {n_accepted - 1} where it is wrong on purpose"
+        assert headline.get_text().split() == ["PROBABLY", "WRONG:", *expected.split()]
+        assert headline.get_color() == FAILURE
+        titles = [axes.get_title() for axes in overlay_matrix_figure(sessions, result).axes]
+        assert titles.count("PROBABLY WRONG") == 1
+
+    def test_matched_rois_are_outlined_where_they_lie_in_the_fixed_session(self):
+        sessions, result = make_case(2)
+        figure = registration_figure(sessions, result, 0, 1)
+        fixed, moving = figure.findobj(PolyCollection)
+        places = [
+            np.array([path.vertices[:-1].mean(axis=0) for path in shapes.get_paths()]) for shapes in (fixed, moving)
+        ]
+        assert len(places[0]) == len(places[1]) == result.n_matches[0, 1]
+        assert np.linalg.norm(places[0] - places[1], axis=1).max() < 1.5
 
     def test_a_failed_registration_is_said_in_red(self):
         sessions, result = make_case(2, failed=(1,))
@@ -390,7 +413,6 @@ class TestRegistrationFigure:
         masks = [mask.reshape(SHAPE)[:40] for mask in sessions[1].footprints.toarray()]
         cropped = make_session("cropped", masks, sessions[1].image[:40])
         figure = registration_figure([sessions[0], cropped], result, 0, 1)
-        assert "before" not in all_text(figure)
         shapes = sorted(axes.images[0].get_array().shape[:2] for axes in figure.axes)
         assert shapes == [(40, 64), SHAPE, SHAPE, SHAPE]
         assert "sizes differ" in all_text(overlay_matrix_figure([sessions[0], cropped], result))
@@ -400,8 +422,9 @@ class TestMatrices:
     def test_every_pair_has_a_title_and_failures_are_marked(self):
         sessions, result = make_case(3, failed=(2,))
         titles = [axes.get_title() for axes in overlay_matrix_figure(sessions, result).axes]
-        assert sum("SSIM" in title for title in titles) == 6
-        assert sum("NOT REGISTERED" in title for title in titles) == 2
+        assert titles.count("registered") == 1
+        assert titles.count("before") == 3
+        assert titles.count("NOT REGISTERED") == 2
 
     def test_fractions_and_counts_are_written_into_the_matrix(self):
         sessions, result = make_case(3, failed=(2,))
@@ -422,6 +445,17 @@ class TestCellMap:
         n_shared = shared_cell_fractions(result.cells)[1][0, 1]
         assert titles[0] == f"session_1\n2021-03-01   {n_shared} of {sessions[0].n_rois} ROIs matched"
         assert titles[2].endswith(f"0 of {sessions[2].n_rois} ROIs matched\nset aside: too dim")
+
+    def test_matched_cells_carry_their_ids(self):
+        sessions, result = make_case(2)
+        result = dataclasses.replace(result, cell_ids=np.arange(len(result.cells)) + 500)
+        for number, axes in enumerate(cell_map_figure(sessions, result).axes):
+            written = {int(text.get_text()): text.get_position() for text in axes.texts}
+            assert len(written) > 10
+            for cell_id, place in written.items():
+                assert result.n_sessions_of_cell[cell_id - 500] == 2
+                mask = sessions[number].footprints[[result.cells[cell_id - 500, number]]]
+                npt.assert_allclose(place, centroids(mask, SHAPE[1])[0])
 
     def test_a_matched_cell_is_painted_alike_in_all_sessions(self):
         masks = [disc(np.array(centre), (60, 60), 6) for centre in ((15, 15), (40, 40))]
@@ -455,11 +489,26 @@ class TestGroupSizes:
         assert group_sizes_figure(sessions, dataclasses.replace(result, roi_pairs=pairs)).axes
 
 
+def test_the_warnings_of_a_result_stand_below_the_figures():
+    sessions, result = make_case(2)
+    warnings = tuple(f"The reason number {k} to doubt this costs ${k} and ${k + 1}." for k in range(8))
+    result = dataclasses.replace(result, warnings=warnings)
+    for make in (fraction_matrix_figure, cell_map_figure, group_sizes_figure):
+        without = make(sessions, dataclasses.replace(result, warnings=()))
+        figure = make(sessions, result)
+        said = " ".join(all_text(figure).replace("\\", "").split())
+        assert [warning in said for warning in warnings] == [True] * 5 + [False] * 3
+        assert "... and 3 more warnings" in said
+        assert figure.get_figheight() > without.get_figheight()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("n_sessions", [2, 3, 12])
 def test_no_text_overlaps_or_leaves_the_figure(n_sessions, monkeypatch):
     names = [f"sub-722884882_ses-{775289198 + 1001 * i}-acq-{775614751 + i}_ophys" for i in range(n_sessions)]
     sessions, result = make_case(n_sessions, names, failed=(1,))
+    warning = "A session was set aside, which is said in a long sentence. " * 5
+    result = dataclasses.replace(result, warnings=(warning,) * 3)
     for name, figure in figure_functions(sessions, result).items():
         words = drawn_texts(figure, monkeypatch)
         assert words
@@ -508,6 +557,19 @@ class TestWriteFigures:
             paths = write_figures(sessions, result, tmp_path / "b")
             assert matplotlib.rcParams["text.usetex"] is True
         assert [path.read_bytes() for path in paths] == expected
+
+    @pytest.mark.parametrize(("kind", "start"), [("svg", b"<?xml"), ("pdf", b"%PDF")])
+    def test_other_formats(self, tmp_path, coarse, kind, start):
+        sessions, result = make_case(1)
+        contents = []
+        for folder in ("a", "b"):
+            paths = write_figures(sessions, result, tmp_path / folder, kind=kind)
+            assert {path.suffix for path in paths} == {f".{kind}"}
+            contents.append([path.read_bytes() for path in paths])
+        assert contents[0] == contents[1]
+        assert all(content.startswith(start) for content in contents[0])
+        if kind == "svg":
+            assert any(b">Sessions in which a cell was found</text>" in content for content in contents[0])
 
     def test_many_sessions_get_part_of_the_pairs(self):
         assert len(pairs_to_draw(6)) == 15

@@ -29,6 +29,7 @@ from .errors import InputError
 from .footprints import without_rows
 from .gaps import filled
 
+CLEARLY_MORE = 1.5  #: times as many matches as by chance, below which an alignment is suspect
 #: Called as `progress(stage, done, total)` while a method runs.
 Progress = Callable[[str, int, int], None]
 Item = TypeVar("Item")
@@ -240,6 +241,10 @@ class Registration(_Brief):
     def registered(self) -> bool:
         """Whether the matrix aligns the two sessions."""
         return self.outcome in RegistrationOutcome.with_matrix()
+
+    def like_chance(self, n_accepted: int) -> bool:
+        """Whether so many accepted pairs of ROIs are hardly more than an alignment gives that is wrong."""
+        return self.chance_matches is not None and n_accepted < CLEARLY_MORE * self.chance_matches
 
 
 @dataclass(frozen=True, repr=False)

@@ -13,9 +13,19 @@ from ..sources import InspectedFile, SourceOptions, inspect_file
 from ..sources.orientation import in_words
 from ..sources.pairing import RecordedPlane, pair_planes
 from ..sources.planes import check_all_planes
-from ..storage.outputs import check_folder
+from ..storage.outputs import check_folder, check_output
 from ..storage.remote import public_name, shared_access
-from .common import LOCATION, all_planes_options, output_option, plane_option, progress_bar, say, source_options, table
+from .common import (
+    LOCATION,
+    all_planes_options,
+    output_option,
+    overwrite_option,
+    plane_option,
+    progress_bar,
+    say,
+    source_options,
+    table,
+)
 from .summary import print_planes
 
 
@@ -74,8 +84,16 @@ def show(matches: str, plane: str | None) -> None:
 @click.argument("matches", type=LOCATION, metavar="MATCHES.NWB")
 @output_option("Folder for the pictures.")
 @click.option("--all-pairs", is_flag=True, help="Draw every pair even of more than six sessions.")
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["png", "svg", "pdf"]),
+    default="png",
+    show_default=True,
+    help="Of the pictures.",
+)
 @plane_option("Draw this imaging plane only, where the match file holds several.")
-def plot(matches: str, output: Path, all_pairs: bool, plane: str | None) -> None:
+def plot(matches: str, output: Path, all_pairs: bool, kind: str, plane: str | None) -> None:
     """Draw registrations, overlays, matched fractions and coloured cells from the match file alone.
 
     Of a match file of several imaging planes, into a sub-folder for each.
@@ -86,9 +104,29 @@ def plot(matches: str, output: Path, all_pairs: bool, plane: str | None) -> None
     check_folder(output)
     planes = read_planes_of_match_file(matches, plane=plane)
     with progress_bar() as progress:
-        written = draw_planes(planes, output, progress, all_pairs)
+        written = draw_planes(planes, output, progress, all_pairs, kind)
     for path in written:
         say(path)
+
+
+@click.command()
+@click.argument("matches", type=LOCATION, metavar="MATCHES.NWB")
+@output_option("HTML file to write.")
+@plane_option("Show this imaging plane only, where the match file holds several.")
+@overwrite_option
+def report(matches: str, output: Path, plane: str | None, overwrite: bool) -> None:
+    """Write a page that shows a match file: whether it worked, every alignment, and every cell in all its sessions.
+
+    One HTML file, made from the match file alone, that any browser opens and that needs no network.
+    """
+    from ..matchfile import read_planes_of_match_file
+    from ..report.page import write_page
+
+    check_output(output, overwrite, [matches])
+    planes = read_planes_of_match_file(matches, plane=plane)
+    with progress_bar() as progress:
+        write_page(planes, output, public_name(matches).rsplit("/", 1)[-1], overwrite, progress)
+    say(f"Wrote {output}")
 
 
 def _lines(file: InspectedFile) -> Iterator[str]:

@@ -28,6 +28,7 @@ COMMANDS = {
     "inspect": ("look", "inspect", "Print what would be used of NWB files."),
     "show": ("look", "show", "Print the sessions, pairs and cells of a match file."),
     "plot": ("look", "plot", "Draw the pictures of a match file."),
+    "report": ("look", "report", "Write a page that shows a match file, as one HTML file."),
     "export": ("exchange", "export", "Write the cells of a match file as a table or in another tool's format."),
     "annotate": ("annotate", "annotate", "Write copies of NWB files with the cell of each ROI in their ROI tables."),
     "convert": ("convert", "convert", "Write an NWB file of any kind as HDF5 or as a Zarr store."),

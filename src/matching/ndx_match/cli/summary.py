@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 import click
 import numpy as np
 
-from ..model import MatchedPlane, MatchResult, Registration, Session
+from ..model import MatchedPlane, MatchResult, Session
 from ..report.fractions import matched_fractions
+from ..report.labels import matches_text, quality_text
 from .common import table, warn
 
 MAXIMUM_PAIRS = 66  #: pairs listed one a line (12 sessions)
@@ -56,27 +57,14 @@ def _pairs(sessions: Sequence[Session], result: MatchResult) -> str:
             (
                 f"{sessions[fixed].name} - {sessions[moving].name}",
                 steps,
-                _quality(registration),
-                _matches(registration, int(counts[fixed, moving])),
+                quality_text(registration),
+                matches_text(registration, int(counts[fixed, moving])) if registration.registered else "",
                 f"{fraction:.2f}" if np.isfinite(fraction) and registration.registered else "",
             )
         )
     text = table(rows)
     left = len(result.registrations) - MAXIMUM_PAIRS
     return f"{text}\n... and {left} more pairs" if left > 0 else text
-
-
-def _matches(registration: Registration, count: int) -> str:
-    if not registration.registered:
-        return ""
-    by_chance = registration.chance_matches
-    return str(count) if by_chance is None else f"{count} (chance {by_chance:.0f})"
-
-
-def _quality(registration: Registration) -> str:
-    if registration.score is not None:
-        return f"z {registration.score:.0f} (chance {registration.chance_score or 0:.0f})"
-    return "" if registration.ssim is None else f"SSIM {registration.ssim:.3f}"
 
 
 def _cells(result: MatchResult) -> str:

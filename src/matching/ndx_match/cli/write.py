@@ -154,17 +154,17 @@ def draw(planes: Sequence[MatchedPlane], folder: Path, matches: Path) -> None:
 
 
 def draw_planes(
-    planes: Sequence[MatchedPlane], folder: Path, progress: Progress, all_pairs: bool = False
+    planes: Sequence[MatchedPlane], folder: Path, progress: Progress, all_pairs: bool = False, kind: str = "png"
 ) -> list[Path]:
     """Write the pictures into a folder, where there are several planes into a sub-folder for each."""
     from ..report.figures import write_figures
 
     if len(planes) == 1:
-        return write_figures(planes[0].sessions, planes[0].result, folder, progress, all_pairs)
+        return write_figures(planes[0].sessions, planes[0].result, folder, progress, all_pairs, kind)
     make_folder(folder)
     written = []
     for plane in planes:
         written += write_figures(
-            plane.sessions, plane.result, folder / plane.name, progress_of(progress, plane.name), all_pairs
+            plane.sessions, plane.result, folder / plane.name, progress_of(progress, plane.name), all_pairs, kind
         )
     return written

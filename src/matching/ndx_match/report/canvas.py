@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -15,6 +17,7 @@ WIDTH = 10.0
 
 TITLE_SIZE, TEXT_SIZE, SMALL_SIZE = 11.0, 9.0, 8.0
 POINTS_PER_INCH = 72
+MOST_WARNINGS = 5  #: written below a figure
 
 #: Blue and orange of Okabe & Ito's palette, for all kinds of colour vision.
 BLUE, ORANGE, FAILURE = "#0072B2", "#E69F00", "#C00000"
@@ -29,10 +32,30 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def show_image(axes: Axes, image: Any) -> None:
-    """Show an image of 0..1, grey or RGB, without ticks or frame."""
-    axes.imshow(image, cmap="gray", vmin=0, vmax=1)
+def show_image(axes: Axes, image: Any, shape: tuple[int, int] | None = None) -> None:
+    """Show an image of 0..1, grey or RGB, without ticks or frame.
+
+    The axes count the pixels of an image of `shape` (n_rows, n_cols), by default of this one.
+    """
+    n_rows, n_cols = shape or image.shape[:2]
+    axes.imshow(image, cmap="gray", vmin=0, vmax=1, extent=(-0.5, n_cols - 0.5, n_rows - 0.5, -0.5))
     axes.set_axis_off()
+
+
+def warning_lines(warnings: Sequence[str], width: float) -> list[str]:
+    """The warnings of a result as lines that fit into so many inches; of more than a few only their number."""
+    shown = [f"Warning: {warning}" for warning in warnings[:MOST_WARNINGS]]
+    if len(warnings) > MOST_WARNINGS:
+        shown.append(f"... and {len(warnings) - MOST_WARNINGS} more warnings")
+    return [line for text in shown for line in textwrap.wrap(text, characters_in(width, SMALL_SIZE))]
+
+
+def write_below(figure: Figure, lines: Sequence[str]) -> None:
+    """Write lines, in the colour of failures, below all else in a figure, which grows by their height."""
+    if lines:
+        figure.set_figheight(figure.get_figheight() + (len(lines) + 1) * line_height(SMALL_SIZE))
+        text = "\n".join(line.replace("$", r"\$") for line in lines)
+        figure.supxlabel(text, x=0.01, ha="left", fontsize=SMALL_SIZE, color=FAILURE)
 
 
 def line_height(font_size: float) -> float:

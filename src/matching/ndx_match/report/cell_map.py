@@ -6,29 +6,44 @@ import textwrap
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 from skimage.segmentation import find_boundaries
 
-from ..arrays import Array, Bools, Floats, Indices
+from ..arrays import Array, Bools, Floats, Indices, Ints64
+from ..footprints import centroids
 from ..model import MatchResult, Session, cell_of_roi
-from .canvas import DPI, FAILURE, TEXT_SIZE, WIDTH, characters_in, line_height, new_figure, show_image
+from .canvas import (
+    DPI,
+    FAILURE,
+    TEXT_SIZE,
+    WIDTH,
+    characters_in,
+    line_height,
+    new_figure,
+    show_image,
+    text_width,
+    warning_lines,
+    write_below,
+)
 from .colours import cell_colours
 from .images import stretch
 from .labels import plain, session_date, short_names
+from .outlines import is_shown
 
 SMALLEST_TILE = 4.2  # inches
 PAGE_ASPECT = 1.5  # width / height that the arrangement of the tiles comes near
 DIMMED, FILL = 0.55, 0.6
-#: Pixels whose weight is below this part of their ROI's highest are not painted: the footprints of matrix
-#: factorisations have faint tails that would bury their neighbours. Binary masks are painted whole.
-FAINTEST_WEIGHT = 0.2
+NUMBER_SIZE = 4.5  # of the ids of cells
+OUTLINED = (withStroke(linewidth=1, foreground="black"),)
 
 
 def cell_map_figure(sessions: Sequence[Session], result: MatchResult) -> Figure:
     """The ROI masks of every session on its dimmed image, side by side, each in its session's own frame.
 
-    A cell that was found in several sessions is filled with the same colour in all of them; an unmatched ROI has a
-    white outline only. The title of a session that was set aside says so in red.
+    A cell that was found in several sessions is filled with the same colour in all of them and carries its id; an
+    unmatched ROI has a white outline only. The title of a session that was set aside says so in red.
     """
     n_sessions = len(sessions)
     aspect = float(np.clip(max(session.shape[0] / session.shape[1] for session in sessions), 0.25, 3))
@@ -51,13 +66,35 @@ def cell_map_figure(sessions: Sequence[Session], result: MatchResult) -> Figure:
     ):
         cells = cell_of_roi(rows, session.n_rois)
         matched = np.append(result.n_sessions_of_cell > 1, False)[cells]
-        show_image(axes, _painted(session, matched, colours[cells], int(tile * DPI)))
+        show_image(axes, _painted(session, matched, colours[cells], int(tile * DPI)), session.shape)
+        _write_numbers(axes, session, np.where(matched, cells, -1), result.cell_ids, tile / session.shape[1])
         details = "   ".join(
             filter(None, [session_date(session), f"{matched.sum()} of {session.n_taking_part} ROIs matched"])
         )
         title = "\n".join(plain(line) for line in (name, details, note) if line)
         axes.set_title(title, fontsize=TEXT_SIZE, color=FAILURE if note else "black")
+    write_below(figure, warning_lines(result.warnings, figure.get_figwidth()))
     return figure
+
+
+def _write_numbers(axes: Axes, session: Session, cells: Indices, cell_ids: Ints64, inches: float) -> None:
+    """Write the id of its cell, by position, -1 without, beside each ROI, where it hides no other number.
+
+    `inches` are those of a pixel of the session.
+    """
+    places = centroids(session.footprints, session.shape[1])
+    written = np.zeros((0, 3))  # x, y, width of the numbers in pixels
+    height = line_height(NUMBER_SIZE) / inches
+    for roi_row in np.flatnonzero((cells >= 0) & np.isfinite(places[:, 0])):
+        text = str(cell_ids[cells[roi_row]])
+        x, y = places[roi_row]
+        width = text_width(len(text) + 1, NUMBER_SIZE) / inches
+        near = (np.abs(written[:, 0] - x) < (written[:, 2] + width) / 2) & (np.abs(written[:, 1] - y) < height)
+        within = width / 2 < x < session.shape[1] - width / 2 and height / 2 < y < session.shape[0] - height / 2
+        if near.any() or not within:
+            continue
+        written = np.vstack([written, [x, y, width]])
+        axes.text(x, y, text, fontsize=NUMBER_SIZE, color="white", ha="center", va="center", path_effects=OUTLINED)
 
 
 def _columns(n_tiles: int, aspect: float) -> int:
@@ -94,8 +131,7 @@ def roi_image(session: Session, on_top: Bools) -> Indices:
     footprints = session.footprints
     sizes = np.diff(footprints.indptr)
     roi_of_entry = np.repeat(np.arange(session.n_rois), sizes)
-    highest = footprints.max(axis=1).toarray().ravel()
-    painted = footprints.data >= FAINTEST_WEIGHT * highest[roi_of_entry]
+    painted = is_shown(session)
     # Each pixel keeps the ROI that comes last in this order, so that the order of the stored entries is all one.
     order = np.lexsort((-sizes, on_top))
     rank = np.empty(session.n_rois, np.intp)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -23,6 +24,8 @@ from .registration import registration_figure
 
 #: With more sessions than this only part of the pairs get a figure of their own, unless all are asked for.
 SESSIONS_WITH_ALL_PAIRS = 6
+#: Text stays text in SVG and PDF, and the same figure gives the same file.
+VECTOR_TEXT: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "ndx-match", "pdf.fonttype": 42}
 
 
 def write_figures(
@@ -31,14 +34,15 @@ def write_figures(
     folder: str | os.PathLike[str],
     progress: Progress | None = None,
     all_pairs: bool = False,
+    kind: str = "png",
 ) -> list[Path]:
-    """Write the figures of a match as PNG files; files of the same names are replaced.
+    """Write the figures of a match; files of the same names are replaced.
 
-    - `registration_<fixed>_<moving>.png`: how well two sessions are aligned, for :func:`pairs_to_draw`.
-    - `registration_overlay_matrix.png`: the overlays of all pairs.
-    - `matched_fraction_matrix.png`: fraction and number of matches of all pairs.
-    - `cells.png`: the ROIs of every session, each cell in its colour.
-    - `group_sizes.png`: cells by number of sessions; distance and IoU of accepted and rejected pairs.
+    - `registration_<fixed>_<moving>`: how well two sessions are aligned, for :func:`pairs_to_draw`.
+    - `registration_overlay_matrix`: the overlays of all pairs.
+    - `matched_fraction_matrix`: fraction and number of matches of all pairs.
+    - `cells`: the ROIs of every session, each cell in its colour.
+    - `group_sizes`: cells by number of sessions; distance and IoU of accepted and rejected pairs.
 
     Parameters
     ----------
@@ -51,6 +55,8 @@ def write_figures(
         Called as `progress("figures", done, total)`.
     all_pairs : bool
         Draw the registration of every pair, however many sessions there are.
+    kind : str
+        `png`, `svg` or `pdf`, which ends the names of the files.
 
     Returns
     -------
@@ -67,25 +73,26 @@ def write_figures(
     sessions = [session.only_taking_part() for session in sessions]
     folder = Path(folder)
     pairs = pairs_to_draw(len(sessions), all_pairs)
-    names = registration_file_names([session.name for session in sessions], pairs)
+    names = registration_file_names([session.name for session in sessions], pairs, kind)
     figures: dict[str, Callable[[], Figure]] = {
         name: partial(registration_figure, sessions, result, fixed, moving)
         for name, (fixed, moving) in zip(names, pairs, strict=True)
     }
-    figures["registration_overlay_matrix.png"] = partial(overlay_matrix_figure, sessions, result)
-    figures["matched_fraction_matrix.png"] = partial(fraction_matrix_figure, sessions, result)
-    figures["cells.png"] = partial(cell_map_figure, sessions, result)
-    figures["group_sizes.png"] = partial(group_sizes_figure, sessions, result)
+    figures[f"registration_overlay_matrix.{kind}"] = partial(overlay_matrix_figure, sessions, result)
+    figures[f"matched_fraction_matrix.{kind}"] = partial(fraction_matrix_figure, sessions, result)
+    figures[f"cells.{kind}"] = partial(cell_map_figure, sessions, result)
+    figures[f"group_sizes.{kind}"] = partial(group_sizes_figure, sessions, result)
 
     make_folder(folder)
     paths = []
     # A user's own matplotlib settings (TeX, dark background) must not change or break the files.
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
+        matplotlib.rcParams.update(VECTOR_TEXT)
         for done, (name, draw) in enumerate(figures.items()):
             if progress is not None:
                 progress("figures", done, len(figures))
-            paths.append(_save(draw(), folder / name))
+            paths.append(_save(draw(), folder / name, kind))
     if progress is not None:
         progress("figures", len(figures), len(figures))
     return paths
@@ -102,7 +109,8 @@ def pairs_to_draw(n_sessions: int, all_pairs: bool = False) -> list[tuple[int, i
     return [(i, j) for i, j in pairs if everything or i == 0 or j == i + 1]
 
 
-def _save(figure: Figure, path: Path) -> Path:
+def _save(figure: Figure, path: Path, kind: str) -> Path:
+    undated = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind)
     with publish(path, overwrite=True) as temporary:
-        figure.savefig(temporary, format="png")
+        figure.savefig(temporary, format=kind, metadata=undated)
     return path

@@ -13,7 +13,16 @@ from matplotlib.image import AxesImage
 
 from ..arrays import Floats, Ints64
 from ..model import MatchResult, Session
-from .canvas import LIGHT_GREY, SMALL_SIZE, TEXT_SIZE, line_height, new_figure, text_width
+from .canvas import (
+    LIGHT_GREY,
+    SMALL_SIZE,
+    TEXT_SIZE,
+    line_height,
+    new_figure,
+    text_width,
+    warning_lines,
+    write_below,
+)
 from .fractions import matched_fractions, shared_cell_fractions
 from .labels import plain, short_names
 
@@ -51,6 +60,7 @@ def fraction_matrix_figure(sessions: Sequence[Session], result: MatchResult) -> 
     bar.set_label("Fraction matched", fontsize=TEXT_SIZE)
     bar.ax.tick_params(labelsize=SMALL_SIZE)
     bar.outline.set_visible(False)
+    write_below(figure, warning_lines(result.warnings, figure.get_figwidth()))
     return figure
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
 
 from ..arrays import Floats, Ints32, Ints64
-from ..model import MatchResult, shared_cells
+from ..model import MatchResult, RoiPairs, shared_cells
 
 
 def matched_fractions(result: MatchResult, roi_counts: Sequence[int]) -> tuple[Floats, Ints64]:
@@ -38,19 +37,41 @@ def matched_fractions(result: MatchResult, roi_counts: Sequence[int]) -> tuple[F
     n_sessions = len(roi_counts)
     if n_sessions != len(result.session_status):
         raise ValueError(f"{n_sessions} ROI counts do not fit {len(result.session_status)} sessions")
-    fractions = np.eye(n_sessions)
+    pairs = result.roi_pairs
     counts = result.n_matches
     np.fill_diagonal(counts, roi_counts)
-    for fixed, moving in combinations(range(n_sessions), 2):
-        pairs = result.roi_pairs.between(fixed, moving)
-        registration = result.registration(fixed, moving)
-        compared = len(pairs) > 0 or (registration is not None and registration.registered)
-        n_accepted = int(pairs.accepted.sum())
-        n_compared = len(np.unique(pairs.fixed_roi_row)) + len(np.unique(pairs.moving_roi_row))
-        n_unmatched = roi_counts[fixed] + roi_counts[moving] - n_compared
-        fraction = _divide(n_accepted, n_accepted + n_unmatched) if compared else np.nan
-        fractions[fixed, moving] = fractions[moving, fixed] = fraction
-    return fractions, counts
+    n_candidates = _count_by_sessions(n_sessions, pairs.fixed_session, pairs.moving_session)
+    n_accepted = n_accepted_pairs(result)
+    compared = n_candidates > 0
+    for registration in result.registrations:
+        compared[registration.fixed_session, registration.moving_session] |= registration.registered
+    n_compared = sum(_n_different(n_sessions, pairs, row) for row in (pairs.fixed_roi_row, pairs.moving_roi_row))
+    n_unmatched = np.add.outer(roi_counts, roi_counts) - n_compared
+    fractions = np.triu(np.where(compared, _divide(n_accepted, n_accepted + n_unmatched), np.nan), 1)
+    return fractions + fractions.T + np.eye(n_sessions), counts
+
+
+def n_accepted_pairs(result: MatchResult) -> Ints64:
+    """How many candidate pairs of each fixed (row) and moving session (column) were accepted, shape (n, n)."""
+    pairs = result.roi_pairs
+    chosen = pairs.fixed_session[pairs.accepted], pairs.moving_session[pairs.accepted]
+    return _count_by_sessions(len(result.session_status), *chosen)
+
+
+def _n_different(n_sessions: int, pairs: RoiPairs, roi_row: Ints32) -> Ints64:
+    """How many different ROIs, by their `roi_row`, are in the pairs of each fixed and moving session."""
+    largest = int(roi_row.max(initial=0)) + 1
+    each = np.unique(_place(n_sessions, pairs.fixed_session, pairs.moving_session) * largest + roi_row) // largest
+    return np.bincount(each, minlength=n_sessions**2).reshape(n_sessions, n_sessions)
+
+
+def _count_by_sessions(n_sessions: int, fixed: Ints32, moving: Ints32) -> Ints64:
+    each = _place(n_sessions, fixed, moving)
+    return np.bincount(each, minlength=n_sessions**2).reshape(n_sessions, n_sessions)
+
+
+def _place(n_sessions: int, fixed: Ints32, moving: Ints32) -> Ints64:
+    return fixed.astype(np.int64) * n_sessions + moving
 
 
 def shared_cell_fractions(cells: Ints32) -> tuple[Floats, Ints64]:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from ..arrays import Bools
 from ..model import MatchResult, Session
-from .canvas import BLUE, GREY, ORANGE, SMALL_SIZE, TEXT_SIZE, WIDTH, new_figure
+from .canvas import BLUE, GREY, ORANGE, SMALL_SIZE, TEXT_SIZE, WIDTH, new_figure, warning_lines, write_below
 
 N_BINS = 25
 #: With more sessions than this the bars carry no numbers, and not every bar a tick.
@@ -41,6 +41,7 @@ def group_sizes_figure(sessions: Sequence[Session], result: MatchResult) -> Figu
     _name(distances, "Centroid distance (pixels)", "ROI pairs")
     _distribution(overlaps, pairs.iou, pairs.accepted, 1.0)
     _name(overlaps, "Intersection over union", "ROI pairs")
+    write_below(figure, warning_lines(result.warnings, figure.get_figwidth()))
     return figure
 
 

@@ -1,4 +1,4 @@
-"""Projection images, [row, col], made comparable by eye and by number."""
+"""Projection images, [row, col], made comparable by eye."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from skimage.metrics import structural_similarity
 
-from ..arrays import Array, Bools, Bytes, Floats32
+from ..arrays import Array, Floats32
 from ..model import Registration
-from ..warping import to_8_bit, warp_registered
+from ..warping import warp_registered
 
-# Below this many pixels a side the gaussian window of the default sigma (1.5) does not fit.
-SMALLEST_SIDE_FOR_SSIM = 11
 # The local brightness is measured over a tenth of the field: wider than any cell, narrower than uneven illumination.
 FIELD_OVER_LOCAL = 10
 # The grey that half the pixels of an evened image are below, so that the background of an overlay has no tint.
@@ -59,42 +56,21 @@ def overlay(fixed: Floats32, moving: Floats32) -> Floats32:
     return np.dstack([fixed, moving, fixed])
 
 
-def ssim(first: Bytes, second: Bytes, where: Bools | None = None) -> float | None:
-    """Structural similarity of two 8-bit images under a gaussian window of sigma 1.5; None if it is not defined.
-
-    It is not for images of different shape, nor for those smaller than the window. `where` are the pixels that count;
-    by default all but those so close to the edge that the window does not fit. After Wang, Bovik, Sheikh & Simoncelli
-    (2004), IEEE Transactions on Image Processing 13, 600-612.
-    """
-    if first.shape != second.shape or min(first.shape) < SMALLEST_SIDE_FOR_SSIM:
-        return None
-    mean, local = structural_similarity(first, second, gaussian_weights=True, data_range=255, full=True)
-    if where is None:
-        return float(mean)
-    return float(local[where].mean()) if where.any() else None
-
-
 @dataclass(frozen=True)
 class Projection:
     """A projection image as the figures need it; all of the same shape."""
 
     grey: Floats32  #: contrast stretched to 0..1, to be shown by itself
     even: Floats32  #: local brightness evened out, 0..1, to be shown in overlays
-    eight_bit: Bytes  #: unadjusted but for its scale, for structural similarity
-    seen: Bools  #: the pixels that the session saw
 
     @staticmethod
     def of(image: Floats32) -> Projection:
         """Prepare a session's image."""
-        return Projection(stretch(image), even_out(image), to_8_bit(image), np.ones(image.shape, bool))
+        return Projection(stretch(image), even_out(image))
 
     def warped(self, registration: Registration, shape: tuple[int, int]) -> Projection:
         """The same in the fixed frame of a registration, whose image is of (n_rows, n_cols)."""
-        grey, even, eight_bit = (
-            warp_registered(part, registration, shape) for part in (self.grey, self.even, self.eight_bit)
-        )
-        seen = warp_registered(self.seen.astype(np.float32), registration, shape) > 0.999
-        return Projection(grey, even, eight_bit, seen)
+        return Projection(*(warp_registered(part, registration, shape) for part in (self.grey, self.even)))
 
 
 def register(moving: Projection, registration: Registration | None, shape: tuple[int, int]) -> Projection | None:

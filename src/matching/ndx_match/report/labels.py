@@ -62,9 +62,17 @@ def session_date(session: Session) -> str:
     return session.session_start[:10]
 
 
-def ssim_text(value: float | None) -> str:
-    """`SSIM 0.91`, or that there is none."""
-    return "SSIM n/a" if value is None else f"SSIM {value:.2f}"
+def quality_text(registration: Registration) -> str:
+    """The number by which the method judged an alignment: `z 45 (chance 4)` or `SSIM 0.626`, empty without one."""
+    if registration.score is not None:
+        return f"z {registration.score:.0f} (chance {registration.chance_score or 0:.0f})"
+    return "" if registration.ssim is None else f"SSIM {registration.ssim:.3f}"
+
+
+def matches_text(registration: Registration | None, n_matches: int) -> str:
+    """The number of matches of two sessions, and how many a wrong alignment gives where that is known."""
+    by_chance = None if registration is None else registration.chance_matches
+    return str(n_matches) if by_chance is None else f"{n_matches} (chance {by_chance:.0f})"
 
 
 def transform_text(registration: Registration) -> str:
@@ -91,21 +99,26 @@ def _signed(value: float, digits: int) -> str:
     return f"{round(float(value), digits) + 0.0:.{digits}f}".replace("-", "−")
 
 
-def failure_text(registration: Registration | None) -> str:
-    """Why two sessions are not aligned with each other; empty where they are."""
+def failure_text(registration: Registration | None, n_accepted: int) -> str:
+    """In what way two sessions, with so many accepted pairs of ROIs, are not aligned; empty where they are."""
     if registration is None:
-        return "the pair was not tried"
-    return "" if registration.registered else registration.reason or "no reason given"
+        return "NOT REGISTERED: the pair was not tried"
+    if not registration.registered:
+        return f"NOT REGISTERED: {registration.reason or 'no reason given'}"
+    if registration.like_chance(n_accepted):
+        by_chance = f"{registration.chance_matches:.0f}"
+        return f"PROBABLY WRONG: {n_accepted} pairs of ROIs are accepted, and {by_chance} where it is wrong on purpose"
+    return ""
 
 
-def registration_file_names(names: Sequence[str], pairs: Sequence[tuple[int, int]]) -> list[str]:
-    """`registration_<fixed>_<moving>.png` for each pair of positions, safe on every file system and all different.
+def registration_file_names(names: Sequence[str], pairs: Sequence[tuple[int, int]], kind: str = "png") -> list[str]:
+    """`registration_<fixed>_<moving>.<kind>` for each pair of positions, safe on every file system and all different.
 
     Where two would be alike (names that differ only in characters a file name cannot hold, or in case), all get
     the positions of their sessions, counted from 1, in front.
     """
     safe = [re.sub(r"[^\w.+-]+", "-", name).strip("-.")[:LONGEST_FILE_NAME_PART] or "session" for name in names]
-    plain_names = [f"registration_{safe[fixed]}_{safe[moving]}.png" for fixed, moving in pairs]
+    plain_names = [f"registration_{safe[fixed]}_{safe[moving]}.{kind}" for fixed, moving in pairs]
     if len({name.casefold() for name in plain_names}) == len(pairs):
         return plain_names
-    return [f"registration_{i + 1}_{j + 1}_{safe[i]}_{safe[j]}.png" for i, j in pairs]
+    return [f"registration_{i + 1}_{j + 1}_{safe[i]}_{safe[j]}.{kind}" for i, j in pairs]

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from ..arrays import Array
-from ..model import MatchResult, Session
+from ..model import MatchResult, Registration, Session
 from .canvas import (
     DPI,
     FAILURE,
@@ -24,8 +24,9 @@ from .canvas import (
     new_figure,
     show_image,
 )
-from .images import Projection, overlay, register, ssim
-from .labels import failure_text, plain, session_date, short_names, ssim_text
+from .fractions import n_accepted_pairs
+from .images import Projection, overlay, register
+from .labels import failure_text, plain, quality_text, session_date, short_names
 
 SMALLEST_TILE = 1.5  # inches, for up to LARGEST_WIDTH / SMALLEST_TILE sessions
 LARGEST_WIDTH = 30.0
@@ -42,7 +43,8 @@ def overlay_matrix_figure(sessions: Sequence[Session], result: MatchResult) -> F
 
     Row i, column j > i shows session i (fixed) in magenta and session j, registered to it, in green; row j, column
     i the same two as they were recorded, where their sizes agree. The diagonal holds the sessions themselves.
-    Each overlay's title is its structural similarity, computed as in the figure of the pair, at full size.
+    Each overlay's title is the number by which the method judged the alignment, as it is printed; in red stands what is
+    not registered, or probably wrongly.
     """
     n_sessions = len(sessions)
     tile = max((WIDTH - GAP) / n_sessions - GAP, min(SMALLEST_TILE, LARGEST_WIDTH / n_sessions))
@@ -51,6 +53,7 @@ def overlay_matrix_figure(sessions: Sequence[Session], result: MatchResult) -> F
     figure, panels = _tiles(n_sessions, tile, tile * aspect, font_size)
     names = short_names([session.name for session in sessions], characters_in(tile, font_size))
     images = [Projection.of(session.image) for session in sessions]
+    accepted = n_accepted_pairs(result)
 
     def draw(axes: Axes, image: Array | None, title: str, colour: str = "black") -> None:
         axes.set_axis_off()
@@ -67,16 +70,19 @@ def overlay_matrix_figure(sessions: Sequence[Session], result: MatchResult) -> F
             if registered is None:
                 draw(panels[i, j], None, "not tried" if registration is None else "NOT REGISTERED", FAILURE)
             else:
-                title, colour = ssim_text(ssim(fixed.eight_bit, registered.eight_bit, registered.seen)), "black"
-                if failure_text(registration):
-                    title, colour = f"NOT REGISTERED, {title}", FAILURE
-                draw(panels[i, j], overlay(fixed.even, registered.even), title, colour)
+                failure = failure_text(registration, int(accepted[i, j])).partition(":")[0]
+                draw(panels[i, j], overlay(fixed.even, registered.even), *_title(registration, failure))
             if session.shape == sessions[j].shape:
-                similarity = ssim(fixed.eight_bit, images[j].eight_bit)
-                draw(panels[j, i], overlay(fixed.even, images[j].even), ssim_text(similarity), GREY)
+                draw(panels[j, i], overlay(fixed.even, images[j].even), "before", GREY)
             else:
                 draw(panels[j, i], None, "sizes differ", GREY)
     return figure
+
+
+def _title(registration: Registration | None, failure: str) -> tuple[str, str]:
+    """What stands above an overlay, and its colour."""
+    quality = "" if registration is None else quality_text(registration)
+    return (failure, FAILURE) if failure else (quality or "registered", "black")
 
 
 def _tiles(n_sessions: int, width: float, height: float, font_size: float) -> tuple[Figure, Array]:

@@ -6,15 +6,24 @@ import textwrap
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
-from ..model import MatchResult, Session
+from ndx_cell_matching.registrations import SessionRegistration
+
+from ..arrays import Ints32
+from ..model import MatchResult, Registration, Session
 from .canvas import FAILURE, SMALL_SIZE, TEXT_SIZE, TITLE_SIZE, WIDTH, characters_in, new_figure, show_image
-from .images import Projection, overlay, register, ssim
-from .labels import failure_text, plain, session_date, short_names, ssim_text, transform_text
+from .fractions import n_accepted_pairs
+from .images import Projection, overlay, register
+from .labels import failure_text, matches_text, plain, quality_text, session_date, short_names, transform_text
+from .outlines import outlines
 
 SMALL_PANEL, LARGE_PANEL = 0.24 * WIDTH, 0.73 * WIDTH
 NAME_WIDTH = 36
+#: Of outlines: lighter than those of the overlay, to be seen on it.
+MAGENTA, GREEN = "#FF9DF5", "#8DFF9B"
 
 
 def registration_figure(sessions: Sequence[Session], result: MatchResult, fixed: int, moving: int) -> Figure:
@@ -22,21 +31,18 @@ def registration_figure(sessions: Sequence[Session], result: MatchResult, fixed:
 
     The moving image is warped bilinearly into the fixed frame with the pair's registration. The overlay
     shows the fixed image in magenta and the registered one in green, so that what agrees is grey to white; both
-    have their local brightness evened out, and the contrast of all images is stretched. The structural similarity
-    is that of the unadjusted images, each scaled from its minimum and maximum to 8 bits, over what both sessions see,
-    and is given before registration only where their sizes agree. An alignment that the method refused is shown, and
-    said to be refused in red.
+    have their local brightness evened out, and the contrast of all images is stretched. The ROIs that the two sessions
+    have in common are outlined, in the colours of their sessions. An alignment that the method refused is shown, and
+    said to be refused in red, as is one that gives hardly more matches than a wrong one.
     """
     pair = (sessions[fixed], sessions[moving])
     registration = result.registration(fixed, moving)
-    failure = failure_text(registration)
+    failure = failure_text(registration, int(n_accepted_pairs(result)[fixed, moving]))
+    refused = registration is None or not registration.registered
     fixed_image, moving_image = (Projection.of(session.image) for session in pair)
     registered = register(moving_image, registration, pair[0].shape)
-    before = ssim(fixed_image.eight_bit, moving_image.eight_bit)
-    after = None if registered is None else ssim(fixed_image.eight_bit, registered.eight_bit, registered.seen)
 
     names = [plain(name) for name in short_names([session.name for session in pair], NAME_WIDTH)]
-    n_matches = result.n_matches[fixed, moving]
     fixed_title, moving_title = (
         "\n".join(filter(None, [f"{role}  {session_date(session)}", plain(name)]))
         for role, session, name in zip(
@@ -46,13 +52,11 @@ def registration_figure(sessions: Sequence[Session], result: MatchResult, fixed:
             strict=True,
         )
     )
-    registered_title = "Moving, registration refused" if failure else "Moving, registered"
+    registered_title = "Moving, registration refused" if refused else "Moving, registered"
     details = ["Overlay: fixed magenta, registered green, agreement grey to white"]
-    details.append(
-        ssim_text(after)
-        + ("" if before is None else f" (before registration {before:.2f})")
-        + f";  {n_matches} matched ROIs"
-    )
+    n_matches = matches_text(registration, int(result.n_matches[fixed, moving]))
+    quality = "" if registration is None else quality_text(registration)
+    details.append(";  ".join(filter(None, [quality, f"{n_matches} matched ROIs"])))
     if registration is not None:
         steps = plain(", ".join(registration.steps))
         transform = ";  ".join(filter(None, [transform_text(registration), steps]))
@@ -77,10 +81,25 @@ def registration_figure(sessions: Sequence[Session], result: MatchResult, fixed:
         if image is not None or name == "overlay":
             size = TEXT_SIZE if name == "overlay" else SMALL_SIZE
             panels[name].set_title(title, fontsize=size, loc="left")
-    headline = f"NOT REGISTERED: {failure}" if failure else f"{names[1]} registered to {names[0]}"
+    if registered is not None and registration is not None:
+        _outline_matches(panels["overlay"], pair, registration, result.cells[:, [fixed, moving]])
+    headline = failure or f"{names[1]} registered to {names[0]}"
     figure.suptitle(
         textwrap.fill(headline if not failure else plain(headline), characters_in(WIDTH, TITLE_SIZE)),
         fontsize=TITLE_SIZE,
         color=FAILURE if failure else "black",
     )
     return figure
+
+
+def _outline_matches(axes: Axes, pair: tuple[Session, Session], registration: Registration, cells: Ints32) -> None:
+    """Outline the ROIs of the cells, shape (n_cells, 2), that both sessions have, the moving ones where they fit."""
+    both = cells[(cells >= 0).all(axis=1)]
+    aligned = SessionRegistration(registration.matrix, registration.displacement, pair[0].shape)
+    to_fixed = aligned.inverse(pair[1].shape)
+    for session, rows, colour in zip(pair, both.T, (MAGENTA, GREEN), strict=True):
+        found = outlines(session)
+        polygons = [part for row in rows for part in found[row]]
+        if session is pair[1]:
+            polygons = [to_fixed.to_moving(polygon) for polygon in polygons]
+        axes.add_collection(PolyCollection(polygons, facecolor="none", edgecolor=colour, linewidth=0.7), autolim=False)

@@ -25,7 +25,6 @@ from .matching import SessionMasks, match_pair
 from .parameters import NAME, NwayParameters
 
 FALSE_SHIFT = 0.2  #: of the field, by which sessions are shifted to count the matches that chance gives
-CLEARLY_MORE = 1.5  #: times as many matches as by chance, below which a registration is suspect
 NOT_REGISTERED = "it could not be registered with any other session"
 ALIGNED_ALREADY = 1.0
 """Pixels: identity is right where the best estimated alignment moves no corner of the image farther than this."""
@@ -156,7 +155,7 @@ def _warnings(sessions: Sequence[Session], registrations: Sequence[Registration]
         n_accepted = int(pairs.between(r.fixed_session, r.moving_session).accepted.sum())
         if not r.registered:
             found.append(f"{names} could not be registered ({r.reason}); the pair gives no matches.")
-        elif r.chance_matches is not None and n_accepted < CLEARLY_MORE * r.chance_matches:
+        elif r.like_chance(n_accepted):
             found.append(
                 f"{names} are probably aligned wrongly: {n_accepted} pairs of ROIs are accepted, and "
                 f"{r.chance_matches:.0f} when shifted on purpose; look at the overlay, or use --method consensus."

@@ -1,0 +1,116 @@
+"""The HTML file: a template, its style and scripts, and the content as compressed JSON."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import os
+from collections.abc import Sequence
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+
+from ... import __version__
+from ...errors import one_line
+from ...model import MatchedPlane, Progress, with_progress
+from ...storage.publish import publish
+from .content import plane_content
+from .verdict import Verdict, verdict_of
+
+#: In the order in which they are put together.
+SCRIPTS = (
+    "dom.js", "model.js", "state.js", "geometry.js", "canvas.js", "charts.js", "cells.js", "frame.js", "pairs.js",
+    "evidence.js", "tables.js", "main.js",
+)  # fmt: skip
+
+
+def write_page(
+    planes: Sequence[MatchedPlane],
+    path: str | os.PathLike[str],
+    title: str = "",
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> None:
+    """Write the page of a match as one HTML file, which needs no network.
+
+    Parameters
+    ----------
+    planes : sequence of MatchedPlane
+        What a match file holds; footprints included.
+    path : path
+    title : str
+        Shown at the top, for example the name of the match file.
+    overwrite : bool
+        Replace an existing file.
+    progress : callable, optional
+        Called as `progress("page", done, total)`.
+
+    Raises
+    ------
+    OutputError
+        If the file exists and may not be replaced, or cannot be written.
+    """
+    page = make_page(planes, title, progress)
+    with publish(path, overwrite) as temporary:
+        Path(temporary).write_text(page, encoding="utf-8")
+
+
+def make_page(planes: Sequence[MatchedPlane], title: str = "", progress: Progress | None = None) -> str:
+    """The HTML of the page; what it shows of names and texts is escaped."""
+    content = {
+        "title": one_line(title),
+        "software": f"ndx-match {__version__}",
+        "planes": [plane_content(plane) for plane in with_progress(progress, "page", planes)],
+    }
+    packed = gzip.compress(json.dumps(content, separators=(",", ":"), allow_nan=False).encode(), 6, mtime=0)
+    assets = files(__package__) / "assets"
+    scripts = "\n".join((assets / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    return Template((assets / "template.html").read_text(encoding="utf-8")).substitute(
+        title=escape(one_line(title)),
+        software=escape(f"ndx-match {__version__}"),
+        glances="\n".join(_glance(plane, number, len(planes)) for number, plane in enumerate(planes)),
+        style=(assets / "page.css").read_text(encoding="utf-8"),
+        script=scripts,
+        content=base64.b64encode(packed).decode(),
+    )
+
+
+def _glance(plane: MatchedPlane, number: int, n_planes: int) -> str:
+    """What is seen first of a plane: whether it worked, how much was followed, what is in doubt and why."""
+    verdict = verdict_of(plane)
+    heading = f"<h2>Plane {_text(plane.name)}</h2>" if n_planes > 1 else ""
+    figures = "".join(f"<li><b>{_text(value)}</b> <span>{_text(label)}</span></li>" for value, label in verdict.figures)
+    return (
+        f'<section class="glance" data-plane="{number}">{heading}'
+        f'<div class="verdict {verdict.level}"><p class="headline"><span class="mark" aria-hidden="true"></span>'
+        f"<strong>{_text(verdict.word)}</strong> {_text(verdict.headline)}</p>{_reasons(verdict)}</div>"
+        f'<ul class="figures">{figures}</ul>{_warnings(plane.result.warnings)}</section>'
+    )
+
+
+def _reasons(verdict: Verdict) -> str:
+    """The sessions and pairs in doubt; those beyond the first few can be unfolded."""
+    return _folded(verdict.reasons, 6, "reasons")
+
+
+def _warnings(warnings: Sequence[str]) -> str:
+    if not warnings:
+        return ""
+    return f'<div class="warnings"><h3>Warnings of the file ({len(warnings)})</h3>{_folded(warnings, 6, "")}</div>'
+
+
+def _folded(texts: Sequence[str], n_open: int, kind: str) -> str:
+    def listed(items: Sequence[str]) -> str:
+        return f'<ul class="{kind}">' + "".join(f"<li>{_text(item)}</li>" for item in items) + "</ul>"
+
+    if not texts:
+        return ""
+    rest = texts[n_open:]
+    more = f"<details><summary>{len(rest)} more</summary>{listed(rest)}</details>" if rest else ""
+    return listed(texts[:n_open]) + more
+
+
+def _text(text: object) -> str:
+    return escape(one_line(text))
