@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from functools import cache
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -237,23 +238,31 @@ def test_the_number_of_workers_changes_nothing():
         assert (a.score, a.chance_score, a.steps, a.reason) == (b.score, b.chance_score, b.steps, b.reason)
 
 
-def test_the_order_of_sessions_hardly_matters():
-    simulated = simulation()
+def test_the_order_of_sessions_changes_only_their_numbers():
+    simulated, given = simulation(), matched()
     order = [2, 0, 1]
     result = consensus.match([simulated.sessions[k] for k in order])
-    cells = result.cells[:, np.argsort(order)]
+    np.testing.assert_array_equal(result.cells[:, np.argsort(order)], given.cells)
+    np.testing.assert_allclose(result.confidence, given.confidence, rtol=0, atol=1e-9)
 
-    def links(found: np.ndarray) -> set[tuple[int, ...]]:
+    def by_rois(found: MatchResult, numbers: Sequence[int]) -> dict[frozenset[tuple[int, int]], float]:
+        pairs = found.roi_pairs
         return {
-            (i, row[i], j, row[j])
-            for row in found.tolist()
-            for i in range(3)
-            for j in range(i)
-            if row[i] >= 0 and row[j] >= 0
+            frozenset({(numbers[i], a), (numbers[j], b)}): value
+            for (i, a, j, b), value in pairs.by_rois(pairs.probability).items()
         }
 
-    one, other = links(matched().cells), links(cells)
-    assert len(one ^ other) <= 0.05 * len(one | other)
+    one, other = by_rois(given, range(3)), by_rois(result, order)
+    assert one.keys() == other.keys()
+    assert all(abs(one[pair] - other[pair]) <= 1e-9 for pair in one)
+    points = np.array([[100.0, 60.0], [30.0, 90.0]])
+    for fixed, moving in combinations(range(3), 2):
+        here, there = given.registration(order[moving], order[fixed]), result.registration(fixed, moving)
+        if here is None:
+            here = given.registration(order[fixed], order[moving])
+            np.testing.assert_allclose(here.matrix, there.matrix, atol=1e-9)
+        else:
+            np.testing.assert_allclose(transform_points(here.matrix @ there.matrix, points), points, atol=1e-6)
 
 
 @pytest.mark.parametrize("n_rois", [0, 1, 4])

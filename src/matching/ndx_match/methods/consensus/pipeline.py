@@ -22,6 +22,7 @@ from .aligned import align_sessions
 from .component_match import ComponentMatch, match_component
 from .confidence import confidence_of, with_ambiguous
 from .hints import hint_of
+from .order import canonical_order, renumbered
 from .pairs import PairAlignment
 from .parameters import NAME, ConsensusParameters
 from .probability import FEW_PAIRS
@@ -35,8 +36,10 @@ def match_sessions(
 ) -> MatchResult:
     """Align the sessions, match each set that belongs together, put together the result."""
     progress = progress or (lambda stage, done, total: None)
+    order = canonical_order(sessions)
+    ordered = [sessions[k] for k in order]
     with one_thread_per_worker():
-        aligned, alignments = align_sessions(sessions, parameters, partial(progress, "registering"), workers)
+        aligned, alignments = align_sessions(ordered, parameters, partial(progress, "registering"), workers)
         together = [found for found in aligned if len(found.component.members) > 1]
         matches = []
         for done, found in enumerate(together):
@@ -44,8 +47,30 @@ def match_sessions(
             matches.append(match_component(found, parameters))
         progress("matching", len(together), max(1, len(together)))
         components = [found.component for found in aligned]
-        hints = _hints(sessions, components, parameters)
+        hints = _hints(ordered, components, parameters)
+    components = [_as_given(component, order) for component in components]
+    alignments = dict(_alignment_as_given(pair, alignment, order) for pair, alignment in alignments.items())
+    matches = [
+        replace(found, component=_as_given(found.component, order), pairs=renumbered(found.pairs, order))
+        for found in matches
+    ]
+    hints = {order[position]: hint for position, hint in hints.items()}
     return _assemble(sessions, components, alignments, matches, parameters, hints)
+
+
+def _as_given(component: Component, order: Sequence[int]) -> Component:
+    """The component with its members numbered as the sessions were given."""
+    return replace(component, members=tuple(order[k] for k in component.members))
+
+
+def _alignment_as_given(
+    pair: tuple[int, int], alignment: PairAlignment, order: Sequence[int]
+) -> tuple[tuple[int, int], PairAlignment]:
+    """A pair of sessions and its alignment, numbered as the sessions were given, the earlier one fixed."""
+    fixed, moving = (order[k] for k in pair)
+    if fixed < moving:
+        return (fixed, moving), alignment
+    return (moving, fixed), replace(alignment, matrix=np.asarray(np.linalg.inv(alignment.matrix)))
 
 
 def _hints(

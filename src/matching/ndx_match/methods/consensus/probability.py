@@ -17,9 +17,11 @@ from ...model import cell_of_roi
 from .candidates import ComparedPairs
 
 #: Log-odds of a match = these times (1, IoU, distance in ROI radii, log of the area ratio, root of the IoU, minus the
-#: log of 1 + the odds of all rivals), before any data are seen; the spread is how far data may easily move them.
-PRIOR = np.array([-2.5, 8.0, -2.0, 0.0, 3.0, 1.0])
-PRIOR_SPREAD = np.array([3.0, 3.0, 1.5, 0.7, 2.0, 0.5])
+#: log of 1 + the odds of all rivals), before any data are seen; the spread is how far data may easily move them. The
+#: data say well how many matches there are (the first). How fast the odds fall with distance they say badly, as
+#: neighbours within a session are never close: this is what regressions to the truth of simulated sessions agree on.
+PRIOR = np.array([0.8, 7.0, -3.5, -0.6, -1.0, 1.0])
+PRIOR_SPREAD = np.array([2.5, 0.7, 0.4, 0.3, 0.7, 0.3])
 #: Wrong candidates across sessions per pair within: more than one, as a session's own ROIs were kept apart by its
 #: segmentation, while one that covers two cells, or half of one, lies over another session's as nothing does within.
 CROWDING = 1.2

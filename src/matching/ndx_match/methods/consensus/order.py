@@ -1,0 +1,44 @@
+"""The order in which sessions are matched, which does not depend on the order in which they are given."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ...model import RoiPairs, Session
+
+
+def canonical_order(sessions: Sequence[Session]) -> list[int]:
+    """Positions of the sessions by date, and by content where the dates are equal or unknown."""
+    return sorted(range(len(sessions)), key=lambda k: (sessions[k].session_start, _digest(sessions[k])))
+
+
+def _digest(session: Session) -> bytes:
+    """A number that two sessions share only if their image and masks are the same."""
+    digest = hashlib.blake2b(repr(session.shape).encode())
+    footprints = session.footprints
+    for values in (session.image, footprints.indptr, footprints.indices, footprints.data):
+        digest.update(np.ascontiguousarray(values).data)
+    return digest.digest()
+
+
+def renumbered(pairs: RoiPairs, order: Sequence[int]) -> RoiPairs:
+    """Pairs of the sessions in an order, as pairs of the sessions as they were given, the earlier one fixed.
+
+    `order` holds the position of each session among those given.
+    """
+    given = np.asarray(order, np.int32)
+    first, second = given[pairs.fixed_session], given[pairs.moving_session]
+    swapped = first > second
+    result = replace(
+        pairs,
+        fixed_session=np.minimum(first, second),
+        moving_session=np.maximum(first, second),
+        fixed_roi_row=np.where(swapped, pairs.moving_roi_row, pairs.fixed_roi_row),
+        moving_roi_row=np.where(swapped, pairs.fixed_roi_row, pairs.moving_roi_row),
+    )
+    keys = (result.moving_roi_row, result.fixed_roi_row, result.moving_session, result.fixed_session)
+    return result.take(np.lexsort(keys))
