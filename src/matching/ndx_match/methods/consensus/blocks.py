@@ -53,13 +53,13 @@ def local_shifts(fixed: Channels, moving: Channels, points: Points, half: int, l
     window = np.exp(-2 * ((np.arange(-half, half) + 0.5) / half) ** 2).astype(np.float32)
     window = window[:, None] * window[None, :]
     middles = np.rint(points).astype(int)
-    covered = [(channels != 0).any(axis=0, keepdims=True).astype(np.float32) for channels in (fixed, moving)]
-    cover = np.minimum(*(_patches(c, middles, half).mean(axis=(1, 2, 3)) for c in covered))
-    middles = middles[cover >= LEAST_COVER]
+    middles = middles[np.minimum(*(_cover(channels, middles, half) for channels in (fixed, moving))) >= LEAST_COVER]
+    padded = [np.pad(channels, ((0, 0), (half, half), (half, half))) for channels in (fixed, moving)]
     shifts, correlations = [np.zeros((0, 2))], [np.zeros(0)]
     for start in range(0, len(middles), BATCH):
-        own = middles[start : start + BATCH]
-        scores = _correlations(_patches(fixed, own, half), _patches(moving, own, half), window, largest)
+        batch = middles[start : start + BATCH]
+        blocks, places = (_patches(channels, batch, half) for channels in padded)
+        scores = _correlations(blocks, places, window, largest)
         shift, correlation = _peaks(scores)
         shifts.append(shift - (largest + 1))
         correlations.append(correlation)
@@ -99,11 +99,20 @@ def _vertex(before: Floats32, at: Floats, after: Floats32) -> Floats:
     return np.where(flat, 0.0, np.clip(0.5 * (before - after) / np.where(flat, 1, bend), -0.5, 0.5))
 
 
-def _patches(channels: Channels, middles: Indices, half: int) -> Channels:
-    """Squares of side 2 * half about the middles (x, y), zero beyond the edges; shape (n, n_channels, side, side)."""
-    padded = np.pad(channels, ((0, 0), (half, half), (half, half)))
+def _cover(channels: Channels, middles: Indices, half: int) -> Floats:
+    """The share of the pixels of each block (side 2 * half, about its middle) in which any channel is not 0."""
+    covered = np.pad((channels != 0).any(axis=0), ((half + 1, half), (half + 1, half)))
+    total = covered.cumsum(axis=0, dtype=np.int64).cumsum(axis=1)
+    col, row = middles.T
+    last_row, last_col = row + 2 * half, col + 2 * half
+    count = total[last_row, last_col] - total[row, last_col] - total[last_row, col] + total[row, col]
+    return np.asarray(count / (2 * half) ** 2)
+
+
+def _patches(padded: Channels, middles: Indices, half: int) -> Channels:
+    """Squares about the middles (x, y), of channels that are padded by `half`; shape (n, n_channels, side, side)."""
     side = 2 * half
-    patches = np.empty((len(middles), len(channels), side, side), channels.dtype)
+    patches = np.empty((len(middles), len(padded), side, side), padded.dtype)
     for patch, (col, row) in zip(patches, middles.tolist(), strict=True):
         patch[:] = padded[:, row : row + side, col : col + side]
     return patches

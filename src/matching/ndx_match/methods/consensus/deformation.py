@@ -7,9 +7,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy.linalg
+import scipy.sparse
+from scipy.sparse import csc_array, csr_array
+from scipy.sparse.linalg import splu
 
-from ...arrays import Floats, Points
+from ...arrays import Floats, Indices, Points
 from .alignment import biweight, weighted_median
 
 STIFFNESS = (0.03, 0.3, 3.0)  #: ridge penalties that are tried, relative to the mean weight
@@ -39,21 +41,39 @@ class Deformation:
 
     def on_grid(self, shape: tuple[int, int]) -> Floats:
         """Displacement of every pixel of a frame, shape (n_rows, n_cols, 2)."""
-        rows, cols = (self._weights(np.arange(n, dtype=float), axis) for axis, n in enumerate(shape))
+        rows, cols = (self._along(np.arange(n, dtype=float), axis) for axis, n in enumerate(shape))
         return np.stack([rows @ c @ cols.T for c in self.coefficients], axis=-1)
 
-    def design(self, points: Points) -> Floats:
-        """Weight of every coefficient at points (x, y), shape (n, n_rows * n_cols)."""
-        rows, cols = self._weights(points[:, 1], 0), self._weights(points[:, 0], 1)
-        return (rows[:, :, None] * cols[:, None, :]).reshape(len(points), self.coefficients[0].size)
+    def design(self, points: Points) -> csr_array:
+        """Weight of every coefficient at points (x, y), shape (n, n_rows * n_cols): at most 16 are not 0."""
+        (rows, at_rows), (cols, at_cols) = self._near(points[:, 1], 0), self._near(points[:, 0], 1)
+        n_cols = self.coefficients.shape[2]
+        places = (rows[:, :, None] * n_cols + cols[:, None, :]).ravel()
+        weights = (at_rows[:, :, None] * at_cols[:, None, :]).ravel()
+        ends = np.arange(len(points) + 1) * 16
+        return csr_array((weights, places, ends), shape=(len(points), self.coefficients[0].size))
 
-    def _weights(self, positions: Floats, axis: int) -> Floats:
-        """Cubic B-splines centred on the control points of one axis (rows: 0), shape (n, n_controls)."""
+    def _near(self, positions: Floats, axis: int) -> tuple[Indices, Floats]:
+        """The four control points next to positions along one axis (rows: 0), and their cubic B-splines there.
+
+        Both have the shape (n, 4); beyond the last control points the weights are 0.
+        """
         n = self.coefficients.shape[1 + axis]
-        distance = np.abs((positions[:, None] + self.step) / self.step - np.arange(n)[None, :])
+        place = (positions + self.step) / self.step
+        nearest = np.floor(place).astype(np.intp)[:, None] + np.arange(-1, 3)
+        distance = np.abs(place[:, None] - nearest)
         near = 2 / 3 - distance**2 + distance**3 / 2
         far = np.clip(2 - distance, 0, None) ** 3 / 6
-        return np.where(distance < 1, near, far)
+        inside = (nearest >= 0) & (nearest < n)
+        return np.clip(nearest, 0, n - 1), np.where(inside, np.where(distance < 1, near, far), 0.0)
+
+    def _along(self, positions: Floats, axis: int) -> csr_array:
+        """Weights of all control points of one axis at positions, shape (n, n_controls)."""
+        nearest, weights = self._near(positions, axis)
+        ends = np.arange(len(positions) + 1) * 4
+        return csr_array(
+            (weights.ravel(), nearest.ravel(), ends), shape=(len(positions), self.coefficients.shape[1 + axis])
+        )
 
 
 def choose_stiffness(frame: Deformation, points: Points, shifts: Points, weights: Floats) -> float:
@@ -100,9 +120,11 @@ def fit(frame: Deformation, points: Points, shifts: Points, weights: Floats, sti
     current = weights
     solution = np.zeros((design.shape[1], 2))
     for _ in range(ROUNDS):
-        weighted = design * current[:, None]
-        normal = design.T @ weighted + stiffness * current.mean() * penalty
-        solution = scipy.linalg.solve(normal, weighted.T @ shifts, assume_a="pos", check_finite=False)
+        weighted = design.multiply(current[:, None]).T.tocsr()
+        normal = csc_array(weighted @ design + stiffness * current.mean() * penalty)
+        # Symmetric and positive definite: no pivoting.
+        factors = splu(normal, "MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
+        solution = factors.solve(weighted @ shifts)
         residual = np.linalg.norm(design @ solution - shifts, axis=1)
         updated = biweight(residual, weights)
         if updated.sum() <= 0:
@@ -111,11 +133,14 @@ def fit(frame: Deformation, points: Points, shifts: Points, weights: Floats, sti
     return replace(frame, coefficients=np.ascontiguousarray(solution.T).reshape(frame.coefficients.shape))
 
 
-def _roughness(shape: tuple[int, ...]) -> Floats:
+def _roughness(shape: tuple[int, ...]) -> csr_array:
     """Squared second differences of the coefficients (a thin plate's bending), and a little of their size."""
-    rows, cols = np.eye(shape[0]), np.eye(shape[1])
-    first_rows, first_cols = np.diff(rows, axis=0), np.diff(cols, axis=0)
-    second_rows, second_cols = np.diff(rows, 2, axis=0), np.diff(cols, 2, axis=0)
-    penalty = np.kron(second_rows.T @ second_rows, cols) + np.kron(rows, second_cols.T @ second_cols)
-    penalty += 2 * np.kron(first_rows.T @ first_rows, first_cols.T @ first_cols)
-    return np.asarray(penalty + 0.01 * np.eye(len(penalty)))
+    one, (first_rows, first_cols), (second_rows, second_cols) = (
+        [csr_array(np.diff(np.eye(n), order, axis=0)) for n in shape] for order in range(3)
+    )
+    rows, cols = one
+    penalty = scipy.sparse.kron(second_rows.T @ second_rows, cols) + scipy.sparse.kron(
+        rows, second_cols.T @ second_cols
+    )
+    penalty += 2 * scipy.sparse.kron(first_rows.T @ first_rows, first_cols.T @ first_cols)
+    return csr_array(penalty + 0.01 * scipy.sparse.eye_array(penalty.shape[0]))

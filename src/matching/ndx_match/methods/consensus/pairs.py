@@ -84,7 +84,8 @@ def register(
     """Search for the alignment of two sessions, refine and test it.
 
     Rotations are searched first, from the magnification that the sizes of pixels tell, where these are known and
-    differ, and from none; if no alignment is beyond doubt, unequal scales of the axes as well.
+    differ, and from none. Unequal scales of the axes are searched as well unless an alignment is beyond doubt: as it
+    was found, or once it is refined, as a small rotation that is left blurs a large field.
     """
     sufficient = max(BEYOND_DOUBT, parameters.significance)
     search = Search(fixed.small, moving.small, parameters.largest_shift)
@@ -92,18 +93,31 @@ def register(
     searches = [search]
     if guess is not None:
         searches.insert(0, Search(fixed.small, moving.small, parameters.largest_shift, guess))
-    found: list[RoughAlignment] = []
+    rotated: list[RoughAlignment] = []
     for each in searches:
-        found += each.best(poses_without_scale(parameters.largest_rotation), sufficient)[:1]
-        if found[-1].z >= sufficient:
+        rotated += each.best(poses_without_scale(parameters.largest_rotation), sufficient)[:1]
+        if rotated[-1].z >= sufficient:
             break
-    if found[-1].z < sufficient and parameters.smallest_scale < parameters.largest_scale:
-        every = poses_with_scale(parameters.largest_rotation, parameters.smallest_scale, parameters.largest_scale)
-        scaled = search.best(every, sufficient)[0]
-        close = [pose for pose in neighbours(scaled.pose) if _within(pose, parameters)]
-        found += [scaled, *search.best(close)[:1]]
-    best = max(found, key=lambda alignment: alignment.z)
-    return confirm(fixed, moving, refine_found(fixed, moving, best, radius), parameters)
+
+    def tested(found: RoughAlignment) -> PairAlignment:
+        return confirm(fixed, moving, refine_found(fixed, moving, found, radius), parameters)
+
+    best = max(rotated, key=_z)
+    alignment = tested(best)
+    beyond_doubt = best.z >= sufficient or (alignment.registered and alignment.score >= sufficient)
+    if beyond_doubt or parameters.smallest_scale >= parameters.largest_scale:
+        return alignment
+    every = poses_with_scale(parameters.largest_rotation, parameters.smallest_scale, parameters.largest_scale)
+    scaled = search.best(every, sufficient)[0]
+    close = [pose for pose in neighbours(scaled.pose) if _within(pose, parameters)]
+    scaled = max([scaled, *search.best(close)[:1]], key=_z)
+    if scaled.z <= best.z:
+        return alignment
+    return max(alignment, tested(scaled), key=lambda each: (each.registered, each.score))
+
+
+def _z(found: RoughAlignment) -> float:
+    return found.z
 
 
 def _by_pixel_sizes(fixed: PreparedSession, moving: PreparedSession) -> Matrix | None:
