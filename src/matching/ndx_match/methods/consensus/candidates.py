@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, vstack
 
-from ...arrays import Floats, Indices, Ints32
+from ...arrays import Floats, Floats32, Indices, Ints32
 from ...footprints import centroids, near_pairs, pairwise_iou
 
 
@@ -21,9 +20,9 @@ class ComparedPairs:
     second_session: Ints32
     first_row: Ints32  #: `roi_row`
     second_row: Ints32
-    iou: Floats  #: of the regions
-    distance: Floats  #: of the centroids, in pixels of the frame
-    area_ratio: Floats  #: of the smaller to the larger region, 0 to 1
+    iou: Floats32  #: of the regions
+    distance: Floats32  #: of the centroids, in pixels of the frame
+    area_ratio: Floats32  #: of the smaller to the larger region, 0 to 1
 
     def __len__(self) -> int:
         return len(self.iou)
@@ -39,38 +38,51 @@ class ComparedPairs:
         return ComparedPairs(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
 
-def candidate_pairs(regions: Sequence[csr_array], n_cols: int, reach: float) -> ComparedPairs:
+def candidate_pairs(
+    regions: Sequence[csr_array], n_cols: int, reach: float, steps: Collection[int] | None = None
+) -> ComparedPairs:
     """Pairs of ROIs of different sessions whose centroids are within reach, in pixels.
 
-    Regions are in the common frame, which is `n_cols` wide; an empty region is in no pair.
+    Regions are in the common frame, which is `n_cols` wide; an empty region is in no pair. Pairs are sorted by their
+    sessions and ROIs. With `steps`, only sessions are compared whose positions differ by one of them.
     """
     places = [centroids(region, n_cols) for region in regions]
+    n = len(regions)
+    later = [[j for j in range(i + 1, n) if steps is None or j - i in steps] for i in range(n)]
     return ComparedPairs.concatenate(
-        [_compare(regions, places, i, j, reach) for i, j in combinations(range(len(regions)), 2)]
+        [_compare(regions, places, i, others, reach) for i, others in enumerate(later) if others] or [_NONE]
     )
 
 
 def impossible_pairs(regions: Sequence[csr_array], n_cols: int, reach: float) -> ComparedPairs:
     """Ordered pairs of different ROIs of the same session within reach: they cannot be the same cell."""
     places = [centroids(region, n_cols) for region in regions]
-    return ComparedPairs.concatenate([_compare(regions, places, k, k, reach) for k in range(len(regions))])
+    return ComparedPairs.concatenate([_compare(regions, places, k, [k], reach) for k in range(len(regions))] or [_NONE])
 
 
 def _compare(
-    regions: Sequence[csr_array], places: Sequence[Floats], first: int, second: int, reach: float
+    regions: Sequence[csr_array], places: Sequence[Floats], first: int, others: Sequence[int], reach: float
 ) -> ComparedPairs:
-    a, b, distance = near_pairs(places[first], places[second], reach)
-    if first == second:
-        different = a != b
-        a, b, distance = a[different], b[different], distance[different]
-    overlap = pairwise_iou(regions[first], regions[second])
-    areas = [np.diff(regions[k].indptr)[rows] for k, rows in ((first, a), (second, b))]
+    """The near pairs between the ROIs of one session and those of others, compared at once."""
+    starts = np.cumsum([0, *(regions[k].shape[0] for k in others)])
+    stacked = regions[others[0]] if len(others) == 1 else csr_array(vstack([regions[k] for k in others], format="csr"))
+    a, b, distance = near_pairs(places[first], np.concatenate([places[k] for k in others]), reach)
+    position = np.searchsorted(starts, b, side="right") - 1
+    order = np.argsort(position, kind="stable")
+    if list(others) == [first]:
+        order = order[a != b]
+    a, b, distance, position = a[order], b[order], distance[order], position[order]
+    overlap = pairwise_iou(regions[first], stacked)
+    areas = [np.diff(region.indptr)[rows] for region, rows in ((regions[first], a), (stacked, b))]
     return ComparedPairs(
         np.full(len(a), first, np.int32),
-        np.full(len(a), second, np.int32),
+        np.asarray(others, np.int32)[position],
         a.astype(np.int32),
-        b.astype(np.int32),
-        np.asarray(overlap[a, b], float).ravel() if len(a) else np.zeros(0),
-        distance,
-        np.minimum(*areas) / np.maximum(*areas) if len(a) else np.zeros(0),
+        (b - starts[position]).astype(np.int32),
+        np.asarray(overlap[a, b], np.float32).ravel() if len(a) else np.zeros(0, np.float32),
+        distance.astype(np.float32),
+        (np.minimum(*areas) / np.maximum(*areas)).astype(np.float32) if len(a) else np.zeros(0, np.float32),
     )
+
+
+_NONE = ComparedPairs(*(np.zeros(0, np.int32),) * 4, *(np.zeros(0, np.float32),) * 3)

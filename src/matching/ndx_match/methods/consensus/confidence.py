@@ -3,33 +3,44 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import minimum_spanning_tree
 
-from ...arrays import Bytes, Floats, Ints32
-from ...model import Presence, RoiPairs, cell_of_roi
+from ...arrays import Bytes, Floats, Indices, Ints32
+from ...model import Presence, RoiPairs
 
 AMBIGUOUS = 0.2  #: probability of a candidate from which an absent cell is called ambiguous
 
 
 def confidence_of(cells: Ints32, pairs: RoiPairs) -> Floats:
     """Probability that all ROIs of a cell are one: that of its most probable spanning tree. NaN for a single ROI."""
-    by_pair = pairs.by_rois(pairs.probability)
-    confidence = np.full(len(cells), np.nan)
-    for number, cell in enumerate(cells.tolist()):
-        present = [k for k, row in enumerate(cell) if row >= 0]
-        if len(present) < 2:
-            continue
-        reached, total = present[:1], 1.0
-        while len(reached) < len(present):
-            best, target = max(
-                (by_pair.get((min(a, b), cell[min(a, b)], max(a, b), cell[max(a, b)]), 0.0), -b)
-                for a in reached
-                for b in present
-                if b not in reached
-            )
-            total *= best
-            reached.append(-target)
-        confidence[number] = total
-    return confidence
+    assert pairs.probability is not None
+    present = cells >= 0
+    n_rois = present.sum(axis=1)
+    number = np.cumsum(present).reshape(cells.shape) - 1  # of each ROI among all, cell by cell
+    first, second = (
+        _lookup(cells, sessions, rows)
+        for sessions, rows in ((pairs.fixed_session, pairs.fixed_roi_row), (pairs.moving_session, pairs.moving_roi_row))
+    )
+    within = np.flatnonzero((first == second) & (first >= 0) & (pairs.probability > 0))
+    loss = -np.log(np.minimum(pairs.probability[within].astype(float), 1)) + 1  # above 0, as the sparse graph needs it
+    places = number[first[within], pairs.fixed_session[within]], number[second[within], pairs.moving_session[within]]
+    n = int(n_rois.sum())
+    tree = minimum_spanning_tree(coo_array((loss, places), shape=(n, n)).tocsr()).tocoo()
+    cell_of = np.repeat(np.arange(len(cells)), n_rois)[tree.coords[0]]
+    total = np.bincount(cell_of, weights=tree.data - 1, minlength=len(cells))
+    links = np.bincount(cell_of, minlength=len(cells))
+    confidence = np.where(links == n_rois - 1, np.exp(-total), 0.0)
+    return np.where(n_rois > 1, confidence, np.nan)
+
+
+def _lookup(cells: Ints32, sessions: Ints32, rows: Ints32) -> Indices:
+    """The cell of each ROI, given by session and `roi_row`; -1 if it is in none."""
+    n_rois = 1 + max(int(cells.max(initial=-1)), int(rows.max(initial=-1)))
+    cell_of = np.full((cells.shape[1], n_rois), -1, np.intp)
+    cell, session = np.nonzero(cells >= 0)
+    cell_of[session, cells[cell, session]] = cell
+    return cell_of[sessions, rows]
 
 
 def with_ambiguous(presence: Bytes, cells: Ints32, pairs: RoiPairs) -> Bytes:
@@ -37,13 +48,11 @@ def with_ambiguous(presence: Bytes, cells: Ints32, pairs: RoiPairs) -> Bytes:
     presence = presence.copy()
     assert pairs.probability is not None
     likely = pairs.take(pairs.probability >= AMBIGUOUS)
-    cell_of = [cell_of_roi(column, int(column.max(initial=-1)) + 1) for column in cells.T]
     for sessions, rows, others in (
         (likely.fixed_session, likely.fixed_roi_row, likely.moving_session),
         (likely.moving_session, likely.moving_roi_row, likely.fixed_session),
     ):
-        for session, row, target in zip(sessions.tolist(), rows.tolist(), others.tolist(), strict=True):
-            cell = cell_of[session][row]
-            if presence[cell, target] == Presence.NOT_DETECTED:
-                presence[cell, target] = Presence.AMBIGUOUS
+        cell = _lookup(cells, sessions, rows)
+        absent = presence[cell, others] == Presence.NOT_DETECTED
+        presence[cell[absent], others[absent]] = Presence.AMBIGUOUS
     return presence

@@ -7,6 +7,7 @@ a small move is read from the cross-correlation of the two regions, so that the 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.fft
@@ -15,14 +16,16 @@ from scipy.optimize import minimize
 from scipy.sparse import csr_array
 from scipy.special import expit
 
-from ...arrays import Floats, Floats32, Ints32
+from ...arrays import Floats, Floats32, Indices, Ints32
 from ...footprints import centroids, pixel_coordinates
 from .candidates import ComparedPairs, candidate_pairs
 
 COUNTED_IOU = 0.3  #: from which two ROIs are taken to overlap
 SOFTNESS = (0.2, 0.1, 0.05, 0.025)  #: of that threshold, in turn, so that the search does not stop at the first hill
 REACH = 1.2  #: distance of centroids, in typical ROI radii, up to which pairs are counted
+ALL_PAIRS_UP_TO = 10  #: sessions that are all compared with each other; of more, those 1, 2, 4, 8, ... apart
 PAIRS_A_SESSION = 300  #: that are counted at most; more say nothing new of six numbers
+BATCH = 256  #: pairs whose overlaps are computed at a time
 EASY_MOVE = 0.5  #: typical ROI radii that a corner moves easily: few ROIs move little
 
 
@@ -46,7 +49,8 @@ def moves_to_overlap(
         For each session: frame before to after the move. The first does not move.
     """
     n_sessions = len(regions)
-    pairs = _mutually_best(candidate_pairs(regions, shape[1], REACH * radius))
+    steps = None if n_sessions <= ALL_PAIRS_UP_TO else {2**k for k in range(n_sessions.bit_length())}
+    pairs = _mutually_best(candidate_pairs(regions, shape[1], REACH * radius, steps))
     if len(pairs) == 0:
         return [np.eye(3)] * n_sessions
     if len(pairs) > PAIRS_A_SESSION * n_sessions:
@@ -101,28 +105,59 @@ def _mutually_best(pairs: ComparedPairs) -> ComparedPairs:
 
 def _overlap_tables(regions: Sequence[csr_array], pairs: ComparedPairs, n_cols: int, limit: int) -> Floats32:
     """IoU of each pair when its second region is moved by -limit .. limit, shape (n_pairs, rows, cols)."""
-    middles = [np.rint(np.nan_to_num(centroids(region, n_cols))).astype(int) for region in regions]
     half = 2 * limit
     apart_at_most = int(np.ceil(pairs.distance.max())) + 2
     side = scipy.fft.next_fast_len(2 * half + limit + apart_at_most, real=True)  # no move wraps a region onto another
-    spectra, areas = [], []
-    for region, middle in zip(regions, middles, strict=True):
-        roi, row, col = pixel_coordinates(region, n_cols)
-        y, x = row - middle[roi, 1] + half, col - middle[roi, 0] + half
-        inside = (y >= 0) & (y < 2 * half) & (x >= 0) & (x < 2 * half)
-        patches = np.zeros((region.shape[0], 2 * half, 2 * half), np.float32)
-        patches[roi[inside], y[inside], x[inside]] = 1
-        spectra.append(scipy.fft.rfft2(patches, (side, side)))
-        areas.append(patches.sum(axis=(1, 2)))
     moves = np.arange(-limit, limit + 1)
+    patches = [_Patches.of(region, n_cols, half) for region in regions]
     tables = np.empty((len(pairs), len(moves), len(moves)), np.float32)
-    columns = (pairs.first_session, pairs.second_session, pairs.first_row, pairs.second_row)
-    for number, (i, j, a, b) in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
-        shared = scipy.fft.irfft2(np.conj(spectra[i][a]) * spectra[j][b], (side, side))
-        apart = middles[j][b] - middles[i][a]
-        shared = shared[np.ix_(-(apart[1] + moves) % side, -(apart[0] + moves) % side)]
-        tables[number] = shared / (areas[i][a] + areas[j][b] - shared)
+    for start in range(0, len(pairs), BATCH):
+        batch = pairs.take(np.arange(start, min(start + BATCH, len(pairs))))
+        (fixed, at_fixed), (moving, at_moving) = (
+            _patches_of(patches, sessions, rows, half)
+            for sessions, rows in (
+                (batch.first_session, batch.first_row),
+                (batch.second_session, batch.second_row),
+            )
+        )
+        spectra = [scipy.fft.rfft2(each, (side, side)) for each in (fixed, moving)]
+        shared = scipy.fft.irfft2(np.conj(spectra[0]) * spectra[1], (side, side))
+        apart = at_moving - at_fixed
+        rows, cols = (-(apart[:, axis, None] + moves) % side for axis in (1, 0))
+        shared = shared[np.arange(len(batch))[:, None, None], rows[:, :, None], cols[:, None, :]]
+        total = fixed.sum(axis=(1, 2)) + moving.sum(axis=(1, 2))
+        tables[start : start + len(batch)] = shared / (total[:, None, None] - shared)
     return tables
+
+
+@dataclass(frozen=True)
+class _Patches:
+    """The pixels of a session's regions within a square about the middle of each."""
+
+    middles: Indices  #: (x, y), shape (n_rois, 2)
+    starts: Indices  #: where the pixels of each region begin, shape (n_rois + 1,)
+    places: Indices  #: of the pixels in the square, in row-major order
+
+    @staticmethod
+    def of(region: csr_array, n_cols: int, half: int) -> _Patches:
+        """Squares of side 2 * half."""
+        middles = np.rint(np.nan_to_num(centroids(region, n_cols))).astype(np.intp)
+        roi, row, col = pixel_coordinates(region, n_cols)
+        y, x = row - middles[roi, 1] + half, col - middles[roi, 0] + half
+        inside = (y >= 0) & (y < 2 * half) & (x >= 0) & (x < 2 * half)
+        counts = np.bincount(roi[inside], minlength=region.shape[0])
+        return _Patches(middles, np.concatenate([[0], np.cumsum(counts)]), (y * 2 * half + x)[inside])
+
+
+def _patches_of(patches: Sequence[_Patches], sessions: Ints32, rows: Ints32, half: int) -> tuple[Floats32, Indices]:
+    """Ones where the regions lie, shape (n, side, side), and the middles (x, y) of the squares, shape (n, 2)."""
+    squares = np.zeros((len(rows), 2 * half * 2 * half), np.float32)
+    middles = np.empty((len(rows), 2), np.intp)
+    for k, (session, row) in enumerate(zip(sessions.tolist(), rows.tolist(), strict=True)):
+        of = patches[session]
+        squares[k, of.places[of.starts[row] : of.starts[row + 1]]] = 1
+        middles[k] = of.middles[row]
+    return squares.reshape(len(rows), 2 * half, 2 * half), middles
 
 
 def _look_up(tables: Floats32, offset: Floats, limit: int) -> tuple[Floats, Floats]:
