@@ -7,10 +7,10 @@ components of the graph of these pairs are independent.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
-from scipy.sparse import coo_array
+from scipy.sparse import coo_array, csr_array, triu
 from scipy.sparse.csgraph import connected_components
 
 from ...arrays import Floats, Ints64
@@ -19,7 +19,34 @@ UNRELATED = -6.0  #: log-odds of two ROIs that are no candidate pair
 EXACT_UP_TO = 14  #: ROIs in a component that is solved exactly
 LARGEST_SEARCH = 20_000  #: partial partitions of a component that are looked at before the search is given up
 
-Graph = list[dict[int, float]]
+
+class Graph:
+    """The candidate pairs of each ROI, in arrays: a dictionary of each would take ten times the memory."""
+
+    def __init__(self, first: Ints64, second: Ints64, log_odds: Floats, n_rois: int) -> None:
+        ends = np.concatenate([first, second]), np.concatenate([second, first])
+        matrix = coo_array((np.tile(log_odds - UNRELATED, 2), ends), shape=(n_rois, n_rois)).tocsr()
+        self.matrix = csr_array(matrix)
+        self.starts = self.matrix.indptr.tolist()
+
+    def near(self, roi: int) -> list[int]:
+        """The ROIs that could be the same cell."""
+        return self.matrix.indices[self.starts[roi] : self.starts[roi + 1]].tolist()  # type: ignore[no-any-return]
+
+    def values(self, roi: int) -> list[float]:
+        """How far the log-odds of each is above :data:`UNRELATED`."""
+        return self.matrix.data[self.starts[roi] : self.starts[roi + 1]].tolist()  # type: ignore[no-any-return]
+
+    def log_odds(self, roi: int) -> dict[int, float]:
+        """The log-odds of each."""
+        return {other: value + UNRELATED for other, value in zip(self.near(roi), self.values(roi), strict=True)}
+
+    def pairs(self) -> Iterator[tuple[int, int, float]]:
+        """Every pair that is more likely than not, once, with its log-odds."""
+        upper = triu(self.matrix, format="coo")
+        likely = upper.data > -UNRELATED
+        a, b = (ends[likely].tolist() for ends in upper.coords)
+        yield from zip(a, b, (upper.data[likely] + UNRELATED).tolist(), strict=True)
 
 
 def group_rois(first: Ints64, second: Ints64, log_odds: Floats, session_of_roi: Ints64) -> list[list[int]]:
@@ -33,9 +60,7 @@ def group_rois(first: Ints64, second: Ints64, log_odds: Floats, session_of_roi: 
         That the pair is a match.
     session_of_roi : ndarray of int, shape (n_rois,)
     """
-    graph: Graph = [{} for _ in session_of_roi]
-    for a, b, value in zip(first.tolist(), second.tolist(), log_odds.tolist(), strict=True):
-        graph[a][b] = graph[b][a] = value
+    graph = Graph(first, second, log_odds, len(session_of_roi))
     sessions = session_of_roi.tolist()
     likely = log_odds > 0
     n_rois = len(sessions)
@@ -57,7 +82,7 @@ def group_rois(first: Ints64, second: Ints64, log_odds: Floats, session_of_roi: 
 def _optimum(groups: list[list[int]], graph: Graph, sessions: Sequence[int]) -> list[list[int]]:
     """The best partition of a component, by branch and bound; the best found where it takes too long."""
     rois = sorted(roi for members in groups for roi in members)
-    near = [[graph[roi].get(other, UNRELATED) for other in rois] for roi in rois]
+    near = [[values.get(other, UNRELATED) for other in rois] for values in map(graph.log_odds, rois)]
     # What the ROIs from each position on could still gain, were all their likely pairs taken.
     hope = [0.0] * (len(rois) + 1)
     for k in range(len(rois) - 1, -1, -1):
@@ -95,49 +120,66 @@ class _Clustering:
         self.graph, self.sessions = graph, sessions
         self.label = list(range(len(sessions)))
         self.members: dict[int, list[int]] = {k: [k] for k in self.label}
+        self.sessions_of = [{session} for session in sessions]  #: of the members of each label, while groups only grow
         self.next_label = len(self.label)
+        self.waiting: set[int] = set()  #: ROIs whose group, or that of a neighbour, has changed
 
     def merge(self) -> None:
         """Merge the two groups of the largest gain until none is left that gains and breaks no constraint."""
-        queue = [(-v, a, b) for a, near in enumerate(self.graph) for b, v in near.items() if a < b and v > 0]
+        queue = [(-v, a, b) for a, b, v in self.graph.pairs() if v > 0]
         heapq.heapify(queue)
         while queue:
             negative, a, b = heapq.heappop(queue)
             p, q = self.label[a], self.label[b]
-            if p == q or self._sessions(p) & self._sessions(q):
+            if p == q or not self.sessions_of[p].isdisjoint(self.sessions_of[q]):
                 continue
-            gain = sum(self._gain(member, self.members[q]) for member in self.members[p])
+            small, large = sorted((p, q), key=lambda label: len(self.members[label]))
+            gain = sum(self._gains(member).get(large, UNRELATED * len(self.members[large]))
+                       for member in self.members[small])  # fmt: skip
             if gain <= 0:
                 continue
             if gain < -negative - 1e-9 and queue and gain < -queue[0][0]:
                 heapq.heappush(queue, (-gain, a, b))  # its groups have grown since: back in line
                 continue
-            self.members[p] += self.members.pop(q)
-            for member in self.members[p]:
+            self.sessions_of[p] |= self.sessions_of[q]
+            for member in self.members[q]:
                 self.label[member] = p
+            self.members[p] += self.members.pop(q)
 
     def improve(self, sweeps: int = 10) -> None:
-        """Move ROIs one by one to where they gain most, with or without displacing the ROI of their session there."""
-        for _ in range(sweeps):
-            moves = [self._move(roi) for roi in range(len(self.label)) if self.graph[roi]]
-            if not any(moves):
-                break
+        """Move ROIs one by one to where they gain most, with or without displacing the ROI of their session there.
 
-    def _move(self, roi: int) -> bool:
+        An ROI is looked at again only if a group has changed in which it is or could be.
+        """
+        self.waiting = set(range(len(self.label)))
+        for _ in range(sweeps):
+            due, self.waiting = sorted(self.waiting), set()
+            if not due:
+                break
+            for roi in due:
+                self._move(roi)
+
+    def _move(self, roi: int) -> None:
         home = self.label[roi]
-        rest = [member for member in self.members[home] if member != roi]
-        stay = self._gain(roi, rest)
-        best, best_gain = None, max(stay, 0.0 if rest else stay)
-        alone = rest and stay < -1e-9
-        for target in sorted({self.label[other] for other in self.graph[roi]} - {home}):
-            rival = next((m for m in self.members[target] if self.sessions[m] == self.sessions[roi]), None)
-            others = [member for member in self.members[target] if member != rival]
-            gain = self._gain(roi, others)
-            swapped = False
+        gains = self._gains(roi)
+        if not gains:
+            return
+        alone = len(self.members[home]) == 1
+        stay = 0.0 if alone else gains.get(home, UNRELATED * len(self.members[home])) - UNRELATED
+        best, best_gain = None, max(stay, 0.0)
+        for target in sorted(gains.keys() - {home}):
+            members = self.members[target]
+            rival = next((m for m in members if self.sessions[m] == self.sessions[roi]), None)
+            gain, swapped = gains[target], False
             if rival is not None:
-                as_replacement = self._gain(rival, rest)
+                # Of the rival, the sums over its own group and over this ROI's, each without the one that leaves.
+                of_rival = self._gains(rival)
+                gain -= UNRELATED
+                there = of_rival.get(target, UNRELATED * len(members)) - UNRELATED
+                here = of_rival.get(home, UNRELATED * len(self.members[home])) - UNRELATED
+                as_replacement = here if not alone else 0.0
                 swapped = as_replacement > 0
-                gain += max(as_replacement, 0.0) - self._gain(rival, others)
+                gain += max(as_replacement, 0.0) - there
             if gain > best_gain + 1e-9:
                 best, best_gain = (target, rival, swapped), gain
         if best is not None:
@@ -145,27 +187,35 @@ class _Clustering:
             if rival is not None:
                 self._put(rival, home if swapped else self._new_label())
             self._put(roi, target)
-            return True
-        if alone:
+        elif not alone and stay < -1e-9:
             self._put(roi, self._new_label())
-            return True
-        return False
 
     def _put(self, roi: int, target: int) -> None:
         home = self.label[roi]
+        self._has_changed(home)
         self.members[home].remove(roi)
         if not self.members[home]:
             del self.members[home]
         self.members.setdefault(target, []).append(roi)
         self.label[roi] = target
+        self._has_changed(target)
+
+    def _has_changed(self, label: int) -> None:
+        for member in self.members[label]:
+            self.waiting.add(member)
+            self.waiting.update(self.graph.near(member))
 
     def _new_label(self) -> int:
         self.next_label += 1
         return self.next_label
 
-    def _gain(self, roi: int, members: Sequence[int]) -> float:
-        near = self.graph[roi]
-        return sum(near.get(member, UNRELATED) for member in members)
+    def _gains(self, roi: int) -> dict[int, float]:
+        """The sum of the ROI's log-odds over the members of each group that holds a neighbour of it.
 
-    def _sessions(self, label: int) -> set[int]:
-        return {self.sessions[member] for member in self.members[label]}
+        The ROI itself is no neighbour: in its own group it counts as unrelated.
+        """
+        label, excess = self.label, dict[int, float]()
+        for other, value in zip(self.graph.near(roi), self.graph.values(roi), strict=True):
+            of = label[other]
+            excess[of] = excess.get(of, 0.0) + value
+        return {of: value + UNRELATED * len(self.members[of]) for of, value in excess.items()}
