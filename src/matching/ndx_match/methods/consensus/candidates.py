@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_array, vstack
 
-from ...arrays import Floats, Floats32, Indices, Ints32
+from ...arrays import Floats, Floats32, Indices, Ints32, Ints64
 from ...footprints import centroids, near_pairs, pairwise_iou
 
 
@@ -83,6 +83,12 @@ def _compare(
         distance.astype(np.float32),
         (np.minimum(*areas) / np.maximum(*areas)).astype(np.float32) if len(a) else np.zeros(0, np.float32),
     )
+
+
+def roi_towards(session: Ints32, row: Ints32, other: Ints32) -> Ints64:
+    """One number for each ROI, given by session and `roi_row`, and another session."""
+    n_rows, n_sessions = (1 + int(values.max(initial=0)) for values in (row, other))
+    return (session.astype(np.int64) * n_rows + row) * n_sessions + other
 
 
 _NONE = ComparedPairs(*(np.zeros(0, np.int32),) * 4, *(np.zeros(0, np.float32),) * 3)

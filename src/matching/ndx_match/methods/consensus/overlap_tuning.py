@@ -18,7 +18,7 @@ from scipy.special import expit
 
 from ...arrays import Floats, Floats32, Indices, Ints32
 from ...footprints import centroids, pixel_coordinates
-from .candidates import ComparedPairs, candidate_pairs
+from .candidates import ComparedPairs, candidate_pairs, roi_towards
 
 COUNTED_IOU = 0.3  #: from which two ROIs are taken to overlap
 SOFTNESS = (0.2, 0.1, 0.05, 0.025)  #: of that threshold, in turn, so that the search does not stop at the first hill
@@ -96,9 +96,9 @@ def _mutually_best(pairs: ComparedPairs) -> ComparedPairs:
         (pairs.first_session, pairs.first_row, pairs.second_session),
         (pairs.second_session, pairs.second_row, pairs.first_session),
     ):
-        key = np.stack([own_session, own_row, other_session])[:, ranked]
+        key = roi_towards(own_session, own_row, other_session)[ranked]
         best = np.zeros(len(pairs), bool)
-        best[ranked[np.unique(key, axis=1, return_index=True)[1]]] = True
+        best[ranked[np.unique(key, return_index=True)[1]]] = True
         kept &= best
     return pairs.take(np.flatnonzero(kept))
 

@@ -14,7 +14,7 @@ from scipy.special import expit
 
 from ...arrays import Floats, Indices, Ints32
 from ...model import cell_of_roi
-from .candidates import ComparedPairs
+from .candidates import ComparedPairs, roi_towards
 
 #: Log-odds of a match = these times (1, IoU, distance in ROI radii, log of the area ratio, root of the IoU, minus the
 #: log of 1 + the odds of all rivals), before any data are seen; the spread is how far data may easily move them. The
@@ -27,6 +27,8 @@ PRIOR_SPREAD = np.array([2.5, 0.7, 0.4, 0.3, 0.7, 0.3])
 CROWDING = 1.2
 LARGEST_LOG_ODDS = 14.0  #: of a rival; more would say no more
 FEW_PAIRS = 40  #: candidates below which the prior has the say
+ENOUGH_PAIRS = 300_000  #: to fit six coefficients
+PIECE = 500_000  #: pairs whose features are computed at a time
 ENOUGH_STAND_INS = 200_000  #: pairs within sessions that are compared with what is near in other sessions
 
 
@@ -44,12 +46,15 @@ def match_log_odds(candidates: ComparedPairs, impossible: ComparedPairs, n_sessi
     radius : float
         Typical radius of an ROI in pixels.
     """
-    unlabelled, wrong = _features(candidates, radius), _features(impossible, radius)
     # Sessions i and j have as many wrong candidates as i and j have neighbours within, on average.
     density = CROWDING * (n_sessions - 1) / 2
+    fitted, thinned = _sample(len(candidates), len(impossible))
+    unlabelled, wrong = _features(candidates.take(fitted), radius), _features(impossible.take(thinned), radius)
+    if len(fitted) and len(thinned):
+        density *= (len(fitted) / len(candidates)) / (len(thinned) / len(impossible))
     n_alone = unlabelled.shape[1]
     alone = _density_ratio(unlabelled, wrong, density, PRIOR[:n_alone], PRIOR_SPREAD[:n_alone])
-    odds = np.exp(np.minimum(unlabelled @ alone, LARGEST_LOG_ODDS))
+    odds = np.exp(np.minimum(_of_each(candidates, radius, alone), LARGEST_LOG_ODDS))
     width = 1 + max(int(rows.max(initial=0)) for pairs in (candidates, impossible) for rows in _rows(pairs))
     towards = _odds_towards(candidates, odds, n_sessions, width)
     first, second = (
@@ -57,16 +62,30 @@ def match_log_odds(candidates: ComparedPairs, impossible: ComparedPairs, n_sessi
         for session, row in zip((candidates.first_session, candidates.second_session), _rows(candidates), strict=True)
     )
     rivals = towards[first, candidates.second_session] + towards[second, candidates.first_session] - 2 * odds
+    rivalry = -np.log1p(np.maximum(rivals, 0))
     # A pair within a session stands for a wrong candidate between its first ROI and one of any other session.
-    own = impossible.first_session.astype(np.int64)
-    n_others = min(n_sessions - 1, max(1, ENOUGH_STAND_INS // max(1, len(impossible))))
+    stand_ins = impossible.take(thinned)
+    session = stand_ins.first_session.astype(np.int64)
+    n_others = min(n_sessions - 1, max(1, ENOUGH_STAND_INS // max(1, len(stand_ins))))
     near = []
     for step in range(1, n_others + 1):
-        other = (own + step) % n_sessions
-        near.append(sum(towards[own * width + row, other] for row in _rows(impossible)))
-    unlabelled = np.column_stack([unlabelled, -np.log1p(np.maximum(rivals, 0))])
+        other = (session + step) % n_sessions
+        near.append(sum(towards[session * width + row, other] for row in _rows(stand_ins)))
+    unlabelled = np.column_stack([unlabelled, rivalry[fitted]])
     wrong = np.column_stack([np.tile(wrong, (n_others, 1)), -np.log1p(np.concatenate(near))])
-    return np.asarray(unlabelled @ _density_ratio(unlabelled, wrong, density / n_others, PRIOR, PRIOR_SPREAD))
+    coefficients = _density_ratio(unlabelled, wrong, density / n_others, PRIOR, PRIOR_SPREAD)
+    return _of_each(candidates, radius, coefficients[:-1]) + coefficients[-1] * rivalry
+
+
+def _sample(*lengths: int) -> list[Indices]:
+    """Positions of the pairs of each collection that are fitted: evenly spread if there are many."""
+    return [np.linspace(0, length - 1, min(length, ENOUGH_PAIRS)).astype(np.intp) for length in lengths]
+
+
+def _of_each(pairs: ComparedPairs, radius: float, coefficients: Floats) -> Floats:
+    """The sum of the weighted features of each pair, in pieces, as all features take much memory."""
+    pieces = [np.arange(start, min(start + PIECE, len(pairs))) for start in range(0, len(pairs), PIECE)]
+    return np.concatenate([np.zeros(0), *(_features(pairs.take(piece), radius) @ coefficients for piece in pieces)])
 
 
 def _density_ratio(unlabelled: Floats, wrong: Floats, density: float, prior: Floats, spread: Floats) -> Floats:
@@ -199,9 +218,7 @@ def margins(pairs: ComparedPairs, probability: Floats) -> Floats:
         (pairs.first_session, pairs.first_row, pairs.second_session),
         (pairs.second_session, pairs.second_row, pairs.first_session),
     ):
-        key = np.stack([own_session, own_row, other])
-        _, group = np.unique(key, axis=1, return_inverse=True)
-        group = group.ravel()
+        _, group = np.unique(roi_towards(own_session, own_row, other), return_inverse=True)
         order = np.lexsort((-probability, group))
         start = np.flatnonzero(np.diff(group[order], prepend=-1))
         count = np.diff(np.append(start, len(order)))
@@ -214,6 +231,6 @@ def margins(pairs: ComparedPairs, probability: Floats) -> Floats:
 
 
 def _features(pairs: ComparedPairs, radius: float) -> Floats:
-    return np.column_stack(
-        [np.ones(len(pairs)), pairs.iou, pairs.distance / radius, np.log(pairs.area_ratio), np.sqrt(pairs.iou)]
-    )
+    iou = pairs.iou.astype(float)
+    distance = pairs.distance.astype(float) / radius
+    return np.column_stack([np.ones(len(pairs)), iou, distance, np.log(pairs.area_ratio.astype(float)), np.sqrt(iou)])
