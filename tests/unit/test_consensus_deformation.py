@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
-from ndx_match.footprints import centroids, pairwise_iou, transform_points
+from ndx_match.footprints import centroids, pairwise_iou
 from ndx_match.methods.consensus.blocks import grid_points
 from ndx_match.methods.consensus.channels import standardised
 from ndx_match.methods.consensus.deformation import Deformation, choose_stiffness, fit
@@ -213,8 +213,7 @@ def test_regions_keep_place_and_form_in_the_frame(scale):
     places = frame.from_session(0, np.column_stack([x.ravel(), y.ravel()]))
     seen = [(np.linalg.norm(places - centre, axis=1) <= 8).astype(np.float32) for centre in centres]
     regions = scipy.sparse.csr_array(np.array([*seen, np.zeros(260 * 320, np.float32)]))
-    middles = frame.from_session(0, np.nan_to_num(centroids(regions, 260)))
-    found = warp_supports(regions, (320, 260), frame.places(0), middles, frame.stretch(0))
+    found = warp_supports(regions, (320, 260), frame.places(0))
     assert found.shape == (4, 240 * 300)
     np.testing.assert_allclose(centroids(found[:3], 300), centres, atol=0.4)
     overlap = pairwise_iou(found[:3], discs(centres, 8.0, SHAPE)).toarray()
@@ -227,7 +226,6 @@ def test_a_region_outside_the_frame_is_empty():
     away = np.eye(3)
     away[:2, 2] = (100, 0)  # the frame begins 100 columns further right
     frame = CommonFrame((240, 200), (away,), (Deformation.none((240, 200), STEP),))
-    middles = transform_points(np.linalg.inv(away), centroids(regions, 300))
-    found = warp_supports(regions, SHAPE, frame.places(0), middles, 1.0)
+    found = warp_supports(regions, SHAPE, frame.places(0))
     assert np.diff(found.indptr)[0] == 0
     np.testing.assert_allclose(centroids(found, 200)[1], (50, 100), atol=1e-6)

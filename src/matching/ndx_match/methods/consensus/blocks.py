@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import scipy.fft
 
 from ...arrays import Channels, Floats, Floats32, Indices, Points
 
-BATCH = 64  #: blocks transformed at a time
+BATCH = 32  #: blocks transformed at a time: they fit a processor's cache
 LEAST_COVER = 0.5  #: of a block by either session (where any channel is not 0), below which it is left out
 
 
@@ -46,39 +47,41 @@ def local_shifts(fixed: Channels, moving: Channels, points: Points, half: int, l
     points : Points
         Middles of the blocks; those of which either session covers less than :data:`LEAST_COVER` are left out.
     half : int
-        Half the side of a block, in pixels.
+        Half the side of a block, in pixels; rounded up to a size that is transformed fast.
     largest : int
         Largest shift along each axis, in pixels, below `half`.
     """
-    window = np.exp(-2 * ((np.arange(-half, half) + 0.5) / half) ** 2).astype(np.float32)
-    window = window[:, None] * window[None, :]
+    half = scipy.fft.next_fast_len(half)
+    profile = np.exp(-2 * ((np.arange(-half, half) + 0.5) / half) ** 2).astype(np.float32)
+    window = profile[:, None] * profile[None, :]
+    shifts_tried = np.arange(-largest - 1, largest + 2)
     middles = np.rint(points).astype(int)
     middles = middles[np.minimum(*(_cover(channels, middles, half) for channels in (fixed, moving))) >= LEAST_COVER]
     padded = [np.pad(channels, ((0, 0), (half, half), (half, half))) for channels in (fixed, moving)]
+    # The energy of the moving channels in the window about each place, as far as shifts lead beyond the edges.
+    energy = np.pad((moving**2).sum(axis=0), largest + 1)
+    energy = cv2.sepFilter2D(energy, -1, profile, profile, anchor=(half, half), borderType=cv2.BORDER_CONSTANT)
+    energy = np.maximum(energy, 1e-3 * max(float(energy.max()), 1e-12))
     shifts, correlations = [np.zeros((0, 2))], [np.zeros(0)]
     for start in range(0, len(middles), BATCH):
         batch = middles[start : start + BATCH]
         blocks, places = (_patches(channels, batch, half) for channels in padded)
-        scores = _correlations(blocks, places, window, largest)
+        rows, cols = (batch[:, axis, None] + largest + 1 + shifts_tried for axis in (1, 0))
+        scores = _products(blocks * window, places, shifts_tried) / np.sqrt(
+            np.maximum((blocks**2 * window).sum(axis=(1, 2, 3)), 1e-12)[:, None, None]
+            * energy[rows[:, :, None], cols[:, None, :]]
+        )
         shift, correlation = _peaks(scores)
         shifts.append(shift - (largest + 1))
         correlations.append(correlation)
     return LocalShifts(middles.astype(float), np.concatenate(shifts), np.concatenate(correlations))
 
 
-def _correlations(fixed: Channels, moving: Channels, window: Floats32, largest: int) -> Floats32:
-    """Normalised correlation at shifts of -largest-1 .. largest+1, shape (n, side, side)."""
+def _products(fixed: Channels, moving: Channels, shifts: Indices) -> Floats32:
+    """Sum of products of blocks over channels and pixels at all shifts, shape (n, n_shifts, n_shifts)."""
     size = fixed.shape[-2:]
-    weighted = fixed * window
-    cross = scipy.fft.irfft2((np.conj(scipy.fft.rfft2(weighted)) * scipy.fft.rfft2(moving)).sum(axis=1), size)
-    window_spectrum = np.conj(scipy.fft.rfft2(window))
-    moving_energy = scipy.fft.irfft2(window_spectrum * scipy.fft.rfft2((moving**2).sum(axis=1)), size)
-    fixed_energy = (weighted * fixed).sum(axis=(1, 2, 3))[:, None, None]
-    least = 1e-3 * max(float(moving_energy.max()), 1e-12)
-    scores = cross / np.sqrt(np.maximum(fixed_energy, 1e-12) * np.maximum(moving_energy, least))
-    half = size[0] // 2
-    inner = slice(half - largest - 1, half + largest + 2)
-    return np.fft.fftshift(scores, axes=(1, 2))[:, inner, inner]
+    cross = scipy.fft.irfft2((np.conj(scipy.fft.rfft2(fixed)) * scipy.fft.rfft2(moving)).sum(axis=1), size)
+    return np.asarray(cross[:, (shifts % size[0])[:, None], shifts % size[1]])
 
 
 def _peaks(scores: Floats32) -> tuple[Points, Floats]:

@@ -10,7 +10,6 @@ from scipy.sparse import csr_array
 from scipy.special import expit
 
 from ...arrays import Floats, Ints32
-from ...footprints import centroids
 from ...model import RoiPairs
 from .aligned import AlignedSessions
 from .candidates import ComparedPairs, candidate_pairs, impossible_pairs
@@ -60,16 +59,7 @@ def match_component(aligned: AlignedSessions, parameters: ConsensusParameters) -
 
 def _in_frame(frame: CommonFrame, members: Sequence[PreparedSession]) -> list[csr_array]:
     """The regions of each session in the frame."""
-    return [
-        warp_supports(
-            member.regions,
-            member.shape,
-            frame.places(k),
-            frame.from_session(k, np.nan_to_num(centroids(member.regions, member.shape[1]))),
-            frame.stretch(k),
-        )
-        for k, member in enumerate(members)
-    ]
+    return [warp_supports(member.regions, member.shape, frame.places(k)) for k, member in enumerate(members)]
 
 
 def _cells(pairs: ComparedPairs, log_odds: Floats, counts: Sequence[int]) -> Ints32:

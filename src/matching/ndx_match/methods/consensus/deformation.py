@@ -5,6 +5,7 @@ regression, as far as they predict shifts that were held out.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import scipy.sparse
@@ -133,6 +134,7 @@ def fit(frame: Deformation, points: Points, shifts: Points, weights: Floats, sti
     return replace(frame, coefficients=np.ascontiguousarray(solution.T).reshape(frame.coefficients.shape))
 
 
+@cache
 def _roughness(shape: tuple[int, ...]) -> csr_array:
     """Squared second differences of the coefficients (a thin plate's bending), and a little of their size."""
     one, (first_rows, first_cols), (second_rows, second_cols) = (

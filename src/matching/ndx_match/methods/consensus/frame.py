@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from ...arrays import Channels, Floats32, Matrix, Points
-from ...footprints import corners, pixel_points, transform_points
+from ...footprints import corners, transform_points
 from .blocks import grid_points, local_shifts
 from .deformation import Deformation, choose_stiffness, fit
 
@@ -28,11 +28,16 @@ class CommonFrame:
 
     def places(self, session: int) -> Floats32:
         """Where each pixel of the frame lies in a session, (x, y); shape (n_rows, n_cols, 2)."""
-        points = pixel_points(self.shape)
-        if self.deformations[session].coefficients.any():
-            points = points + self.deformations[session].on_grid(self.shape)
-        mapped = transform_points(self.matrices[session], points.reshape(-1, 2))
-        return mapped.reshape(points.shape).astype(np.float32)
+        n_rows, n_cols = self.shape
+        x, y = np.arange(n_cols, dtype=float), np.arange(n_rows, dtype=float)[:, None]
+        bent = self.deformations[session].coefficients.any()
+        shift = self.deformations[session].on_grid(self.shape) if bent else None
+        places = np.empty((n_rows, n_cols, 2), np.float32)
+        for axis, (from_x, from_y, offset) in enumerate(self.matrices[session][:2]):
+            places[..., axis] = from_x * x + (from_y * y + offset)
+            if shift is not None:
+                places[..., axis] += shift @ np.array([from_x, from_y])
+        return places
 
     def to_session(self, session: int, points: Points) -> Points:
         """Where points (x, y) of the frame lie in a session."""
@@ -46,10 +51,6 @@ class CommonFrame:
             for _ in range(8):  # a contraction: deformations bend far less than a pixel per pixel
                 found = goal - self.deformations[session].at(found)
         return found
-
-    def stretch(self, session: int) -> float:
-        """How much larger lengths can be in the frame than in a session."""
-        return float(1 / np.linalg.svd(self.matrices[session][:2, :2], compute_uv=False).min())
 
 
 def frame_around(matrices: Sequence[Matrix], shapes: Sequence[tuple[int, int]], radius: float) -> CommonFrame:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from scipy.sparse import csr_array
 
-from ...arrays import Floats, Floats32
-from ...footprints import from_pixels, pixel_coordinates
+from ...arrays import Floats32
+
+HALF = np.float32(0.5 - 1e-5)  #: of an interpolated mask, less what rounding may take
 
 
 def supports(footprints: csr_array) -> csr_array:
@@ -26,9 +26,7 @@ def typical_radius(regions: csr_array) -> float:
     return float(np.sqrt(np.median(areas) / np.pi)) if len(areas) else float("nan")
 
 
-def warp_supports(
-    regions: csr_array, shape: tuple[int, int], places: Floats32, frame_points: Floats, stretch: float
-) -> csr_array:
+def warp_supports(regions: csr_array, shape: tuple[int, int], places: Floats32) -> csr_array:
     """Bring regions into the common frame: bilinear interpolation, kept where it reaches 0.5.
 
     Parameters
@@ -37,28 +35,30 @@ def warp_supports(
         Of a session of `shape` (n_rows, n_cols).
     places : ndarray of float32, shape (frame rows, frame cols, 2)
         Where each pixel of the frame lies in the session, (x, y).
-    frame_points : Points
-        About where each region's middle lies in the frame.
-    stretch : float
-        How much larger lengths can be in the frame than in the session.
     """
-    _, pixel_row, pixel_col = pixel_coordinates(regions, shape[1])
-    n_rows, n_cols = places.shape[:2]
-    found = [np.zeros(0, np.int64)] * regions.shape[0]
-    for roi in np.flatnonzero(np.diff(regions.indptr)):
-        own = slice(regions.indptr[roi], regions.indptr[roi + 1])
-        rows, cols = pixel_row[own], pixel_col[own]
-        top, left = rows.min() - 1, cols.min() - 1
-        mask = np.zeros((rows.max() - top + 2, cols.max() - left + 2), np.float32)
-        mask[rows - top, cols - left] = 1
-        half = 0.5 * stretch * np.hypot(*mask.shape) + 6
-        x, y = frame_points[roi]
-        first_col, last_col = np.clip([int(x - half), int(x + half) + 1], 0, n_cols)
-        first_row, last_row = np.clip([int(y - half), int(y + half) + 1], 0, n_rows)
-        if first_col >= last_col or first_row >= last_row:
-            continue
-        part = places[first_row:last_row, first_col:last_col] - np.array([left, top], np.float32)
-        warped = cv2.remap(mask, part[..., 0], part[..., 1], cv2.INTER_LINEAR)
-        row, col = np.nonzero(warped >= 0.5)
-        found[roi] = (row + first_row) * np.int64(n_cols) + col + first_col
-    return from_pixels(found, n_rows * n_cols)
+    n_rows, n_cols = shape
+    x, y = places.reshape(-1, 2).T
+    left, top = (np.floor(np.clip(values, -2, n)).astype(np.int32) for values, n in ((x, n_cols), (y, n_rows)))
+    # Only the pixels of the frame next to a region's: of the others nothing is interpolated. Two more rows and columns
+    # on each side, empty, stand for what lies outside the session.
+    covered = np.zeros((n_rows + 4, n_cols + 4), bool)
+    covered[2:-2, 2:-2].flat[regions.indices] = True
+    covered[:-1] |= covered[1:].copy()
+    covered[:, :-1] |= covered[:, 1:].copy()
+    near = np.flatnonzero(covered[top + 2, left + 2])
+    left, top = left[near], top[near]
+    right_share, lower_share = x[near] - left, y[near] - top
+    columns = np.stack([left, left + 1, left, left + 1], axis=1)
+    rows = np.stack([top, top, top + 1, top + 1], axis=1)
+    across = np.stack([1 - right_share, right_share] * 2, axis=1)
+    down = np.repeat(np.stack([1 - lower_share, lower_share], axis=1), 2, axis=1)
+    inside = (columns >= 0) & (columns < n_cols) & (rows >= 0) & (rows < n_rows)
+    weights = np.where(inside, across * down, 0).astype(np.float32)
+    sources = np.where(inside, rows * n_cols + columns, 0)
+    ends = 4 * np.arange(len(near) + 1)
+    interpolation = csr_array((weights.ravel(), sources.ravel(), ends), shape=(len(near), n_rows * n_cols))
+    warped = csr_array(regions @ interpolation.T)
+    warped.data = (warped.data >= HALF).astype(np.float32)
+    warped.eliminate_zeros()
+    warped.sort_indices()
+    return csr_array((warped.data, near[warped.indices], warped.indptr), shape=(regions.shape[0], places[..., 0].size))
