@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import cv2
 import numpy as np
@@ -76,7 +77,7 @@ def bend(frame: CommonFrame, channels: Sequence[Channels], radius: float) -> Com
     n = len(channels)
     warped = [warp_to_frame(channels[k], frame.places(k)) for k in range(n)]
     covered = [(w != 0).any(axis=0).astype(np.float32) for w in warped]
-    total, count = np.sum(warped, axis=0), np.sum(covered, axis=0)
+    total, count = reduce(np.add, warped), reduce(np.add, covered)  # np.sum would copy all of them first
     points = grid_points(frame.shape, BLOCK_STEP * radius)
     deformations = list(frame.deformations)
     stiffness: dict[int, float] = {}
