@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import scipy.fft
 
@@ -58,19 +57,14 @@ def local_shifts(fixed: Channels, moving: Channels, points: Points, half: int, l
     middles = np.rint(points).astype(int)
     middles = middles[np.minimum(*(_cover(channels, middles, half) for channels in (fixed, moving))) >= LEAST_COVER]
     padded = [np.pad(channels, ((0, 0), (half, half), (half, half))) for channels in (fixed, moving)]
-    # The energy of the moving channels in the window about each place, as far as shifts lead beyond the edges.
-    energy = np.pad((moving**2).sum(axis=0), largest + 1)
-    energy = cv2.sepFilter2D(energy, -1, profile, profile, anchor=(half, half), borderType=cv2.BORDER_CONSTANT)
-    energy = np.maximum(energy, 1e-3 * max(float(energy.max()), 1e-12))
     shifts, correlations = [np.zeros((0, 2))], [np.zeros(0)]
     for start in range(0, len(middles), BATCH):
         batch = middles[start : start + BATCH]
         blocks, places = (_patches(channels, batch, half) for channels in padded)
-        rows, cols = (batch[:, axis, None] + largest + 1 + shifts_tried for axis in (1, 0))
-        scores = _products(blocks * window, places, shifts_tried) / np.sqrt(
-            np.maximum((blocks**2 * window).sum(axis=(1, 2, 3)), 1e-12)[:, None, None]
-            * energy[rows[:, :, None], cols[:, None, :]]
-        )
+        energy = _products(window[None, None], (places**2).sum(axis=1, keepdims=True), shifts_tried)
+        energy = np.maximum(energy, 1e-3 * max(float(energy.max()), 1e-12))
+        fixed_energy = np.maximum((blocks**2 * window).sum(axis=(1, 2, 3)), 1e-12)[:, None, None]
+        scores = _products(blocks * window, places, shifts_tried) / np.sqrt(fixed_energy * energy)
         shift, correlation = _peaks(scores)
         shifts.append(shift - (largest + 1))
         correlations.append(correlation)

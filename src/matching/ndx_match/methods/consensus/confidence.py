@@ -17,7 +17,8 @@ def confidence_of(cells: Ints32, pairs: RoiPairs) -> Floats:
     assert pairs.probability is not None
     present = cells >= 0
     n_rois = present.sum(axis=1)
-    number = np.cumsum(present).reshape(cells.shape) - 1  # of each ROI among all, cell by cell
+    # Of each ROI its number among all, cell by cell; 32 bits, as SciPy's trees before 1.16 take no others.
+    number = (np.cumsum(present).reshape(cells.shape) - 1).astype(np.int32)
     first, second = (
         _lookup(cells, sessions, rows)
         for sessions, rows in ((pairs.fixed_session, pairs.fixed_roi_row), (pairs.moving_session, pairs.moving_roi_row))
