@@ -35,7 +35,9 @@ class ComparedPairs:
     def concatenate(parts: Sequence[ComparedPairs]) -> ComparedPairs:
         """All pairs of several collections, in order."""
         names = ComparedPairs.__dataclass_fields__
-        return ComparedPairs(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+        return ComparedPairs(
+            **{name: np.concatenate([getattr(part, name) for part in (_NONE, *parts)]) for name in names}
+        )
 
 
 def candidate_pairs(
@@ -50,14 +52,14 @@ def candidate_pairs(
     n = len(regions)
     later = [[j for j in range(i + 1, n) if steps is None or j - i in steps] for i in range(n)]
     return ComparedPairs.concatenate(
-        [_compare(regions, places, i, others, reach) for i, others in enumerate(later) if others] or [_NONE]
+        [_compare(regions, places, i, others, reach) for i, others in enumerate(later) if others]
     )
 
 
 def impossible_pairs(regions: Sequence[csr_array], n_cols: int, reach: float) -> ComparedPairs:
     """Ordered pairs of different ROIs of the same session within reach: they cannot be the same cell."""
     places = [centroids(region, n_cols) for region in regions]
-    return ComparedPairs.concatenate([_compare(regions, places, k, [k], reach) for k in range(len(regions))] or [_NONE])
+    return ComparedPairs.concatenate([_compare(regions, places, k, [k], reach) for k in range(len(regions))])
 
 
 def _compare(

@@ -41,7 +41,7 @@ class Graph:
         """The log-odds of each."""
         return {other: value + UNRELATED for other, value in zip(self.near(roi), self.values(roi), strict=True)}
 
-    def pairs(self) -> Iterator[tuple[int, int, float]]:
+    def likely_pairs(self) -> Iterator[tuple[int, int, float]]:
         """Every pair that is more likely than not, once, with its log-odds."""
         upper = triu(self.matrix, format="coo")
         likely = upper.data > -UNRELATED
@@ -126,7 +126,7 @@ class _Clustering:
 
     def merge(self) -> None:
         """Merge the two groups of the largest gain until none is left that gains and breaks no constraint."""
-        queue = [(-v, a, b) for a, b, v in self.graph.pairs() if v > 0]
+        queue = [(-value, a, b) for a, b, value in self.graph.likely_pairs()]
         heapq.heapify(queue)
         while queue:
             negative, a, b = heapq.heappop(queue)
@@ -134,8 +134,8 @@ class _Clustering:
             if p == q or not self.sessions_of[p].isdisjoint(self.sessions_of[q]):
                 continue
             small, large = sorted((p, q), key=lambda label: len(self.members[label]))
-            gain = sum(self._gains(member).get(large, UNRELATED * len(self.members[large]))
-                       for member in self.members[small])  # fmt: skip
+            unrelated = UNRELATED * len(self.members[large])
+            gain = sum(self._gains(member).get(large, unrelated) for member in self.members[small])
             if gain <= 0:
                 continue
             if gain < -negative - 1e-9 and queue and gain < -queue[0][0]:

@@ -17,7 +17,7 @@ def canonical_order(sessions: Sequence[Session]) -> list[int]:
 
 
 def _digest(session: Session) -> bytes:
-    """A number that two sessions share only if their image and masks are the same."""
+    """The hash of a session's image and masks."""
     digest = hashlib.blake2b(repr(session.shape).encode())
     footprints = session.footprints
     for values in (session.image, footprints.indptr, footprints.indices, footprints.data):

@@ -7,13 +7,12 @@ a small move is read from the cross-correlation of the two regions, so that the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import scipy.fft
 from scipy.ndimage import map_coordinates
 from scipy.optimize import minimize
-from scipy.sparse import csr_array
+from scipy.sparse import coo_array, csr_array, vstack
 from scipy.special import expit
 
 from ...arrays import Floats, Floats32, Indices, Ints32
@@ -109,55 +108,42 @@ def _overlap_tables(regions: Sequence[csr_array], pairs: ComparedPairs, n_cols: 
     apart_at_most = int(np.ceil(pairs.distance.max())) + 2
     side = scipy.fft.next_fast_len(2 * half + limit + apart_at_most, real=True)  # no move wraps a region onto another
     moves = np.arange(-limit, limit + 1)
-    patches = [_Patches.of(region, n_cols, half) for region in regions]
+    squares = csr_array(vstack([_squares(region, n_cols, half) for region in regions], format="csr"))
+    middles = np.concatenate([_middles(region, n_cols) for region in regions])
+    starts = np.cumsum([0, *(region.shape[0] for region in regions)])
+    fixed_roi, moving_roi = (
+        starts[pairs.first_session] + pairs.first_row,
+        starts[pairs.second_session] + pairs.second_row,
+    )
+    apart = middles[moving_roi] - middles[fixed_roi]
     tables = np.empty((len(pairs), len(moves), len(moves)), np.float32)
     for start in range(0, len(pairs), BATCH):
-        batch = pairs.take(np.arange(start, min(start + BATCH, len(pairs))))
-        (fixed, at_fixed), (moving, at_moving) = (
-            _patches_of(patches, sessions, rows, half)
-            for sessions, rows in (
-                (batch.first_session, batch.first_row),
-                (batch.second_session, batch.second_row),
-            )
+        batch = slice(start, start + BATCH)
+        fixed, moving = (
+            squares[roi[batch]].toarray().reshape(-1, 2 * half, 2 * half) for roi in (fixed_roi, moving_roi)
         )
         spectra = [scipy.fft.rfft2(each, (side, side)) for each in (fixed, moving)]
         shared = scipy.fft.irfft2(np.conj(spectra[0]) * spectra[1], (side, side))
-        apart = at_moving - at_fixed
-        rows, cols = (-(apart[:, axis, None] + moves) % side for axis in (1, 0))
-        shared = shared[np.arange(len(batch))[:, None, None], rows[:, :, None], cols[:, None, :]]
+        rows, cols = (-(apart[batch, axis, None] + moves) % side for axis in (1, 0))
+        shared = shared[np.arange(len(shared))[:, None, None], rows[:, :, None], cols[:, None, :]]
         total = fixed.sum(axis=(1, 2)) + moving.sum(axis=(1, 2))
-        tables[start : start + len(batch)] = shared / (total[:, None, None] - shared)
+        tables[batch] = shared / (total[:, None, None] - shared)
     return tables
 
 
-@dataclass(frozen=True)
-class _Patches:
-    """The pixels of a session's regions within a square about the middle of each."""
-
-    middles: Indices  #: (x, y), shape (n_rois, 2)
-    starts: Indices  #: where the pixels of each region begin, shape (n_rois + 1,)
-    places: Indices  #: of the pixels in the square, in row-major order
-
-    @staticmethod
-    def of(region: csr_array, n_cols: int, half: int) -> _Patches:
-        """Squares of side 2 * half."""
-        middles = np.rint(np.nan_to_num(centroids(region, n_cols))).astype(np.intp)
-        roi, row, col = pixel_coordinates(region, n_cols)
-        y, x = row - middles[roi, 1] + half, col - middles[roi, 0] + half
-        inside = (y >= 0) & (y < 2 * half) & (x >= 0) & (x < 2 * half)
-        counts = np.bincount(roi[inside], minlength=region.shape[0])
-        return _Patches(middles, np.concatenate([[0], np.cumsum(counts)]), (y * 2 * half + x)[inside])
+def _middles(region: csr_array, n_cols: int) -> Indices:
+    """The pixel (x, y) nearest to the centroid of each ROI, shape (n_rois, 2)."""
+    return np.rint(np.nan_to_num(centroids(region, n_cols))).astype(np.intp)
 
 
-def _patches_of(patches: Sequence[_Patches], sessions: Ints32, rows: Ints32, half: int) -> tuple[Floats32, Indices]:
-    """Ones where the regions lie, shape (n, side, side), and the middles (x, y) of the squares, shape (n, 2)."""
-    squares = np.zeros((len(rows), 2 * half * 2 * half), np.float32)
-    middles = np.empty((len(rows), 2), np.intp)
-    for k, (session, row) in enumerate(zip(sessions.tolist(), rows.tolist(), strict=True)):
-        of = patches[session]
-        squares[k, of.places[of.starts[row] : of.starts[row + 1]]] = 1
-        middles[k] = of.middles[row]
-    return squares.reshape(len(rows), 2 * half, 2 * half), middles
+def _squares(region: csr_array, n_cols: int, half: int) -> csr_array:
+    """Ones where each ROI lies in a square of side 2 * half about its middle, shape (n_rois, (2 * half) ** 2)."""
+    middles = _middles(region, n_cols)
+    roi, row, col = pixel_coordinates(region, n_cols)
+    y, x = row - middles[roi, 1] + half, col - middles[roi, 0] + half
+    inside = (y >= 0) & (y < 2 * half) & (x >= 0) & (x < 2 * half)
+    places = (roi[inside], (y * 2 * half + x)[inside])
+    return coo_array((np.ones(inside.sum(), np.float32), places), shape=(region.shape[0], (2 * half) ** 2)).tocsr()
 
 
 def _look_up(tables: Floats32, offset: Floats, limit: int) -> tuple[Floats, Floats]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -102,7 +103,7 @@ def register(
     def tested(found: RoughAlignment) -> PairAlignment:
         return confirm(fixed, moving, refine_found(fixed, moving, found, radius), parameters)
 
-    best = max(rotated, key=_z)
+    best = max(rotated, key=attrgetter("z"))
     alignment = tested(best)
     beyond_doubt = best.z >= sufficient or (alignment.registered and alignment.score >= sufficient)
     if beyond_doubt or parameters.smallest_scale >= parameters.largest_scale:
@@ -110,14 +111,10 @@ def register(
     every = poses_with_scale(parameters.largest_rotation, parameters.smallest_scale, parameters.largest_scale)
     scaled = search.best(every, sufficient)[0]
     close = [pose for pose in neighbours(scaled.pose) if _within(pose, parameters)]
-    scaled = max([scaled, *search.best(close)[:1]], key=_z)
+    scaled = max([scaled, *search.best(close)[:1]], key=attrgetter("z"))
     if scaled.z <= best.z:
         return alignment
     return max(alignment, tested(scaled), key=lambda each: (each.registered, each.score))
-
-
-def _z(found: RoughAlignment) -> float:
-    return found.z
 
 
 def _by_pixel_sizes(fixed: PreparedSession, moving: PreparedSession) -> Matrix | None:
