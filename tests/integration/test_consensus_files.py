@@ -18,7 +18,6 @@ from ndx_cell_matching import CellMatching
 from ndx_cell_matching.registrations import displacement_at
 from ndx_match.footprints import transform_points
 from ndx_match.matchfile import read_match_file, write_match_file
-from ndx_match.matchfile.tables import worth_storing
 from ndx_match.methods import consensus
 from ndx_match.methods.consensus.blocks import grid_points
 from ndx_match.model import MatchResult, Presence, Session
@@ -68,7 +67,7 @@ def test_everything_comes_back(match_file: Path, result: MatchResult):
     np.testing.assert_array_equal(read.cells, result.cells)
     np.testing.assert_array_equal(read.presence, result.presence)
     np.testing.assert_allclose(read.confidence, result.confidence)
-    for name, values in vars(worth_storing(result)).items():
+    for name, values in vars(result.roi_pairs).items():
         if values is None:
             assert getattr(read.roi_pairs, name) is None
         else:

@@ -29,6 +29,7 @@ from .errors import InputError
 from .footprints import without_rows
 from .gaps import filled
 
+LEAST_PROBABILITY = 0.001  #: of a pair of ROIs that is kept as evidence, if the method gives probabilities
 CLEARLY_MORE = 1.5  #: times as many matches as by chance, below which an alignment is suspect
 #: Called as `progress(stage, done, total)` while a method runs.
 Progress = Callable[[str, int, int], None]
@@ -311,6 +312,15 @@ def cell_of_roi(rows: Ints32, n_rois: int) -> Indices:
     return cell
 
 
+def cells_of_rois(cells: Ints32, sessions: Ints32, roi_rows: Ints32) -> Indices:
+    """The cell of each ROI, given by session and `roi_row`, shape (n,); -1 if it is in none.
+
+    `cells` is that of a `MatchResult`.
+    """
+    n_rois = 1 + max(int(rows.max(initial=-1)) for rows in (cells, roi_rows))
+    return np.stack([cell_of_roi(rows, n_rois) for rows in cells.T])[sessions, roi_rows]
+
+
 def shared_cells(cells: Ints32) -> Ints64:
     """The number of cells with an ROI in both of every two sessions, shape (n_sessions, n_sessions).
 
@@ -366,6 +376,21 @@ class MatchResult(_Brief):
     def n_matches(self) -> Ints64:
         """The number of matches of every two sessions: of the cells with an ROI in both, shape (n, n)."""
         return shared_cells(self.cells)
+
+    @property
+    def pairs_not_ruled_out(self) -> RoiPairs:
+        """The candidate pairs that a reader can use: those within cells, and of the others those that may be right.
+
+        Pairs are ruled out by a probability below :data:`LEAST_PROBABILITY`, if the method gives probabilities.
+        """
+        pairs = self.roi_pairs
+        if pairs.probability is None:
+            return pairs
+        fixed = cells_of_rois(self.cells, pairs.fixed_session, pairs.fixed_roi_row)
+        moving = cells_of_rois(self.cells, pairs.moving_session, pairs.moving_roi_row)
+        return pairs.take(
+            (pairs.probability >= LEAST_PROBABILITY) | ((fixed == moving) & (fixed >= 0)) | pairs.accepted
+        )
 
     @property
     def n_sessions_of_cell(self) -> Ints64:

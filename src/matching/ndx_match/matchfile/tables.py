@@ -13,7 +13,7 @@ from pynwb import ProcessingModule
 
 from ndx_cell_matching import CellMatching, MatchedSessionsTable, RoiPairsTable
 
-from ..model import MatchedPlane, MatchResult, RoiPairs, SourceInfo, cell_of_roi
+from ..model import MatchedPlane, SourceInfo
 from ..storage.formats import StorageFormat
 from ..storage.remote.locations import recorded_location
 from .copying import SessionCopy
@@ -24,7 +24,6 @@ ROI_TABLES, IMAGES = "processing/ophys/roi_tables", "processing/ophys/projection
 TEXTS_OF_SESSIONS = ("session_start", "subject_id", "roi_selection_reason", "orientation_reason")
 ORIENTATION_FLAGS = ("masks_transposed", "image_transposed", "masks_scrambled", "mirrored")
 COMPRESSED_BYTES = 4000  #: of a column of a table from which it is compressed
-LEAST_PROBABILITY = 0.001  #: of a pair of ROIs that is kept as evidence, if the method gives probabilities
 
 
 def add_result(
@@ -42,7 +41,7 @@ def add_result(
     `more_warnings` are those beside the result's.
     """
     result = plane.result
-    pairs = RoiPairsTable.from_arrays(**vars(worth_storing(result)))
+    pairs = RoiPairsTable.from_arrays(**vars(result.pairs_not_ruled_out))
     registrations = registrations_table(result.registrations, plane.sessions)
     with warnings.catch_warnings():
         # hdmf warns of columns that reference a table before both are in one file; here they are.
@@ -69,21 +68,6 @@ def add_result(
             data = column.data
             if isinstance(data, np.ndarray) and data.dtype.kind in "biuf" and data.nbytes >= COMPRESSED_BYTES:
                 column.set_data_io(file_format.compressed, {})
-
-
-def worth_storing(result: MatchResult) -> RoiPairs:
-    """The candidate pairs that a reader can use: those within cells, and of the others those that are not ruled out.
-
-    Pairs are ruled out by a probability below `LEAST_PROBABILITY`, if the method gives probabilities.
-    """
-    pairs = result.roi_pairs
-    if pairs.probability is None:
-        return pairs
-    n_rois = 1 + max(int(rows.max(initial=-1)) for rows in (result.cells, pairs.fixed_roi_row, pairs.moving_roi_row))
-    cell = np.stack([cell_of_roi(rows, n_rois) for rows in result.cells.T])
-    fixed = cell[pairs.fixed_session, pairs.fixed_roi_row]
-    moving = cell[pairs.moving_session, pairs.moving_roi_row]
-    return pairs.take((pairs.probability >= LEAST_PROBABILITY) | ((fixed == moving) & (fixed >= 0)) | pairs.accepted)
 
 
 def _sessions_table(plane: MatchedPlane, copies: Sequence[SessionCopy], match_file: Path) -> MatchedSessionsTable:

@@ -42,6 +42,7 @@ def match(
     Returns
     -------
     MatchResult
+        As a match file holds it: without candidate pairs that are ruled out.
 
     Raises
     ------
@@ -54,7 +55,7 @@ def match(
     taken = sessions_for(method, sessions)
     with limited_workers(workers):
         result = without_excluded(method.match(taken, valid, progress), taken)
-    return replace(result, method=method.name, parameters=valid.stored())
+    return replace(result, method=method.name, parameters=valid.stored(), roi_pairs=result.pairs_not_ruled_out)
 
 
 def method_parameters(method: Method, given: Parameters | Mapping[str, Any] | None = None) -> Parameters:

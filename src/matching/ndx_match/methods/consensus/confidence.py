@@ -6,8 +6,8 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import minimum_spanning_tree
 
-from ...arrays import Bytes, Floats, Indices, Ints32
-from ...model import Presence, RoiPairs
+from ...arrays import Bytes, Floats, Ints32
+from ...model import Presence, RoiPairs, cells_of_rois
 
 AMBIGUOUS = 0.2  #: probability of a candidate from which an absent cell is called ambiguous
 
@@ -20,7 +20,7 @@ def confidence_of(cells: Ints32, pairs: RoiPairs) -> Floats:
     # Of each ROI its number among all, cell by cell; 32 bits, as SciPy's trees before 1.16 take no others.
     number = (np.cumsum(present).reshape(cells.shape) - 1).astype(np.int32)
     first, second = (
-        _lookup(cells, sessions, rows)
+        cells_of_rois(cells, sessions, rows)
         for sessions, rows in ((pairs.fixed_session, pairs.fixed_roi_row), (pairs.moving_session, pairs.moving_roi_row))
     )
     within = np.flatnonzero((first == second) & (first >= 0) & (pairs.probability > 0))
@@ -35,15 +35,6 @@ def confidence_of(cells: Ints32, pairs: RoiPairs) -> Floats:
     return np.where(n_rois > 1, confidence, np.nan)
 
 
-def _lookup(cells: Ints32, sessions: Ints32, rows: Ints32) -> Indices:
-    """The cell of each ROI, given by session and `roi_row`; -1 if it is in none."""
-    n_rois = 1 + max(int(cells.max(initial=-1)), int(rows.max(initial=-1)))
-    cell_of = np.full((cells.shape[1], n_rois), -1, np.intp)
-    cell, session = np.nonzero(cells >= 0)
-    cell_of[session, cells[cell, session]] = cell
-    return cell_of[sessions, rows]
-
-
 def with_ambiguous(presence: Bytes, cells: Ints32, pairs: RoiPairs) -> Bytes:
     """The presence codes, AMBIGUOUS where a cell is absent from a session but an ROI there could be it."""
     presence = presence.copy()
@@ -53,7 +44,7 @@ def with_ambiguous(presence: Bytes, cells: Ints32, pairs: RoiPairs) -> Bytes:
         (likely.fixed_session, likely.fixed_roi_row, likely.moving_session),
         (likely.moving_session, likely.moving_roi_row, likely.fixed_session),
     ):
-        cell = _lookup(cells, sessions, rows)
+        cell = cells_of_rois(cells, sessions, rows)
         absent = presence[cell, others] == Presence.NOT_DETECTED
         presence[cell[absent], others[absent]] = Presence.AMBIGUOUS
     return presence

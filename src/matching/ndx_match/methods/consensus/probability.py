@@ -13,7 +13,7 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 from ...arrays import Floats, Indices, Ints32
-from ...model import cell_of_roi
+from ...model import cells_of_rois
 from .candidates import ComparedPairs, roi_towards
 
 #: Log-odds of a match = these times (1, IoU, distance in ROI radii, log of the area ratio, root of the IoU, minus the
@@ -187,10 +187,8 @@ def _parts(cell: Ints32, between: Floats, least: float) -> list[Ints32]:
 
 def cells_of_pairs(pairs: ComparedPairs, cells: Ints32) -> Indices:
     """The cell in which both ROIs of each pair are, shape (n_pairs,); -1 if they are not in one."""
-    sessions = range(cells.shape[1])
-    n_rois = 1 + max(int(rows.max(initial=-1)) for rows in (cells, pairs.first_row, pairs.second_row))
-    cell = np.stack([cell_of_roi(cells[:, k], n_rois) for k in sessions])
-    first, second = cell[pairs.first_session, pairs.first_row], cell[pairs.second_session, pairs.second_row]
+    first = cells_of_rois(cells, pairs.first_session, pairs.first_row)
+    second = cells_of_rois(cells, pairs.second_session, pairs.second_row)
     return np.where(first == second, first, -1)
 
 
