@@ -170,6 +170,14 @@ def test_probabilities_are_calibrated(detection, n_sessions, spacing):
     assert found.expected_calibration_error < 0.05
 
 
+def test_a_sample_of_many_pairs_says_what_all_say(monkeypatch: pytest.MonkeyPatch):
+    candidates, impossible, _ = simulated_field(np.random.default_rng(0), 20_000, spacing=3.0)
+    of_all = match_log_odds(candidates, impossible, 2, RADIUS)
+    monkeypatch.setattr(probability, "ENOUGH_PAIRS", len(candidates) // 2)
+    of_sample = match_log_odds(candidates, impossible, 2, RADIUS)
+    assert 0 < np.abs(expit(of_sample) - expit(of_all)).max() < 0.1
+
+
 def test_without_data_the_prior_speaks():
     nothing = pairs_of([])
     assert len(probability_of(nothing, nothing)) == 0

@@ -27,7 +27,7 @@ PRIOR_SPREAD = np.array([2.5, 0.7, 0.4, 0.3, 0.7, 0.3])
 CROWDING = 1.2
 LARGEST_LOG_ODDS = 14.0  #: of a rival; more would say no more
 FEW_PAIRS = 40  #: candidates below which the prior has the say
-ENOUGH_PAIRS = 300_000  #: to fit six coefficients
+ENOUGH_PAIRS = 1_000_000  #: to fit six coefficients; of more, an even sample is fitted
 PIECE = 500_000  #: pairs whose features are computed at a time
 ENOUGH_STAND_INS = 200_000  #: pairs within sessions that are compared with what is near in other sessions
 
@@ -50,10 +50,13 @@ def match_log_odds(candidates: ComparedPairs, impossible: ComparedPairs, n_sessi
     density = CROWDING * (n_sessions - 1) / 2
     fitted, thinned = _sample(len(candidates), len(impossible))
     unlabelled, wrong = _features(candidates.take(fitted), radius), _features(impossible.take(thinned), radius)
-    if len(fitted) and len(thinned):
-        density *= (len(fitted) / len(candidates)) / (len(thinned) / len(impossible))
+    # Each pair of a sample stands for several, so that the prior weighs no more than beside all of them.
+    stands_for, stands_for_wrong = (
+        len(pairs) / max(1, len(sample)) for pairs, sample in ((candidates, fitted), (impossible, thinned))
+    )
+    density *= stands_for_wrong
     n_alone = unlabelled.shape[1]
-    alone = _density_ratio(unlabelled, wrong, density, PRIOR[:n_alone], PRIOR_SPREAD[:n_alone])
+    alone = _density_ratio(unlabelled, wrong, stands_for, density, PRIOR[:n_alone], PRIOR_SPREAD[:n_alone])
     odds = np.exp(np.minimum(_of_each(candidates, radius, alone), LARGEST_LOG_ODDS))
     width = 1 + max(int(rows.max(initial=0)) for pairs in (candidates, impossible) for rows in _rows(pairs))
     towards = _odds_towards(candidates, odds, n_sessions, width)
@@ -73,7 +76,7 @@ def match_log_odds(candidates: ComparedPairs, impossible: ComparedPairs, n_sessi
         near.append(sum(towards[session * width + row, other] for row in _rows(stand_ins)))
     unlabelled = np.column_stack([unlabelled, rivalry[fitted]])
     wrong = np.column_stack([np.tile(wrong, (n_others, 1)), -np.log1p(np.concatenate(near))])
-    coefficients = _density_ratio(unlabelled, wrong, density / n_others, PRIOR, PRIOR_SPREAD)
+    coefficients = _density_ratio(unlabelled, wrong, stands_for, density / n_others, PRIOR, PRIOR_SPREAD)
     return _of_each(candidates, radius, coefficients[:-1]) + coefficients[-1] * rivalry
 
 
@@ -88,16 +91,20 @@ def _of_each(pairs: ComparedPairs, radius: float, coefficients: Floats) -> Float
     return np.concatenate([np.zeros(0), *(_features(pairs.take(piece), radius) @ coefficients for piece in pieces)])
 
 
-def _density_ratio(unlabelled: Floats, wrong: Floats, density: float, prior: Floats, spread: Floats) -> Floats:
+def _density_ratio(
+    unlabelled: Floats, wrong: Floats, weight: float, density: float, prior: Floats, spread: Floats
+) -> Floats:
     """Coefficients of the log-odds that a row of `unlabelled` is a match: those of greatest likelihood."""
 
     # With odds o of being a match, and wrong candidates distributed as impossible pairs, of which each counts `density`
-    # times, candidates are 1 + o times as dense as impossible pairs.
+    # times and each candidate `weight` times, candidates are 1 + o times as dense as impossible pairs.
     def loss(coefficients: Floats) -> tuple[float, Floats]:
         a, b = unlabelled @ coefficients, wrong @ coefficients
         density_a, density_b = np.logaddexp(0, a), np.logaddexp(0, b)  # log(1 + odds)
-        likelihood = np.sum(density_a - np.logaddexp(density_a, 0)) - density * np.sum(np.logaddexp(density_b, 0))
-        gradient = unlabelled.T @ (expit(a) * expit(-density_a)) - density * wrong.T @ (expit(density_b) * expit(b))
+        likelihood = weight * np.sum(density_a - np.logaddexp(density_a, 0))
+        likelihood -= density * np.sum(np.logaddexp(density_b, 0))
+        gradient = weight * unlabelled.T @ (expit(a) * expit(-density_a))
+        gradient -= density * wrong.T @ (expit(density_b) * expit(b))
         away = (coefficients - prior) / spread
         return 0.5 * float(away @ away) - float(likelihood), away / spread - gradient
 
