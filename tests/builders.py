@@ -19,7 +19,7 @@ from pynwb.image import GrayscaleImage
 from pynwb.ophys import ImageSegmentation, ImagingPlane, OpticalChannel, PlaneSegmentation
 from scipy.ndimage import gaussian_filter
 
-from ndx_match.model import Session
+from ndx_match.model import MatchResult, Presence, Registration, RoiPairs, Session
 
 START = datetime(2020, 5, 4, 10, 0, tzinfo=timezone.utc)
 SUBJECT = {"subject_id": "mouse-1", "sex": "F", "species": "Mus musculus", "age": "P90D", "description": "A mouse."}
@@ -63,6 +63,22 @@ def session_of(field: Field, name: str = "a", roi_ids: Sequence[int] | None = No
     """The session as it would be read from a file."""
     ids = np.arange(len(field.masks)) if roi_ids is None else np.asarray(roi_ids)
     return Session(name, field.image, field.footprints, ids, **kwargs)
+
+
+def result_of(
+    cells: np.ndarray, pairs: RoiPairs | None = None, registrations: Sequence[Registration] = ()
+) -> MatchResult:
+    """A result made by hand: the `roi_row` of each cell in each session, -1 where it has none."""
+    return MatchResult(
+        method="by-hand",
+        method_version="1",
+        parameters={},
+        cells=cells,
+        presence=np.where(cells >= 0, Presence.PRESENT, Presence.NOT_DETECTED).astype(np.uint8),
+        roi_pairs=RoiPairs.concatenate([]) if pairs is None else pairs,
+        registrations=tuple(registrations),
+        session_status=np.zeros(cells.shape[1], np.uint8),
+    )
 
 
 def make_nwbfile(

@@ -82,7 +82,9 @@ def chromium() -> Iterator[Any]:
     program = find_chromium()
     if program is None:
         pytest.skip("there is no Chromium here to look at pages with; install it or set NDX_MATCH_CHROMIUM")
-    playwright = pytest.importorskip("playwright.sync_api")
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="playwright is not installed; install the group test"
+    )
     quiet = ("no-sandbox", "disable-gpu", "disable-quic", "no-first-run", "disable-background-networking",
              "disable-component-update", "disable-sync")  # fmt: skip
     with playwright.sync_playwright() as driver:

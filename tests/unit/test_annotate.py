@@ -12,7 +12,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from builders import field_of_view, make_nwbfile, write_nwb, write_sessions
+from builders import field_of_view, make_nwbfile, result_of, write_nwb, write_sessions
 from helpers import listing, without_privileges
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,7 +22,6 @@ from ndx_match.annotate import COLUMN, annotate_files, pipeline
 from ndx_match.annotate.identity import cell_ids_of_rois
 from ndx_match.errors import InputError, NdxMatchError, OutputError
 from ndx_match.matchfile import write_match_file
-from ndx_match.model import MatchResult, Presence, RoiPairs
 from ndx_match.sources import SourceOptions, read_session, read_sessions
 from ndx_match.storage import hdf5
 from ndx_match.storage.hdf5.comparing import _blocks, differences
@@ -34,19 +33,6 @@ CELLS = np.array(
     [[k, k + 5] for k in range(15)] + [[k, -1] for k in range(15, 20)] + [[-1, k] for k in range(5)], np.int32
 )
 EXPECTED = ([*range(20)], [*range(20, 25), *range(15)])
-
-
-def result_of(cells: np.ndarray) -> MatchResult:
-    return MatchResult(
-        method="by-hand",
-        method_version="1",
-        parameters={},
-        cells=cells,
-        presence=np.where(cells >= 0, Presence.PRESENT, Presence.NOT_DETECTED).astype(np.uint8),
-        roi_pairs=RoiPairs.concatenate([]),
-        registrations=(),
-        session_status=np.zeros(cells.shape[1], np.uint8),
-    )
 
 
 def write_matches(path: Path, sources: Sequence[Path], cells: np.ndarray = CELLS, **options) -> Path:

@@ -8,7 +8,7 @@ import json
 import numpy as np
 import numpy.testing as npt
 import pytest
-from builders import field_of_view, session_of
+from builders import field_of_view, result_of, session_of
 
 from ndx_match.model import MatchedPlane, MatchResult, Registration, RegistrationOutcome, RoiPairs, Session
 from ndx_match.report.outlines import outlines
@@ -154,7 +154,7 @@ class TestEvidence:
 
     def test_distributions_count_every_finite_pair_once(self) -> None:
         cells = np.zeros((1, 3), np.int32)
-        result = dataclasses.replace(make_result(cells), roi_pairs=self.PAIRS)
+        result = result_of(cells, self.PAIRS)
         found = {each["name"]: each["counts"] for each in distributions([], result)}
         assert list(found) == [
             "Intersection over union",
@@ -172,7 +172,7 @@ class TestEvidence:
         alone = [(k, row) for k in range(3) for row in range(n) if k == 2 or row > 1]
         cells[range(2, 2 + len(alone)), [k for k, _ in alone]] = [row for _, row in alone]
         cells = cells[: 2 + len(alone)]
-        result = dataclasses.replace(make_result(cells), roi_pairs=self.PAIRS)
+        result = result_of(cells, self.PAIRS)
         (support, measure, rival), (of_second, *_), (of_third, third_measure, third_rival) = support_and_rivals(
             sessions, result
         )
@@ -182,19 +182,6 @@ class TestEvidence:
         assert (measure[0], rival[0]) == (0.6, np.flatnonzero(cells[:, 2] == 0)[0])
         assert (third_measure[0], third_rival[0]) == (0.6, 0)
         assert (measure[5], rival[5]) == (0, -1)
-
-
-def make_result(cells: np.ndarray) -> MatchResult:
-    return MatchResult(
-        method="made up",
-        method_version="1",
-        parameters={},
-        cells=cells,
-        presence=(cells >= 0).astype(np.uint8),
-        roi_pairs=RoiPairs.concatenate([]),
-        registrations=(),
-        session_status=np.zeros(cells.shape[1], np.uint8),
-    )
 
 
 class TestContent:
@@ -208,7 +195,7 @@ class TestContent:
 
     def test_images_of_many_pixels_are_made_smaller(self) -> None:
         session = session_of(field_of_view(shape=(1600, 400)), "a")
-        result = make_result(np.arange(session.n_rois, dtype=np.int32)[:, None])
+        result = result_of(np.arange(session.n_rois, dtype=np.int32)[:, None])
         (found,) = plane_content(MatchedPlane((session,), result))["sessions"]
         assert found["imageScale"] == pytest.approx(1024 / 1600)
         assert found["shape"] == [1600, 400]

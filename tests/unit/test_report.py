@@ -11,6 +11,7 @@ import numpy as np
 import numpy.testing as npt
 import pytest
 import scipy.sparse
+from builders import result_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.collections import PolyCollection
@@ -104,18 +105,8 @@ def make_case(
 
 def make_result(cells: np.ndarray, pairs: list[tuple], registrations: list[Registration]) -> MatchResult:
     table = np.array(pairs, float).reshape(-1, 7)
-    return MatchResult(
-        method="made up",
-        method_version="1",
-        parameters={},
-        cells=cells,
-        presence=(cells >= 0).astype(np.uint8),
-        roi_pairs=RoiPairs(
-            *table[:, :4].astype(np.int32).T, table[:, 4], table[:, 5], accepted=table[:, 6].astype(bool)
-        ),
-        registrations=tuple(registrations),
-        session_status=np.zeros(cells.shape[1], np.uint8),
-    )
+    columns = (*table[:, :4].astype(np.int32).T, table[:, 4], table[:, 5], table[:, 6].astype(bool))
+    return result_of(cells, RoiPairs(*columns), registrations)
 
 
 def texts(figure: Figure) -> list[str]:
