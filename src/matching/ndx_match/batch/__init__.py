@@ -1,0 +1,1 @@
+"""Match the sessions of many animals: files grouped by animal and imaging plane, one match file for each group."""
