@@ -37,6 +37,7 @@ from .records import (
     write_record,
 )
 
+SUFFIX = ".nwb"  #: of match files
 #: Options that decide nothing of what is matched.
 _WITHOUT_EFFECT = ("checksum", "sessions", "image_required", "allow_different_subjects")
 #: Options whose values are seen in a match file.
@@ -59,7 +60,7 @@ class Job:
     @property
     def output(self) -> Path:
         """The match file."""
-        return Path(self.folder) / f"{self.group.name}.nwb"
+        return Path(self.folder) / f"{self.group.name}{SUFFIX}"
 
     @property
     def record(self) -> Path:
@@ -74,6 +75,11 @@ class Outcome:
     name: str
     record: Record
     is_new: bool
+
+    @property
+    def file(self) -> str:
+        """Name of the match file."""
+        return f"{self.name}{SUFFIX}"
 
 
 def do_job(job: Job, progress: Progress | None = None) -> Outcome:

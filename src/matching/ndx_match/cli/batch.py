@@ -8,6 +8,7 @@ import click
 
 from ..batch.records import FAILED
 from ..batch.run import do_jobs, jobs_of, plan
+from ..batch.summary import PAGE, TABLE, check_summary, write_summary
 from ..matchfile import FileMetadata
 from ..methods import Method, Parameters
 from ..sources import SourceOptions
@@ -39,25 +40,29 @@ def batch(
     a CSV file with the column `file`, and if wanted `subject` and `plane`. Sessions are ordered by date, those of a
     manifest as they are listed.
 
-    A match file that is there already is made again only if its sessions or the options changed. An animal that cannot
-    be matched does not stop the others; the command then ends with 2.
+    summary.csv and summary.html list what became of all. A match file that is there already is made again only if its
+    sessions or the options changed. An animal that cannot be matched does not stop the others; the command then ends
+    with 2.
     """
     chosen, parameters = method
     options = options_for(chosen, options)
+    check_summary(output)
     with folder_for_outputs(output), progress_bar() as progress:
         grouping = plan(inputs, output, options, metadata.subject_id or "", progress)
         warn(grouping.notes)
         jobs = jobs_of(grouping.groups, output, chosen, parameters, metadata, overwrite)
         outcomes = list(do_jobs(jobs, progress))
+        write_summary(output, outcomes, grouping.notes)
     rows: list[tuple[str, ...]] = [("match file", "sessions", "ROIs", "cells", "in two or more", "in all", "result")]
     for each in outcomes:
         figures = each.record.figures
         if figures is not None:
             numbers = (figures.sessions, figures.rois, figures.cells, figures.followed, figures.in_all)
             done = figures.level if each.is_new else f"{figures.level} (done before)"
-            rows.append((f"{each.name}.nwb", *map(str, numbers), done))
+            rows.append((each.file, *map(str, numbers), done))
     if len(rows) > 1:
         click.echo(table(rows))
+    say(f"Wrote {output / TABLE} and {output / PAGE}")
     failed = [each for each in outcomes if each.record.outcome == FAILED]
     say(*(f"Error: {each.name}: {each.record.error}" for each in failed), err=True)
     if failed:
