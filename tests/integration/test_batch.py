@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 from builders import SUBJECT, result_of, write_sessions
 from helpers import Outcome, run
+from match_tables import table_bytes
 
 from ndx_match.batch import job as job_module
 from ndx_match.batch.records import read_record, write_record
@@ -222,3 +224,32 @@ def test_a_manifest_names_files_animals_and_order(animals: Path, matched: list[s
 def test_a_manifest_that_cannot_be_understood(content: str, words: Sequence[str], tmp_path: Path):
     (tmp_path / "manifest.csv").write_text(content)
     run("batch", tmp_path / "manifest.csv", "-o", tmp_path / "out").refused(*words)
+
+
+def test_without_dask_it_says_what_to_install(animals: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    batch(animals, "-j", 2).refused("[distributed]", "-j 1")
+    assert not (animals.parent / "out").exists()
+
+
+@pytest.mark.slow
+def test_a_scheduler_that_is_not_there(animals: Path, monkeypatch: pytest.MonkeyPatch):
+    pytest.importorskip("distributed")
+    monkeypatch.setattr("ndx_match.batch.cluster.PATIENCE", 1.0)
+    batch(animals, "--scheduler", "tcp://127.0.0.1:9").refused("tcp://127.0.0.1:9", "dask worker")
+    batch(animals, "--scheduler", "nonsense:").refused("nonsense:", "dask worker")
+
+
+@pytest.mark.slow
+def test_the_tables_are_those_of_single_runs(animals: Path, monkeypatch: pytest.MonkeyPatch):
+    """Of processes of this machine, of which each has its own animals."""
+    pytest.importorskip("distributed")
+    monkeypatch.undo()  # match them
+    batch(animals, "-j", 2).succeeded()
+    (animals.parent / "single").mkdir()
+    for name, file in zip("ab", FILES, strict=True):
+        single = animals.parent / "single" / file
+        run("write", *sorted((animals / name).iterdir()), "-o", single, "-j", 1).succeeded()
+        tables = table_bytes(animals.parent / "out" / file)
+        assert tables == table_bytes(single)
+        assert len(tables) > 30

@@ -82,6 +82,32 @@ class Outcome:
         return f"{self.name}{SUFFIX}"
 
 
+def failed(job: Job, error: str) -> Outcome:
+    """What became of a job of which no record can speak."""
+    return Outcome(job.group.name, replace(_wanted(job), outcome=FAILED, error=error, finished=_now()), True)
+
+
+def outcome_on_disk(job: Job) -> Outcome | None:
+    """What its record says became of a job in this run of the batch; None where it says nothing."""
+    record = read_record(job.record)
+    is_of_run = record is not None and record.run == job.run and record.outcome in (DONE, FAILED)
+    return Outcome(job.group.name, record, True) if is_of_run and record is not None else None
+
+
+def find_done(job: Job) -> Outcome | None:
+    """What became of a job that was done in another run, as far as is seen without reading any file."""
+    before = read_record(job.record)
+    if job.overwrite or job.group.problem or before is None or before.outcome != DONE or not job.output.exists():
+        return None
+    wanted = _wanted(job)
+    try:
+        with remote_access(cache=job.cache):
+            now = replace(wanted, inputs=_with_states(job, wanted.inputs))
+    except NdxMatchError:  # of a server; the job will say so
+        return None
+    return Outcome(job.group.name, before, False) if is_same_work(before, now) else None
+
+
 def do_job(job: Job, progress: Progress | None = None) -> Outcome:
     """Match a group and write its match file and record, unless that is done already; errors are in the record."""
     begun = time.monotonic()
@@ -93,7 +119,7 @@ def do_job(job: Job, progress: Progress | None = None) -> Outcome:
             if done is None:
                 return Outcome(job.group.name, _do(job, before, wanted, begun, progress), True)
     except Exception as error:  # an animal must not lose the others, whatever its data do to a library
-        failed = replace(
+        record = replace(
             wanted,
             outcome=FAILED,
             error=_sentence(job, error),
@@ -103,8 +129,8 @@ def do_job(job: Job, progress: Progress | None = None) -> Outcome:
         )
         if job.group.members:
             with suppress(NdxMatchError):  # as of a full disk, of which the error speaks already
-                write_record(job.record, failed)
-        return Outcome(job.group.name, failed, True)
+                write_record(job.record, record)
+        return Outcome(job.group.name, record, True)
     return Outcome(job.group.name, done, False)
 
 

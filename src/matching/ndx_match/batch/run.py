@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..errors import InputError
@@ -13,9 +13,10 @@ from ..methods import Method, Parameters
 from ..model import Progress, with_progress
 from ..sources import SourceOptions
 from ..storage.remote import shared_access
+from ..workers import number_of_workers
 from .groups import Group, Grouping, group_files, look_at
 from .inputs import find_inputs
-from .job import Job, Outcome, do_job
+from .job import Job, Outcome, do_job, find_done
 
 
 def plan(
@@ -73,11 +74,44 @@ def jobs_of(
     return [Job(group, where, method.name, parameters, metadata, run, overwrite, keeps) for group in groups]
 
 
-def do_jobs(jobs: Sequence[Job], progress: Progress | None = None) -> Iterator[Outcome]:
-    """Do the jobs one after the other in this process."""
-    for number, job in enumerate(jobs):
-        if progress:
-            progress("matching", number, len(jobs))
-        yield do_job(job)
+def do_jobs(jobs: Sequence[Job], scheduler: str | None = None, progress: Progress | None = None) -> list[Outcome]:
+    """Do the jobs that are not done already, each whatever becomes of the others.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+    scheduler : str, optional
+        Address of a scheduler of dask whose workers are to do them; None: processes of this machine, as many as
+        :func:`ndx_match.workers.number_of_workers` says, or this process if that is one.
+    progress : callable, optional
+        Called as `progress("matching", done, total)`.
+
+    Returns
+    -------
+    list of Outcome
+        In the order of the jobs.
+
+    Raises
+    ------
+    InputError
+        There is no cluster.
+    """
+    found = {job.group.name: find_done(job) for job in jobs}
+    todo = [job for job in jobs if found[job.group.name] is None]
+    n_workers = min(number_of_workers(), len(todo))
+    done: Iterable[Outcome]
+    if not todo or (scheduler is None and n_workers == 1):
+        done = map(do_job, todo)
+    else:
+        from .cluster import do_on_cluster
+
+        done = do_on_cluster(todo, scheduler, n_workers)
+    n_done = len(jobs) - len(todo)
     if progress:
-        progress("matching", len(jobs), len(jobs))
+        progress("matching", n_done, len(jobs))
+    for outcome in done:
+        n_done += 1
+        found[outcome.name] = outcome
+        if progress:
+            progress("matching", n_done, len(jobs))
+    return [outcome for outcome in found.values() if outcome is not None]

@@ -22,6 +22,12 @@ from .write import metadata_options, options_for
 @click.argument("inputs", nargs=-1, required=True, type=LOCATION, metavar="FOLDER|MANIFEST.csv|dandi://...")
 @output_option("Folder of the match files; made if it does not exist.")
 @click.option("--overwrite", is_flag=True, help="Do what is done already again, and replace match files of others.")
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Scheduler of dask, tcp://HOST:8786, whose workers do the work; they must see the same files under the same "
+    "paths.  [default: --jobs processes of this machine]",
+)
 @source_options(selection=True, checksum=True)
 @method_options
 @metadata_options
@@ -30,6 +36,7 @@ def batch(
     inputs: tuple[str, ...],
     output: Path,
     overwrite: bool,
+    scheduler: str | None,
     options: SourceOptions,
     method: tuple[Method, Parameters],
     metadata: FileMetadata,
@@ -51,7 +58,7 @@ def batch(
         grouping = plan(inputs, output, options, metadata.subject_id or "", progress)
         warn(grouping.notes)
         jobs = jobs_of(grouping.groups, output, chosen, parameters, metadata, overwrite)
-        outcomes = list(do_jobs(jobs, progress))
+        outcomes = do_jobs(jobs, scheduler, progress)
         write_summary(output, outcomes, grouping.notes)
     rows: list[tuple[str, ...]] = [("match file", "sessions", "ROIs", "cells", "in two or more", "in all", "result")]
     for each in outcomes:
