@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,8 @@ def matched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def batch(animals: Path, *more: object) -> Outcome:
-    return run("batch", animals, "-o", animals.parent / "out", *more)
+    """Run the command, unless `more` says otherwise in this process."""
+    return run("batch", animals, "-o", animals.parent / "out", "-j", 1, *more)
 
 
 def spoil(path: Path) -> bytes:
@@ -253,3 +255,24 @@ def test_the_tables_are_those_of_single_runs(animals: Path, monkeypatch: pytest.
         tables = table_bytes(animals.parent / "out" / file)
         assert tables == table_bytes(single)
         assert len(tables) > 30
+    by_hand = animals.parent / "by_hand"
+    by_hand.mkdir()
+    for file in FILES:
+        shutil.copy(animals.parent / "single" / file, by_hand)
+    assert run("batch", animals, "-o", by_hand).succeeded().out.count("done before") == 2
+
+
+@pytest.mark.slow
+def test_a_killed_worker_and_a_broken_file_cost_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A scheduler and two workers, all processes of their own."""
+    pytest.importorskip("distributed")
+    monkeypatch.undo()
+    benchmark = import_module("batch")
+    found = benchmark.measure(tmp_path, 4, benchmark.ANIMAL)
+    assert (found.first.code, found.results, found.summary) == (2, 3, {"done": 3, "failed": 1})
+    assert len(found.first.errors) == 1
+    assert "sub-mouse03" in found.first.errors[0]
+    assert found.begun_more_than_once == {found.begun_by_killed: 2}
+    assert (found.again.code, found.again.begun, found.unchanged) == (2, 0, True)
+    assert (found.repaired.code, found.repaired.begun) == (0, 1)
+    assert found.same == 4

@@ -60,14 +60,20 @@ def do_on_cluster(jobs: Sequence[Job], scheduler: str | None, n_workers: int) ->
                 job = waiting.pop(future)
                 yield _outcome(future, job)
                 future.release()
-            if client.status == "running" and client.scheduler_info(n_workers=-1)["workers"]:
+            if _has_workers(client):
                 last_worker = time.monotonic()
-            if client.status not in ("running", "connecting") or time.monotonic() - last_worker > PATIENCE:
+            elif time.monotonic() - last_worker > PATIENCE:
                 break
         for job in waiting.values():
-            yield outcome_on_disk(job) or failed(
-                job, f"{job.group.name}: the cluster has no workers any more; {REMEDY}."
-            )
+            yield outcome_on_disk(job) or failed(job, f"The cluster has no workers any more; {REMEDY}.")
+
+
+def _has_workers(client: Any) -> bool:
+    """Whether somebody is there to do the jobs."""
+    try:
+        return client.status == "running" and bool(client.scheduler_info(n_workers=-1)["workers"])
+    except (Exception, asyncio.CancelledError):  # of a scheduler that was lost
+        return False
 
 
 def _done(waiting: dict[Any, Job]) -> list[Any]:
@@ -79,7 +85,7 @@ def _done(waiting: dict[Any, Job]) -> list[Any]:
     except (TimeoutError, asyncio.TimeoutError):
         return [future for future, job in waiting.items() if outcome_on_disk(job) is not None]
     except (Exception, asyncio.CancelledError):  # of a scheduler that was lost
-        pass
+        time.sleep(POLL / 10)
     return [future for future in waiting if future.status != "pending"]
 
 
@@ -95,17 +101,17 @@ def _outcome(future: Any, job: Job) -> Outcome:
         found = outcome_on_disk(job)
         if found is not None:
             return found
-        return failed(job, f"{job.group.name}: {_reason(error)}; {REMEDY}.")
+        return failed(job, f"{_reason(error)}; {REMEDY}.")
 
 
 def _reason(error: BaseException) -> str:
     from distributed import KilledWorker
 
     if isinstance(error, KilledWorker):
-        return "every worker that had this job died, perhaps for want of memory"
+        return "Every worker that had this job died, perhaps for want of memory"
     if isinstance(error, ImportError):
-        return f"the workers lack what they need ({one_line(error)})"
-    return f"the cluster lost this job ({type(error).__name__}: {one_line(error)})"
+        return f"The workers lack what they need ({one_line(error)})"
+    return f"The cluster lost this job ({type(error).__name__}: {one_line(error)})"
 
 
 @contextmanager
@@ -113,6 +119,8 @@ def _client(scheduler: str | None, n_workers: int) -> Iterator[Any]:
     """A client of the scheduler, or of a cluster of this machine that nobody else can use."""
     try:
         from distributed import Client, LocalCluster, Security
+
+        security = Security.temporary()
     except ImportError as error:
         raise InputError(
             "Several jobs at the same time need dask.distributed; run "
@@ -127,7 +135,7 @@ def _client(scheduler: str | None, n_workers: int) -> Iterator[Any]:
                 dashboard_address=None,
                 silence_logs=logging.CRITICAL,
                 protocol="tls://",
-                security=Security.temporary(),
+                security=security,
             ) as cluster,
             Client(cluster, set_as_default=False) as client,
         ):

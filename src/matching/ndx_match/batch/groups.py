@@ -12,12 +12,12 @@ from pathlib import PurePath
 
 from ndx_cell_matching import CellMatching
 
-from ..errors import InputError
+from ..errors import InputError, NdxMatchError
 from ..sources import SourceOptions, open_nwb
 from ..sources.pairing import DEPTH_TOLERANCE, PairedPlane, RecordedPlane, check_tolerance, pair_planes
 from ..sources.planes import PlaneOfFile, list_planes
 from ..sources.read import SourceFile
-from ..storage.opening import objects_of
+from ..storage.opening import first_line, objects_of
 from ..storage.remote import file_stem, public_name, shared_access
 from .inputs import Input
 
@@ -79,8 +79,11 @@ def look_at(source: Input, options: SourceOptions) -> FileSeen:
             start = nwbfile.session_start_time
             in_utc = start if start.tzinfo else start.replace(tzinfo=timezone.utc)
             return FileSeen(source, source.subject or file.subject_id, in_utc, chosen)
-    except InputError as error:
+    except NdxMatchError as error:
         return FileSeen(source, source.subject, problem=str(error))
+    except Exception as error:  # a file must not keep the others from being matched, whatever is in it
+        where = public_name(source.location)
+        return FileSeen(source, source.subject, problem=f"{where}: it cannot be read ({first_line(error)}).")
 
 
 def group_files(

@@ -351,7 +351,7 @@ def _sentence(job: Job, error: Exception) -> str:
     """An error as the record states it: one line, with the files as the record names them."""
     text = str(error)
     if not isinstance(error, NdxMatchError):
-        text = f"{job.group.name}: {type(error).__name__}: {text}; this is a bug in ndx-match, please report it."
+        text = f"{type(error).__name__}: {text}; this is a bug in ndx-match, please report it."
     for member in job.group.members:
         text = text.replace(public_name(member.location), recorded_location(member.location, job.output))
     return str(NdxMatchError(text))

@@ -4,19 +4,86 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..errors import InputError
 from ..matchfile import FileMetadata
-from ..methods import Method, Parameters
+from ..methods import DEFAULT, Method, Parameters, find_method
+from ..methods.apply import method_parameters
 from ..model import Progress, with_progress
 from ..sources import SourceOptions
+from ..storage.outputs import folder_for_outputs
 from ..storage.remote import shared_access
 from ..workers import number_of_workers
 from .groups import Group, Grouping, group_files, look_at
 from .inputs import find_inputs
 from .job import Job, Outcome, do_job, find_done
+from .summary import check_summary, write_summary
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """What became of each animal and imaging plane, and what was left out, one sentence each."""
+
+    outcomes: tuple[Outcome, ...]
+    notes: tuple[str, ...]
+
+
+def match_batch(
+    locations: Sequence[str],
+    folder: str | os.PathLike[str],
+    options: SourceOptions | None = None,
+    method: str | Method = DEFAULT,
+    parameters: Parameters | Mapping[str, Any] | None = None,
+    metadata: FileMetadata | None = None,
+    overwrite: bool = False,
+    scheduler: str | None = None,
+    progress: Progress | None = None,
+) -> BatchResult:
+    """Match the sessions of many animals: one match file for each animal and imaging plane, and a summary.
+
+    Parameters
+    ----------
+    locations : sequence of str
+        Folders, manifests (`.csv`), NWB files and addresses, as of :func:`ndx_match.batch.inputs.find_inputs`.
+    folder : path
+        Of the match files, their records and the summary; made if it does not exist.
+    options : SourceOptions, optional
+        What to take of every file.
+    method, parameters
+        As of :func:`ndx_match.methods.match`.
+    metadata : FileMetadata, optional
+        Overrides of the files' metadata.
+    overwrite : bool
+        Do what is done already again, and replace match files that are not of this batch.
+    scheduler : str, optional
+        Address of a scheduler of dask; None: processes of this machine, as many as
+        :func:`ndx_match.workers.limited_workers` allows.
+    progress : callable, optional
+        Called as `progress(stage, done, total)`.
+
+    Raises
+    ------
+    InputError
+        There are no files, a manifest cannot be understood, or there is no cluster.
+    OutputError
+        The folder cannot be written into.
+    MethodError
+        There is no such method, or the parameters are not the method's.
+    """
+    folder, options, metadata = Path(folder), options or SourceOptions(), metadata or FileMetadata()
+    method = find_method(method) if isinstance(method, str) else method
+    parameters = method_parameters(method, parameters)
+    check_summary(folder)
+    with folder_for_outputs(folder):
+        grouping = plan(locations, folder, options, metadata.subject_id or "", progress)
+        jobs = jobs_of(grouping.groups, folder, method, parameters, metadata, overwrite)
+        outcomes = do_jobs(jobs, scheduler, progress)
+        write_summary(folder, outcomes, grouping.notes)
+    return BatchResult(tuple(outcomes), grouping.notes)
 
 
 def plan(

@@ -38,7 +38,7 @@ _TEMPLATE = Template("""<!DOCTYPE html>
 $style
 td, th { text-align: left; vertical-align: top; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--line); }
 td.number, th.number { text-align: right; }
-td { overflow-wrap: anywhere; }
+td { overflow-wrap: break-word; }
 table { border-collapse: collapse; width: 100%; }
 .level { border-radius: 4px; padding: 0 .4rem; }
 </style>

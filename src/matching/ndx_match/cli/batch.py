@@ -6,13 +6,12 @@ from pathlib import Path
 
 import click
 
+from ..batch import match_batch
 from ..batch.records import FAILED
-from ..batch.run import do_jobs, jobs_of, plan
-from ..batch.summary import PAGE, TABLE, check_summary, write_summary
+from ..batch.summary import PAGE, TABLE
 from ..matchfile import FileMetadata
 from ..methods import Method, Parameters
 from ..sources import SourceOptions
-from ..storage.outputs import folder_for_outputs
 from .common import LOCATION, jobs_option, output_option, progress_bar, say, source_options, table, warn
 from .methods import method_options
 from .write import metadata_options, options_for
@@ -53,15 +52,10 @@ def batch(
     """
     chosen, parameters = method
     options = options_for(chosen, options)
-    check_summary(output)
-    with folder_for_outputs(output), progress_bar() as progress:
-        grouping = plan(inputs, output, options, metadata.subject_id or "", progress)
-        warn(grouping.notes)
-        jobs = jobs_of(grouping.groups, output, chosen, parameters, metadata, overwrite)
-        outcomes = do_jobs(jobs, scheduler, progress)
-        write_summary(output, outcomes, grouping.notes)
+    with progress_bar() as progress:
+        result = match_batch(inputs, output, options, chosen, parameters, metadata, overwrite, scheduler, progress)
     rows: list[tuple[str, ...]] = [("match file", "sessions", "ROIs", "cells", "in two or more", "in all", "result")]
-    for each in outcomes:
+    for each in result.outcomes:
         figures = each.record.figures
         if figures is not None:
             numbers = (figures.sessions, figures.rois, figures.cells, figures.followed, figures.in_all)
@@ -69,8 +63,9 @@ def batch(
             rows.append((each.file, *map(str, numbers), done))
     if len(rows) > 1:
         click.echo(table(rows))
+    warn(result.notes)
     say(f"Wrote {output / TABLE} and {output / PAGE}")
-    failed = [each for each in outcomes if each.record.outcome == FAILED]
+    failed = [each for each in result.outcomes if each.record.outcome == FAILED]
     say(*(f"Error: {each.name}: {each.record.error}" for each in failed), err=True)
     if failed:
         raise click.exceptions.Exit(2)
