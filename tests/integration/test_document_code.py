@@ -53,6 +53,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(folder / f"{name}.nwb", folder / f"{name.lower()}.nwb")
     shutil.copy(folder / "A.nwb", folder / "day1.nwb")
     run("write", folder / "A.nwb", folder / "B.nwb", "-o", folder / "matches.nwb").succeeded()
+    shutil.copy(folder / "matches.nwb", folder / "old.nwb")
     run("annotate", folder / "matches.nwb", folder / "A.nwb", "-o", folder / "DIR").succeeded()
     matched = read_match_file(folder / "matches.nwb")
     write_nway_output(matched.result, matched.sessions, folder / "output.json")
