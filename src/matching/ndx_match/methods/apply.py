@@ -10,10 +10,10 @@ from ..errors import MethodError
 from ..workers import limited_workers
 from .parameters import Parameters, parameters_of
 from .protocol import Method
-from .registry import DEFAULT, find_method
+from .registry import DEFAULT, all_methods, find_method
 
 if TYPE_CHECKING:
-    from ..model import MatchResult, Progress, Session
+    from ..model import MatchResult, Progress, Registration, Session
 
 
 def match(
@@ -56,6 +56,44 @@ def match(
     with limited_workers(workers):
         result = without_excluded(method.match(taken, valid, progress), taken)
     return replace(result, method=method.name, parameters=valid.stored(), roi_pairs=result.pairs_not_ruled_out)
+
+
+def match_by_hand(
+    sessions: Sequence[Session],
+    result: MatchResult,
+    given: Sequence[Registration],
+    progress: Progress | None = None,
+    workers: int | None = None,
+) -> MatchResult:
+    """Match sessions again by the method and parameters of a result, with alignments that a person gave.
+
+    `consensus` refines them, tests all others anew and makes all agree; `nway` takes them as they are, and all others
+    as the result has them.
+
+    Parameters
+    ----------
+    sessions : sequence of Session
+        Of the result.
+    result : MatchResult
+    given : sequence of Registration
+    progress, workers
+        As of :func:`match`.
+
+    Raises
+    ------
+    MethodError
+        The method of the result is not one of this package's, or takes no alignments; or as :func:`match`.
+    """
+    method = all_methods().get(result.method)
+    if method is None or method.match_by_hand is None:
+        raise MethodError(
+            f"The method {result.method} takes no alignments by hand; match the files with --method {DEFAULT} first."
+        )
+    valid = method_parameters(method, result.parameters)
+    taken = sessions_for(method, sessions)
+    with limited_workers(workers):
+        again = without_excluded(method.match_by_hand(taken, valid, progress, result, given), taken)
+    return replace(again, method=method.name, parameters=valid.stored(), roi_pairs=again.pairs_not_ruled_out)
 
 
 def method_parameters(method: Method, given: Parameters | Mapping[str, Any] | None = None) -> Parameters:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .parameters import Parameters
 
 if TYPE_CHECKING:
-    from ..model import MatchResult, Progress, Session
+    from ..model import MatchResult, Progress, Registration, Session
 
 
 @dataclass(frozen=True)
@@ -30,3 +30,8 @@ class Method:
     #: take no part are empty.
     takes_all_rois: bool = False
     needs_image: bool = False  #: whether every session must have a projection image
+    #: The same again with some alignments given by a person, as `match_by_hand(sessions, parameters, progress, result,
+    #: given)` with the method's own earlier result; None if the method cannot.
+    match_by_hand: (
+        Callable[[Sequence[Session], Any, Progress | None, MatchResult, Sequence[Registration]], MatchResult] | None
+    ) = None
