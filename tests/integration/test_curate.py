@@ -89,7 +89,8 @@ def test_sessions_are_matched_again_with_an_alignment_given_by_hand(
     write_decisions([Decision(DecisionKind.ALIGN, sessions=(names[0], names[1]), matrix=right)], tmp_path / "d.csv")
     run("curate", path, tmp_path / "d.csv", "-o", tmp_path / "new.nwb").succeeded()
     after = read_match_file(tmp_path / "new.nwb").result
-    assert before.n_matches[0, 1] < 5
+    if method == "nway":  # consensus needs no image
+        assert before.n_matches[0, 1] < 5
     assert after.n_matches[0, 1] >= 0.8 * sessions[0].n_rois
     assert after.registrations[0].outcome == RegistrationOutcome.BY_HAND
     np.testing.assert_allclose(after.registrations[0].matrix, right, atol=1)
