@@ -51,10 +51,10 @@ function edit(store, key) {
   const { state } = store, { cell, held, marked } = state;
   const decide = (action) => decideOn(store, action);
   const next = (kind) => {
-    const before = store.state.decisions.length;
+    const list = listOf(state), following = list[list.indexOf(cell) + 1] ?? list[0] ?? cell; // before it may leave the list
     decide({ kind, cell });
-    const { said, decisions } = store.state;
-    if (decisions.length > before) store.dispatch({ type: "step", by: 1 });
+    const { said } = store.state;
+    store.dispatch({ type: "select", cell: following });
     store.dispatch({ type: "set", said });
   };
   const hold = (kind, session) => store.dispatch({ type: "set", held: { kind, cell, session }, said: `Go to the other cell, then the same again; Esc to leave it` });

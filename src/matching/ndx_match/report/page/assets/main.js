@@ -11,6 +11,7 @@ let current = null;
 function showPlane(plane, number) {
   if (!stores.has(plane)) stores.set(plane, createStore(plane));
   const store = stores.get(plane);
+  if (service) store.dispatch({ type: "set", filter: "unreviewed" });
   store.forgetListeners();
   store.subscribe((state, changed) => { if (changed("hand")) realign(plane, state.hand); }); // before all that draw
   realign(plane, store.state.hand);
