@@ -58,6 +58,50 @@ def match(
     return replace(result, method=method.name, parameters=valid.stored(), roi_pairs=result.pairs_not_ruled_out)
 
 
+def add(
+    sessions: Sequence[Session],
+    result: MatchResult,
+    session: Session,
+    progress: Progress | None = None,
+    workers: int | None = None,
+) -> MatchResult:
+    """Add a session to a result, without matching the others with each other again.
+
+    Parameters
+    ----------
+    sessions : sequence of Session
+        Those of the result, with their masks.
+    result : MatchResult
+        Its method and parameters are applied to the session too.
+    session : Session
+        The new one.
+    progress, workers
+        As of :func:`match`.
+
+    Returns
+    -------
+    MatchResult
+        With the new session last. Every cell keeps its ROIs, its id and its row; ROIs that belong to none are new cells
+        at the end, with ids above all others.
+
+    Raises
+    ------
+    MethodError
+        The method cannot add sessions, or cannot take this one, or its parameters make no sense to this version.
+    """
+    method = find_method(result.method)
+    if method.extend is None:
+        raise MethodError(
+            f"The method {method.name} groups the ROIs of all sessions at once and adds none to its result; match all "
+            "files again, with `ndx-match write --previous` so that cells keep their ids."
+        )
+    valid = method_parameters(method, result.parameters)
+    *taken, new = sessions_for(method, [*sessions, session])
+    with limited_workers(workers):
+        extended = method.extend(taken, result, new, valid, progress)
+    return replace(extended, roi_pairs=extended.pairs_not_ruled_out)
+
+
 def method_parameters(method: Method, given: Parameters | Mapping[str, Any] | None = None) -> Parameters:
     """The parameters of a method.
 

@@ -30,3 +30,6 @@ class Method:
     #: take no part are empty.
     takes_all_rois: bool = False
     needs_image: bool = False  #: whether every session must have a projection image
+    #: Adds a session to a result of the method, as `extend(sessions, result, session, parameters, progress)`: the
+    #: result with the session last, in which cells keep their ROIs and ids; None where the method cannot.
+    extend: Callable[[Sequence[Session], MatchResult, Session, Any, Progress | None], MatchResult] | None = None

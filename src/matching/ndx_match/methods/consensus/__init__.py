@@ -36,4 +36,16 @@ def _run(sessions: Sequence[Session], parameters: ConsensusParameters, progress:
     return match_sessions(sessions, parameters, progress, number_of_workers())
 
 
-METHOD = Method(NAME, "tested registration and match probabilities", ConsensusParameters, _run)
+def _extend(
+    sessions: Sequence[Session],
+    result: MatchResult,
+    session: Session,
+    parameters: ConsensusParameters,
+    progress: Progress | None,
+) -> MatchResult:
+    from .extend import extend
+
+    return extend(sessions, result, session, parameters, progress)
+
+
+METHOD = Method(NAME, "tested registration and match probabilities", ConsensusParameters, _run, extend=_extend)
