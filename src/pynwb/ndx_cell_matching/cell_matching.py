@@ -1,4 +1,4 @@
-"""The result of matching: four tables and how they were made."""
+"""The result of matching: its tables and how they were made."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ._namespace import NAMESPACE
 from .cells import MatchedCellsTable
 from .codes import Presence, RegistrationOutcome, label_of
 from .registrations import SessionRegistration
-from .tables import MatchedSessionsTable, RoiPairsTable, SessionRegistrationsTable
+from .tables import DecisionsTable, MatchedSessionsTable, RoiPairsTable, SessionRegistrationsTable
 from .traces import RoiTrace, find_roi_table, names_of, roi_traces, series_of
 
 _CellMatching: Any = get_class("CellMatching", NAMESPACE)
@@ -52,6 +52,7 @@ class CellMatching(_CellMatching):
     cells : MatchedCellsTable
     roi_pairs : RoiPairsTable or None
     registrations : SessionRegistrationsTable or None
+    decisions : DecisionsTable or None
     """
 
     @classmethod
@@ -69,10 +70,12 @@ class CellMatching(_CellMatching):
         cell_ids: npt.ArrayLike | None = None,
         roi_pairs: RoiPairsTable | None = None,
         registrations: SessionRegistrationsTable | None = None,
+        decisions: DecisionsTable | None = None,
         software: Mapping[str, str] | str | None = None,
         warnings: Sequence[str] = (),
         name: str = "CellMatching",
         imaging_plane: str | None = None,
+        **review: Any,
     ) -> CellMatching:
         """Build the result and add it to a processing module.
 
@@ -88,9 +91,9 @@ class CellMatching(_CellMatching):
             As the attributes; a text must be JSON.
         sessions : MatchedSessionsTable
             The sessions, in the order of the columns of `cells`.
-        cells, presence, confidence, cell_ids
+        cells, presence, confidence, cell_ids, **review
             As of :meth:`MatchedCellsTable.from_array`.
-        roi_pairs, registrations : RoiPairsTable, SessionRegistrationsTable
+        roi_pairs, registrations, decisions : RoiPairsTable, SessionRegistrationsTable, DecisionsTable
             Left out if they have no row.
         name : str
             Of the group.
@@ -100,7 +103,7 @@ class CellMatching(_CellMatching):
         ValueError
             If the arguments do not fit each other; the module is unchanged then.
         """
-        table = MatchedCellsTable.from_array(cells, presence, confidence, cell_ids=cell_ids)
+        table = MatchedCellsTable.from_array(cells, presence, confidence, cell_ids=cell_ids, **review)
         names, roi_tables = texts(sessions["session_name"].data), list(sessions["roi_table"].data)
         table.check_session_columns(cells, names, roi_tables)
         result = cls(
@@ -115,6 +118,7 @@ class CellMatching(_CellMatching):
             cells=table,
             roi_pairs=roi_pairs if roi_pairs is not None and len(roi_pairs) else None,
             registrations=registrations if registrations is not None and len(registrations) else None,
+            decisions=decisions if decisions is not None and len(decisions) else None,
         )
         module.add(result)
         table.add_session_columns(cells, names, roi_tables)
