@@ -111,7 +111,7 @@ def test_rois_that_take_no_part_are_in_no_cell():
 
 def test_a_method_that_cannot_add_is_refused():
     result = replace(result_of(np.zeros((1, 2), np.int32)), method="nway")
-    with pytest.raises(MethodError, match="groups the ROIs of all sessions at once"):
+    with pytest.raises(MethodError, match="No session can be added to a result of the method nway"):
         add(simulation().sessions[:2], result, simulation().sessions[2])
 
 

@@ -171,7 +171,8 @@ def with_kept_ids(
     ids = np.full(starts[-1], -1, np.int64)
     ids[successor >= 0] = old_ids[successor[successor >= 0]]
     is_new = np.flatnonzero(successor < 0)
-    ids[is_new] = 1 + old_ids.max(initial=-1) + np.arange(len(is_new))
+    last = max([int(old_ids.max(initial=-1)), *(plane.result.last_id for plane in previous)])
+    ids[is_new] = 1 + last + np.arange(len(is_new))
     return tuple(
         replace(plane, result=replace(plane.result, cell_ids=part))
         for plane, part in zip(planes, np.split(ids, starts[1:-1]), strict=True)

@@ -391,6 +391,13 @@ class MatchResult(_Brief):
         return shared_cells(self.cells)
 
     @property
+    def last_id(self) -> int:
+        """The greatest id that a cell has, or had before a person decided on cells; -1 if there are none."""
+        ids = [self.cell_ids] if self.automatic is None else [self.cell_ids, self.automatic.cell_ids]
+        named = [number for d in self.decisions for number in (d.cell_id, d.other_cell_id) if number is not None]
+        return max([-1, *(int(each.max(initial=-1)) for each in ids), *named])
+
+    @property
     def pairs_not_ruled_out(self) -> RoiPairs:
         """The candidate pairs that a reader can use: those within cells, and of the others those that may be right.
 

@@ -1,18 +1,24 @@
 """Correct what was matched: decisions of persons, which are kept and can be applied again."""
 
+from ndx_cell_matching.codes import DecisionKind
+
 from ..decisions import AutomaticCells, Decision, Reviews
-from .apply import Curated, LeftOut, apply_decisions
+from .apply import Curated, LeftOut, apply_decisions, in_words
 from .cells import automatic_result, with_cells
+from .curate import curate
 from .files import read_decisions, write_decisions
 
 __all__ = [
     "AutomaticCells",
     "Curated",
     "Decision",
+    "DecisionKind",
     "LeftOut",
     "Reviews",
     "apply_decisions",
     "automatic_result",
+    "curate",
+    "in_words",
     "read_decisions",
     "with_cells",
     "write_decisions",

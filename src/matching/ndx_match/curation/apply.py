@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -34,6 +34,28 @@ class Curated:
 
     planes: tuple[MatchedPlane, ...]
     left_out: tuple[LeftOut, ...]
+
+    @property
+    def sentences(self) -> list[str]:
+        """What could not be applied, and why, a sentence for each."""
+        return [f"{in_words(left.decision)} was not applied: {left.reason}." for left in self.left_out]
+
+
+def in_words(decision: Decision) -> str:
+    """What was decided, in a few words: `The decision to join the cells 4 and 9`."""
+    ids = [str(number) for number in (decision.cell_id, decision.other_cell_id) if number is not None]
+    rois = ", ".join(f"ROI {roi_id} of {name}" for name, roi_id in decision.rois[:3])
+    rois += ", ..." if len(decision.rois) > 3 else ""
+    cell = f"the cell {ids[0]}" if ids else f"the cell of {rois}"
+    return "The decision " + {
+        DecisionKind.SPLIT: f"to split off {rois}",
+        DecisionKind.REMOVE: f"to remove {rois} from its cell",
+        DecisionKind.JOIN: f"to join the cells {' and '.join(ids)}" if len(ids) > 1 else f"to join the cells of {rois}",
+        DecisionKind.MOVE: f"to move {rois} to {cell}",
+        DecisionKind.ACCEPT: f"to accept {cell}",
+        DecisionKind.UNCERTAIN: f"to call {cell} uncertain",
+        DecisionKind.ALIGN: f"to align {' and '.join(decision.sessions or ())}",
+    }.get(decision.kind, "of an unknown kind")
 
 
 def apply_decisions(planes: Sequence[MatchedPlane], decisions: Iterable[Decision]) -> Curated:
@@ -100,19 +122,9 @@ class _NewIds:
     """Cell ids that were never used in a file."""
 
     def __init__(self, planes: Sequence[MatchedPlane], decisions: Sequence[Decision]) -> None:
-        self._next = 1 + max(
-            (int(number) for ids in self._used(planes, decisions) for number in ids), default=-1
-        )  # fmt: skip
+        named = (number for d in decisions for number in (d.cell_id, d.other_cell_id) if number is not None)
+        self._next = 1 + max([-1, *named, *(plane.result.last_id for plane in planes)])
         self.taken = {int(number) for plane in planes for number in plane.result.cell_ids}
-
-    @staticmethod
-    def _used(planes: Sequence[MatchedPlane], decisions: Sequence[Decision]) -> Iterator[Iterable[int] | Array]:
-        for plane in planes:
-            yield plane.result.cell_ids
-            if plane.result.automatic is not None:
-                yield plane.result.automatic.cell_ids
-        for decision in (*decisions, *(decision for plane in planes for decision in plane.result.decisions)):
-            yield (number for number in (decision.cell_id, decision.other_cell_id) if number is not None)
 
     def give(self, wanted: int | None) -> int:
         """The wanted one, if no cell has or had it in this file, else a new one."""
@@ -213,7 +225,7 @@ class _Cells:
     def _check_aligned(self, decision: Decision) -> Decision:
         if decision.sessions is None or decision.matrix is None:
             raise _Misfit("it must name two sessions and their matrix")
-        fixed, moving = (self._session(name) for name in decision.sessions)
+        fixed, moving = sorted(self._session(name) for name in decision.sessions)
         registration = self._plane.result.registration(fixed, moving)
         if registration is None or registration.outcome != RegistrationOutcome.BY_HAND:
             raise _Misfit(f"{' and '.join(decision.sessions)} are not aligned so")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +109,8 @@ def write_planes(
     every_plane = [session for plane in planes for session in plane.sessions]
     with open_sources(every_plane) as sources:
         of_sessions = [sources[session.data_source.uri].nwbfile for session in sessions]
+        if all(session.kept_in is not None for session in sessions):
+            metadata = replace(metadata, session_id=metadata.session_id or of_sessions[0].session_id)
         nwbfile = build_nwbfile(of_sessions, [session.name for session in sessions], planes, metadata)
         copies = _add_data(nwbfile, planes, sources, metadata.location, warnings, path, file_format)
         missing = tuple(missing_fields(nwbfile, path))

@@ -387,7 +387,7 @@ def _assemble(
     confidence = confidence_of(cells, every)
     if result.confidence is not None:
         confidence[:n_cells] = np.where(own >= 0, confidence[:n_cells], result.confidence)
-    ids = 1 + int(result.cell_ids.max(initial=-1)) + np.arange(len(left))
+    ids = 1 + result.last_id + np.arange(len(left))
     return replace(
         result,
         cells=cells,
