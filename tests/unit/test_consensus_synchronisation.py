@@ -74,7 +74,7 @@ class Registrar:
             return PairAlignment(away @ self.truth(*pair), score, 4.0, True)
         return PairAlignment(self.measured(*pair), 30.0, 4.0, True)
 
-    def refine(self, fixed, moving, rough, radius) -> np.ndarray:
+    def refine_near(self, fixed, moving, rough, radius) -> np.ndarray:
         pair = (fixed.number, moving.number)
         self.predicted.append(pair)
         return self.measured(*pair) if self.distance(rough, self.truth(*pair)) < 2 * RADIUS else rough
@@ -102,7 +102,7 @@ class Registrar:
 @pytest.fixture
 def solve(monkeypatch: pytest.MonkeyPatch):
     def run(registrar: Registrar, workers: int = 1):
-        for name in ("register", "refine", "confirm"):
+        for name in ("register", "refine_near", "confirm"):
             monkeypatch.setattr(synchronisation, name, getattr(registrar, name))
         return align_all(registrar.sessions, RADIUS, ConsensusParameters(), workers=workers)
 
@@ -227,7 +227,7 @@ def test_whatever_fails_every_session_is_in_one_component(data):
     refused = data.draw(st.sets(st.sampled_from(pairs)))
     registrar = Registrar(n, fields, refused)
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("register", "refine", "confirm"):
+        for name in ("register", "refine_near", "confirm"):
             patch.setattr(synchronisation, name, getattr(registrar, name))
         components, alignments = align_all(registrar.sessions, RADIUS, ConsensusParameters(), workers=1)
     assert sorted(k for component in components for k in component.members) == list(range(n))
@@ -251,7 +251,7 @@ def test_workers_change_nothing(solve):
 
 def test_progress_reaches_its_total(monkeypatch: pytest.MonkeyPatch):
     registrar = Registrar(6, fields=[0, 0, 1, 0, 0, 0])
-    for name in ("register", "refine", "confirm"):
+    for name in ("register", "refine_near", "confirm"):
         monkeypatch.setattr(synchronisation, name, getattr(registrar, name))
     seen: list[tuple[int, int]] = []
     align_all(registrar.sessions, RADIUS, ConsensusParameters(), lambda done, total: seen.append((done, total)), 1)

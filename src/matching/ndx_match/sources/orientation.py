@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 import scipy.sparse
-from scipy.ndimage import distance_transform_edt
 
 from ..arrays import Array, Floats, Floats32
 from ..errors import InputError
@@ -42,6 +42,8 @@ class Decision:
     orientation: Orientation
     reason: str
     warning: str = ""
+    #: How each of a sample of ROIs stands out of its surround; None if this was not looked at.
+    contrast: Floats | None = None
 
     def mirrored(self) -> Decision:
         """The same of a file of which the user says that it shows the field mirrored."""
@@ -82,28 +84,29 @@ def decide(
         there = _contrast(masks, image, other)
         # One stray pixel is no reason to transpose all masks: the ROIs must be seen where that brings them.
         if masks.whole or _sign_test(int((there > 0).sum()), int(np.isfinite(there).sum())) >= CLEAR:
-            return _overridden(other, known, evidence, warning)
+            return _overridden(other, known, evidence, warning, there)
         return Decision(expected, known)
     if not fits:
         return Decision(expected, known)
-    here, there = (_contrast(masks, image, candidate) for candidate in (expected, other))
+    contrast, contrast_other = (_contrast(masks, image, candidate) for candidate in (expected, other))
+    here, there = contrast, contrast_other
     known_values = np.isfinite(here) & np.isfinite(there) & (here != there)
     here, there = here[known_values], there[known_values]
     n, n_here = len(here), int((here > there).sum())
     evidence = f"{n_here} of {n} ROIs stand out more of the image so than transposed"
     if _sign_test(n_here, n) >= CLEAR:
-        return Decision(expected, f"{known}; {evidence}", warning)
+        return Decision(expected, f"{known}; {evidence}", warning, contrast)
     if _sign_test(n - n_here, n) >= CLEAR and _sign_test(int((there > 0).sum()), n) >= CLEAR:
         evidence = f"{n - n_here} of {n} ROIs stand out more of the image so than by it"
-        return _overridden(other, known, evidence, warning)
-    return Decision(expected, f"{known}; {evidence}, which decides nothing", warning)
+        return _overridden(other, known, evidence, warning, contrast_other)
+    return Decision(expected, f"{known}; {evidence}, which decides nothing", warning, contrast)
 
 
-def about_fit(masks: StoredMasks, image: Array, orientation: Orientation) -> list[str]:
+def about_fit(masks: StoredMasks, image: Array, decision: Decision) -> list[str]:
     """A sentence if the ROIs stand out of the image no more often than chance, as where an offset was forgotten."""
-    if not _fit(masks, image, orientation):
+    if not _fit(masks, image, decision.orientation):
         return []
-    contrast = _contrast(masks, image, orientation)
+    contrast = _contrast(masks, image, decision.orientation) if decision.contrast is None else decision.contrast
     n, n_bright = int(np.isfinite(contrast).sum()), int((contrast > 0).sum())
     if n < FEWEST_ROIS or abs(_sign_test(n_bright, n)) >= CHANCE:
         return []
@@ -150,11 +153,11 @@ def _oriented(masks: StoredMasks, convention: Orientation) -> StoredMasks:
     return masks.transposed() if convention.masks_transposed else masks
 
 
-def _overridden(convention: Orientation, known: str, evidence: str, warning: str) -> Decision:
+def _overridden(convention: Orientation, known: str, evidence: str, warning: str, contrast: Floats) -> Decision:
     transposed = "transposed" if convention.masks_transposed else "as stored"
     remedy = "--transpose settles it, for this file alone --transpose FILE=masks|image|both|none"
     against = f"The masks are taken {transposed}, against {known}: {evidence} ({remedy})."
-    return Decision(convention, f"against {known}; {evidence}", f"{warning} {against}".lstrip())
+    return Decision(convention, f"against {known}; {evidence}", f"{warning} {against}".lstrip(), contrast)
 
 
 def _unscrambled(masks: StoredMasks, convention: Orientation, known: str) -> tuple[Orientation, str]:
@@ -211,7 +214,7 @@ def _contrast(masks: StoredMasks, image: Array, convention: Orientation) -> Floa
         )
         outside = np.ones(image[box].shape, bool)
         outside[row - box[0].start, col - box[1].start] = False
-        distance = distance_transform_edt(outside)
+        distance = cv2.distanceTransform(outside.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
         around = (distance > GAP) & (distance <= width) & free[box]
         if around.any():
             found[roi] = image[row, col].mean() - image[box][around].mean()

@@ -142,7 +142,7 @@ def session_of(file: SourceFile, options: SourceOptions) -> Session:
         selection = replace(selection, takes_part=takes_part, text=text)
     warnings = [*filter(None, [decision.warning]), *projection.warnings]
     if projection.stored is not None and projection.path:
-        warnings += about_fit(masks, projection.stored, decision.orientation)
+        warnings += about_fit(masks, projection.stored, decision)
     if masks.n_negative:
         warnings.append(f"{masks.n_negative} weights of the masks are negative and are taken as 0.")
     warnings += filter(None, [selection.hint])

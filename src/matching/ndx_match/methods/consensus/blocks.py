@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import scipy.fft
 
@@ -54,6 +55,7 @@ def local_shifts(fixed: Channels, moving: Channels, points: Points, half: int, l
     profile = np.exp(-2 * ((np.arange(-half, half) + 0.5) / half) ** 2).astype(np.float32)
     window = profile[:, None] * profile[None, :]
     shifts_tried = np.arange(-largest - 1, largest + 2)
+    around = np.stack([np.roll(profile, shift) for shift in shifts_tried])  # sums of a block's rows or columns
     middles = np.rint(points).astype(int)
     middles = middles[np.minimum(*(_cover(channels, middles, half) for channels in (fixed, moving))) >= LEAST_COVER]
     padded = [np.pad(channels, ((0, 0), (half, half), (half, half))) for channels in (fixed, moving)]
@@ -61,10 +63,11 @@ def local_shifts(fixed: Channels, moving: Channels, points: Points, half: int, l
     for start in range(0, len(middles), BATCH):
         batch = middles[start : start + BATCH]
         blocks, places = (_patches(channels, batch, half) for channels in padded)
-        energy = _products(window[None, None], (places**2).sum(axis=1, keepdims=True), shifts_tried)
+        weighted = blocks * window
+        energy = around @ np.einsum("ncij,ncij->nij", places, places) @ around.T
         energy = np.maximum(energy, 1e-3 * max(float(energy.max()), 1e-12))
-        fixed_energy = np.maximum((blocks**2 * window).sum(axis=(1, 2, 3)), 1e-12)[:, None, None]
-        scores = _products(blocks * window, places, shifts_tried) / np.sqrt(fixed_energy * energy)
+        fixed_energy = np.maximum(np.einsum("ncij,ncij->n", weighted, blocks), 1e-12)[:, None, None]
+        scores = _products(weighted, places, shifts_tried) / np.sqrt(fixed_energy * energy)
         shift, correlation = _peaks(scores)
         shifts.append(shift - (largest + 1))
         correlations.append(correlation)
@@ -98,8 +101,8 @@ def _vertex(before: Floats32, at: Floats, after: Floats32) -> Floats:
 
 def _cover(channels: Channels, middles: Indices, half: int) -> Floats:
     """The share of the pixels of each block (side 2 * half, about its middle) in which any channel is not 0."""
-    covered = np.pad((channels != 0).any(axis=0), ((half + 1, half), (half + 1, half)))
-    total = covered.cumsum(axis=0, dtype=np.int64).cumsum(axis=1)
+    covered = np.pad((channels != 0).any(axis=0), half).astype(np.uint8)
+    total = cv2.integral(covered)
     col, row = middles.T
     last_row, last_col = row + 2 * half, col + 2 * half
     count = total[last_row, last_col] - total[row, last_col] - total[last_row, col] + total[row, col]

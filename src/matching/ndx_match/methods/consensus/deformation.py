@@ -9,8 +9,8 @@ from functools import cache
 
 import numpy as np
 import scipy.sparse
-from scipy.sparse import csc_array, csr_array
-from scipy.sparse.linalg import splu
+from scipy.linalg import solveh_banded
+from scipy.sparse import csr_array
 
 from ...arrays import Floats, Indices, Points
 from .alignment import biweight, weighted_median
@@ -117,15 +117,21 @@ def fit(frame: Deformation, points: Points, shifts: Points, weights: Floats, sti
     if not np.isfinite(stiffness) or len(points) == 0 or weights.sum() <= 0:
         return none
     design = frame.design(points)
+    transposed = csr_array(design.T)
     penalty = _roughness(frame.coefficients.shape[1:])
+    n = design.shape[1]
+    # The normal equations are symmetric, positive definite and banded: control points that share a point are near in
+    # the order of rows and columns. Of each point: where the products of its 16 weights belong, and these products.
+    high, low = np.tril_indices(16)
+    place, weight = (values.reshape(-1, 16) for values in (design.indices, design.data))
+    entries = (np.abs(place[:, high] - place[:, low]) * n + np.minimum(place[:, high], place[:, low])).ravel()
+    products = weight[:, high] * weight[:, low]
     current = weights
-    solution = np.zeros((design.shape[1], 2))
+    solution = np.zeros((n, 2))
     for _ in range(ROUNDS):
-        weighted = design.multiply(current[:, None]).T.tocsr()
-        normal = csc_array(weighted @ design + stiffness * current.mean() * penalty)
-        # Symmetric and positive definite: no pivoting.
-        factors = splu(normal, "MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options={"SymmetricMode": True})
-        solution = factors.solve(weighted @ shifts)
+        summed = np.bincount(entries, (products * current[:, None]).ravel(), penalty.size).reshape(penalty.shape)
+        normal = summed + stiffness * current.mean() * penalty
+        solution = solveh_banded(normal, transposed @ (shifts * current[:, None]), lower=True, check_finite=False)
         residual = np.linalg.norm(design @ solution - shifts, axis=1)
         updated = biweight(residual, weights)
         if updated.sum() <= 0:
@@ -135,8 +141,11 @@ def fit(frame: Deformation, points: Points, shifts: Points, weights: Floats, sti
 
 
 @cache
-def _roughness(shape: tuple[int, ...]) -> csr_array:
-    """Squared second differences of the coefficients (a thin plate's bending), and a little of their size."""
+def _roughness(shape: tuple[int, ...]) -> Floats:
+    """Squared second differences of the coefficients (a thin plate's bending), and a little of their size.
+
+    The lower diagonals of the matrix, the main one first, as many as four control points along rows and columns reach.
+    """
     one, (first_rows, first_cols), (second_rows, second_cols) = (
         [csr_array(np.diff(np.eye(n), order, axis=0)) for n in shape] for order in range(3)
     )
@@ -145,4 +154,8 @@ def _roughness(shape: tuple[int, ...]) -> csr_array:
         rows, second_cols.T @ second_cols
     )
     penalty += 2 * scipy.sparse.kron(first_rows.T @ first_rows, first_cols.T @ first_cols)
-    return csr_array(penalty + 0.01 * scipy.sparse.eye_array(penalty.shape[0]))
+    penalty = scipy.sparse.tril(penalty + 0.01 * scipy.sparse.eye_array(penalty.shape[0]), format="coo")
+    row, col = penalty.coords
+    banded = np.zeros((3 * shape[1] + 4, penalty.shape[0]))
+    banded[row - col, col] = penalty.data
+    return banded

@@ -40,7 +40,7 @@ from .groups import UNRELATED
 from .hints import hint_of
 from .order import canonical_order, renumbered
 from .overlap_tuning import SOFTNESS, moves_to_overlap
-from .pairs import PairAlignment, PreparedSession, confirm, prepare, refine, register
+from .pairs import PairAlignment, PreparedSession, confirm, prepare, refine_near, register
 from .parameters import ConsensusParameters
 from .pipeline import NOT_REGISTERED
 from .probability import LARGEST_LOG_ODDS, margins, match_log_odds
@@ -123,7 +123,7 @@ def _align(
     others = [k for k in near if k in prepared and k in members and k not in tried]
     for k in others[: len(NEIGHBOURS) - 1]:
         start = tried[known].matrix @ to_member[known] @ np.linalg.inv(to_member[k])
-        tried[k] = confirm(prepared[k], new, refine(prepared[k], new, start, radius), parameters)
+        tried[k] = confirm(prepared[k], new, refine_near(prepared[k], new, start, radius), parameters)
         progress("registering", len(tried), max(len(tried), len(NEIGHBOURS)))
     points = grid_points(sessions[members[0]].shape, 64)
     while True:

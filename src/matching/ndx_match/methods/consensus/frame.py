@@ -11,12 +11,14 @@ import numpy as np
 
 from ...arrays import Channels, Floats32, Matrix, Points
 from ...footprints import corners, transform_points
-from .blocks import grid_points, local_shifts
+from .blocks import LocalShifts, grid_points, local_shifts
 from .deformation import Deformation, choose_stiffness, fit
 
 CONTROL_STEP = 5.0  #: between control points of deformations, in typical ROI radii
-BLOCK_STEP = 2.5  #: between blocks
-ROUNDS = ((5.0, 1.5), (4.0, 1.0), (4.0, 0.8))  #: half side and largest shift of a block
+BLOCK_STEP = 3.0  #: between blocks
+#: Half side and largest shift of a block in each round, and the typical ROI radius, in pixels, to which channels are
+#: reduced where it is larger.
+ROUNDS = ((5.0, 1.5, 3.5), (4.0, 1.0, 5.0), (4.0, 0.8, 5.0))
 
 
 @dataclass(frozen=True)
@@ -81,12 +83,12 @@ def bend(frame: CommonFrame, channels: Sequence[Channels], radius: float) -> Com
     points = grid_points(frame.shape, BLOCK_STEP * radius)
     deformations = list(frame.deformations)
     stiffness: dict[int, float] = {}
-    for half, largest in ROUNDS:
+    for half, largest, target in ROUNDS:
         for k in range(1, n):
             if stiffness.get(k) == np.inf:
                 continue  # held-out shifts said that bending does not help this session
             others = (total - warped[k]) / np.maximum(count - covered[k], 1)
-            found = local_shifts(others, warped[k], points, round(half * radius), max(2, round(largest * radius)))
+            found = _local_shifts(others, warped[k], points, half * radius, largest * radius, radius / target)
             # others(p) ~ warped(p + s): the frame point p lies where p + s was mapped before.
             wanted = found.shifts + deformations[k].at(found.points + found.shifts)
             weights = found.correlation**2
@@ -98,3 +100,21 @@ def bend(frame: CommonFrame, channels: Sequence[Channels], radius: float) -> Com
             total += updated - warped[k]
             warped[k] = updated
     return frame
+
+
+def _local_shifts(
+    fixed: Channels, moving: Channels, points: Points, half: float, largest: float, factor: float
+) -> LocalShifts:
+    """Local shifts found at a coarser resolution, at which `factor` pixels become one, if it is more than 1."""
+    if factor <= 1:
+        return local_shifts(fixed, moving, points, round(half), max(2, round(largest)))
+    n_rows, n_cols = fixed.shape[1:]
+    size = (round(n_cols / factor), round(n_rows / factor))
+    fixed, moving = (
+        np.stack([cv2.resize(channel, size, interpolation=cv2.INTER_AREA) for channel in each])
+        for each in (fixed, moving)
+    )
+    scale = np.array(size) / (n_cols, n_rows)
+    places = (points + 0.5) * scale - 0.5
+    found = local_shifts(fixed, moving, places, round(half / factor), max(2, round(largest / factor)))
+    return LocalShifts((found.points + 0.5) / scale - 0.5, found.shifts / scale, found.correlation)

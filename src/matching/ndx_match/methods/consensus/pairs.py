@@ -141,8 +141,12 @@ def refine(fixed: PreparedSession, moving: PreparedSession, rough: Matrix, radiu
     coarse_radius = radius * fixed.coarse.shape[1] / fixed.shape[0]
     start = to_full_resolution(rough, *(size[::-1] for size in sizes))
     coarse = refine_by_blocks(fixed.coarse, moving.coarse, start, coarse_radius, COARSE_ROUNDS)
-    full = to_full_resolution(coarse, *sizes)
-    return refine_by_blocks(fixed.channels, moving.channels, full, radius, FINE_ROUNDS)
+    return refine_near(fixed, moving, to_full_resolution(coarse, *sizes), radius)
+
+
+def refine_near(fixed: PreparedSession, moving: PreparedSession, near: Matrix, radius: float) -> Matrix:
+    """Refine an alignment that is right to less than an ROI radius: fixed (x, y, 1) to moving, at full resolution."""
+    return refine_by_blocks(fixed.channels, moving.channels, near, radius, FINE_ROUNDS)
 
 
 def align_by_hand(

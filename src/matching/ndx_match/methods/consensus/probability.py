@@ -10,7 +10,6 @@ from collections.abc import Iterator
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import expit
 
 from ...arrays import Floats, Indices, Ints32
 from ...model import cells_of_rois
@@ -20,14 +19,14 @@ from .candidates import ComparedPairs, roi_towards
 #: log of 1 + the odds of all rivals), before any data are seen; the spread is how far data may easily move them. The
 #: data say well how many matches there are (the first). How fast the odds fall with distance they say badly, as
 #: neighbours within a session are never close: this is what regressions to the truth of simulated sessions agree on.
-PRIOR = np.array([0.8, 7.0, -3.5, -0.6, -1.0, 1.0])
-PRIOR_SPREAD = np.array([2.5, 0.7, 0.4, 0.3, 0.7, 0.3])
+PRIOR = np.array([0.3, 7.0, -3.0, -0.5, 0.0, 1.0])
+PRIOR_SPREAD = np.array([2.5, 1.0, 0.6, 0.3, 0.7, 0.3])
 #: Wrong candidates across sessions per pair within: more than one, as a session's own ROIs were kept apart by its
 #: segmentation, while one that covers two cells, or half of one, lies over another session's as nothing does within.
 CROWDING = 1.2
 LARGEST_LOG_ODDS = 14.0  #: of a rival; more would say no more
 FEW_PAIRS = 40  #: candidates below which the prior has the say
-ENOUGH_PAIRS = 1_000_000  #: to fit six coefficients; of more, an even sample is fitted
+ENOUGH_PAIRS = 300_000  #: to fit six coefficients; of more, an even sample is fitted
 PIECE = 500_000  #: pairs whose features are computed at a time
 ENOUGH_STAND_INS = 200_000  #: pairs within sessions that are compared with what is near in other sessions
 
@@ -108,12 +107,11 @@ def _density_ratio(
     # With odds o of being a match, and wrong candidates distributed as impossible pairs, of which each counts `density`
     # times and each candidate `weight` times, candidates are 1 + o times as dense as impossible pairs.
     def loss(coefficients: Floats) -> tuple[float, Floats]:
-        a, b = unlabelled @ coefficients, wrong @ coefficients
-        density_a, density_b = np.logaddexp(0, a), np.logaddexp(0, b)  # log(1 + odds)
-        likelihood = weight * np.sum(density_a - np.logaddexp(density_a, 0))
-        likelihood -= density * np.sum(np.logaddexp(density_b, 0))
-        gradient = weight * unlabelled.T @ (expit(a) * expit(-density_a))
-        gradient -= density * wrong.T @ (expit(density_b) * expit(b))
+        odds, odds_wrong = (np.exp(np.minimum(rows @ coefficients, 100)) for rows in (unlabelled, wrong))
+        likelihood = weight * np.sum(np.log((1 + odds) / (2 + odds)))
+        likelihood -= density * np.sum(np.log(2 + odds_wrong))
+        gradient = weight * unlabelled.T @ (odds / ((1 + odds) * (2 + odds)))
+        gradient -= density * wrong.T @ (odds_wrong / (2 + odds_wrong))
         away = (coefficients - prior) / spread
         return 0.5 * float(away @ away) - float(likelihood), away / spread - gradient
 

@@ -13,7 +13,7 @@ from scipy.sparse.csgraph import connected_components
 from ...arrays import Matrix
 from ...footprints import transform_points
 from .blocks import grid_points
-from .pairs import BEYOND_DOUBT, PairAlignment, PreparedSession, align_by_hand, confirm, refine, register
+from .pairs import BEYOND_DOUBT, PairAlignment, PreparedSession, align_by_hand, confirm, refine_near, register
 from .parameters import ConsensusParameters
 
 Pair = tuple[int, int]
@@ -88,7 +88,7 @@ def align_all(
         def predicted(pair: Pair) -> PairAlignment:
             fixed, moving = (sessions[k] for k in pair)
             start = place[pair[1]][1] @ np.linalg.inv(place[pair[0]][1])
-            return confirm(fixed, moving, refine(fixed, moving, start, radius), parameters)
+            return confirm(fixed, moving, refine_near(fixed, moving, start, radius), parameters)
 
         left = [pair for pair in others if pair not in tried and place[pair[0]][0] is place[pair[1]][0]]
         try_all(predicted, left)
