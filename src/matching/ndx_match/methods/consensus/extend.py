@@ -48,8 +48,6 @@ from .stored_frame import StoredFrame, maps_from
 from .supports import supports, warp_supports
 from .synchronisation import ATTEMPTS, LARGEST_DISAGREEMENT, NEIGHBOURS
 
-IN_MEAN = 8  #: sessions, at most, with which the new one may be compared as images: those next to it in time
-
 
 @dataclass(frozen=True)
 class Alignment:
@@ -75,10 +73,12 @@ def extend(
     progress = progress or (lambda stage, done, total: None)
     n = len(sessions)
     with one_thread_per_worker():
-        near = _by_nearness(sessions, result, session)
-        seen, radius = prepare([*(sessions[k] for k in near[:IN_MEAN]), session])
-        prepared = dict(zip((*near[:IN_MEAN], n), seen, strict=True))
-        alignment = _align(near, result, sessions, prepared, radius, parameters, progress)
+        order = canonical_order([*sessions, session])
+        near = _by_nearness(order, result)
+        compared = near[:ATTEMPTS]  # as images, too
+        seen, radius = prepare([*(sessions[k] for k in compared), session])
+        prepared = dict(zip((*compared, n), seen, strict=True))
+        alignment = _align(order, compared, result, sessions, prepared, radius, parameters, progress)
         progress("matching", 0, 1)
         if alignment.members:
             extended = _match(sessions, result, session, alignment, near, prepared, radius, parameters)
@@ -89,15 +89,15 @@ def extend(
     return extended
 
 
-def _by_nearness(sessions: Sequence[Session], result: MatchResult, session: Session) -> list[int]:
-    """Positions of the sessions that nobody left out, those next to the new one in time first."""
-    order = canonical_order([*sessions, session])
+def _by_nearness(order: Sequence[int], result: MatchResult) -> list[int]:
+    """Positions of the sessions that nobody left out, those first that are next to the last one in the order."""
     place = np.argsort(order)
     used = np.flatnonzero(result.session_status != SessionStatus.LEFT_OUT).tolist()
     return sorted(used, key=lambda k: (abs(int(place[k] - place[-1])), k))
 
 
 def _align(
+    order: Sequence[int],
     near: Sequence[int],
     result: MatchResult,
     sessions: Sequence[Session],
@@ -109,7 +109,7 @@ def _align(
     """Search for the alignment with the nearest session that the new one fits, and let others of its set have a say."""
     new = prepared[len(sessions)]
     tried: dict[int, PairAlignment] = {}
-    for k in near[:ATTEMPTS]:
+    for k in near:
         tried[k] = register(prepared[k], new, radius, parameters)
         progress("registering", len(tried), max(len(tried), len(NEIGHBOURS)))
         if tried[k].registered:
@@ -117,10 +117,10 @@ def _align(
     else:
         return Alignment(tried)
     known = k
-    members = _members(result, known, canonical_order(sessions))
+    members = _members(result, known, [k for k in order if k < len(sessions)])
     maps = maps_from(result, sessions, members[0], members)
     to_member = dict(zip(members, (map_.matrix for map_ in maps), strict=True))
-    others = [k for k in near if k in prepared and k in members and k not in tried]
+    others = [k for k in near if k in members and k not in tried]
     for k in others[: len(NEIGHBOURS) - 1]:
         start = tried[known].matrix @ to_member[known] @ np.linalg.inv(to_member[k])
         tried[k] = confirm(prepared[k], new, refine_near(prepared[k], new, start, radius), parameters)
