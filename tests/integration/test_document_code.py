@@ -52,6 +52,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         write_nwb(folder / f"{name}_planes.nwb", make_nwbfile(session_id=session_id, planes=planes, roi_ids=ids))
         shutil.copy(folder / f"{name}.nwb", folder / f"{name.lower()}.nwb")
     shutil.copy(folder / "A.nwb", folder / "day1.nwb")
+    write_nwb(folder / "C.nwb", make_nwbfile(field_of_view((1, 3)), session_id="792354406"))
     run("write", folder / "A.nwb", folder / "B.nwb", "-o", folder / "matches.nwb").succeeded()
     shutil.copy(folder / "matches.nwb", folder / "old.nwb")
     run("annotate", folder / "matches.nwb", folder / "A.nwb", "-o", folder / "DIR").succeeded()

@@ -25,6 +25,7 @@ ERROR, BUG, INTERRUPTED = 2, 70, 130
 #: Name of a command -> its module, its function and its help in one line.
 COMMANDS = {
     "write": ("write", "write", "Match the cells of two or more NWB files and write a match file."),
+    "add": ("add", "add", "Add sessions to a match file, whose cells stay as they are."),
     "inspect": ("look", "inspect", "Print what would be used of NWB files."),
     "show": ("look", "show", "Print the sessions, pairs and cells of a match file."),
     "plot": ("look", "plot", "Draw the pictures of a match file."),

@@ -10,8 +10,9 @@ from typing import Any
 import click
 
 from ..addresses import public_name
+from ..curation.previous import continue_from
 from ..errors import MethodError, OutputError
-from ..identity import check_continues, keep_ids
+from ..identity import check_continues
 from ..matchfile import (
     FileMetadata,
     WrittenFile,
@@ -102,7 +103,7 @@ def write(
     The order of the files is the order of the sessions in tables and pictures. The inputs are never changed. Each is a
     path or a URL: https://..., s3://..., dandi://dandi/DANDISET/PATH; a folder of DANDI stands for its ophys files. Of
     files with several imaging planes, --plane matches one and --all-planes all. With --previous, cells keep the ids
-    that they have in an earlier match file.
+    that they have in an earlier match file, and decisions of persons in it are applied again.
     """
     chosen, parameters = method
     if chosen.takes_all_rois and options.where:
@@ -136,7 +137,8 @@ def write(
             warn(found.warnings)
             matched, warnings = found.planes, (*read.warnings, *found.warnings)
         if earlier:
-            matched, lost = keep_ids(matched, earlier, shown)
+            curated, lost = continue_from(matched, earlier, shown, progress)
+            matched = curated.planes  # which hold the decisions that could not be applied, to be printed with the rest
             warn(lost)
         written = write_planes(matched, output, metadata, overwrite, dandi_name, warnings)
     print_result(matched, written)

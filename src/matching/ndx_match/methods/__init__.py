@@ -1,6 +1,6 @@
 """The matching methods: sessions in, a match result out; `docs/methods.md` says how to add one."""
 
-from .apply import match, match_by_hand
+from .apply import add, check_adds, match, match_by_hand
 from .parameters import Parameters, documented, parameter
 from .protocol import Method
 from .registry import DEFAULT, all_methods, find_method
@@ -9,7 +9,9 @@ __all__ = [
     "DEFAULT",
     "Method",
     "Parameters",
+    "add",
     "all_methods",
+    "check_adds",
     "documented",
     "find_method",
     "match",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import MethodError
 from ..workers import limited_workers
 from .parameters import Parameters, parameters_of
-from .protocol import Method
+from .protocol import Extend, Method
 from .registry import DEFAULT, all_methods, find_method
 
 if TYPE_CHECKING:
@@ -56,6 +56,65 @@ def match(
     with limited_workers(workers):
         result = without_excluded(method.match(taken, valid, progress), taken)
     return replace(result, method=method.name, parameters=valid.stored(), roi_pairs=result.pairs_not_ruled_out)
+
+
+def add(
+    sessions: Sequence[Session],
+    result: MatchResult,
+    session: Session,
+    progress: Progress | None = None,
+    workers: int | None = None,
+) -> MatchResult:
+    """Add a session to a result, without matching the others with each other again.
+
+    Parameters
+    ----------
+    sessions : sequence of Session
+        Those of the result, with their masks.
+    result : MatchResult
+        Its method and parameters are applied to the session too.
+    session : Session
+        The new one.
+    progress, workers
+        As of :func:`match`.
+
+    Returns
+    -------
+    MatchResult
+        With the new session last. Every cell keeps its ROIs, its id and its row; ROIs that belong to none are new cells
+        at the end, with ids above all others.
+
+    Raises
+    ------
+    MethodError
+        The method cannot add sessions, or cannot take this one, or its parameters make no sense to this version.
+    """
+    from ..curation.extended import with_decisions_of
+
+    extend = check_adds(result.method)
+    method = find_method(result.method)
+    valid = method_parameters(method, result.parameters)
+    *taken, new = sessions_for(method, [*sessions, session])
+    with limited_workers(workers):
+        extended = extend(taken, replace(result, reviews=None, automatic=None), new, valid, progress)
+    return with_decisions_of(replace(extended, roi_pairs=extended.pairs_not_ruled_out), result)
+
+
+def check_adds(name: str) -> Extend:
+    """What adds a session to a result of the method of this name.
+
+    Raises
+    ------
+    MethodError
+        There is no such method, or it adds none.
+    """
+    known = all_methods().get(name)
+    if known is None or known.extend is None:
+        raise MethodError(
+            f"No session can be added to a result of the method {name}; match all files again, with `ndx-match write "
+            "--previous` so that cells keep their ids."
+        )
+    return known.extend
 
 
 def match_by_hand(

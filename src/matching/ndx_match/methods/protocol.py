@@ -11,6 +11,9 @@ from .parameters import Parameters
 if TYPE_CHECKING:
     from ..model import MatchResult, Progress, Registration, Session
 
+#: As `extend(sessions, result, session, parameters, progress)`.
+Extend = Callable[["Sequence[Session]", "MatchResult", "Session", Any, "Progress | None"], "MatchResult"]
+
 
 @dataclass(frozen=True)
 class Method:
@@ -35,3 +38,6 @@ class Method:
     match_by_hand: (
         Callable[[Sequence[Session], Any, Progress | None, MatchResult, Sequence[Registration]], MatchResult] | None
     ) = None
+    #: Adds a session to a result of the method: the result with the session last, in which cells keep their ROIs, ids
+    #: and rows, and new cells have ids above its `last_id`; None where the method cannot.
+    extend: Extend | None = None

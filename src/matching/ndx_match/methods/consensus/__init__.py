@@ -48,6 +48,23 @@ def _run_aligned(
     return match_sessions(sessions, parameters, progress, number_of_workers(), given)
 
 
+def _extend(
+    sessions: Sequence[Session],
+    result: MatchResult,
+    session: Session,
+    parameters: ConsensusParameters,
+    progress: Progress | None,
+) -> MatchResult:
+    from .extend import extend
+
+    return extend(sessions, result, session, parameters, progress)
+
+
 METHOD = Method(
-    NAME, "tested registration and match probabilities", ConsensusParameters, _run, match_by_hand=_run_aligned
+    NAME,
+    "tested registration and match probabilities",
+    ConsensusParameters,
+    _run,
+    match_by_hand=_run_aligned,
+    extend=_extend,
 )
