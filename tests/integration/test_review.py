@@ -25,6 +25,7 @@ from ndx_match.curation import read_decisions
 from ndx_match.errors import InputError, OutputError
 from ndx_match.matchfile import read_match_file, write_match_file
 from ndx_match.methods import nway
+from ndx_match.model import Registration
 from ndx_match.review import Desk, ReviewServer
 from ndx_match.sources import read_sessions
 
@@ -37,10 +38,17 @@ COMPLETE = (
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A match file of three sessions."""
+    """A match file of three sessions, aligned by the shifts with which they were made."""
     folder = tmp_path_factory.mktemp("made")
-    run("write", *write_sessions(folder, SHIFTS), "-o", folder / "m.nwb", "--method", "nway", *COMPLETE).succeeded()
+    sessions = read_sessions(write_sessions(folder, SHIFTS))
+    registrations = [Registration(i, j, shift(SHIFTS[i], SHIFTS[j]), ("known",)) for i, j in ((0, 1), (0, 2), (1, 2))]
+    write_match_file(sessions, nway.match_registered(sessions, registrations), folder / "m.nwb")
     return folder / "m.nwb"
+
+
+def shift(fixed: tuple[int, int], moving: tuple[int, int]) -> np.ndarray:
+    """The matrix between two windows on the tissue, given by (rows, columns)."""
+    return np.array([[1.0, 0, fixed[1] - moving[1]], [0, 1, fixed[0] - moving[0]], [0, 0, 1]])
 
 
 @pytest.fixture
@@ -148,6 +156,7 @@ def test_lists_that_make_no_sense_save_nothing(served_once: ReviewServer):
     assert not served_once.desk.output.exists()
 
 
+@pytest.mark.slow
 def test_saves_add_up_and_leave_the_match_file_alone(matches: Path):
     content = matches.read_bytes()
     with served(matches) as server:
@@ -372,6 +381,7 @@ def test_a_failed_alignment_is_rescued_by_landmarks(browse: Any, matches: Path):
     assert after.decisions[0].applied
 
 
+@pytest.mark.slow
 def test_a_matrix_from_a_file_aligns(browse: Any, matches: Path):
     with served(matches) as server:
         page = browse(server.url)
@@ -388,6 +398,7 @@ def test_a_matrix_from_a_file_aligns(browse: Any, matches: Path):
     np.testing.assert_allclose(after.registration(0, 1).matrix, [[1, 0, -2], [0, 1, -3], [0, 0, 1]])
 
 
+@pytest.mark.slow
 def test_decisions_of_the_plain_page_are_saved_as_a_list(browse: Any, matches: Path, tmp_path: Path):
     run("report", matches, "-o", tmp_path / "r.html").succeeded()
     page = browse((tmp_path / "r.html").as_uri())
@@ -404,6 +415,7 @@ def test_decisions_of_the_plain_page_are_saved_as_a_list(browse: Any, matches: P
     assert all(decision.applied for decision in read_match_file(tmp_path / "new.nwb").result.decisions)
 
 
+@pytest.mark.slow
 def test_texts_of_a_hostile_file_stay_texts(browse: Any, matches: Path, tmp_path: Path):
     bad = "</script><img src=http://evil.example/x onerror=alert(1)>"
     plane = read_match_file(matches)
