@@ -280,6 +280,7 @@ def save_on_page(page: Any) -> None:
     assert "Saved as new.nwb" in said(page)
 
 
+@pytest.mark.slow
 def test_cells_are_corrected_with_the_keyboard_and_saved(browse: Any, matches: Path):
     before = read_match_file(matches)
     whole = [int(cell_id) for cell_id in before.result.cell_ids[before.result.n_sessions_of_cell == 3]]
