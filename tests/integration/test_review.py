@@ -433,6 +433,24 @@ def test_texts_of_a_hostile_file_stay_texts(browse: Any, matches: Path, tmp_path
 
 
 @pytest.mark.slow
+def test_picture_of_the_documentation(browse: Any, tmp_path: Path):
+    """`NDX_MATCH_SCREENSHOTS=docs/images` keeps it."""
+    target = Path(os.environ.get("NDX_MATCH_SCREENSHOTS", tmp_path))
+    run("simulate", "--sessions", 4, "--tier", "typical", "-o", tmp_path / "in").succeeded()
+    run("write", *sorted((tmp_path / "in").glob("*.nwb")), "-o", tmp_path / "matches.nwb").succeeded()
+    with served(tmp_path / "matches.nwb", tmp_path / "new.nwb") as server:
+        page = browse(server.url)
+        press(page, "a", "a", "u", "2", "m", "j")
+        page.evaluate("document.getElementById('cells').scrollIntoView({ behavior: 'instant' })")
+        page.wait_for_timeout(800)
+        page.screenshot(path=target / "review.png")
+        with page.expect_event("dialog", timeout=5_000) as dialog:
+            page.close(run_before_unload=True)
+        assert dialog.value.type == "beforeunload"
+        dialog.value.accept()
+
+
+@pytest.mark.slow
 def test_what_is_saved_of_the_real_pair_that_nway_misaligns_is_fit_for_dandi(
     browse: Any, allen_sessions: list[Path], tmp_path: Path
 ):
