@@ -19,7 +19,7 @@ from ndx_match.curation.extended import with_decisions_of
 from ndx_match.curation.previous import continue_from
 from ndx_match.decisions import Decision
 from ndx_match.matchfile import read_match_file, read_planes_of_match_file, write_planes
-from ndx_match.model import MatchedPlane
+from ndx_match.model import MatchedPlane, SourceInfo, with_distinct_cell_ids
 from ndx_match.sources import read_sessions
 
 N_ROIS = 20
@@ -154,6 +154,30 @@ def test_a_result_that_nobody_changed_stays_so(folder: Path):
     assert plane.result.reviews is None
     assert plane.result.automatic is None
     assert plane.result.cell_ids.tolist() == first[0].result.cell_ids.tolist()
+
+
+def test_decisions_find_their_plane_whatever_it_is_called():
+    def plane(name: str, of: str, cells: list[list[int]]) -> MatchedPlane:
+        field = field_of_view(seed=int(of))
+        sessions = tuple(
+            session_of(field, f"{name}-{k}", source=SourceInfo(identifier=str(k), roi_table_path=of)) for k in range(2)
+        )
+        return MatchedPlane(sessions, result_of(np.array(cells, np.int32)), name)
+
+    old = [plane("a", "1", [[0, 0], [1, 1]]), plane("b", "2", [[0, 0], [1, 1]])]
+    split = Decision(DecisionKind.SPLIT, rois=(("b-1", 1),), plane="b")
+    old = apply_decisions(with_distinct_cell_ids(old), [split]).planes
+    new = [plane("upper", "2", [[1, 1], [0, 0]]), plane("lower", "1", [[1, 1], [0, 0]])]
+    curated, _ = continue_from(new, old)
+    upper, lower = curated.planes
+    assert curated.left_out == ()
+    assert dict(zip(map(tuple, upper.result.cells.tolist()), upper.result.cell_ids.tolist(), strict=True)) == {
+        (0, 0): 2,
+        (1, -1): 3,
+        (-1, 1): 4,
+    }
+    assert lower.result.cell_ids.tolist() == [1, 0]
+    assert lower.result.decisions == ()
 
 
 def test_of_parts_of_a_cell_that_both_get_an_roi_one_is_new_to_the_method():
