@@ -156,6 +156,18 @@ def test_a_result_that_nobody_changed_stays_so(folder: Path):
     assert plane.result.cell_ids.tolist() == first[0].result.cell_ids.tolist()
 
 
+def test_an_id_is_never_given_again_even_if_its_cell_is_gone(folder: Path, tmp_path: Path):
+    first, second, third = read_sessions([folder / f"session_{k}.nwb" for k in range(3)])
+    old = MatchedPlane((first, second), result_of(np.array([[0, 0], [1, 1], [-1, 2]], np.int32)))
+    between = MatchedPlane((first, third), result_of(np.array([[0, 0], [1, 1]], np.int32)))
+    curated, _ = continue_from([between], [old])
+    write_planes(curated.planes, tmp_path / "between.nwb")
+    assert pynwb.read_nwb(tmp_path / "between.nwb").processing["ophys"]["CellMatching"].last_cell_id == 2
+    new = MatchedPlane((first, third), result_of(np.array([[0, 0], [1, 1], [2, 2]], np.int32)))
+    curated, _ = continue_from([new], read_planes_of_match_file(tmp_path / "between.nwb"))
+    assert curated.planes[0].result.cell_ids.tolist() == [0, 1, 3]
+
+
 def test_decisions_find_their_plane_whatever_it_is_called():
     def plane(name: str, of: str, cells: list[list[int]]) -> MatchedPlane:
         field = field_of_view(seed=int(of))
