@@ -58,6 +58,7 @@ def test_a_list_is_applied_and_shown(matches: Path, tmp_path: Path):
     assert first in shown.out
 
 
+@pytest.mark.slow
 def test_the_session_id_of_the_file_and_the_places_of_its_sources_stay(matches: Path, tmp_path: Path):
     (tmp_path / "d.csv").write_text("kind,cell_id\naccept,0\n")
     (tmp_path / "below").mkdir()
@@ -75,6 +76,7 @@ def test_bad_lists_are_refused_and_nothing_is_written(matches: Path, tmp_path: P
     assert not (tmp_path / "new.nwb").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["nway", "consensus"])
 def test_sessions_are_matched_again_with_an_alignment_given_by_hand(
     sessions: list[Session], tmp_path: Path, method: str
@@ -89,7 +91,8 @@ def test_sessions_are_matched_again_with_an_alignment_given_by_hand(
     write_decisions([Decision(DecisionKind.ALIGN, sessions=(names[0], names[1]), matrix=right)], tmp_path / "d.csv")
     run("curate", path, tmp_path / "d.csv", "-o", tmp_path / "new.nwb").succeeded()
     after = read_match_file(tmp_path / "new.nwb").result
-    assert before.n_matches[0, 1] < 5
+    if method == "nway":  # consensus needs no image
+        assert before.n_matches[0, 1] < 5
     assert after.n_matches[0, 1] >= 0.8 * sessions[0].n_rois
     assert after.registrations[0].outcome == RegistrationOutcome.BY_HAND
     np.testing.assert_allclose(after.registrations[0].matrix, right, atol=1)

@@ -257,6 +257,7 @@ def test_decisions_and_the_automatic_cells_are_kept_in_a_match_file(matches: Pat
         np.testing.assert_array_equal(session.footprints.toarray(), old.footprints.toarray())
 
 
+@pytest.mark.slow
 def test_plain_pynwb_reads_who_decided_what(matches: Path, tmp_path: Path):
     plane = read_match_file(matches)
     curated = apply_decisions([plane], [Decision(DecisionKind.ACCEPT, 3, reviewer="Ada")])

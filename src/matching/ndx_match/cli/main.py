@@ -30,6 +30,7 @@ COMMANDS = {
     "show": ("look", "show", "Print the sessions, pairs and cells of a match file."),
     "plot": ("look", "plot", "Draw the pictures of a match file."),
     "report": ("look", "report", "Write a page that shows a match file, as one HTML file."),
+    "review": ("curation", "review", "Correct a match file in a browser and save a new one."),
     "curate": ("curation", "curate", "Apply decisions of persons to a match file and write a new one."),
     "export": ("exchange", "export", "Write the cells of a match file as a table or in another tool's format."),
     "annotate": ("annotate", "annotate", "Write copies of NWB files with the cell of each ROI in their ROI tables."),

@@ -6,7 +6,7 @@ from ..decisions import AutomaticCells, Decision, Reviews
 from .apply import Curated, LeftOut, apply_decisions, in_words
 from .cells import automatic_result, with_cells
 from .curate import curate
-from .files import read_decisions, write_decisions
+from .files import parse_decisions, read_decisions, write_decisions
 
 __all__ = [
     "AutomaticCells",
@@ -19,6 +19,7 @@ __all__ = [
     "automatic_result",
     "curate",
     "in_words",
+    "parse_decisions",
     "read_decisions",
     "with_cells",
     "write_decisions",
