@@ -57,6 +57,7 @@ def test_every_roi_of_the_new_session_is_in_one_cell():
     assert np.sort(rows[rows >= 0]).tolist() == list(range(simulation().sessions[3].n_rois))
 
 
+@pytest.mark.slow
 def test_the_new_session_is_matched_as_well_as_among_all():
     every = consensus.match(simulation().sessions)
     assert of_last(after().cells, simulation()) > of_last(every.cells, simulation()) - 0.02
@@ -101,6 +102,7 @@ def test_a_session_that_fits_no_other_is_set_aside():
     assert not any(r.registered for r in new.registrations if r.moving_session == 3)
 
 
+@pytest.mark.slow
 def test_rois_that_take_no_part_are_in_no_cell():
     session = simulation().sessions[3]
     takes_part = np.arange(session.n_rois) % 3 > 0
@@ -109,6 +111,7 @@ def test_rois_that_take_no_part_are_in_no_cell():
     assert np.sort(rows[rows >= 0]).tolist() == np.flatnonzero(takes_part).tolist()
 
 
+@pytest.mark.slow
 def test_sessions_that_are_aligned_through_another_only_are_found_through_it():
     old = before()
     apart = [
