@@ -118,7 +118,10 @@ def test_sessions_that_are_aligned_through_another_only_are_found_through_it():
         replace(r, outcome=RegistrationOutcome.NOT_REGISTERED) if (r.fixed_session, r.moving_session) == (0, 2) else r
         for r in old.registrations
     ]
-    new = add(simulation().sessions[:3], replace(old, registrations=tuple(apart)), simulation().sessions[3])
+    confidence = np.where(np.arange(len(old.cells)) == 1, np.nan, old.confidence)  # as of a cell that a person made
+    old = replace(old, registrations=tuple(apart), confidence=confidence)
+    new = add(simulation().sessions[:3], old, simulation().sessions[3])
+    assert np.isnan(new.confidence[1])
     assert [(r.fixed_session, r.registered) for r in new.registrations if r.moving_session == 3] == [
         (0, True),
         (1, True),

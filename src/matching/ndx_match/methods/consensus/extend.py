@@ -386,7 +386,8 @@ def _assemble(
     presence[:n_cells, :n] = result.presence  # what was found of the others, or decided, stays
     confidence = confidence_of(cells, every)
     if result.confidence is not None:
-        confidence[:n_cells] = np.where(own >= 0, confidence[:n_cells], result.confidence)
+        unrated = np.isnan(result.confidence) & (result.n_sessions_of_cell > 1)  # as a person made these cells
+        confidence[:n_cells] = np.where((own >= 0) & ~unrated, confidence[:n_cells], result.confidence)
     ids = 1 + result.last_id + np.arange(len(left))
     return replace(
         result,
