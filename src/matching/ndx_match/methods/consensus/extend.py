@@ -42,8 +42,8 @@ from .order import canonical_order, renumbered
 from .overlap_tuning import SOFTNESS, moves_to_overlap
 from .pairs import PairAlignment, PreparedSession, confirm, prepare, refine_near, register
 from .parameters import ConsensusParameters
-from .pipeline import NOT_REGISTERED
-from .probability import LARGEST_LOG_ODDS, margins, match_log_odds
+from .pipeline import NOT_REGISTERED, few_pairs
+from .probability import FEW_PAIRS, LARGEST_LOG_ODDS, margins, match_log_odds
 from .stored_frame import StoredFrame, maps_from
 from .supports import supports, warp_supports
 from .synchronisation import ATTEMPTS, LARGEST_DISAGREEMENT, NEIGHBOURS
@@ -198,7 +198,9 @@ def _match(
         margin=margins(candidates, probability.astype(float)).astype(np.float32),
     )
     registrations = _registrations(sessions, alignment, fitted)
-    return _assemble(sessions, result, session, cell, renumbered(pairs, position.tolist()), registrations)
+    extended = _assemble(sessions, result, session, cell, renumbered(pairs, position.tolist()), registrations)
+    warnings = (few_pairs(len(pairs)),) if len(pairs) < FEW_PAIRS else ()
+    return replace(extended, warnings=(*result.warnings, *warnings))
 
 
 def _fit(
