@@ -28,7 +28,7 @@ from ndx_match.simulate.scores import LinkScore, score_links
 
 MOST_TIME = 1 / 5  #: of that of matching all
 MOST_F1 = 0.003  #: by which F1 may be below that of matching all
-GROWN_FROM = 5  #: sessions matched together, to which all others are added one by one
+GROWN_FROM = 11  #: sessions matched together, to which all others are added one by one
 #: Of matching all and of adding: the functions of a module of the method whose times are told.
 STAGES = {
     "all": {"pipeline": ("align_sessions", "match_component")},
@@ -68,8 +68,10 @@ def main() -> None:
     options = parser.parse_args()
     first, end = map(int, options.seeds.split(":"))
     parts = ["# Adding a session", "Written by `python benchmarks/add.py`.", machine()]
-    found = [run(seed, options.sessions) for seed in range(first, end)]
-    write(options.output, [*parts, *report(found, options.sessions)])
+    found = []
+    for seed in range(first, end):
+        found.append(run(seed, options.sessions))
+        write(options.output, [*parts, *report(found, options.sessions)])
 
 
 def run(seed: int, n_sessions: int) -> Measured:
@@ -152,8 +154,12 @@ def report(found: Sequence[Measured], n_sessions: int) -> Iterator[str]:
         ("seed", "all", "add", "all, processors", "add, processors", "ratio", "ratio, processors"),
         rows,
     )
-    worst = max(each.seconds["add"] / each.seconds["all"] for each in found)
-    yield f"At most {MOST_TIME:.2f} of the time of matching all: {verdict(worst <= MOST_TIME)} ({worst:.2f} at most)."
+    for kind, words in (("", "by the clock"), ("processor ", "by the processors")):
+        worst = max(each.seconds[f"{kind}add"] / each.seconds[f"{kind}all"] for each in found)
+        yield (
+            f"At most {MOST_TIME:.2f} of the time of matching all, {words}: {verdict(worst <= MOST_TIME)} "
+            f"({worst:.2f} at most)."
+        )
     yield "Stages, medians over seeds (those left out are short):"
     yield table(
         ("stage", "time", "processors"),

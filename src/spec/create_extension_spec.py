@@ -91,6 +91,13 @@ TYPES = [
                 "by plane, holds a CellMatching for each, in which this differs.",
                 optional=True,
             ),
+            NWBAttributeSpec(
+                name="last_cell_id",
+                doc="The greatest id that a cell ever had, in this file or in one from which its cells have their ids; "
+                "new cells get greater ones. Absent if the cell is in this file.",
+                dtype="int64",
+                required=False,
+            ),
         ],
         groups=[
             member("sessions", "MatchedSessionsTable", "The sessions that were matched, one row per session."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from ndx_match.curation.extended import with_decisions_of
 from ndx_match.curation.previous import continue_from
 from ndx_match.decisions import Decision
 from ndx_match.matchfile import read_match_file, read_planes_of_match_file, write_planes
-from ndx_match.model import MatchedPlane
+from ndx_match.model import MatchedPlane, SourceInfo, with_distinct_cell_ids
 from ndx_match.sources import read_sessions
 
 N_ROIS = 20
@@ -51,10 +52,14 @@ def by_rois(path: Path) -> Mapping[tuple[int, ...], int]:
 
 
 @pytest.fixture(scope="module")
-def added(folder: Path) -> Path:
-    outcome = run("add", folder / "old.nwb", folder / "session_2.nwb", "-o", folder / "more.nwb").succeeded()
+def added(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The third session added to `old.nwb`, which is alone: the files of the first two are not needed."""
+    alone = tmp_path_factory.mktemp("alone")
+    for name in ("old.nwb", "session_2.nwb"):
+        shutil.copy(folder / name, alone)
+    outcome = run("add", alone / "old.nwb", alone / "session_2.nwb", "-o", alone / "more.nwb").succeeded()
     assert "102 - 103" in outcome.out
-    return folder / "more.nwb"
+    return alone / "more.nwb"
 
 
 def test_add_keeps_cells_ids_and_decisions(folder: Path, added: Path):
@@ -91,14 +96,10 @@ def test_what_was_added_is_a_whole_match_file(folder: Path, added: Path):
         assert kept.source.roi_table_path == source.source.roi_table_path
 
 
-def test_the_sources_of_the_first_sessions_are_not_needed(folder: Path, tmp_path: Path):
-    for name in ("old.nwb", "session_2.nwb"):
-        (tmp_path / name).write_bytes((folder / name).read_bytes())
-    run("add", tmp_path / "old.nwb", tmp_path / "session_2.nwb", "-o", tmp_path / "new.nwb").succeeded()
-    assert by_rois(tmp_path / "new.nwb") == by_rois(folder / "more.nwb")
+SLOW = [pytest.param(case, marks=pytest.mark.slow) for case in ("another subject", "planes")]
 
 
-@pytest.mark.parametrize("case", ["there already", "another subject", "another method", "the output", "planes"])
+@pytest.mark.parametrize("case", ["there already", "another method", "the output", *SLOW])
 def test_what_cannot_be_added_is_refused(folder: Path, tmp_path: Path, case: str):
     matches, new, output, words = folder / "old.nwb", folder / "session_2.nwb", tmp_path / "new.nwb", ""
     if case == "there already":
@@ -117,6 +118,7 @@ def test_what_cannot_be_added_is_refused(folder: Path, tmp_path: Path, case: str
     run("add", matches, new, "-o", output, "--overwrite").refused(words)
 
 
+@pytest.mark.slow
 def test_names_of_new_sessions_differ_from_those_there(folder: Path, tmp_path: Path):
     again = write_nwb(tmp_path / "again.nwb", make_nwbfile(field_of_view((1, 1)), session_id="101"))
     run("add", folder / "old.nwb", again, "-o", tmp_path / "new.nwb").succeeded()
@@ -154,6 +156,43 @@ def test_a_result_that_nobody_changed_stays_so(folder: Path):
     assert plane.result.reviews is None
     assert plane.result.automatic is None
     assert plane.result.cell_ids.tolist() == first[0].result.cell_ids.tolist()
+
+
+@pytest.mark.slow
+def test_an_id_is_never_given_again_even_if_its_cell_is_gone(folder: Path, tmp_path: Path):
+    first, second, third = read_sessions([folder / f"session_{k}.nwb" for k in range(3)])
+    old = MatchedPlane((first, second), result_of(np.array([[0, 0], [1, 1], [-1, 2]], np.int32)))
+    between = MatchedPlane((first, third), result_of(np.array([[0, 0], [1, 1]], np.int32)))
+    curated, _ = continue_from([between], [old])
+    write_planes(curated.planes, tmp_path / "between.nwb")
+    assert pynwb.read_nwb(tmp_path / "between.nwb").processing["ophys"]["CellMatching"].last_cell_id == 2
+    new = MatchedPlane((first, third), result_of(np.array([[0, 0], [1, 1], [2, 2]], np.int32)))
+    curated, _ = continue_from([new], read_planes_of_match_file(tmp_path / "between.nwb"))
+    assert curated.planes[0].result.cell_ids.tolist() == [0, 1, 3]
+
+
+def test_decisions_find_their_plane_whatever_it_is_called():
+    def plane(name: str, of: str, cells: list[list[int]]) -> MatchedPlane:
+        field = field_of_view(seed=int(of))
+        sessions = tuple(
+            session_of(field, f"{name}-{k}", source=SourceInfo(identifier=str(k), roi_table_path=of)) for k in range(2)
+        )
+        return MatchedPlane(sessions, result_of(np.array(cells, np.int32)), name)
+
+    old = [plane("a", "1", [[0, 0], [1, 1]]), plane("b", "2", [[0, 0], [1, 1]])]
+    split = Decision(DecisionKind.SPLIT, rois=(("b-1", 1),), plane="b")
+    old = apply_decisions(with_distinct_cell_ids(old), [split]).planes
+    new = [plane("upper", "2", [[1, 1], [0, 0]]), plane("lower", "1", [[1, 1], [0, 0]])]
+    curated, _ = continue_from(new, old)
+    upper, lower = curated.planes
+    assert curated.left_out == ()
+    assert dict(zip(map(tuple, upper.result.cells.tolist()), upper.result.cell_ids.tolist(), strict=True)) == {
+        (0, 0): 2,
+        (1, -1): 3,
+        (-1, 1): 4,
+    }
+    assert lower.result.cell_ids.tolist() == [1, 0]
+    assert lower.result.decisions == ()
 
 
 def test_of_parts_of_a_cell_that_both_get_an_roi_one_is_new_to_the_method():

@@ -13,7 +13,7 @@ from ndx_cell_matching.registrations import SessionRegistration
 from ndx_match.errors import MethodError
 from ndx_match.methods import add, consensus
 from ndx_match.methods.consensus.stored_frame import StoredFrame, maps_from
-from ndx_match.model import MatchResult, Presence, SessionStatus
+from ndx_match.model import MatchResult, Presence, RegistrationOutcome, SessionStatus
 from ndx_match.simulate import Simulation, SimulationParameters, simulate
 from ndx_match.simulate.scores import LinkScore, score_links
 
@@ -57,6 +57,7 @@ def test_every_roi_of_the_new_session_is_in_one_cell():
     assert np.sort(rows[rows >= 0]).tolist() == list(range(simulation().sessions[3].n_rois))
 
 
+@pytest.mark.slow
 def test_the_new_session_is_matched_as_well_as_among_all():
     every = consensus.match(simulation().sessions)
     assert of_last(after().cells, simulation()) > of_last(every.cells, simulation()) - 0.02
@@ -101,12 +102,32 @@ def test_a_session_that_fits_no_other_is_set_aside():
     assert not any(r.registered for r in new.registrations if r.moving_session == 3)
 
 
+@pytest.mark.slow
 def test_rois_that_take_no_part_are_in_no_cell():
     session = simulation().sessions[3]
     takes_part = np.arange(session.n_rois) % 3 > 0
     new = add(simulation().sessions[:3], before(), replace(session, takes_part=takes_part))
     rows = new.cells[:, 3]
     assert np.sort(rows[rows >= 0]).tolist() == np.flatnonzero(takes_part).tolist()
+
+
+@pytest.mark.slow
+def test_sessions_that_are_aligned_through_another_only_are_found_through_it():
+    old = before()
+    apart = [
+        replace(r, outcome=RegistrationOutcome.NOT_REGISTERED) if (r.fixed_session, r.moving_session) == (0, 2) else r
+        for r in old.registrations
+    ]
+    confidence = np.where(np.arange(len(old.cells)) == 1, np.nan, old.confidence)  # as of a cell that a person made
+    old = replace(old, registrations=tuple(apart), confidence=confidence)
+    new = add(simulation().sessions[:3], old, simulation().sessions[3])
+    assert np.isnan(new.confidence[1])
+    assert [(r.fixed_session, r.registered) for r in new.registrations if r.moving_session == 3] == [
+        (0, True),
+        (1, True),
+        (2, True),
+    ]
+    assert of_last(new.cells, simulation()) > of_last(after().cells, simulation()) - 0.02
 
 
 def test_a_method_that_cannot_add_is_refused():

@@ -141,7 +141,9 @@ def test_write_with_previous_keeps_ids_though_an_roi_vanished(written: Path, tmp
     assert ids[-1, 4] == 996
 
 
-@pytest.mark.parametrize("case", ["of other sessions", "the output", "no match file"])
+@pytest.mark.parametrize(
+    "case", [pytest.param("of other sessions", marks=pytest.mark.slow), "the output", "no match file"]
+)
 def test_an_earlier_file_that_makes_no_sense_is_refused(written: Path, tmp_path: Path, case: str):
     files: list[Path] = [written / "session_0.nwb", written / "session_1.nwb"]
     previous, output, words = written / "old.nwb", tmp_path / "new.nwb", "none of its sessions"

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from .arrays import Array, Indices
 
@@ -20,6 +18,9 @@ def best_assignment(rows: Array, columns: Array, values: Array, n_rows: int, n_c
     values : ndarray, shape (n_pairs,)
         Of each pair, above 0.
     """
+    from scipy.optimize import linear_sum_assignment  # importing it takes time
+    from scipy.sparse.csgraph import connected_components
+
     found = np.full(n_rows, -1, np.intp)
     if not len(values):
         return found

@@ -151,7 +151,7 @@ def with_kept_ids(
 
     A cell gets the id of the earlier cell with which it shares the most ROIs. Where several compete, each id goes to
     one cell, so that as many ROIs as possible keep their id, the first of equals. The other cells get ids above all
-    that the earlier result has, in their order.
+    that cells of the earlier result ever had, in their order.
     """
     starts = np.cumsum([0, *(len(plane.result.cells) for plane in planes)])
     earlier_starts = np.cumsum([0, *(len(plane.result.cells) for plane in previous)])
@@ -174,7 +174,7 @@ def with_kept_ids(
     last = max([int(old_ids.max(initial=-1)), *(plane.result.last_id for plane in previous)])
     ids[is_new] = 1 + last + np.arange(len(is_new))
     return tuple(
-        replace(plane, result=replace(plane.result, cell_ids=part))
+        replace(plane, result=replace(plane.result, cell_ids=part, last_earlier_id=last))
         for plane, part in zip(planes, np.split(ids, starts[1:-1]), strict=True)
     )
 

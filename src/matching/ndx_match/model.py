@@ -358,6 +358,8 @@ class MatchResult(_Brief):
     confidence: Floats | None = None
     #: The numbers by which the cells are known, shape (n_cells,), without duplicates; by default 0, 1, 2, ...
     cell_ids: Ints64 = None  # type: ignore[assignment]
+    #: The greatest id that a cell had in an earlier result from which cells have their ids; -1 if there is none.
+    last_earlier_id: int = -1
     #: Versions of the libraries whose numbers the result depends on.
     software: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     warnings: tuple[str, ...] = ()  #: what the user should know, one sentence each
@@ -392,10 +394,10 @@ class MatchResult(_Brief):
 
     @property
     def last_id(self) -> int:
-        """The greatest id that a cell has, or had before a person decided on cells; -1 if there are none."""
+        """The greatest id that a cell has or ever had; -1 if there are none."""
         ids = [self.cell_ids] if self.automatic is None else [self.cell_ids, self.automatic.cell_ids]
         named = [number for d in self.decisions for number in (d.cell_id, d.other_cell_id) if number is not None]
-        return max([-1, *(int(each.max(initial=-1)) for each in ids), *named])
+        return max([self.last_earlier_id, *(int(each.max(initial=-1)) for each in ids), *named])
 
     @property
     def pairs_not_ruled_out(self) -> RoiPairs:

@@ -48,6 +48,8 @@ class CellMatching(_CellMatching):
         What a user should know.
     imaging_plane : str or None
         Name of the imaging plane, in a file that holds the results of several planes.
+    last_cell_id : int or None
+        The greatest id that a cell ever had, if that cell is not here any more.
     sessions : MatchedSessionsTable
     cells : MatchedCellsTable
     roi_pairs : RoiPairsTable or None
@@ -75,6 +77,7 @@ class CellMatching(_CellMatching):
         warnings: Sequence[str] = (),
         name: str = "CellMatching",
         imaging_plane: str | None = None,
+        last_cell_id: int | None = None,
         **review: Any,
     ) -> CellMatching:
         """Build the result and add it to a processing module.
@@ -85,7 +88,7 @@ class CellMatching(_CellMatching):
         ----------
         module : ProcessingModule
             Usually `ophys`.
-        method, method_version, imaging_plane, warnings
+        method, method_version, imaging_plane, last_cell_id, warnings
             As the attributes.
         parameters, software : mapping or str
             As the attributes; a text must be JSON.
@@ -114,6 +117,7 @@ class CellMatching(_CellMatching):
             software=None if not software else _json(software),
             warnings=texts(warnings) or None,
             imaging_plane=imaging_plane,
+            last_cell_id=None if last_cell_id is None else np.int64(last_cell_id),
             sessions=sessions,
             cells=table,
             roi_pairs=roi_pairs if roi_pairs is not None and len(roi_pairs) else None,

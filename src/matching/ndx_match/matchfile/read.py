@@ -178,6 +178,7 @@ def _result(matching: CellMatching) -> MatchResult:
         presence=np.asarray(cells["presence"].data[:], np.uint8),
         confidence=np.asarray(cells["confidence"].data[:]) if "confidence" in cells.colnames else None,
         cell_ids=matching.cell_ids,
+        last_earlier_id=-1 if matching.last_cell_id is None else int(matching.last_cell_id),
         roi_pairs=_roi_pairs(matching),
         registrations=read_registrations(matching),
         session_status=np.asarray(matching.sessions["status"].data[:], np.uint8),

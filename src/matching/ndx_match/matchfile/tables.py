@@ -52,6 +52,7 @@ def add_result(
             module,
             name=f"CellMatching{suffix}",
             imaging_plane=plane.name if suffix else None,
+            last_cell_id=result.last_id if result.last_id > result.cell_ids.max(initial=-1) else None,
             method=result.method,
             method_version=result.method_version,
             parameters=dict(result.parameters),

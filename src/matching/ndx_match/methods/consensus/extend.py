@@ -42,8 +42,8 @@ from .order import canonical_order, renumbered
 from .overlap_tuning import SOFTNESS, moves_to_overlap
 from .pairs import PairAlignment, PreparedSession, confirm, prepare, refine_near, register
 from .parameters import ConsensusParameters
-from .pipeline import NOT_REGISTERED
-from .probability import LARGEST_LOG_ODDS, margins, match_log_odds
+from .pipeline import NOT_REGISTERED, few_pairs
+from .probability import FEW_PAIRS, LARGEST_LOG_ODDS, margins, match_log_odds
 from .stored_frame import StoredFrame, maps_from
 from .supports import supports, warp_supports
 from .synchronisation import ATTEMPTS, LARGEST_DISAGREEMENT, NEIGHBOURS
@@ -198,7 +198,9 @@ def _match(
         margin=margins(candidates, probability.astype(float)).astype(np.float32),
     )
     registrations = _registrations(sessions, alignment, fitted)
-    return _assemble(sessions, result, session, cell, renumbered(pairs, position.tolist()), registrations)
+    extended = _assemble(sessions, result, session, cell, renumbered(pairs, position.tolist()), registrations)
+    warnings = (few_pairs(len(pairs)),) if len(pairs) < FEW_PAIRS else ()
+    return replace(extended, warnings=(*result.warnings, *warnings))
 
 
 def _fit(
@@ -386,7 +388,8 @@ def _assemble(
     presence[:n_cells, :n] = result.presence  # what was found of the others, or decided, stays
     confidence = confidence_of(cells, every)
     if result.confidence is not None:
-        confidence[:n_cells] = np.where(own >= 0, confidence[:n_cells], result.confidence)
+        unrated = np.isnan(result.confidence) & (result.n_sessions_of_cell > 1)  # as a person made these cells
+        confidence[:n_cells] = np.where((own >= 0) & ~unrated, confidence[:n_cells], result.confidence)
     ids = 1 + result.last_id + np.arange(len(left))
     return replace(
         result,

@@ -202,6 +202,11 @@ def _as_float32(pairs: RoiPairs) -> RoiPairs:
     return replace(pairs, **{name: values.astype(np.float32) for name, values in measures.items()})
 
 
+def few_pairs(n: int) -> str:
+    """What a user should know of probabilities that were fitted to so few pairs."""
+    return f"Only {n} pairs of ROIs could be compared; probabilities rest on prior experience more than on these data."
+
+
 def _warnings(
     sessions: Sequence[Session],
     components: Sequence[Component],
@@ -209,12 +214,7 @@ def _warnings(
     reasons: Sequence[str],
     hints: Mapping[int, str],
 ) -> tuple[str, ...]:
-    warnings = [
-        f"Only {len(found.pairs)} pairs of ROIs could be compared; probabilities rest on prior experience more than on "
-        "these data."
-        for found in matches
-        if len(found.pairs) < FEW_PAIRS
-    ]
+    warnings = [few_pairs(len(found.pairs)) for found in matches if len(found.pairs) < FEW_PAIRS]
     for position, (session, reason) in enumerate(zip(sessions, reasons, strict=True)):
         hint = f"; {hints[position]}" if hints.get(position) else ""
         if reason:
