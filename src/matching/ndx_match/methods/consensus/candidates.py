@@ -56,6 +56,12 @@ def candidate_pairs(
     )
 
 
+def pairs_with_first(regions: Sequence[csr_array], n_cols: int, reach: float) -> ComparedPairs:
+    """As :func:`candidate_pairs`, only those of the first session with the others."""
+    places = [centroids(region, n_cols) for region in regions]
+    return _compare(regions, places, 0, range(1, len(regions)), reach)
+
+
 def impossible_pairs(regions: Sequence[csr_array], n_cols: int, reach: float) -> ComparedPairs:
     """Ordered pairs of different ROIs of the same session within reach: they cannot be the same cell."""
     places = [centroids(region, n_cols) for region in regions]
