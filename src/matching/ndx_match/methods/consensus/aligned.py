@@ -67,7 +67,7 @@ def _align(
     aligned = [
         AlignedSessions(
             replace(component, members=tuple(chosen[k] for k in component.members)),
-            tuple(prepared[k] for k in component.members),
+            tuple(prepared[k].at_full_resolution_only() for k in component.members),
             radius,
         )
         for component in components

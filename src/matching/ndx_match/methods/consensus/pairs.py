@@ -51,6 +51,10 @@ class PreparedSession:
     coarse: Channels  #: at that of the first rounds of block matching
     small: Channels  #: at the search's
 
+    def at_full_resolution_only(self) -> PreparedSession:
+        """Without the reduced channels, which take room and are not needed once the session is aligned."""
+        return replace(self, coarse=self.coarse[:, :0, :0].copy(), small=self.small[:, :0, :0].copy())
+
 
 @dataclass(frozen=True)
 class PairAlignment:
