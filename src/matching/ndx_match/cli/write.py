@@ -25,7 +25,7 @@ from ..methods import Method, Parameters, match
 from ..model import MatchedPlane, Progress
 from ..planes import match_planes, progress_of
 from ..sources import SourceOptions, plane_warnings, read_planes, read_sessions, source_warnings
-from ..storage.opening import format_of
+from ..storage.opening import files_kept_open, format_of
 from ..storage.outputs import check_folder, check_output, make_folder
 from .common import (
     FILE,
@@ -114,7 +114,7 @@ def write(
         check_folder(plots)
     earlier = read_planes_of_match_file(previous) if previous is not None else ()
     shown = public_name(previous or "")
-    with progress_bar() as progress:
+    with files_kept_open(), progress_bar() as progress:
         if all_planes is None:
             sessions = read_sessions(inputs, options, progress)
             warn(source_warnings(sessions))

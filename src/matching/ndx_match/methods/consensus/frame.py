@@ -78,8 +78,10 @@ def bend(frame: CommonFrame, channels: Sequence[Channels], radius: float) -> Com
     """Let each session but the first bend towards the mean of the others, where the data support it."""
     n = len(channels)
     warped = [warp_to_frame(channels[k], frame.places(k)) for k in range(n)]
-    covered = [(w != 0).any(axis=0).astype(np.float32) for w in warped]
-    total, count = reduce(np.add, warped), reduce(np.add, covered)  # np.sum would copy all of them first
+    covered = [(w != 0).any(axis=0) for w in warped]
+    total, count = reduce(np.add, warped), np.zeros(frame.shape, np.float32)  # np.sum would copy all of them first
+    for each in covered:
+        count += each
     points = grid_points(frame.shape, BLOCK_STEP * radius)
     deformations = list(frame.deformations)
     stiffness: dict[int, float] = {}
