@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from builders import write_sessions
+from builders import result_of, write_sessions
 from helpers import run
 
 from ndx_cell_matching import RegistrationOutcome
-from ndx_match.curation import Decision, DecisionKind, write_decisions
+from ndx_match.curation import Decision, DecisionKind, curate, write_decisions
 from ndx_match.matchfile import read_match_file, write_match_file
 from ndx_match.methods import match
-from ndx_match.model import MatchResult, Session
+from ndx_match.model import Session
 from ndx_match.sources import read_sessions
 
 SHIFT = (3, 2)  #: rows and columns by which the second session is moved
@@ -25,15 +25,11 @@ def sessions(tmp_path_factory: pytest.TempPathFactory) -> list[Session]:
     return read_sessions(write_sessions(tmp_path_factory.mktemp("sessions"), ((0, 0), SHIFT)))
 
 
-@pytest.fixture(scope="module")
-def nway(sessions: list[Session]) -> MatchResult:
-    return match(sessions, "nway")
-
-
 @pytest.fixture
-def matches(sessions: list[Session], nway: MatchResult, tmp_path: Path) -> Path:
-    """A match file of two sessions, whose files lie elsewhere."""
-    write_match_file(sessions, nway, tmp_path / "m.nwb")
+def matches(sessions: list[Session], tmp_path: Path) -> Path:
+    """A match file of two sessions, whose files lie elsewhere; ROIs of the same row are one cell."""
+    rows = np.arange(sessions[0].n_rois, dtype=np.int32)
+    write_match_file(sessions, result_of(np.stack([rows, rows], axis=1)), tmp_path / "m.nwb")
     return tmp_path / "m.nwb"
 
 
@@ -67,6 +63,22 @@ def test_the_session_id_of_the_file_and_the_places_of_its_sources_stay(matches: 
     assert [session.source for session in after.sessions] == [session.source for session in before.sessions]
     assert after.result.warnings == before.result.warnings
     run("curate", matches, tmp_path / "d.csv", "-o", matches).refused("one of the inputs")
+
+
+def test_alignments_that_cannot_be_used_are_reported_and_kept(matches: Path, tmp_path: Path):
+    """Of a method that takes none, and of a session that is not there."""
+    plane = read_match_file(matches)
+    names = [session.name for session in plane.sessions]
+    matrix = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+    accepted = Decision(DecisionKind.ACCEPT, 0)
+    held = curate([plane], [accepted]).planes
+    unknown = Decision(DecisionKind.ALIGN, sessions=(names[0], "none"), matrix=matrix)
+    possible = Decision(DecisionKind.ALIGN, sessions=(names[0], names[1]), matrix=matrix)
+    once, twice = curate(held, [unknown]), curate(held, [unknown, possible])
+    assert [left.reason for left in once.left_out] == ["there is no session none"]
+    assert "takes no alignments by hand" in twice.left_out[1].reason
+    kinds = [(decision.kind, decision.applied) for decision in twice.planes[0].result.decisions]
+    assert kinds == [(DecisionKind.ACCEPT, True), (DecisionKind.ALIGN, False), (DecisionKind.ALIGN, False)]
 
 
 def test_bad_lists_are_refused_and_nothing_is_written(matches: Path, tmp_path: Path):

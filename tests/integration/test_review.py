@@ -280,6 +280,7 @@ def save_on_page(page: Any) -> None:
     assert "Saved as new.nwb" in said(page)
 
 
+@pytest.mark.slow
 def test_cells_are_corrected_with_the_keyboard_and_saved(browse: Any, matches: Path):
     before = read_match_file(matches)
     whole = [int(cell_id) for cell_id in before.result.cell_ids[before.result.n_sessions_of_cell == 3]]
@@ -429,6 +430,24 @@ def test_texts_of_a_hostile_file_stay_texts(browse: Any, matches: Path, tmp_path
         page = browse(server.url)
         assert bad in page.inner_text(".warnings")
         assert page.locator("img").count() == 0
+
+
+@pytest.mark.slow
+def test_picture_of_the_documentation(browse: Any, tmp_path: Path):
+    """`NDX_MATCH_SCREENSHOTS=docs/images` keeps it."""
+    target = Path(os.environ.get("NDX_MATCH_SCREENSHOTS", tmp_path))
+    run("simulate", "--sessions", 4, "--tier", "typical", "-o", tmp_path / "in").succeeded()
+    run("write", *sorted((tmp_path / "in").glob("*.nwb")), "-o", tmp_path / "matches.nwb").succeeded()
+    with served(tmp_path / "matches.nwb", tmp_path / "new.nwb") as server:
+        page = browse(server.url)
+        press(page, "a", "a", "u", "2", "m", "j")
+        page.evaluate("document.getElementById('cells').scrollIntoView({ behavior: 'instant' })")
+        page.wait_for_timeout(800)
+        page.screenshot(path=target / "review.png")
+        with page.expect_event("dialog", timeout=5_000) as dialog:
+            page.close(run_before_unload=True)
+        assert dialog.value.type == "beforeunload"
+        dialog.value.accept()
 
 
 @pytest.mark.slow

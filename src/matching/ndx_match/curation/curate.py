@@ -35,38 +35,41 @@ def curate(planes: Sequence[MatchedPlane], decisions: Iterable[Decision], progre
     decisions = list(decisions)
     aligned = list(planes)
     left_out: list[LeftOut] = []
-    refused: list[Decision] = []
+    refused: dict[str, str] = {}
     for number, plane in enumerate(planes):
-        new = [
-            d for d in decisions if d.kind == DecisionKind.ALIGN and d.plane in (plane.name, "" * (len(planes) == 1))
-        ]
-        if not new:
+        given = _given(plane, decisions, only=len(planes) == 1)
+        if not given:
             continue
         try:
-            again = _matched_again(plane, new, progress)
+            again = _matched_again(plane, given, progress)
         except MethodError as error:
-            left_out += [LeftOut(decision, str(error).rstrip(".")) for decision in new]
-            refused += new
+            refused[plane.name] = str(error).rstrip(".")
             continue
         earlier = apply_decisions([again], plane.result.decisions)
         aligned[number], left_out = earlier.planes[0], [*left_out, *earlier.left_out]
-    curated = apply_decisions(aligned, [decision for decision in decisions if decision not in refused])
-    return Curated(curated.planes, (*left_out, *curated.left_out))
+    curated = apply_decisions(aligned, decisions)
+    for left in curated.left_out:
+        name = left.decision.plane or planes[0].name
+        is_refused = left.decision.kind == DecisionKind.ALIGN and name in refused
+        left_out.append(replace(left, reason=refused[name]) if is_refused else left)
+    return Curated(curated.planes, tuple(left_out))
 
 
-def _matched_again(plane: MatchedPlane, decisions: Sequence[Decision], progress: Progress | None) -> MatchedPlane:
-    """The plane matched again with alignments by hand, the new ones and those before; without what was decided else."""
+def _given(plane: MatchedPlane, decisions: Sequence[Decision], only: bool) -> list[Registration]:
+    """The alignments by hand of a plane, the only one or not: none if there are no new ones, else those before too."""
     position = {session.name: k for k, session in enumerate(plane.sessions)}
-    given: dict[tuple[int, int], Registration] = {}
-    for decision in (*plane.result.decisions, *decisions):
-        registration = _registration(decision, position)
-        if registration is not None:
-            given[registration.fixed_session, registration.moving_session] = registration
-    if not given:
-        return plane
+    of_plane = [decision for decision in decisions if decision.plane == plane.name or (only and not decision.plane)]
+    if not any(_registration(decision, position) for decision in of_plane):
+        return []
+    every = [_registration(decision, position) for decision in (*plane.result.decisions, *of_plane)]
+    return list({(r.fixed_session, r.moving_session): r for r in every if r is not None}.values())
+
+
+def _matched_again(plane: MatchedPlane, given: Sequence[Registration], progress: Progress | None) -> MatchedPlane:
+    """The plane matched again with alignments by hand, without what was decided else; cells keep their ids."""
     before = automatic_result(plane.result)
     earlier = replace(before, decisions=plane.result.decisions)
-    after = match_by_hand(plane.sessions, before, list(given.values()), progress)
+    after = match_by_hand(plane.sessions, before, given, progress)
     (kept,), _ = keep_ids([replace(plane, result=after)], [replace(plane, result=earlier)])
     return kept
 
