@@ -8,11 +8,13 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 import numpy as np
 import pynwb
@@ -207,20 +209,22 @@ def test_killed_at_any_moment_it_loses_nothing_saved(matches: Path):
         command = [sys.executable, "-u", "-m", "ndx_match", "review", str(matches), "-o", str(output), "--no-browser"]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         assert process.stdout is not None
-        url = process.stdout.readline().split()[-1]
-        port, token = int(url.split(":")[2].split("/")[0]), url.split("/")[3]
+        try:
+            address = urlsplit(process.stdout.readline().split()[-1])
 
-        def send(text: str, port: int = port, token: str = token) -> http.client.HTTPConnection:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-            connection.request("POST", "/save", text, {"X-Review-Token": token, "Content-Type": "text/csv"})
-            return connection
+            def send(text: str, address: SplitResult = address) -> http.client.HTTPConnection:
+                connection = http.client.HTTPConnection(address.netloc, timeout=60)
+                headers = {"X-Review-Token": address.path.strip("/"), "Content-Type": "text/csv"}
+                connection.request("POST", "/save", text, headers)
+                return connection
 
-        assert send("kind,cell_id\naccept,0\n").getresponse().status == 200
-        late = send("kind,cell_id\naccept,1\n")
-        threading.Event().wait(pause)
-        process.kill()
-        process.wait()
-        process.stdout.close()
+            assert send("kind,cell_id\naccept,0\n").getresponse().status == 200
+            late = send("kind,cell_id\naccept,1\n")
+            time.sleep(pause)
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()
         late.close()
         assert len(read_match_file(output).result.decisions) in (1, 2)
         assert pynwb.validate(path=output) == []

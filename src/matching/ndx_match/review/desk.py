@@ -81,10 +81,9 @@ class Desk:
         new = [replace(each, reviewed_on=each.reviewed_on or now) for each in parse_decisions(text, "The page")]
         with self._lock:
             self._check_output()
+            check_unchanged(self._matches, self._opened[0].sessions[0].state)
             decisions = [*self._decisions, *new]
             curated = curate(self._opened, decisions, self._progress)
-            for session in self._opened[0].sessions[:1]:
-                check_unchanged(session.data_source.uri, session.state)
             write_planes(curated.planes, self.output, overwrite=self._written is not None)
             self._written = state_of(self.output)
             self._decisions, self._shown = decisions, curated.planes
