@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pynwb
 import pytest
@@ -255,6 +257,15 @@ def test_decisions_and_the_automatic_cells_are_kept_in_a_match_file(matches: Pat
         assert session.source == old.source
         np.testing.assert_array_equal(session.image, old.image)
         np.testing.assert_array_equal(session.footprints.toarray(), old.footprints.toarray())
+    table = f"processing/ophys/roi_tables/{names[0]}_roi_table/automatic_cell_id"
+    for place, entry, value, words in (
+        (table, 1, 0, "puts several ROIs in the cell 0"),
+        ("processing/ophys/CellMatching/decisions/matrix", -1, np.zeros((3, 3)), "singular"),
+    ):
+        with h5py.File(shutil.copy(tmp_path / "new.nwb", tmp_path / "bad.nwb"), "a") as file:
+            file[place][entry] = value
+        with pytest.raises(InputError, match=words):
+            read_match_file(tmp_path / "bad.nwb", footprints=False)
 
 
 @pytest.mark.slow
