@@ -11,6 +11,7 @@ from ..addresses import public_name
 from ..matchfile import FileMetadata, output_path, read_planes_of_match_file, write_planes
 from ..methods import check_adds
 from ..sources import SourceOptions, read_more_sessions, source_warnings
+from ..storage.opening import files_kept_open
 from .common import LOCATION, jobs_option, output_option, overwrite_option, progress_bar, source_options, warn
 from .write import check_target, dandi_name_option, metadata_options, print_result
 
@@ -41,9 +42,9 @@ def add(
     needed.
     """
     check_target((matches, *inputs), output, overwrite, dandi_name)
-    before = the_only_plane(read_planes_of_match_file(matches), public_name(matches))
-    check_adds(before.result.method)
-    with progress_bar() as progress:
+    with files_kept_open(), progress_bar() as progress:
+        before = the_only_plane(read_planes_of_match_file(matches), public_name(matches))
+        check_adds(before.result.method)
         sessions = read_more_sessions(inputs, before.sessions, options, progress)
         together = (*before.sessions, *sessions)
         warn(source_warnings(together))
