@@ -13,6 +13,7 @@ import time
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 
 def simulate(path: Path, n_sessions: int, seed: int) -> None:
@@ -28,9 +29,14 @@ def simulate(path: Path, n_sessions: int, seed: int) -> None:
     path.write_bytes(pickle.dumps((simulation.sessions, simulation.identity)))
 
 
+def load(path: Path) -> Any:
+    """The sessions that :func:`simulate` wrote, and the true cell of each of their ROIs."""
+    return pickle.loads(path.read_bytes())
+
+
 def match(path: Path, method: str) -> None:
     """Match the sessions and print time and scores as a JSON object."""
-    sessions, identity = pickle.loads(path.read_bytes())
+    sessions, identity = load(path)
     function = import_module(f"ndx_match.methods.{method}").match
     started, processor_started = time.perf_counter(), time.process_time()
     result = function(sessions)

@@ -33,7 +33,7 @@ def match_nway(sessions: Sequence[Any], seconds: Seconds) -> Any:
     """What `ndx_match.methods.nway.match` does, stage by stage."""
     pipeline = import_module("ndx_match.methods.nway.pipeline")
     parameters = pipeline.NwayParameters()
-    grouping = _clocked(pipeline.group_matches, seconds, "grouping")
+    grouping = clocked(pipeline.group_matches, seconds, "grouping")
     with clock(seconds, "matching"):
         with clock(seconds, "registration"):
             registrations = pipeline.register_all(sessions, parameters)
@@ -47,12 +47,14 @@ def match_consensus(sessions: Sequence[Any], seconds: Seconds) -> Any:
         return import_module("ndx_match.methods.consensus").match(sessions)
 
 
-def _clocked(function: Callable[..., Any], seconds: Seconds, stage: str) -> Callable[..., Any]:
-    def clocked(*arguments: Any, **named: Any) -> Any:
+def clocked(function: Callable[..., Any], seconds: Seconds, stage: str) -> Callable[..., Any]:
+    """The function, whose time is added to a stage."""
+
+    def with_clock(*arguments: Any, **named: Any) -> Any:
         with clock(seconds, stage):
             return function(*arguments, **named)
 
-    return clocked
+    return with_clock
 
 
 def main(method: str, output: str, files: Sequence[str]) -> None:

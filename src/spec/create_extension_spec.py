@@ -15,7 +15,7 @@ from pynwb.spec import NWBAttributeSpec, NWBDatasetSpec, NWBGroupSpec, NWBNamesp
 
 # The codes of the package are the one source of their meanings; its own `__init__` needs the schema that is made here.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "pynwb" / "ndx_cell_matching"))
-from codes import Presence, RegistrationOutcome, Review, RoiSelection, SessionStatus
+from codes import DecisionKind, Presence, RegistrationOutcome, Review, RoiSelection, SessionStatus
 
 NAME = "ndx-cell-matching"
 VERSION = "0.1.0"
@@ -91,6 +91,13 @@ TYPES = [
                 "by plane, holds a CellMatching for each, in which this differs.",
                 optional=True,
             ),
+            NWBAttributeSpec(
+                name="last_cell_id",
+                doc="The greatest id that a cell ever had, in this file or in one from which its cells have their ids; "
+                "new cells get greater ones. Absent if the cell is in this file.",
+                dtype="int64",
+                required=False,
+            ),
         ],
         groups=[
             member("sessions", "MatchedSessionsTable", "The sessions that were matched, one row per session."),
@@ -107,6 +114,12 @@ TYPES = [
                 "SessionRegistrationsTable",
                 "How the images of each two sessions were aligned, one row per direction. Absent if the "
                 "method aligned none.",
+                quantity="?",
+            ),
+            member(
+                "decisions",
+                "DecisionsTable",
+                "What persons decided on the cells and alignments, in order. Absent if nobody decided anything.",
                 quantity="?",
             ),
         ],
@@ -129,7 +142,7 @@ TYPES = [
                 "roi_table",
                 "Reference to the copy, in this file, of the session's ROI table: the same ROIs in the same order as "
                 "in the source, with the same ids. Its column 'took_part' says whether each ROI took part in the "
-                "matching; if a person changed the cells, its column 'automatic_cell_id' holds the cell that the "
+                "matching; if a person decided on the cells, its column 'automatic_cell_id' holds the cell that the "
                 "method had put each ROI in (-1: none).",
                 NWBRefSpec(target_type="PlaneSegmentation", reftype="object"),
             ),
@@ -225,7 +238,7 @@ TYPES = [
             optional(
                 "confidence",
                 "Probability, 0 to 1, that all ROIs of the cell are one cell. Absent if the method gives no "
-                "probabilities; NaN for a cell that has an ROI in one session only.",
+                "probabilities; NaN for a cell that has an ROI in one session only, or whose ROIs a person changed.",
                 "float64",
             ),
             column(
@@ -340,6 +353,43 @@ TYPES = [
                 dims=("session_pairs", "fixed_rows", "fixed_cols", "moving_xy"),
                 shape=(None, None, None, 2),
             ),
+        ],
+    ),
+    table(
+        "DecisionsTable",
+        "decisions",
+        "What persons decided on the cells and alignments, in the order in which it was decided. A decision that names "
+        "several ROIs has one row for each of them, any other one row. The tables of cells and registrations hold "
+        "what follows from it; the cells as the method left them are told by the column 'automatic_cell_id' of the "
+        "ROI tables.",
+        [
+            column("decision", "Number of the decision, from 0 on; its rows follow each other.", "int32"),
+            column("kind", f"What was decided. {DecisionKind.spelled_out()}.", "uint8"),
+            column("cell_id", "The cell that it is about, or to which the ROI was moved; -1: none.", "int64"),
+            column(
+                "other_cell_id",
+                "Of a join, the other cell; of a split or removal, the cell that the ROIs became; -1: none.",
+                "int64",
+            ),
+            column(
+                "session_name",
+                "The session of the ROI, or the fixed session of an alignment; empty if there is neither.",
+                "text",
+            ),
+            column("roi_id", "The ROI by its id (not its row) in that session's ROI table; -1 without ROI.", "int64"),
+            optional("moving_session_name", "The moving session of an alignment; empty if there is none.", "text"),
+            optional(
+                "matrix",
+                "The matrix of an alignment, as in the table of registrations; NaN if there is none.",
+                "float64",
+                dims=("decision_rows", "moving_xy1", "fixed_xy1"),
+                shape=(None, 3, 3),
+            ),
+            column("applied", "Whether the cells and registrations of this file follow it.", "bool"),
+            optional("reason", "Why they do not, in words for people; may be empty.", "text"),
+            optional("reviewer", "Who decided; may be empty.", "text"),
+            optional("reviewed_on", "When, ISO 8601; may be empty.", "text"),
+            optional("review_comment", "Why, in the person's words; may be empty.", "text"),
         ],
     ),
 ]

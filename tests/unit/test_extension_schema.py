@@ -53,6 +53,7 @@ def test_public_classes_are_the_types_of_the_schema(types):
         ("MatchedSessionsTable", "status", ndx_cell_matching.SessionStatus),
         ("MatchedSessionsTable", "roi_selection", ndx_cell_matching.RoiSelection),
         ("SessionRegistrationsTable", "outcome", ndx_cell_matching.RegistrationOutcome),
+        ("DecisionsTable", "kind", ndx_cell_matching.DecisionKind),
     ],
 )
 def test_codes_are_spelled_out_in_the_schema(types, table, column, codes):
@@ -91,7 +92,15 @@ def test_what_python_can_omit_the_schema_does_not_require(types):
         "propagated_roi_table_path",
     }
     groups = {group["name"] for group in types["CellMatching"]["groups"] if group.get("quantity") == "?"}
-    assert groups == {"roi_pairs", "registrations"}
+    assert groups == {"roi_pairs", "registrations", "decisions"}
+    assert optional("DecisionsTable") == {
+        "moving_session_name",
+        "matrix",
+        "reason",
+        "reviewer",
+        "reviewed_on",
+        "review_comment",
+    }
 
 
 def test_extension_imports_nothing_of_the_pipeline():

@@ -21,7 +21,7 @@ from pynwb.ophys import PlaneSegmentation
 
 from ndx_match.errors import InputError, OutputError
 from ndx_match.matchfile import FileMetadata, dandi_path, read_match_file, write_match_file
-from ndx_match.matchfile.metadata import is_placeholder
+from ndx_match.matchfile.metadata import COMMON_AREAS, is_placeholder
 from ndx_match.methods import nway
 from ndx_match.model import MatchResult, Presence, Registration, RoiPairs, Session, cell_of_roi
 from ndx_match.sources import SourceOptions, read_sessions
@@ -507,3 +507,10 @@ def test_sessions_share_the_description_of_their_microscope(tmp_path: Path, open
         "plane": "GCaMP6f",
         "plane_2": "jGCaMP8",
     }
+
+
+def test_areas_that_are_known_without_the_inspector_are_known_to_it():
+    inspector = pytest.importorskip("nwbinspector.checks")
+    files = {area: make_nwbfile(location=area) for area in (*COMMON_AREAS, "somewhere")}
+    check = inspector.check_imaging_plane_location_allen_ccf
+    assert [area for area, nwbfile in files.items() if check(nwbfile.imaging_planes["plane"])] == ["somewhere"]

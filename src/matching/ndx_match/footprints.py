@@ -50,6 +50,13 @@ def affine_matrix(linear: Floats, source: Points, target: Points) -> Matrix:
     return matrix
 
 
+def affine_near(matrix: Matrix, points: Points) -> Matrix:
+    """The affine map that is nearest to a projective one at points (x, y), three or more and not in one line."""
+    design = np.column_stack([points, np.ones(len(points))])
+    solution = np.linalg.lstsq(design, transform_points(matrix, points), rcond=None)[0]
+    return np.vstack([solution.T, [0.0, 0.0, 1.0]])
+
+
 def pixel_points(shape: tuple[int, int]) -> Points:
     """(x, y) of every pixel of an image of (n_rows, n_cols), shape (n_rows, n_cols, 2)."""
     return np.stack(np.meshgrid(*(np.arange(n, dtype=float) for n in shape[::-1])), axis=-1)

@@ -25,6 +25,7 @@ import scipy.sparse
 from ndx_cell_matching.codes import Presence, RegistrationOutcome, RoiSelection, SessionStatus, label_of
 
 from .arrays import Array, Bools, Bytes, Floats, Floats32, Indices, Ints32, Ints64, Points
+from .decisions import AutomaticCells, Decision, Reviews
 from .errors import InputError
 from .footprints import without_rows
 from .gaps import filled
@@ -140,6 +141,8 @@ class Session(_Brief):
     warnings: tuple[str, ...] = field(default=(), compare=False)
     #: Of the file when it was read, if it is known; not kept in a match file.
     state: FileState | None = field(default=None, compare=False, repr=False)
+    #: Where masks and image lie in the match file from which the session was read, None if it was read from its own.
+    kept_in: SourceInfo | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.takes_part is None:
@@ -164,6 +167,11 @@ class Session(_Brief):
             )
         if self.takes_part.shape != self.roi_ids.shape:
             raise ValueError(f"takes_part must say for each of {len(self.roi_ids)} ROIs whether it takes part")
+
+    @property
+    def data_source(self) -> SourceInfo:
+        """The file that holds the masks and the image as they were read, and where in it they are."""
+        return self.kept_in or self.source
 
     @property
     def n_rois(self) -> int:
@@ -350,9 +358,14 @@ class MatchResult(_Brief):
     confidence: Floats | None = None
     #: The numbers by which the cells are known, shape (n_cells,), without duplicates; by default 0, 1, 2, ...
     cell_ids: Ints64 = None  # type: ignore[assignment]
+    #: The greatest id that a cell had in an earlier result from which cells have their ids; -1 if there is none.
+    last_earlier_id: int = -1
     #: Versions of the libraries whose numbers the result depends on.
     software: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     warnings: tuple[str, ...] = ()  #: what the user should know, one sentence each
+    reviews: Reviews | None = None  #: what persons decided on each cell
+    decisions: tuple[Decision, ...] = ()  #: all that persons decided, in order
+    automatic: AutomaticCells | None = None  #: the cells as the method left them, if a person decided on cells
 
     def __post_init__(self) -> None:
         if self.cell_ids is None:
@@ -365,6 +378,8 @@ class MatchResult(_Brief):
             raise ValueError(f"cells of shape {self.cells.shape} do not fit {len(self.session_status)} sessions")
         if self.presence.shape != self.cells.shape:
             raise ValueError("presence and cells differ in shape")
+        if self.reviews is not None and len(self.reviews.review) != len(self.cells):
+            raise ValueError("reviews and cells differ in length")
         if ((self.presence == Presence.PRESENT) != (self.cells >= 0)).any():
             raise ValueError("presence says PRESENT exactly where a cell has an ROI")
         for column in self.cells.T:
@@ -376,6 +391,13 @@ class MatchResult(_Brief):
     def n_matches(self) -> Ints64:
         """The number of matches of every two sessions: of the cells with an ROI in both, shape (n, n)."""
         return shared_cells(self.cells)
+
+    @property
+    def last_id(self) -> int:
+        """The greatest id that a cell has or ever had; -1 if there are none."""
+        ids = [self.cell_ids] if self.automatic is None else [self.cell_ids, self.automatic.cell_ids]
+        named = [number for d in self.decisions for number in (d.cell_id, d.other_cell_id) if number is not None]
+        return max([self.last_earlier_id, *(int(each.max(initial=-1)) for each in ids), *named])
 
     @property
     def pairs_not_ruled_out(self) -> RoiPairs:

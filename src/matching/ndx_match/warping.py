@@ -5,8 +5,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from ndx_cell_matching.registrations import displacement_at
-
 from .arrays import Array, Bytes, Floats, Matrix
 from .footprints import pixel_points, transform_points
 from .model import Registration
@@ -58,7 +56,14 @@ def warp_registered(image: Array, registration: Registration, shape: tuple[int, 
     """
     if registration.displacement is None:
         return warp_image(image, registration.matrix, shape)
-    points = pixel_points(shape).reshape(-1, 2)
-    moving = transform_points(registration.matrix, points) + displacement_at(registration.displacement, shape, points)
-    places = moving.reshape(*shape, 2).astype(np.float32)
+    rows, cols = (_between(length, n) for length, n in zip(shape, registration.displacement.shape, strict=False))
+    bending = np.stack([rows @ along @ cols.T for along in np.moveaxis(registration.displacement, -1, 0)], axis=-1)
+    straight = transform_points(registration.matrix, pixel_points(shape).reshape(-1, 2)).reshape(bending.shape)
+    places = (straight + bending).astype(np.float32)
     return np.asarray(cv2.remap(image, places[..., 0], places[..., 1], cv2.INTER_LINEAR))
+
+
+def _between(length: int, n: int) -> Floats:
+    """Weights of n points, spaced evenly from the first to the last pixel, at each pixel, shape (length, n)."""
+    places = np.linspace(0, n - 1, length)
+    return np.stack([np.interp(places, np.arange(n), one) for one in np.eye(n)], axis=1)

@@ -7,9 +7,9 @@ from importlib.metadata import PackageNotFoundError, version
 
 from .cell_matching import CellMatching
 from .cells import MatchedCellsTable
-from .codes import Presence, RegistrationOutcome, Review, RoiSelection, SessionStatus, label_of
+from .codes import DecisionKind, Presence, RegistrationOutcome, Review, RoiSelection, SessionStatus, label_of
 from .registrations import SessionRegistration
-from .tables import MatchedSessionsTable, RoiPairsTable, SessionRegistrationsTable
+from .tables import DecisionsTable, MatchedSessionsTable, RoiPairsTable, SessionRegistrationsTable
 from .traces import RoiTrace
 
 try:
@@ -19,6 +19,8 @@ except PackageNotFoundError:  # run from a source tree that is not installed
 
 __all__ = [
     "CellMatching",
+    "DecisionKind",
+    "DecisionsTable",
     "MatchedCellsTable",
     "MatchedSessionsTable",
     "Presence",

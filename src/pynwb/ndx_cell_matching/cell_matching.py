@@ -1,4 +1,4 @@
-"""The result of matching: four tables and how they were made."""
+"""The result of matching: its tables and how they were made."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ._namespace import NAMESPACE
 from .cells import MatchedCellsTable
 from .codes import Presence, RegistrationOutcome, label_of
 from .registrations import SessionRegistration
-from .tables import MatchedSessionsTable, RoiPairsTable, SessionRegistrationsTable
+from .tables import DecisionsTable, MatchedSessionsTable, RoiPairsTable, SessionRegistrationsTable
 from .traces import RoiTrace, find_roi_table, names_of, roi_traces, series_of
 
 _CellMatching: Any = get_class("CellMatching", NAMESPACE)
@@ -48,10 +48,13 @@ class CellMatching(_CellMatching):
         What a user should know.
     imaging_plane : str or None
         Name of the imaging plane, in a file that holds the results of several planes.
+    last_cell_id : int or None
+        The greatest id that a cell ever had, if that cell is not here any more.
     sessions : MatchedSessionsTable
     cells : MatchedCellsTable
     roi_pairs : RoiPairsTable or None
     registrations : SessionRegistrationsTable or None
+    decisions : DecisionsTable or None
     """
 
     @classmethod
@@ -69,10 +72,13 @@ class CellMatching(_CellMatching):
         cell_ids: npt.ArrayLike | None = None,
         roi_pairs: RoiPairsTable | None = None,
         registrations: SessionRegistrationsTable | None = None,
+        decisions: DecisionsTable | None = None,
         software: Mapping[str, str] | str | None = None,
         warnings: Sequence[str] = (),
         name: str = "CellMatching",
         imaging_plane: str | None = None,
+        last_cell_id: int | None = None,
+        **review: Any,
     ) -> CellMatching:
         """Build the result and add it to a processing module.
 
@@ -82,15 +88,15 @@ class CellMatching(_CellMatching):
         ----------
         module : ProcessingModule
             Usually `ophys`.
-        method, method_version, imaging_plane, warnings
+        method, method_version, imaging_plane, last_cell_id, warnings
             As the attributes.
         parameters, software : mapping or str
             As the attributes; a text must be JSON.
         sessions : MatchedSessionsTable
             The sessions, in the order of the columns of `cells`.
-        cells, presence, confidence, cell_ids
+        cells, presence, confidence, cell_ids, **review
             As of :meth:`MatchedCellsTable.from_array`.
-        roi_pairs, registrations : RoiPairsTable, SessionRegistrationsTable
+        roi_pairs, registrations, decisions : RoiPairsTable, SessionRegistrationsTable, DecisionsTable
             Left out if they have no row.
         name : str
             Of the group.
@@ -100,7 +106,7 @@ class CellMatching(_CellMatching):
         ValueError
             If the arguments do not fit each other; the module is unchanged then.
         """
-        table = MatchedCellsTable.from_array(cells, presence, confidence, cell_ids=cell_ids)
+        table = MatchedCellsTable.from_array(cells, presence, confidence, cell_ids=cell_ids, **review)
         names, roi_tables = texts(sessions["session_name"].data), list(sessions["roi_table"].data)
         table.check_session_columns(cells, names, roi_tables)
         result = cls(
@@ -111,10 +117,12 @@ class CellMatching(_CellMatching):
             software=None if not software else _json(software),
             warnings=texts(warnings) or None,
             imaging_plane=imaging_plane,
+            last_cell_id=None if last_cell_id is None else np.int64(last_cell_id),
             sessions=sessions,
             cells=table,
             roi_pairs=roi_pairs if roi_pairs is not None and len(roi_pairs) else None,
             registrations=registrations if registrations is not None and len(registrations) else None,
+            decisions=decisions if decisions is not None and len(decisions) else None,
         )
         module.add(result)
         table.add_session_columns(cells, names, roi_tables)

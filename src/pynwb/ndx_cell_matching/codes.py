@@ -76,6 +76,18 @@ class Review(Code):
     UNCERTAIN = 3, "uncertain"  #: a person looked and cannot tell
 
 
+class DecisionKind(Code):
+    """What a person decided: column `kind` of the table of decisions."""
+
+    SPLIT = 0, "split"  #: ROIs leave a cell and are a cell of their own
+    JOIN = 1, "join"  #: cells are one cell
+    MOVE = 2, "move"  #: an ROI belongs to another cell
+    REMOVE = 3, "remove"  #: an ROI leaves its cell and is a cell of its own
+    ACCEPT = 4, "accept"  #: a cell is right
+    UNCERTAIN = 5, "uncertain"  #: a person looked at a cell and cannot tell
+    ALIGN = 6, "align"  #: two sessions are aligned by the given matrix
+
+
 def label_of(codes: type[Code], code: int) -> str:
     """What a code of a file means; of a code that this version does not know, that it is not known.
 

@@ -116,5 +116,8 @@ def inverse_displacement(
     straight = transform_points(inverse, goal)
     found = straight
     for _ in range(10):  # a contraction: deformations bend far less than a pixel per pixel
+        before = found
         found = transform_points(inverse, goal - displacement_at(grid, fixed_shape, found))
+        if np.abs(found - before).max() < 1e-4:
+            break
     return (found - straight).reshape(len(grid), len(grid), 2).astype(np.float32)

@@ -1,4 +1,4 @@
-"""The tables of sessions, of candidate pairs and of registrations.
+"""The tables of sessions, of candidate pairs, of registrations and of decisions.
 
 Each is built from the columns that the schema declares, which `docs/format.md` describes. Writers are strict: a missing
 or unknown column, or columns of different lengths, are refused.
@@ -19,6 +19,7 @@ Table = TypeVar("Table", bound="_TableOfColumns")
 _MatchedSessionsTable: Any = get_class("MatchedSessionsTable", NAMESPACE)
 _RoiPairsTable: Any = get_class("RoiPairsTable", NAMESPACE)
 _SessionRegistrationsTable: Any = get_class("SessionRegistrationsTable", NAMESPACE)
+_DecisionsTable: Any = get_class("DecisionsTable", NAMESPACE)
 
 
 class _TableOfColumns:
@@ -102,5 +103,22 @@ class SessionRegistrationsTable(_TableOfColumns, _SessionRegistrationsTable):
     @classmethod
     def _check(cls, columns: Mapping[str, Any]) -> None:
         shape = np.shape(columns.get("matrix", np.zeros((0, 3, 3))))
+        if shape[1:] != (3, 3):
+            raise ValueError(f"matrix must have the shape (n, 3, 3), not {shape}.")
+
+
+@register_class("DecisionsTable", NAMESPACE)
+class DecisionsTable(_TableOfColumns, _DecisionsTable):
+    """What persons decided on the cells and alignments, one row per ROI of a decision.
+
+    `kind` holds codes of :class:`DecisionKind`; `matrix`, of shape (n, 3, 3), is that of an alignment, else NaN.
+    """
+
+    _usual_name = "decisions"
+    _usual_description = "What persons decided on the cells and alignments, in order, one row per ROI of a decision."
+
+    @classmethod
+    def _check(cls, columns: Mapping[str, Any]) -> None:
+        shape = np.shape(columns["matrix"]) if columns.get("matrix") is not None else (0, 3, 3)
         if shape[1:] != (3, 3):
             raise ValueError(f"matrix must have the shape (n, 3, 3), not {shape}.")

@@ -11,13 +11,15 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from .. import __version__
+from ..curation.previous import continue_from
 from ..errors import InputError, NdxMatchError, OutputError
-from ..matchfile import FileMetadata, read_match_file, write_match_file
+from ..matchfile import FileMetadata, read_match_file, read_planes_of_match_file, write_planes
 from ..methods import Parameters, match
 from ..model import MatchedPlane, Progress, RoiSelection
 from ..sources import SourceOptions, source_warnings
 from ..sources.read import read_each
 from ..storage.files import sha256_of
+from ..storage.opening import files_kept_open
 from ..storage.outputs import check_output
 from ..storage.remote import is_url, public_name, recorded_location, remote_access
 from ..storage.unchanged import state_of
@@ -82,16 +84,22 @@ class Outcome:
         return f"{self.name}{SUFFIX}"
 
 
+def outcome_of(job: Job, record: Record) -> Outcome:
+    """What a record says became of a job."""
+    return Outcome(job.group.name, record, record.run == job.run and not record.recognised)
+
+
 def failed(job: Job, error: str) -> Outcome:
     """What became of a job of which no record can speak."""
-    return Outcome(job.group.name, replace(_wanted(job), outcome=FAILED, error=error, finished=_now()), True)
+    return outcome_of(job, replace(_wanted(job), outcome=FAILED, error=error, finished=_now()))
 
 
 def outcome_on_disk(job: Job) -> Outcome | None:
     """What its record says became of a job in this run of the batch; None where it says nothing."""
     record = read_record(job.record)
-    is_of_run = record is not None and record.run == job.run and record.outcome in (DONE, FAILED)
-    return Outcome(job.group.name, record, True) if is_of_run and record is not None else None
+    if record is None or record.run != job.run or record.outcome == STARTED:
+        return None
+    return outcome_of(job, record)
 
 
 def find_done(job: Job) -> Outcome | None:
@@ -105,7 +113,7 @@ def find_done(job: Job) -> Outcome | None:
             now = replace(wanted, inputs=_with_states(job, wanted.inputs))
     except NdxMatchError:  # of a server; the job will say so
         return None
-    return Outcome(job.group.name, before, False) if is_same_work(before, now) else None
+    return outcome_of(job, before) if is_same_work(before, now) else None
 
 
 def do_job(job: Job, progress: Progress | None = None) -> Outcome:
@@ -114,10 +122,10 @@ def do_job(job: Job, progress: Progress | None = None) -> Outcome:
     before = read_record(job.record)
     wanted = _wanted(job)
     try:
-        with remote_access(cache=job.cache):
+        with remote_access(cache=job.cache), files_kept_open():
             done = _done_before(job, before, wanted)
             if done is None:
-                return Outcome(job.group.name, _do(job, before, wanted, begun, progress), True)
+                done = _do(job, before, wanted, begun, progress)
     except Exception as error:  # an animal must not lose the others, whatever its data do to a library
         record = replace(
             wanted,
@@ -130,8 +138,8 @@ def do_job(job: Job, progress: Progress | None = None) -> Outcome:
         if job.group.members:
             with suppress(NdxMatchError):  # as of a full disk, of which the error speaks already
                 write_record(job.record, record)
-        return Outcome(job.group.name, record, True)
-    return Outcome(job.group.name, done, False)
+        return outcome_of(job, record)
+    return outcome_of(job, done)
 
 
 def _wanted(job: Job) -> Record:
@@ -219,6 +227,7 @@ def recognised(job: Job, before: Record | None, wanted: Record) -> Record | None
     return replace(
         wanted,
         outcome=DONE,
+        recognised=True,
         output=_output_state(job),
         figures=figures_of(plane, result.warnings),
         software={**result.software, "ndx-cell-matching": __version__},
@@ -270,30 +279,43 @@ def _do(job: Job, before: Record | None, wanted: Record, begun: float, progress:
     )
     started = replace(wanted, inputs=inputs, output=output)
     write_record(job.record, started)
-    result = match(sessions, job.method, job.parameters, progress)
+    matched = MatchedPlane(tuple(sessions), match(sessions, job.method, job.parameters, progress))
+    plane, lost = (matched, ()) if job.overwrite else _continued(job, matched, progress)
     metadata = job.metadata
     if metadata.subject_id is None and not any(session.subject_id for session in sessions):
         metadata = replace(metadata, subject_id=job.group.subject)  # that of the manifest
     try:
-        written = write_match_file(sessions, result, job.output, metadata, may_replace)
+        written = write_planes([plane], job.output, metadata, may_replace)
     except OutputError:  # the same may have been written meanwhile by a process that was thought to be dead
         found = None if may_replace else recognised(job, started, started)
         if found is None:
             raise
         write_record(job.record, found)
         return found
-    warnings = [*source_warnings(sessions), *result.warnings, *written.warnings]
+    warnings = [*source_warnings(sessions), *plane.result.warnings, *lost, *written.warnings]
     done = replace(
         started,
         outcome=DONE,
         output=_output_state(job),
-        figures=figures_of(MatchedPlane(tuple(sessions), result), warnings),
-        software={**result.software, "ndx-cell-matching": __version__},
+        figures=figures_of(plane, warnings),
+        software={**plane.result.software, "ndx-cell-matching": __version__},
         seconds=round(time.monotonic() - begun, 1),
         finished=_now(),
     )
     write_record(job.record, done)
     return done
+
+
+def _continued(job: Job, plane: MatchedPlane, progress: Progress | None) -> tuple[MatchedPlane, tuple[str, ...]]:
+    """The plane with the cell ids and decisions of the match file that it is to replace, and what of them is lost."""
+    if not os.path.exists(job.output):
+        return plane, ()
+    earlier = read_planes_of_match_file(job.output)
+    tables = {(each.source.object_id, each.source.roi_table_object_id) for of in earlier for each in of.sessions}
+    if not any((each.source.object_id, each.source.roi_table_object_id) in tables for each in plane.sessions):
+        return plane, ()
+    curated, lost = continue_from([plane], earlier, job.output.name, progress)
+    return curated.planes[0], (*lost, *curated.sentences)
 
 
 def figures_of(plane: MatchedPlane, warnings: Sequence[str]) -> Figures:

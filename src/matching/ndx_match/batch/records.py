@@ -61,6 +61,7 @@ class Record:
     parameters: dict[str, Any]
     metadata: dict[str, Any]  #: what was given in place of what the files say
     run: str = ""  #: of which run of the batch this is
+    recognised: bool = False  #: whether the match file was there already, without a record
     error: str = ""  #: why it failed, one sentence
     output: FileOfRecord | None = None  #: the match file as it was written last
     figures: Figures | None = None

@@ -25,11 +25,14 @@ ERROR, BUG, INTERRUPTED = 2, 70, 130
 #: Name of a command -> its module, its function and its help in one line.
 COMMANDS = {
     "write": ("write", "write", "Match the cells of two or more NWB files and write a match file."),
+    "add": ("add", "add", "Add sessions to a match file, whose cells stay as they are."),
     "batch": ("batch", "batch", "Match the sessions of many animals, each animal and imaging plane on its own."),
     "inspect": ("look", "inspect", "Print what would be used of NWB files."),
     "show": ("look", "show", "Print the sessions, pairs and cells of a match file."),
     "plot": ("look", "plot", "Draw the pictures of a match file."),
     "report": ("look", "report", "Write a page that shows a match file, as one HTML file."),
+    "review": ("curation", "review", "Correct a match file in a browser and save a new one."),
+    "curate": ("curation", "curate", "Apply decisions of persons to a match file and write a new one."),
     "export": ("exchange", "export", "Write the cells of a match file as a table or in another tool's format."),
     "annotate": ("annotate", "annotate", "Write copies of NWB files with the cell of each ROI in their ROI tables."),
     "convert": ("convert", "convert", "Write an NWB file of any kind as HDF5 or as a Zarr store."),

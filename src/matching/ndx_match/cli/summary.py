@@ -7,6 +7,9 @@ from collections.abc import Callable, Sequence
 import click
 import numpy as np
 
+from ndx_cell_matching import Review, label_of
+
+from ..curation import in_words
 from ..model import MatchedPlane, MatchResult, Session
 from ..report.fractions import matched_fractions
 from ..report.labels import matches_text, quality_text
@@ -18,10 +21,13 @@ MAXIMUM_PAIRS = 66  #: pairs listed one a line (12 sessions)
 def print_planes(planes: Sequence[MatchedPlane], heading: Callable[[MatchedPlane], str]) -> None:
     """Print sessions, pairs and cells of each plane below its heading, and the warnings of its result."""
     for number, plane in enumerate(planes):
-        parts = _sessions(plane.sessions, plane.result), _pairs(plane.sessions, plane.result), _cells(plane.result)
+        parts = [_sessions(plane.sessions, plane.result), _pairs(plane.sessions, plane.result), _cells(plane.result)]
+        parts += _reviews(plane.result)
         click.echo(f"{chr(10) if number else ''}{heading(plane)}" + "\n\n".join(parts))
         of_plane = f"{plane.name}: " if len(planes) > 1 else ""
         warn(f"{of_plane}{warning}" for warning in plane.result.warnings)
+        left_out = [decision for decision in plane.result.decisions if not decision.applied]
+        warn(f"{of_plane}{in_words(decision)} is not applied: {decision.reason}." for decision in left_out)
 
 
 def _sessions(sessions: Sequence[Session], result: MatchResult) -> str:
@@ -77,7 +83,21 @@ def _cells(result: MatchResult) -> str:
     return table(rows if result.confidence is not None else [row[:2] for row in rows])
 
 
+def _reviews(result: MatchResult) -> list[str]:
+    """How many cells persons reviewed and with what result, if any."""
+    if result.reviews is None:
+        return []
+    rows = [("reviewed", "cells", "by", "last on")]
+    for code in sorted(set(result.reviews.review.tolist()) - {Review.NOT_REVIEWED}):
+        of_code = np.flatnonzero(result.reviews.review == code)
+        names = sorted({result.reviews.reviewer[cell] for cell in of_code} - {""})
+        last = max((result.reviews.reviewed_on[cell] for cell in of_code), default="")
+        rows.append((label_of(Review, code), str(len(of_code)), ", ".join(names), last))
+    return [table(rows)] if len(rows) > 1 else []
+
+
 def _mean_confidence(result: MatchResult, size: int) -> str:
     if result.confidence is None or size == 1:
         return ""
-    return f"{result.confidence[result.n_sessions_of_cell == size].mean():.2f}"
+    known = result.confidence[(result.n_sessions_of_cell == size) & np.isfinite(result.confidence)]
+    return f"{known.mean():.2f}" if len(known) else "unknown"

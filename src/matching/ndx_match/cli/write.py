@@ -9,13 +9,23 @@ from typing import Any
 
 import click
 
+from ..addresses import public_name
+from ..curation.previous import continue_from
 from ..errors import MethodError, OutputError
-from ..matchfile import FileMetadata, WrittenFile, output_path, sessions_of, write_planes
+from ..identity import check_continues
+from ..matchfile import (
+    FileMetadata,
+    WrittenFile,
+    output_path,
+    read_planes_of_match_file,
+    sessions_of,
+    write_planes,
+)
 from ..methods import Method, Parameters, match
 from ..model import MatchedPlane, Progress
 from ..planes import match_planes, progress_of
 from ..sources import SourceOptions, plane_warnings, read_planes, read_sessions, source_warnings
-from ..storage.opening import format_of
+from ..storage.opening import files_kept_open, format_of
 from ..storage.outputs import check_folder, check_output, make_folder
 from .common import (
     FILE,
@@ -67,6 +77,8 @@ dandi_name_option = click.option(
 @click.argument("inputs", nargs=-1, required=True, type=LOCATION, metavar="FILE...")
 @output_option()
 @overwrite_option
+@click.option("--previous", type=LOCATION, metavar="OLD.NWB",
+              help="Match file of an earlier run with some of the files, whose cells keep their ids.")  # fmt: skip
 @click.option("--plots", type=FILE, metavar="DIR", help="Write pictures of the result into this folder.")
 @source_options(selection=True, checksum=True)
 @all_planes_options
@@ -78,6 +90,7 @@ def write(
     inputs: tuple[str, ...],
     output: Path,
     overwrite: bool,
+    previous: str | None,
     plots: Path | None,
     options: SourceOptions,
     all_planes: float | None,
@@ -89,17 +102,22 @@ def write(
 
     The order of the files is the order of the sessions in tables and pictures. The inputs are never changed. Each is a
     path or a URL: https://..., s3://..., dandi://dandi/DANDISET/PATH; a folder of DANDI stands for its ophys files. Of
-    files with several imaging planes, --plane matches one and --all-planes all.
+    files with several imaging planes, --plane matches one and --all-planes all. With --previous, cells keep the ids
+    that they have in an earlier match file, and decisions of persons in it are applied again.
     """
     chosen, parameters = method
     options = options_for(chosen, options)
-    check_target(inputs, output, overwrite, dandi_name)
+    check_target((*inputs, *filter(None, [previous])), output, overwrite, dandi_name)
     if plots is not None:
         check_folder(plots)
-    with progress_bar() as progress:
+    earlier = read_planes_of_match_file(previous) if previous is not None else ()
+    shown = public_name(previous or "")
+    with files_kept_open(), progress_bar() as progress:
         if all_planes is None:
             sessions = read_sessions(inputs, options, progress)
             warn(source_warnings(sessions))
+            if earlier:
+                check_continues(sessions, earlier, shown)
             if dandi_name:
                 output_path(sessions, output, metadata, overwrite, dandi_name)
             matched: Sequence[MatchedPlane] = (
@@ -109,11 +127,17 @@ def write(
         else:
             read = read_planes(inputs, options, all_planes, progress)
             warn([*plane_warnings(read.planes), *read.warnings])
+            if earlier:
+                check_continues(sessions_of(read.planes), earlier, shown)
             if dandi_name:
                 output_path(sessions_of(read.planes), output, metadata, overwrite, dandi_name)
             found = match_planes(read.planes, chosen, parameters, progress)
             warn(found.warnings)
             matched, warnings = found.planes, (*read.warnings, *found.warnings)
+        if earlier:
+            curated, lost = continue_from(matched, earlier, shown, progress)
+            matched = curated.planes  # which hold the decisions that could not be applied, to be printed with the rest
+            warn(lost)
         written = write_planes(matched, output, metadata, overwrite, dandi_name, warnings)
     print_result(matched, written)
     if plots is not None:

@@ -12,7 +12,7 @@ import numpy as np
 from hdmf.common import DynamicTableRegion, VectorIndex
 from pynwb.ophys import PlaneSegmentation
 
-from ndx_cell_matching import CellMatching, Presence, RegistrationOutcome
+from ndx_cell_matching import CellMatching, DecisionKind, Presence, RegistrationOutcome
 
 from ..arrays import Array, Floats32
 from ..errors import InputError, NdxMatchError
@@ -20,6 +20,7 @@ from ..footprints import aligns
 from ..sources.images import MOST_WITHOUT_DATA
 from ..storage.datasets import text_of
 from ..storage.opening import first_line
+from .decisions import AUTOMATIC
 
 ROUNDING = 1e-6  #: by which a number may exceed what is possible
 
@@ -55,6 +56,11 @@ def check_matching(matching: CellMatching) -> None:
         _check_roi_pairs(matching.roi_pairs, names, counts)
     if matching.registrations is not None:
         _check_registrations(matching.registrations, names)
+    if matching.decisions is not None:
+        _check_decisions(matching.decisions)
+    for name, roi_table in zip(names, roi_tables, strict=True):
+        if AUTOMATIC in roi_table.colnames:
+            _check_automatic(roi_table, name)
 
 
 def checked_image(stored: Any, session: str) -> Floats32:
@@ -152,6 +158,8 @@ def _check_cells(table: Any, names: Sequence[str], roi_tables: Sequence[PlaneSeg
         raise _Contradiction(f"n_sessions of the cell {miscounted[0]} is not the number of sessions with an ROI of it")
     if "confidence" in table.colnames:
         _fraction(table, "confidence", len(ids))
+    if "review" in table.colnames:
+        _numbers(table, "review", "iu", (len(ids),))
 
 
 def _members(column: Any, name: str, roi_table: PlaneSegmentation, n_cells: int) -> Array:
@@ -228,6 +236,28 @@ def _check_registrations(table: Any, names: Sequence[str]) -> None:
     for name in ("ssim", "score", "chance_score", "chance_matches"):
         if name in table.colnames:
             _numbers(table, name, "iuf", (n,))
+
+
+def _check_decisions(table: Any) -> None:
+    n = len(table.id)
+    for name in ("decision", "kind", "cell_id", "other_cell_id", "roi_id"):
+        _numbers(table, name, "iu", (n,))
+    _numbers(table, "applied", "biu", (n,))
+    kinds = np.asarray(table["kind"].data[:])
+    aligning = kinds == DecisionKind.ALIGN
+    if aligning.any():
+        _column(table, "moving_session_name")
+        if not all(aligns(matrix) for matrix in _numbers(table, "matrix", "f", (n, 3, 3))[aligning]):
+            raise _Contradiction("a decision on an alignment has a matrix that is singular or holds no finite numbers")
+
+
+def _check_automatic(roi_table: PlaneSegmentation, session: str) -> None:
+    ids = _numbers(roi_table, AUTOMATIC, "iu", (len(roi_table.id),))
+    values, times = np.unique(ids[ids >= 0], return_counts=True)
+    if (times > 1).any():
+        raise _Contradiction(
+            f"{AUTOMATIC} of the session {session!r} puts several ROIs in the cell {values[times > 1][0]}"
+        )
 
 
 def _session_numbers(table: Any, names: Sequence[str], n: int) -> tuple[Array, Array]:

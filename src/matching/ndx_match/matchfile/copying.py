@@ -14,12 +14,14 @@ from pynwb.device import Device
 from pynwb.image import GrayscaleImage
 from pynwb.ophys import ImagingPlane, OpticalChannel, PlaneSegmentation
 
+from ..arrays import Ints64
 from ..model import Session
 from ..sources.candidates import MASK_KINDS
 from ..sources.checks import vector_of
 from ..sources.read import SourceFile
 from ..storage.datasets import copy_rows, holds_references, is_compound, is_in_file, stored, streamed
 from ..storage.formats import StorageFormat
+from .decisions import AUTOMATIC
 from .metadata import is_placeholder
 
 TOOK_PART = "took_part"  #: column of the copied ROI tables
@@ -94,34 +96,45 @@ class SessionCopy:
 
 
 def copy_session(
-    session: Session, file: SourceFile, planes: ImagingPlaneCopies, name: str, file_format: StorageFormat
+    session: Session,
+    file: SourceFile,
+    planes: ImagingPlaneCopies,
+    name: str,
+    file_format: StorageFormat,
+    automatic: Ints64 | None = None,
 ) -> SessionCopy:
     """Copies of a session's image and ROI table: ids and all columns but those that point elsewhere in the source.
 
     The name of the image is `name`, that of the table begins with it. A column `took_part` says which ROIs took part in
-    the matching; it takes the place of one of that name. Large columns stay in the source file until the copy is
+    the matching, and, if a person decided on cells, a column `automatic_cell_id` in which cell the method had put each;
+    they take the place of columns of these names. Large columns stay in the source file until the copy is
     written, so it has to stay open until then.
     """
-    candidate = file.contents.table_at(session.source.roi_table_path)
+    candidate = file.contents.table_at(session.data_source.roi_table_path)
     assert candidate is not None  # which was checked when the file was opened
     table = candidate.table
     columns: list[Any] = []
     names: list[str] = []
     pixels: dict[str, Any] = {}
+    own = (TOOK_PART, AUTOMATIC)
     for column in table.colnames:
-        copied = [] if column == TOOK_PART else _copy_column(table[column], file_format)
+        copied = [] if column in own else _copy_column(table[column], file_format)
         columns += copied
         if copied:
             names.append(column)
             source = stored(getattr(table[column], "target", table[column]).data)
             if is_compound(source):
                 pixels[column] = source
-    left_out = tuple(column for column in table.colnames if column not in names)
+    left_out = tuple(column for column in table.colnames if column not in (*names, *own))
     about = "Whether the ROI took part in the matching of cells across sessions."
     columns.append(VectorData(name=TOOK_PART, description=about, data=session.takes_part))
     names.append(TOOK_PART)
+    if automatic is not None:
+        about = "The cell in which the method had put the ROI, before a person decided on cells; -1: none."
+        columns.append(VectorData(name=AUTOMATIC, description=about, data=automatic))
+        names.append(AUTOMATIC)
     copy = PlaneSegmentation(
-        name=f"{name}_{table.name}",
+        name=table.name if session.kept_in and table.name.startswith(f"{name}_") else f"{name}_{table.name}",
         description=_description(table),
         imaging_plane=planes.add(candidate.imaging_plane),
         id=ElementIdentifiers(name="id", data=np.asarray(table.id.data[:])),
@@ -139,7 +152,7 @@ def fill_pixels(folder: Any, copy: SessionCopy) -> None:
 
 def _copy_image(session: Session, file: SourceFile, name: str, file_format: StorageFormat) -> GrayscaleImage:
     """The image's stored values and data type, compressed; black if the file holds none, stored as it would be."""
-    found = file.contents.image_at(session.source.image_path) if session.has_image else None
+    found = file.contents.image_at(session.data_source.image_path) if session.has_image else None
     if found is None:
         data = file_format.compressed(session.image.T if session.orientation.image_transposed else session.image)
         return GrayscaleImage(name=name, data=data, description="Black: the source holds no projection image.")

@@ -21,6 +21,8 @@ from ..storage.datasets import text_of
 
 MOUSE = ("Mus musculus", "Mouse", "mouse", "http://purl.obolibrary.org/obo/NCBITaxon_10090")
 NO_BRAIN_AREA = ("unknown", "none", "n/a", "na", "no location", "location", "brain", "cortex", "v1")
+#: Terms of the Allen atlas that are imaged most: to know them saves importing the inspector, which takes long.
+COMMON_AREAS = ("VISp", "VISl", "VISal", "VISam", "VISpm", "VISrl", "VISa", "MOs", "MOp", "SSp", "RSP", "AUDp", "CA1")
 DAYS_OF_UNIT = (365.25, 30.44, 7.0, 1.0, 1 / 24, 1 / 1440, 1 / 86400)  #: years, months, weeks, ..., seconds
 SHORTEST_WAVELENGTH = 10.0  #: nanometres; a smaller number is in another unit
 REPAIR = "mend it in the source files"
@@ -192,6 +194,8 @@ def _is_allen_term(plane: ImagingPlane) -> bool:
     Only the inspector knows the atlas's terms; without it, whether the text can be the name or acronym of one brain
     area and nothing else.
     """
+    if plane.location in COMMON_AREAS:
+        return True
     try:
         from nwbinspector.checks import check_imaging_plane_location_allen_ccf  # type: ignore[import-untyped]
     except ImportError:

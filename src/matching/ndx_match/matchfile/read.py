@@ -11,11 +11,12 @@ import numpy as np
 import scipy.sparse
 from pynwb import NWBFile
 
-from ndx_cell_matching import CellMatching, label_of
+from ndx_cell_matching import CellMatching, Review, label_of
 
 from ..arrays import Array
 from ..errors import AmbiguousInputError, InputError
 from ..model import (
+    FileState,
     MatchedPlane,
     MatchResult,
     Orientation,
@@ -27,15 +28,16 @@ from ..model import (
     SessionStatus,
     SourceInfo,
 )
-from ..sources import open_nwb
-from ..sources.candidates import MASK_KINDS
+from ..sources.candidates import MASK_KINDS, path_of
 from ..sources.masks import read_masks
 from ..sources.orientation import orient
 from ..storage.datasets import text_of
 from ..storage.files import Location, as_location
 from ..storage.opening import objects_of
 from ..storage.remote import public_name
+from ..storage.unchanged import open_steady
 from .check import check_matching, checked_image, contradictions_refused
+from .decisions import read_automatic, read_decisions_table, read_reviews
 from .registrations import read_registrations
 from .tables import ORIENTATION_FLAGS, TEXTS_OF_SESSIONS
 
@@ -77,8 +79,19 @@ def read_planes_of_match_file(
     InputError
         The file is damaged or no match file, or it holds no such plane.
     """
-    with open_nwb(path) as nwbfile:
-        return planes_of_open_file(nwbfile, public_name(as_location(path)), footprints, plane)
+    location = as_location(path)
+    with open_steady(location) as (nwbfile, state):
+        planes = planes_of_open_file(nwbfile, public_name(location), footprints, plane)
+    return tuple(replace(each, sessions=_kept_in(each.sessions, location, state)) for each in planes)
+
+
+def _kept_in(sessions: Sequence[Session], location: Any, state: FileState | None) -> tuple[Session, ...]:
+    """The sessions, knowing the match file from which they were read."""
+    return tuple(
+        replace(session, state=state, kept_in=replace(session.kept_in, uri=location))
+        for session in sessions
+        if session.kept_in is not None
+    )
 
 
 def planes_of_open_file(nwbfile: NWBFile, where: str, footprints: bool, plane: str | None) -> tuple[MatchedPlane, ...]:
@@ -145,6 +158,12 @@ def _session(matching: CellMatching, position: int, where: str, footprints: bool
         orientation=orientation,
         **texts,
         source=SourceInfo(**{field.name: text(f"source_{field.name}") for field in fields(SourceInfo)}),
+        kept_in=SourceInfo(
+            where,
+            identifier=matching.get_ancestor("NWBFile").identifier,
+            roi_table_path=path_of(table),
+            image_path=path_of(columns["image"]),
+        ),
     )
 
 
@@ -159,11 +178,15 @@ def _result(matching: CellMatching) -> MatchResult:
         presence=np.asarray(cells["presence"].data[:], np.uint8),
         confidence=np.asarray(cells["confidence"].data[:]) if "confidence" in cells.colnames else None,
         cell_ids=matching.cell_ids,
+        last_earlier_id=-1 if matching.last_cell_id is None else int(matching.last_cell_id),
         roi_pairs=_roi_pairs(matching),
         registrations=read_registrations(matching),
         session_status=np.asarray(matching.sessions["status"].data[:], np.uint8),
         status_reasons=tuple(text_of(reason) for reason in matching.sessions["status_reason"].data[:]),
         warnings=tuple(text_of(warning) for warning in (matching.warnings if matching.warnings is not None else ())),
+        reviews=read_reviews(matching),
+        decisions=read_decisions_table(matching),
+        automatic=read_automatic(matching),
     )
 
 
@@ -180,6 +203,7 @@ def _unknown_codes(result: MatchResult, sessions: Sequence[Session]) -> Iterator
         ("presence", Presence, result.presence.ravel()),
         ("the status of a session", SessionStatus, result.session_status),
         ("the selection of ROIs", RoiSelection, [int(session.roi_selection) for session in sessions]),
+        ("reviews", Review, [] if result.reviews is None else result.reviews.review),
         ("the outcome of a registration", RegistrationOutcome, [r.outcome for r in result.registrations]),
     ):
         for code in sorted({int(value) for value in np.unique(np.asarray(values, int))} - set(codes)):

@@ -21,7 +21,7 @@ from ..storage.unchanged import changed, check_unchanged
 
 @contextmanager
 def open_sources(sessions: Sequence[Session]) -> Iterator[dict[str, SourceFile]]:
-    """The files of sessions, by their `uri`, each opened once.
+    """The files that hold the masks and images of sessions, by their `uri`, each opened once.
 
     Raises InputError if a file cannot be opened or is not what was read; or if the block failed, and a file of which it
     copies was changed meanwhile or is damaged.
@@ -29,17 +29,17 @@ def open_sources(sessions: Sequence[Session]) -> Iterator[dict[str, SourceFile]]
     with ExitStack() as stack:
         stack.enter_context(shared_access())
         check_sources(sessions)
-        uris = dict.fromkeys(session.source.uri for session in sessions)
+        uris = dict.fromkeys(session.data_source.uri for session in sessions)
         sources = {uri: SourceFile(stack.enter_context(open_nwb(uri)), uri) for uri in uris}
         for session in sessions:
-            _check_contents(session, sources[session.source.uri])
+            _check_contents(session, sources[session.data_source.uri])
         try:
             yield sources
         except Exception as error:
             if _may_be_of_a_source(error):
                 check_sources(sessions)
                 for session in sessions:
-                    _refuse_damaged(session, sources[session.source.uri].contents)
+                    _refuse_damaged(session, sources[session.data_source.uri].contents)
             if isinstance(error, OSError):  # which would else be taken for one of the source that was opened last
                 raise OutputError(f"The output cannot be written ({error}); choose another folder.") from error
             raise
@@ -47,13 +47,13 @@ def open_sources(sessions: Sequence[Session]) -> Iterator[dict[str, SourceFile]]
 
 def check_sources(sessions: Sequence[Session]) -> None:
     """Raise InputError if a session's file was changed, replaced or removed since it was read."""
-    for session in {session.source.uri: session for session in sessions}.values():
-        check_unchanged(session.source.uri, session.state, session.source.sha256)
+    for session in {session.data_source.uri: session for session in sessions}.values():
+        check_unchanged(session.data_source.uri, session.state, session.data_source.sha256)
 
 
 def _check_contents(session: Session, file: SourceFile) -> None:
     """What a file must still hold even where nothing is known of its state, as of an open file object."""
-    source = session.source
+    source = session.data_source
     if source.identifier not in ("", file.nwbfile.identifier):
         raise changed(source.uri)
     table = file.contents.table_at(source.roi_table_path)
@@ -76,7 +76,7 @@ def _may_be_of_a_source(error: Exception) -> bool:
 
 def _refuse_damaged(session: Session, contents: FileContents) -> None:
     """Read all data that are copied of a session."""
-    source = session.source
+    source = session.data_source
     image, table = contents.image_at(source.image_path), contents.table_at(source.roi_table_path)
     copied: dict[str, Any] = {} if image is None else {image.path: image.image}
     for column in table.table.columns if table is not None else ():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import fields
@@ -13,10 +14,11 @@ from pynwb import ProcessingModule
 
 from ndx_cell_matching import CellMatching, MatchedSessionsTable, RoiPairsTable
 
-from ..model import MatchedPlane, SourceInfo
+from ..model import MatchedPlane, Session, SourceInfo
 from ..storage.formats import StorageFormat
-from ..storage.remote.locations import recorded_location
+from ..storage.remote.locations import is_url, recorded_location
 from .copying import SessionCopy
+from .decisions import decisions_table, review_columns
 from .registrations import registrations_table
 
 ROI_TABLES, IMAGES = "processing/ophys/roi_tables", "processing/ophys/projection_images"
@@ -50,11 +52,12 @@ def add_result(
             module,
             name=f"CellMatching{suffix}",
             imaging_plane=plane.name if suffix else None,
+            last_cell_id=result.last_id if result.last_id > result.cell_ids.max(initial=-1) else None,
             method=result.method,
             method_version=result.method_version,
             parameters=dict(result.parameters),
             software=dict(result.software),
-            warnings=(*more_warnings, *result.warnings),
+            warnings=tuple(dict.fromkeys((*more_warnings, *result.warnings))),
             sessions=_sessions_table(plane, copies, match_file),
             cells=result.cells,
             presence=result.presence,
@@ -62,6 +65,8 @@ def add_result(
             cell_ids=result.cell_ids,
             roi_pairs=pairs,
             registrations=registrations,
+            decisions=decisions_table(result.decisions),
+            **review_columns(result.reviews),
         )
     for table in (matching.cells, pairs, registrations):
         for column in (table.id, *table.columns) if table is not None else ():
@@ -92,5 +97,13 @@ def _sessions_table(plane: MatchedPlane, copies: Sequence[SessionCopy], match_fi
         columns["z_plane"] = [-1 if z_plane is None else z_plane for z_plane in z_planes]
     for field in fields(SourceInfo):
         columns[f"source_{field.name}"] = [getattr(session.source, field.name) for session in sessions]
-    columns["source_uri"] = [recorded_location(session.source.uri, match_file) for session in sessions]
+    columns["source_uri"] = [recorded_location(_source_uri(session), match_file) for session in sessions]
     return MatchedSessionsTable.from_arrays(**columns)
+
+
+def _source_uri(session: Session) -> str | os.PathLike[str]:
+    """Where a session came from; of one read from a match file, whose paths count from its folder."""
+    uri = session.source.uri
+    if session.kept_in is None or is_url(uri) or is_url(session.kept_in.uri):
+        return uri
+    return Path(session.kept_in.uri).parent / uri

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from pynwb.base import Images
 from pynwb.image import RGBImage
 from pynwb.ophys import ImageSegmentation
 
+from ..arrays import Ints64
 from ..errors import OutputError
 from ..model import MatchedPlane, MatchResult, Session, with_distinct_cell_ids
 from ..sources import Plane, source_warnings
@@ -25,6 +26,7 @@ from ..storage.outputs import check_name, check_output, folder_for_outputs
 from ..storage.publish import publish
 from ..warping import to_8_bit, warp_registered
 from .copying import ImagingPlaneCopies, SessionCopy, copy_session, fill_pixels
+from .decisions import automatic_cell_ids
 from .metadata import FileMetadata, MissingField, build_nwbfile, default_session_id, missing_fields
 from .sources import check_sources, open_sources
 from .tables import IMAGES, ROI_TABLES, add_result
@@ -106,7 +108,9 @@ def write_planes(
     file_format = format_of(path)
     every_plane = [session for plane in planes for session in plane.sessions]
     with open_sources(every_plane) as sources:
-        of_sessions = [sources[session.source.uri].nwbfile for session in sessions]
+        of_sessions = [sources[session.data_source.uri].nwbfile for session in sessions]
+        if all(session.kept_in is not None for session in sessions):
+            metadata = replace(metadata, session_id=metadata.session_id or of_sessions[0].session_id)
         nwbfile = build_nwbfile(of_sessions, [session.name for session in sessions], planes, metadata)
         copies = _add_data(nwbfile, planes, sources, metadata.location, warnings, path, file_format)
         missing = tuple(missing_fields(nwbfile, path))
@@ -143,7 +147,7 @@ def output_path(
     """
     metadata = metadata or FileMetadata()
     path = Path(output)
-    inputs = [session.source.uri for session in sessions]
+    inputs = [session.data_source.uri for session in sessions]
     if not dandi_name:
         check_output(path, overwrite, inputs)
         format_of(path)
@@ -198,8 +202,10 @@ def _add_data(
     for number, plane in enumerate(planes):
         suffix = f"_{plane.name}" if len(planes) > 1 else ""
         copied = [
-            copy_session(each, sources[each.source.uri], copied_planes, f"{each.name}{suffix}", file_format)
-            for each in plane.sessions
+            copy_session(
+                each, sources[each.data_source.uri], copied_planes, f"{each.name}{suffix}", file_format, automatic
+            )
+            for each, automatic in zip(plane.sessions, _automatic(plane), strict=True)
         ]
         for copy in copied:
             segmentation.add_plane_segmentation(copy.table)
@@ -209,6 +215,15 @@ def _add_data(
         add_result(module, plane, suffix, copied, of_plane, path, file_format)
         copies += copied
     return copies
+
+
+def _automatic(plane: MatchedPlane) -> list[Ints64 | None]:
+    """Of each session the cells in which the method had put its ROIs, None where nobody decided on cells."""
+    automatic = plane.result.automatic
+    return [
+        None if automatic is None else automatic_cell_ids(automatic, position, session.n_rois)
+        for position, session in enumerate(plane.sessions)
+    ]
 
 
 def _overlay(sessions: Sequence[Session], result: MatchResult, name: str, file_format: StorageFormat) -> RGBImage:

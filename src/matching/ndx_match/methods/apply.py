@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from ..errors import MethodError
 from ..workers import limited_workers
 from .parameters import Parameters, parameters_of
-from .protocol import Method
-from .registry import DEFAULT, find_method
+from .protocol import Extend, Method
+from .registry import DEFAULT, all_methods, find_method
 
 if TYPE_CHECKING:
-    from ..model import MatchResult, Progress, Session
+    from ..model import MatchResult, Progress, Registration, Session
 
 
 def match(
@@ -56,6 +56,103 @@ def match(
     with limited_workers(workers):
         result = without_excluded(method.match(taken, valid, progress), taken)
     return replace(result, method=method.name, parameters=valid.stored(), roi_pairs=result.pairs_not_ruled_out)
+
+
+def add(
+    sessions: Sequence[Session],
+    result: MatchResult,
+    session: Session,
+    progress: Progress | None = None,
+    workers: int | None = None,
+) -> MatchResult:
+    """Add a session to a result, without matching the others with each other again.
+
+    Parameters
+    ----------
+    sessions : sequence of Session
+        Those of the result, with their masks.
+    result : MatchResult
+        Its method and parameters are applied to the session too.
+    session : Session
+        The new one.
+    progress, workers
+        As of :func:`match`.
+
+    Returns
+    -------
+    MatchResult
+        With the new session last. Every cell keeps its ROIs, its id and its row; ROIs that belong to none are new cells
+        at the end, with ids above all others.
+
+    Raises
+    ------
+    MethodError
+        The method cannot add sessions, or cannot take this one, or its parameters make no sense to this version.
+    """
+    from ..curation.extended import with_decisions_of
+
+    extend = check_adds(result.method)
+    method = find_method(result.method)
+    valid = method_parameters(method, result.parameters)
+    *taken, new = sessions_for(method, [*sessions, session])
+    with limited_workers(workers):
+        extended = extend(taken, replace(result, reviews=None, automatic=None), new, valid, progress)
+    return with_decisions_of(replace(extended, roi_pairs=extended.pairs_not_ruled_out), result)
+
+
+def check_adds(name: str) -> Extend:
+    """What adds a session to a result of the method of this name.
+
+    Raises
+    ------
+    MethodError
+        There is no such method, or it adds none.
+    """
+    known = all_methods().get(name)
+    if known is None or known.extend is None:
+        raise MethodError(
+            f"No session can be added to a result of the method {name}; match all files again, with `ndx-match write "
+            "--previous` so that cells keep their ids."
+        )
+    return known.extend
+
+
+def match_by_hand(
+    sessions: Sequence[Session],
+    result: MatchResult,
+    given: Sequence[Registration],
+    progress: Progress | None = None,
+    workers: int | None = None,
+) -> MatchResult:
+    """Match sessions again by the method and parameters of a result, with alignments that a person gave.
+
+    `consensus` refines them, tests all others anew and makes all agree; `nway` takes them as they are, and all others
+    as the result has them.
+
+    Parameters
+    ----------
+    sessions : sequence of Session
+        Of the result.
+    result : MatchResult
+    given : sequence of Registration
+    progress, workers
+        As of :func:`match`.
+
+    Raises
+    ------
+    MethodError
+        The method of the result is not one of this package's, or takes no alignments; or as :func:`match`.
+    """
+    method = all_methods().get(result.method)
+    if method is None or method.match_by_hand is None:
+        raise MethodError(
+            f"The method {result.method} takes no alignments by hand; match the files with --method {DEFAULT} first."
+        )
+    valid = method_parameters(method, result.parameters)
+    taken = sessions_for(method, sessions)
+    with limited_workers(workers):
+        again = without_excluded(method.match_by_hand(taken, valid, progress, result, given), taken)
+    return replace(again, method=method.name, parameters=valid.stored(), roi_pairs=again.pairs_not_ruled_out)
 
 
 def method_parameters(method: Method, given: Parameters | Mapping[str, Any] | None = None) -> Parameters:

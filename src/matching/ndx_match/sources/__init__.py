@@ -7,7 +7,7 @@ from .choose import SourceOptions
 from .inspection import InspectedFile, InspectedPlane, inspect_file
 from .pairing import DEPTH_TOLERANCE
 from .planes import Plane, PlanesOfSessions, plane_warnings, read_planes
-from .read import read_session, read_sessions, source_warnings
+from .read import read_more_sessions, read_session, read_sessions, source_warnings
 
 __all__ = [
     "DEPTH_TOLERANCE",
@@ -23,6 +23,7 @@ __all__ = [
     "list_contents",
     "open_nwb",
     "plane_warnings",
+    "read_more_sessions",
     "read_planes",
     "read_session",
     "read_sessions",

@@ -217,11 +217,40 @@ def read_each(
     return with_distinct_names(sessions)
 
 
-def check_paths(paths: Sequence[str | os.PathLike[str]]) -> None:
-    """Raise InputError if there are fewer than two files, the same file twice, or a folder that is no Zarr store."""
+def read_more_sessions(
+    paths: Sequence[Location],
+    earlier: Sequence[Session],
+    options: SourceOptions | None = None,
+    progress: Progress | None = None,
+) -> list[Session]:
+    """Read sessions that are to be added to earlier ones, as :func:`read_sessions`, of names that these do not have.
+
+    Raises
+    ------
+    InputError
+        As :func:`read_sessions`, if one is an earlier one, or if its subject is another.
+    """
+    options = options or SourceOptions()
+    with shared_access() as access:
+        locations = access.expand(paths, options.sessions)
+        check_paths(locations, fewest=1)
+        options.check_files(locations)
+        sessions = [read_session(location, options) for location in with_progress(progress, "reading", locations)]
+    check_together([*earlier, *sessions], options)
+    taken = [session.name for session in earlier]
+    named = []
+    for session in with_distinct_names(sessions):
+        numbers = (session.name, *(f"{session.name}-{number}" for number in range(2, len(taken) + 3)))
+        named.append(replace(session, name=next(name for name in numbers if name not in taken)))
+        taken.append(named[-1].name)
+    return named
+
+
+def check_paths(paths: Sequence[str | os.PathLike[str]], fewest: int = 2) -> None:
+    """Raise InputError if there are too few files, the same file twice, or a folder that is no Zarr store."""
     for path in paths:
         refuse_folder(path)
-    if len(paths) < 2:
+    if len(paths) < fewest:
         raise InputError("Matching needs at least two sessions; give two or more NWB files.")
     for real, n in Counter(same_place(path) for path in paths).items():
         if n > 1:

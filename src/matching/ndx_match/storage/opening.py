@@ -7,6 +7,7 @@ import textwrap
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from hdmf.backends.io import HDMFIO
@@ -73,6 +74,62 @@ def open_nwb(path: Location) -> Iterator[NWBFile]:
         The file is missing, may not be read, is truncated, neither HDF5 nor Zarr, or no NWB file; or it is a Zarr
         store and what reads it is not installed.
     """
+    kept = _kept.get()
+    place = as_location(path)
+    if kept is None or is_url(place) or open_file(place) is not None or os.path.isdir(place):
+        with _opened(path) as nwbfile:
+            yield nwbfile
+        return
+    try:
+        yield kept.opened(place)
+    except OSError as error:
+        raise damaged(place, error) from error
+
+
+@contextmanager
+def files_kept_open() -> Iterator[None]:
+    """Keep HDF5 files of the disk open while the block runs: to open one again that did not change takes no time."""
+    with ExitStack() as stack:
+        token = _kept.set(_KeptFiles(stack))
+        try:
+            yield
+        finally:
+            _kept.reset(token)
+            stack.close()  # here, so that no file takes an error of the block for its own
+
+
+class _KeptFiles:
+    """Files that are open until a stack is closed."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self.stack = stack
+        self.files: dict[tuple[object, ...], NWBFile] = {}
+
+    def opened(self, path: str | os.PathLike[str]) -> NWBFile:
+        """The file, opened unless it is open and has not changed."""
+        try:
+            found = os.stat(path)
+            key: tuple[object, ...] = (
+                os.fspath(path),
+                found.st_dev,
+                found.st_ino,
+                found.st_size,
+                found.st_mtime_ns,
+                found.st_ctime_ns,
+            )
+        except OSError:
+            key = (os.fspath(path),)
+        if key not in self.files:
+            self.files[key] = self.stack.enter_context(_opened(path))
+        return self.files[key]
+
+
+_kept: ContextVar[_KeptFiles | None] = ContextVar("kept_files", default=None)
+
+
+@contextmanager
+def _opened(path: Location) -> Iterator[NWBFile]:
+    """As :func:`open_nwb`, anew."""
     with open_reader(path) as reader:
         try:
             with warnings.catch_warnings():

@@ -11,7 +11,7 @@ from ..protocol import Method
 from .parameters import NAME, ConsensusParameters
 
 if TYPE_CHECKING:
-    from ...model import MatchResult, Progress, Session
+    from ...model import MatchResult, Progress, Registration, Session
 
 __all__ = ["METHOD", "ConsensusParameters", "match"]
 
@@ -36,4 +36,35 @@ def _run(sessions: Sequence[Session], parameters: ConsensusParameters, progress:
     return match_sessions(sessions, parameters, progress, number_of_workers())
 
 
-METHOD = Method(NAME, "tested registration and match probabilities", ConsensusParameters, _run)
+def _run_aligned(
+    sessions: Sequence[Session],
+    parameters: ConsensusParameters,
+    progress: Progress | None,
+    result: MatchResult,
+    given: Sequence[Registration],
+) -> MatchResult:
+    from .pipeline import match_sessions
+
+    return match_sessions(sessions, parameters, progress, number_of_workers(), given)
+
+
+def _extend(
+    sessions: Sequence[Session],
+    result: MatchResult,
+    session: Session,
+    parameters: ConsensusParameters,
+    progress: Progress | None,
+) -> MatchResult:
+    from .extend import extend
+
+    return extend(sessions, result, session, parameters, progress)
+
+
+METHOD = Method(
+    NAME,
+    "tested registration and match probabilities",
+    ConsensusParameters,
+    _run,
+    match_by_hand=_run_aligned,
+    extend=_extend,
+)

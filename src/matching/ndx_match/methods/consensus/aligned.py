@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from ...arrays import Matrix
 from ...model import Session
 from .pairs import PairAlignment, PreparedSession, prepare
 from .parameters import ConsensusParameters
@@ -21,9 +22,15 @@ class AlignedSessions:
 
 
 def align_sessions(
-    sessions: Sequence[Session], parameters: ConsensusParameters, progress: Callable[[int, int], None], workers: int
+    sessions: Sequence[Session],
+    parameters: ConsensusParameters,
+    progress: Callable[[int, int], None],
+    workers: int,
+    given: Mapping[tuple[int, int], Matrix],
 ) -> tuple[list[AlignedSessions], Mapping[tuple[int, int], PairAlignment]]:
     """Align sessions; those that fit each other are aligned as if there were no others.
+
+    `given` holds the alignments that a person gave, by the positions of their sessions.
 
     Returns
     -------
@@ -32,12 +39,12 @@ def align_sessions(
     alignments : mapping
         Every pair that was tried, by the positions of its sessions.
     """
-    aligned, alignments = _align(sessions, range(len(sessions)), parameters, progress, workers)
+    aligned, alignments = _align(sessions, range(len(sessions)), parameters, progress, workers, given)
     if len(aligned) > 1:
         # Once more without the others, which influenced the typical radius and the choice of pairs.
         for position, found in enumerate(aligned):
             if len(found.component.members) > 1:
-                again, tried = _align(sessions, found.component.members, parameters, progress, workers)
+                again, tried = _align(sessions, found.component.members, parameters, progress, workers, given)
                 if len(again) == 1:
                     aligned[position] = again[0]
                     alignments.update(tried)
@@ -50,14 +57,17 @@ def _align(
     parameters: ConsensusParameters,
     progress: Callable[[int, int], None],
     workers: int,
+    given: Mapping[tuple[int, int], Matrix],
 ) -> tuple[list[AlignedSessions], dict[tuple[int, int], PairAlignment]]:
     """Align some of the sessions, given by position, as if there were no others."""
     prepared, radius = prepare([sessions[k] for k in chosen])
-    components, tried = align_all(prepared, radius, parameters, progress, workers)
+    place = {k: number for number, k in enumerate(chosen)}
+    own = {(place[i], place[j]): matrix for (i, j), matrix in given.items() if i in place and j in place}
+    components, tried = align_all(prepared, radius, parameters, progress, workers, own)
     aligned = [
         AlignedSessions(
             replace(component, members=tuple(chosen[k] for k in component.members)),
-            tuple(prepared[k] for k in component.members),
+            tuple(prepared[k].at_full_resolution_only() for k in component.members),
             radius,
         )
         for component in components

@@ -13,8 +13,9 @@ from .blocks import grid_points, local_shifts
 
 #: Rounds of block matching: half side and largest shift of a block, in typical ROI radii.
 COARSE_ROUNDS = ((6.0, 2.5), (5.0, 1.5))
-FINE_ROUNDS = ((5.0, 0.8),)
+FINE_ROUNDS = ((4.0, 0.8),)
 STEP = 4.0  #: between blocks, in typical ROI radii
+MOST_BLOCKS = 400  #: of a field; more say nothing new of six numbers
 FEWEST_BLOCKS = 6  #: to fit an affine map to
 
 
@@ -34,7 +35,8 @@ def refine(
         Half side and largest shift of a block in each round, in ROI radii.
     """
     matrix = rough
-    points = grid_points(fixed.shape[1:], STEP * radius)
+    step = max(STEP * radius, np.sqrt(fixed[0].size / MOST_BLOCKS))
+    points = grid_points(fixed.shape[1:], step)
     for half, largest in rounds:
         warped = warp_channels(moving, matrix, fixed.shape[1:])
         found = local_shifts(fixed, warped, points, round(half * radius), max(2, round(largest * radius)))

@@ -56,6 +56,12 @@ def candidate_pairs(
     )
 
 
+def pairs_with_first(regions: Sequence[csr_array], n_cols: int, reach: float) -> ComparedPairs:
+    """As :func:`candidate_pairs`, only those of the first session with the others."""
+    places = [centroids(region, n_cols) for region in regions]
+    return _compare(regions, places, 0, range(1, len(regions)), reach)
+
+
 def impossible_pairs(regions: Sequence[csr_array], n_cols: int, reach: float) -> ComparedPairs:
     """Ordered pairs of different ROIs of the same session within reach: they cannot be the same cell."""
     places = [centroids(region, n_cols) for region in regions]
@@ -74,14 +80,14 @@ def _compare(
     if list(others) == [first]:
         order = order[a != b]
     a, b, distance, position = a[order], b[order], distance[order], position[order]
-    overlap = pairwise_iou(regions[first], stacked)
+    overlap = pairwise_iou(stacked, regions[first])  # only the masks of the second are sorted by pixels
     areas = [np.diff(region.indptr)[rows] for region, rows in ((regions[first], a), (stacked, b))]
     return ComparedPairs(
         np.full(len(a), first, np.int32),
         np.asarray(others, np.int32)[position],
         a.astype(np.int32),
         (b - starts[position]).astype(np.int32),
-        np.asarray(overlap[a, b], np.float32).ravel() if len(a) else np.zeros(0, np.float32),
+        np.asarray(overlap[b, a], np.float32).ravel() if len(a) else np.zeros(0, np.float32),
         distance.astype(np.float32),
         (np.minimum(*areas) / np.maximum(*areas)).astype(np.float32) if len(a) else np.zeros(0, np.float32),
     )

@@ -42,8 +42,12 @@ class Deformation:
 
     def on_grid(self, shape: tuple[int, int]) -> Floats:
         """Displacement of every pixel of a frame, shape (n_rows, n_cols, 2)."""
-        rows, cols = (self._along(np.arange(n, dtype=float), axis) for axis, n in enumerate(shape))
+        rows, cols = (self._along(np.arange(n, dtype=float), axis).toarray() for axis, n in enumerate(shape))
         return np.stack([rows @ c @ cols.T for c in self.coefficients], axis=-1)
+
+    def turned(self, linear: Floats) -> Deformation:
+        """The deformation whose displacements (x, y) are these times a matrix, shape (2, 2)."""
+        return replace(self, coefficients=np.tensordot(linear, self.coefficients, 1))
 
     def design(self, points: Points) -> csr_array:
         """Weight of every coefficient at points (x, y), shape (n, n_rows * n_cols): at most 16 are not 0."""

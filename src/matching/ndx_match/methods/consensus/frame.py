@@ -33,13 +33,12 @@ class CommonFrame:
         """Where each pixel of the frame lies in a session, (x, y); shape (n_rows, n_cols, 2)."""
         n_rows, n_cols = self.shape
         x, y = np.arange(n_cols, dtype=float), np.arange(n_rows, dtype=float)[:, None]
-        bent = self.deformations[session].coefficients.any()
-        shift = self.deformations[session].on_grid(self.shape) if bent else None
+        matrix, deformation = self.matrices[session], self.deformations[session]
         places = np.empty((n_rows, n_cols, 2), np.float32)
-        for axis, (from_x, from_y, offset) in enumerate(self.matrices[session][:2]):
+        for axis, (from_x, from_y, offset) in enumerate(matrix[:2]):
             places[..., axis] = from_x * x + (from_y * y + offset)
-            if shift is not None:
-                places[..., axis] += shift @ np.array([from_x, from_y])
+        if deformation.coefficients.any():
+            places += deformation.turned(matrix[:2, :2]).on_grid(self.shape)
         return places
 
     def to_session(self, session: int, points: Points) -> Points:
@@ -78,8 +77,10 @@ def bend(frame: CommonFrame, channels: Sequence[Channels], radius: float) -> Com
     """Let each session but the first bend towards the mean of the others, where the data support it."""
     n = len(channels)
     warped = [warp_to_frame(channels[k], frame.places(k)) for k in range(n)]
-    covered = [(w != 0).any(axis=0).astype(np.float32) for w in warped]
-    total, count = reduce(np.add, warped), reduce(np.add, covered)  # np.sum would copy all of them first
+    covered = [(w != 0).any(axis=0) for w in warped]
+    total, count = reduce(np.add, warped), np.zeros(frame.shape, np.float32)  # np.sum would copy all of them first
+    for each in covered:
+        count += each
     points = grid_points(frame.shape, BLOCK_STEP * radius)
     deformations = list(frame.deformations)
     stiffness: dict[int, float] = {}

@@ -13,7 +13,7 @@ import numpy as np
 from scipy.sparse import coo_array, csr_array, triu
 from scipy.sparse.csgraph import connected_components
 
-from ...arrays import Floats, Ints64
+from ...arrays import Bools, Floats, Indices, Ints64
 
 UNRELATED = -6.0  #: log-odds of two ROIs that are no candidate pair
 EXACT_UP_TO = 14  #: ROIs in a component that is solved exactly
@@ -60,23 +60,47 @@ def group_rois(first: Ints64, second: Ints64, log_odds: Floats, session_of_roi: 
         That the pair is a match.
     session_of_roi : ndarray of int, shape (n_rois,)
     """
-    graph = Graph(first, second, log_odds, len(session_of_roi))
-    sessions = session_of_roi.tolist()
+    n_rois = len(session_of_roi)
     likely = log_odds > 0
-    n_rois = len(sessions)
     links = coo_array((np.ones(likely.sum()), (first[likely], second[likely])), shape=(n_rois, n_rois))
     _, component = connected_components(links, directed=False)
+    whole = _are_groups(component, first[likely], session_of_roi)
+    found = _members(component, whole)
+    left = ~whole[component[first]] & ~whole[component[second]]
+    graph = Graph(first[left], second[left], log_odds[left], n_rois)
+    sessions = session_of_roi.tolist()
     clustering = _Clustering(graph, sessions)
     clustering.merge()
     clustering.improve()
     of_component: dict[int, list[list[int]]] = {}
     for members in clustering.members.values():
-        of_component.setdefault(int(component[members[0]]), []).append(sorted(members))
-    found: list[list[int]] = []
+        if not whole[component[members[0]]]:
+            of_component.setdefault(int(component[members[0]]), []).append(sorted(members))
     for groups in of_component.values():
-        n_rois = sum(len(members) for members in groups)
-        found += _optimum(groups, graph, sessions) if 2 < n_rois <= EXACT_UP_TO else groups
+        n_together = sum(len(members) for members in groups)
+        found += _optimum(groups, graph, sessions) if 2 < n_together <= EXACT_UP_TO else groups
     return sorted(found)
+
+
+def _are_groups(component: Indices, first: Indices, session_of_roi: Ints64) -> Bools:
+    """Which components are one group: all their ROIs are of different sessions, and all pairs of them likely.
+
+    `first` holds one ROI of each likely pair.
+    """
+    size, n_pairs = np.bincount(component), np.bincount(component[first], minlength=component.max(initial=-1) + 1)
+    whole = n_pairs == size * (size - 1) // 2
+    in_session = component.astype(np.int64) * (session_of_roi.max(initial=0) + 1) + session_of_roi
+    repeated = np.sort(in_session)
+    repeated = repeated[1:][np.diff(repeated) == 0]
+    whole[repeated // (session_of_roi.max(initial=0) + 1)] = False
+    return np.asarray(whole)
+
+
+def _members(component: Indices, chosen: Bools) -> list[list[int]]:
+    """The ROIs of each of the chosen components."""
+    order = np.argsort(component, kind="stable")
+    parts = np.split(order, np.cumsum(np.bincount(component))[:-1]) if len(order) else []
+    return [part.tolist() for part, wanted in zip(parts, chosen, strict=True) if wanted]
 
 
 def _optimum(groups: list[list[int]], graph: Graph, sessions: Sequence[int]) -> list[list[int]]:

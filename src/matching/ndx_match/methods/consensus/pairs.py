@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 
 import numpy as np
 from scipy.sparse import csr_array
 
 from ...arrays import Channels, Matrix
-from ...footprints import affine_matrix, centroids, transform_points
+from ...footprints import affine_matrix, affine_near, centroids, corners, transform_points
 from ...model import Session
 from .alignment import COARSE_ROUNDS, FINE_ROUNDS
 from .alignment import refine as refine_by_blocks
@@ -35,6 +35,7 @@ COARSE_RADIUS = 4.0  #: and of those on which the first rounds of block matching
 LEAST_MAGNIFICATION = 0.03  #: relative difference of pixel sizes from which they are tried
 BEYOND_DOUBT = 15.0  #: z at which a search stops; unrelated fields reach 12
 ABOVE_CHANCE = 2.5  #: least ratio of an alignment's score to the best at shifts that must be wrong
+HAND_ERROR = 3.0  #: typical ROI radii by which an alignment given by hand may be wrong
 FEWEST_ROIS = 20  #: of a session whose ROIs have a say: of fewer, some fall together by chance in too many places
 LEAST_DENSITY_Z = 3.0  #: an alignment that the ROIs contradict may be one of a pattern fixed to the detector
 
@@ -50,6 +51,10 @@ class PreparedSession:
     coarse: Channels  #: at that of the first rounds of block matching
     small: Channels  #: at the search's
 
+    def at_full_resolution_only(self) -> PreparedSession:
+        """Without the reduced channels, which take room and are not needed once the session is aligned."""
+        return replace(self, coarse=self.coarse[:, :0, :0].copy(), small=self.small[:, :0, :0].copy())
+
 
 @dataclass(frozen=True)
 class PairAlignment:
@@ -60,6 +65,7 @@ class PairAlignment:
     chance: float  #: the best z among shifts that must be wrong
     registered: bool
     reason: str = ""  #: why not
+    by_hand: bool = False  #: a person gave it: it is right, whatever the test says
 
 
 def prepare(sessions: Sequence[Session]) -> tuple[list[PreparedSession], float]:
@@ -145,6 +151,19 @@ def refine(fixed: PreparedSession, moving: PreparedSession, rough: Matrix, radiu
 def refine_near(fixed: PreparedSession, moving: PreparedSession, near: Matrix, radius: float) -> Matrix:
     """Refine an alignment that is right to less than an ROI radius: fixed (x, y, 1) to moving, at full resolution."""
     return refine_by_blocks(fixed.channels, moving.channels, near, radius, FINE_ROUNDS)
+
+
+def align_by_hand(
+    fixed: PreparedSession, moving: PreparedSession, given: Matrix, radius: float, parameters: ConsensusParameters
+) -> PairAlignment:
+    """The alignment that a person gave, refined where that makes the sessions agree better and moves it little."""
+    given = affine_near(given, corners(fixed.shape))
+    found = confirm(fixed, moving, given, parameters)
+    refined = refine(fixed, moving, given, radius)
+    moved = transform_points(refined, corners(fixed.shape)) - transform_points(given, corners(fixed.shape))
+    if np.linalg.norm(moved, axis=1).max() <= HAND_ERROR * radius:
+        found = max(found, confirm(fixed, moving, refined, parameters), key=attrgetter("score"))
+    return replace(found, registered=True, by_hand=True)
 
 
 def confirm(

@@ -14,6 +14,7 @@ import scipy
 from ndx_cell_matching.registrations import GRID, displacement_points
 
 from ... import __version__
+from ...arrays import Matrix
 from ...footprints import transform_points
 from ...model import MatchResult, Progress, Registration, RegistrationOutcome, RoiPairs, Session, SessionStatus
 from ...presence import presence_codes
@@ -32,14 +33,23 @@ NOT_REGISTERED = "no alignment with any other session is better than chance"
 
 
 def match_sessions(
-    sessions: Sequence[Session], parameters: ConsensusParameters, progress: Progress | None, workers: int
+    sessions: Sequence[Session],
+    parameters: ConsensusParameters,
+    progress: Progress | None,
+    workers: int,
+    given: Sequence[Registration] = (),
 ) -> MatchResult:
-    """Align the sessions, match each set that belongs together, put together the result."""
+    """Align the sessions, match each set that belongs together, put together the result.
+
+    `given` are the alignments that a person gave, which take the place of a search.
+    """
     progress = progress or (lambda stage, done, total: None)
     order = canonical_order(sessions)
     ordered = [sessions[k] for k in order]
     with one_thread_per_worker():
-        aligned, alignments = align_sessions(ordered, parameters, partial(progress, "registering"), workers)
+        aligned, alignments = align_sessions(
+            ordered, parameters, partial(progress, "registering"), workers, _in_order(given, order)
+        )
         together = [found for found in aligned if len(found.component.members) > 1]
         matches = []
         for done, found in enumerate(together):
@@ -56,6 +66,19 @@ def match_sessions(
     ]
     hints = {order[position]: hint for position, hint in hints.items()}
     return _assemble(sessions, components, alignments, matches, parameters, hints)
+
+
+def _in_order(given: Sequence[Registration], order: Sequence[int]) -> dict[tuple[int, int], Matrix]:
+    """Matrices of alignments by the places of their sessions in an order, the earlier one fixed."""
+    place = {k: number for number, k in enumerate(order)}
+    found = {}
+    for registration in given:
+        fixed, moving = place[registration.fixed_session], place[registration.moving_session]
+        if fixed < moving:
+            found[fixed, moving] = registration.matrix
+        else:
+            found[moving, fixed] = np.asarray(np.linalg.inv(registration.matrix))
+    return found
 
 
 def _as_given(component: Component, order: Sequence[int]) -> Component:
@@ -152,6 +175,8 @@ def _registrations(
             if tried is None or not tried.registered:
                 steps, outcome = ("composed of other pairs",), RegistrationOutcome.COMPOSED
                 reason = f"its own alignment was left out: {reason}" if tried else ""
+            if tried is not None and tried.by_hand:
+                steps, outcome = ("given by hand", "refined"), RegistrationOutcome.BY_HAND
             steps = (*steps, "made consistent")
             matrix = affine[j] @ np.linalg.inv(affine[i])
             frame, at, in_frame = bent[j][0], bent[j][1], bent[i][2]
@@ -177,6 +202,11 @@ def _as_float32(pairs: RoiPairs) -> RoiPairs:
     return replace(pairs, **{name: values.astype(np.float32) for name, values in measures.items()})
 
 
+def few_pairs(n: int) -> str:
+    """What a user should know of probabilities that were fitted to so few pairs."""
+    return f"Only {n} pairs of ROIs could be compared; probabilities rest on prior experience more than on these data."
+
+
 def _warnings(
     sessions: Sequence[Session],
     components: Sequence[Component],
@@ -184,12 +214,7 @@ def _warnings(
     reasons: Sequence[str],
     hints: Mapping[int, str],
 ) -> tuple[str, ...]:
-    warnings = [
-        f"Only {len(found.pairs)} pairs of ROIs could be compared; probabilities rest on prior experience more than on "
-        "these data."
-        for found in matches
-        if len(found.pairs) < FEW_PAIRS
-    ]
+    warnings = [few_pairs(len(found.pairs)) for found in matches if len(found.pairs) < FEW_PAIRS]
     for position, (session, reason) in enumerate(zip(sessions, reasons, strict=True)):
         hint = f"; {hints[position]}" if hints.get(position) else ""
         if reason:

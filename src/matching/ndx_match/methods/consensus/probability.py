@@ -31,7 +31,13 @@ PIECE = 500_000  #: pairs whose features are computed at a time
 ENOUGH_STAND_INS = 200_000  #: pairs within sessions that are compared with what is near in other sessions
 
 
-def match_log_odds(candidates: ComparedPairs, impossible: ComparedPairs, n_sessions: int, radius: float) -> Floats:
+def match_log_odds(
+    candidates: ComparedPairs,
+    impossible: ComparedPairs,
+    n_sessions: int,
+    radius: float,
+    wrong_for_each: float | None = None,
+) -> Floats:
     """Log-odds that each candidate pair is a match, shape (n_candidates,).
 
     Fitted twice: to what is compared of the two ROIs, and then together with what else either of them could be in the
@@ -44,9 +50,12 @@ def match_log_odds(candidates: ComparedPairs, impossible: ComparedPairs, n_sessi
     n_sessions : int
     radius : float
         Typical radius of an ROI in pixels.
+    wrong_for_each : float, optional
+        Wrong candidates to expect for each impossible pair, but for :data:`CROWDING`; by default that of the candidates
+        and impossible pairs of all sessions.
     """
     # Sessions i and j have as many wrong candidates as i and j have neighbours within, on average.
-    density = CROWDING * (n_sessions - 1) / 2
+    density = CROWDING * ((n_sessions - 1) / 2 if wrong_for_each is None else wrong_for_each)
     fitted, thinned = _sample(len(candidates), len(impossible))
     unlabelled, wrong = _features(candidates.take(fitted), radius), _features(impossible.take(thinned), radius)
     # Each pair of a sample stands for several, so that the prior weighs no more than beside all of them.

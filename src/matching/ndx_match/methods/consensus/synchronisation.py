@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 from scipy.sparse.csgraph import connected_components
@@ -12,7 +13,7 @@ from scipy.sparse.csgraph import connected_components
 from ...arrays import Matrix
 from ...footprints import transform_points
 from .blocks import grid_points
-from .pairs import PairAlignment, PreparedSession, confirm, refine_near, register
+from .pairs import BEYOND_DOUBT, PairAlignment, PreparedSession, align_by_hand, confirm, refine_near, register
 from .parameters import ConsensusParameters
 
 Pair = tuple[int, int]
@@ -37,17 +38,20 @@ def align_all(
     parameters: ConsensusParameters,
     progress: Callable[[int, int], None] | None = None,
     workers: int = 2,
+    given: Mapping[Pair, Matrix] = MappingProxyType({}),
 ) -> tuple[list[Component], dict[Pair, PairAlignment]]:
     """Align sessions in pairs and make the transforms of those that belong together consistent.
 
     A pair whose sessions are already connected through others starts from the composed transform and is searched only
     if that does not fit, so that the searches grow with the number of sessions and not with that of pairs. Each session
-    is in one component; one that agrees with nobody is alone. All pairs that were tried are returned besides.
+    is in one component; one that agrees with nobody is alone. All pairs that were tried are returned besides. Pairs
+    whose alignment a person gave are not searched, and no other alignment can contradict them.
     """
     n = len(sessions)
     tried: dict[Pair, PairAlignment] = {}
     wanted = _wanted_pairs(n)
     chain, others = wanted[: n - 1], wanted[n - 1 :]
+    chain += [pair for pair in given if pair not in chain]
     with ThreadPoolExecutor(workers) as pool:
 
         def try_all(align: Callable[[Pair], PairAlignment], pairs: Sequence[Pair]) -> None:
@@ -57,6 +61,8 @@ def align_all(
                     progress(len(tried), max(len(wanted), len(tried)))
 
         def searched(pair: Pair) -> PairAlignment:
+            if pair in given:
+                return align_by_hand(sessions[pair[0]], sessions[pair[1]], given[pair], radius, parameters)
             return register(sessions[pair[0]], sessions[pair[1]], radius, parameters)
 
         try_all(searched, chain)
@@ -112,7 +118,9 @@ def _solve(
     while True:
         edges = {p: a for p, a in tried.items() if a.registered and p[0] in group and p[1] in group}
         matrices = _least_squares(group, edges)
-        away = {p: _disagreement(a.matrix, matrices, p, sessions[p[0]].shape) for p, a in edges.items()}
+        away = {
+            p: _disagreement(a.matrix, matrices, p, sessions[p[0]].shape) for p, a in edges.items() if not a.by_hand
+        }
         worst = max(away, key=lambda pair: away[pair], default=None)
         if worst is None or away[worst] <= LARGEST_DISAGREEMENT * radius or len(edges) < len(group):
             break
@@ -135,7 +143,8 @@ def _least_squares(group: Sequence[int], edges: Mapping[Pair, PairAlignment]) ->
         system, goal = np.zeros((2 * len(edges), 2 * len(unknown))), np.zeros((2 * len(edges), 3))
         for number, ((i, j), alignment) in enumerate(edges.items()):
             rows = slice(2 * number, 2 * number + 2)
-            weight = np.sqrt(alignment.score) * np.linalg.inv(matrices[j][:2, :2])
+            score = max(alignment.score, BEYOND_DOUBT) if alignment.by_hand else alignment.score
+            weight = np.sqrt(score) * np.linalg.inv(matrices[j][:2, :2])
             goal[rows, 2] -= weight @ alignment.matrix[:2, 2]
             for k, factor in ((i, alignment.matrix[:2, :2]), (j, -np.eye(2))):
                 if k in unknown:

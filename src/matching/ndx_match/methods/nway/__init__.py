@@ -63,8 +63,27 @@ def _method(registrations: Sequence[Registration] | None = None) -> Method:
         return pipeline.match_registered(sessions, known, parameters, progress)
 
     return Method(
-        NAME, "the published pipeline", NwayParameters, run, takes_all_rois=True, needs_image=registrations is None
+        NAME,
+        "the published pipeline",
+        NwayParameters,
+        run,
+        takes_all_rois=True,
+        needs_image=registrations is None,
+        match_by_hand=_run_aligned,
     )
+
+
+def _run_aligned(
+    sessions: Sequence[Session],
+    parameters: NwayParameters,
+    progress: Progress | None,
+    result: MatchResult,
+    given: Sequence[Registration],
+) -> MatchResult:
+    from . import pipeline
+
+    known = {(r.fixed_session, r.moving_session): r for r in (*result.registrations, *given)}
+    return pipeline.match_registered(sessions, list(known.values()), parameters, progress)
 
 
 METHOD = _method()

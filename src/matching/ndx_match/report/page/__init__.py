@@ -1,5 +1,5 @@
 """The page of a match: one HTML file that holds all it needs. Python puts the numbers together, JavaScript draws."""
 
-from .build import make_page, write_page
+from .build import Service, make_page, write_page
 
-__all__ = ["make_page", "write_page"]
+__all__ = ["Service", "make_page", "write_page"]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import gzip
+import hashlib
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -21,8 +23,8 @@ from .verdict import Verdict, verdict_of
 
 #: In the order in which they are put together.
 SCRIPTS = (
-    "dom.js", "model.js", "state.js", "geometry.js", "canvas.js", "charts.js", "cells.js", "frame.js", "pairs.js",
-    "evidence.js", "tables.js", "main.js",
+    "dom.js", "model.js", "edit.js", "state.js", "geometry.js", "canvas.js", "charts.js", "cells.js", "editor.js",
+    "frame.js", "pairs.js", "landmarks.js", "evidence.js", "tables.js", "main.js",
 )  # fmt: skip
 
 
@@ -57,9 +59,27 @@ def write_page(
         Path(temporary).write_text(page, encoding="utf-8")
 
 
-def make_page(planes: Sequence[MatchedPlane], title: str = "", progress: Progress | None = None) -> str:
-    """The HTML of the page; what it shows of names and texts is escaped."""
+@dataclass(frozen=True)
+class Service:
+    """What serves the page and saves what is decided on it."""
+
+    token: str  #: that the page has to send
+    output: str  #: the name of the file that is written
+    reviewer: str = ""  #: who decides, if it is known
+
+
+def make_page(
+    planes: Sequence[MatchedPlane],
+    title: str = "",
+    progress: Progress | None = None,
+    service: Service | None = None,
+) -> str:
+    """The HTML of the page; what it shows of names and texts is escaped.
+
+    Without `service` the page is a file by itself, and what is decided on it is saved as a list of decisions.
+    """
     content = {
+        "service": None if service is None else asdict(service),
         "title": one_line(title),
         "software": f"ndx-match {__version__}",
         "planes": [plane_content(plane) for plane in with_progress(progress, "page", planes)],
@@ -67,12 +87,20 @@ def make_page(planes: Sequence[MatchedPlane], title: str = "", progress: Progres
     packed = gzip.compress(json.dumps(content, separators=(",", ":"), allow_nan=False).encode(), 6, mtime=0)
     assets = files(__package__) / "assets"
     scripts = "\n".join((assets / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    script = f'\n(() => {{\n"use strict";\n{scripts}\n}})();\n'
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return Template((assets / "template.html").read_text(encoding="utf-8")).substitute(
         title=escape(one_line(title)),
         software=escape(f"ndx-match {__version__}"),
         glances="\n".join(_glance(plane, number, len(planes)) for number, plane in enumerate(planes)),
         style=(assets / "page.css").read_text(encoding="utf-8"),
-        script=scripts,
+        script=script,
+        # No other script runs, whatever is in the file.
+        script_policy=f"'sha256-{digest}'",
+        connect_policy="'none'" if service is None else "'self'",
+        about="This file holds all it shows and asks for nothing on the network."
+        if service is None
+        else "This page is served on this machine only.",
         content=base64.b64encode(packed).decode(),
     )
 

@@ -8,9 +8,10 @@ function cellsSection(store) {
 }
 
 function cellText(state, cell) {
-  const { plane } = state, n = of(state).sizes[cell], sure = plane.sure[cell];
+  const { plane } = state, n = of(state).sizes[cell], sure = sureOf(state.cells, plane, cell);
   const words = [`Cell ${plane.cellIds[cell]}`, `in ${n} of ${count(plane.sessions.length, "session")}`];
   if (n > 1) words.push(sure === null ? `${plane.sureness} unknown` : `${plane.sureness} ${shown(sure)}`);
+  if (state.reviews[cell]) words.push(REVIEW_WORDS[state.reviews[cell]] ?? "reviewed");
   return words.join(", ");
 }
 
@@ -42,12 +43,12 @@ function navigator(store, size) {
         button("‹", () => store.dispatch({ type: "step", by: -1 }), { "aria-label": "Previous cell", title: "Previous cell (←)" }), place,
         button("›", () => store.dispatch({ type: "step", by: 1 }), { "aria-label": "Next cell", title: "Next cell (→)" })),
       filter.element, order.element, el("label", {}, "Go to ", search), size),
-    el("div", { class: "cell-line" }, title, rivals), strip);
+    el("div", { class: "cell-line" }, title, rivals), strip, editor(store));
 
   const crops = plane.sessions.map((session, k) => crop(store, k));
   strip.append(...crops.map(({ element }) => element));
   const show = (state, changed = () => true) => {
-    if (!changed("cell", "cells", "filter", "order")) return;
+    if (!changed("cell", "cells", "filter", "order", "reviews", "marked")) return;
     const list = listOf(state), at = list.indexOf(state.cell);
     place.textContent = list.length ? `${at < 0 ? "–" : at + 1} of ${list.length}` : "none";
     element.classList.toggle("none", state.cell === null);
@@ -98,13 +99,17 @@ function crop(store, k) {
   }, { role: "img" });
   const name = el("span", { class: "name", title: session.name }, `${k + 1} · ${session.date || session.short}`);
   const note = el("span", { class: "note" }), roi = el("span", { class: "note" });
-  const element = el("li", {}, painted.canvas, name, note, roi);
+  const mark = el("input", { type: "checkbox", "aria-label": `Mark the ROI in ${session.name}`, title: k < 9 ? `Mark the ROI (${k + 1})` : "Mark the ROI", onchange: () => store.dispatch({ type: "mark", session: k }) });
+  const element = el("li", {}, painted.canvas, name, note, el("label", { class: "mark-roi" }, mark, roi));
   const show = (state) => {
     const { cell } = state;
     const row = cell === null ? -1 : state.cells[cell][k];
-    note.textContent = cell === null ? "" : row < 0 ? plane.presenceLabels[plane.presence[cell][k]] ?? ""
-      : session.support[row] === null ? "" : `${plane.measure === "probability" ? "p" : plane.measure} ${shown(session.support[row])}`;
+    note.textContent = cell === null ? "" : row < 0 ? presenceText(plane, presenceOf(state, cell, k))
+      : changedHere(state, cell) ? "" : session.support[row] === null ? "" : `${plane.measure === "probability" ? "p" : plane.measure} ${shown(session.support[row])}`;
     roi.textContent = row < 0 ? "" : `ROI ${session.roiIds[row]}`;
+    mark.hidden = row < 0;
+    mark.checked = state.marked.has(k);
+    element.classList.toggle("marked", mark.checked);
     element.classList.toggle("absent", row < 0);
     painted.canvas.setAttribute("aria-label", `${session.name}: ${[roi.textContent, note.textContent].filter(Boolean).join(", ")}`);
     painted.redraw();
@@ -176,7 +181,7 @@ function presence(store) {
   const painted = paintedCanvas((context, width, height) => {
     const { state } = store, cells = order(state.cells), step = width / Math.max(cells.length, 1), colours = shades();
     cells.forEach((cell, x) => state.cells[cell].forEach((row, k) => {
-      context.fillStyle = row >= 0 ? colourOf.present : colours[plane.presence[cell][k]] ?? colours[0];
+      context.fillStyle = row >= 0 ? colourOf.present : colours[presenceOf(state, cell, k)] ?? colours[0];
       context.fillRect(x * step, k * rowHeight, Math.max(step, 0.6), rowHeight - (n <= 25 ? 1 : 0));
     }));
     const at = cells.indexOf(state.cell);
@@ -195,7 +200,7 @@ function presence(store) {
   painted.canvas.addEventListener("pointermove", (event) => {
     const cell = cellAt(event), box = painted.canvas.getBoundingClientRect();
     const k = clamp(Math.floor((event.clientY - box.top) / rowHeight), 0, n - 1);
-    if (cell !== null) painted.canvas.title = `${cellText(store.state, cell)}; ${plane.sessions[k].name}: ${plane.presenceLabels[plane.presence[cell][k]]}`;
+    if (cell !== null) painted.canvas.title = `${cellText(store.state, cell)}; ${plane.sessions[k].name}: ${presenceText(plane, presenceOf(store.state, cell, k))}`;
   });
   store.subscribe((state, changed) => { if (changed("cells", "cell")) painted.redraw(); });
   const codes = Object.keys(plane.presenceLabels).map(Number);

@@ -5,14 +5,20 @@ const KEYS = [
   ["N, P", "next, previous pair of sessions"], ["O, S, B", "overlay, slider, blinking images of the pair"], ["R", "ROIs on the images of the pair"],
   ["+, −, 0, arrows", "in the common frame: zoom, whole field, move"], ["?", "this help"],
 ];
+const helped = [...KEYS.slice(0, -1), ...EDIT_KEYS, KEYS.at(-1)];
 let current = null;
 
 function showPlane(plane, number) {
-  const store = createStore(plane);
+  if (!stores.has(plane)) stores.set(plane, createStore(plane));
+  const store = stores.get(plane);
+  if (service) store.dispatch({ type: "set", filter: "unreviewed" });
+  store.forgetListeners();
+  store.subscribe((state, changed) => { if (changed("hand")) realign(plane, state.hand); }); // before all that draw
+  realign(plane, store.state.hand);
   current = store;
   document.querySelector("main").replaceChildren(cellsSection(store), pairsSection(store), frameSection(store), evidenceSection(store), timeSection(store), detailsSection(store));
   for (const glance of document.querySelectorAll(".glance")) glance.hidden = Number(glance.dataset.plane) !== number;
-  store.dispatch({ type: "step", by: 1 });
+  if (store.state.cell === null) store.dispatch({ type: "step", by: 1 });
 }
 
 function navigation(planes) {
@@ -24,7 +30,7 @@ function navigation(planes) {
   const parts = { cells: "Cells", pairs: "Alignment", frame: "One frame", evidence: "Evidence", time: "Over the sessions", details: "Method" };
   nav.append(...Object.entries(parts).map(([id, text]) => el("a", { href: `#${id}` }, text)), button("Keys", () => help.showModal(), { title: "Keys (?)" }));
   const help = document.getElementById("help");
-  help.append(el("h2", { id: "help-title" }, "Keys"), el("dl", { class: "plain" }, ...KEYS.flatMap(([key, action]) => fact(key, action))), el("form", { method: "dialog" }, el("button", {}, "Close")));
+  help.append(el("h2", { id: "help-title" }, "Keys"), el("dl", { class: "plain" }, ...helped.flatMap(([key, action]) => fact(key, action))), el("form", { method: "dialog" }, el("button", {}, "Close")));
 }
 
 document.addEventListener("keydown", (event) => {
@@ -37,12 +43,12 @@ document.addEventListener("keydown", (event) => {
     ArrowLeft: () => current.dispatch({ type: "step", by: -1 }), k: () => current.dispatch({ type: "step", by: -1 }),
     n: () => current.dispatch({ type: "stepPair", by: 1 }), p: () => current.dispatch({ type: "stepPair", by: -1 }),
     o: () => set({ look: "overlay" }), s: () => set({ look: "wipe" }), b: () => set({ look: "blink" }), r: () => set({ outlines: !current.state.outlines }),
-    Escape: () => current.dispatch({ type: "select", cell: null }), "/": () => document.getElementById("cell-id").focus(), "?": () => document.getElementById("help").showModal(),
+    Escape: () => { if (current.state.held) set({ held: null, said: "" }); else current.dispatch({ type: "select", cell: null }); }, "/": () => document.getElementById("cell-id").focus(), "?": () => document.getElementById("help").showModal(),
   };
   const action = actions[event.key.length === 1 ? event.key.toLowerCase() : event.key];
-  if (!action) return;
+  if (action) action();
+  else if (event.key.length > 1 || !edit(current, event.key.toLowerCase())) return;
   event.preventDefault();
-  action();
 });
 window.addEventListener("beforeprint", () => { for (const painted of paintedCanvases()) if (painted.stale) painted.now(); });
 
@@ -53,8 +59,14 @@ async function start() {
   }
   const content = await readContent(document.getElementById("content"));
   const planes = content.planes.map(makePlane);
+  const lastId = Math.max(...planes.map((plane) => plane.lastId));
+  planes.forEach((plane, k) => Object.assign(plane, { firstNewId: lastId + 1 + k, idStep: planes.length })); // no id in two planes
+  service = content.service;
+  if (service) author.name = sessionStorage.getItem("author") ?? service.reviewer;
   navigation(planes);
   showPlane(planes[0], 0);
+  const said = service && sessionStorage.getItem("said");
+  if (said) { current.dispatch({ type: "set", said }); sessionStorage.removeItem("said"); }
   document.body.dataset.ready = "yes";
 }
 requestAnimationFrame(() => setTimeout(start, 0)); // after the summary is seen

@@ -16,7 +16,7 @@ function pairsSection(store) {
   const viewer = pairViewer(store);
   const show = (state, changed = () => true) => {
     if (changed("look")) { look.set(state.look); wipeRow.hidden = state.look !== "wipe"; }
-    if (changed("pair", "cells")) {
+    if (changed("pair", "cells", "hand")) {
       chosen.select.value = String(state.pair);
       replaceChildren(facts, ...pairFacts(state));
       replaceChildren(map, pairMap(store));
@@ -32,7 +32,16 @@ function pairsSection(store) {
         button("›", () => store.dispatch({ type: "stepPair", by: 1 }), { "aria-label": "Next pair", title: "Next pair (N)" })),
       look.element, tick("ROIs", store.state.outlines, (value) => store.dispatch({ type: "set", outlines: value })),
       tick("Deformation", store.state.arrows, (value) => store.dispatch({ type: "set", arrows: value }))),
-    el("div", { class: "pair-layout" }, el("div", {}, viewer, wipeRow), el("div", {}, facts, map)));
+    el("div", { class: "pair-layout" }, el("div", {}, viewer, wipeRow), el("div", {}, facts, map)), landmarks(store));
+}
+
+// Make the pairs follow the alignments by hand, and those without any be as in the file.
+function realign(plane, hand) {
+  plane.pairs.forEach((pair, k) => {
+    pair.before ??= { matrix: pair.matrix, grid: pair.grid, registered: pair.registered, byHand: pair.byHand, level: pair.level };
+    Object.assign(pair, pair.before, hand[k] ? { matrix: hand[k], grid: null, registered: true, byHand: true, level: "good" } : {});
+  });
+  plane.maps = new Map();
 }
 
 const pairName = (plane, pair) => `${pair.level === "failed" ? "✕ " : ""}${pair.fixed + 1} · ${plane.sessions[pair.fixed].short} – ${pair.moving + 1} · ${plane.sessions[pair.moving].short}`;
@@ -98,8 +107,9 @@ function pairViewer(store) {
     store.dispatch({ type: "set", wipe: clamp(((event.clientX - box.left) / box.width) * 100, 0, 100) });
   });
   store.subscribe((state, changed) => {
-    if (changed("pair")) prepare(plane.pairs[state.pair]);
-    if (changed("pair", "look")) describe(state);
+    if (changed("hand")) images.clear();
+    if (changed("pair", "hand")) prepare(plane.pairs[state.pair]);
+    if (changed("pair", "look", "hand")) describe(state);
     if (changed("pair", "look", "wipe", "outlines", "arrows", "cells")) painted.redraw();
   });
   describe(store.state);
@@ -183,6 +193,7 @@ function levelText(pair) {
   if (!pair.registered) return `Not aligned: ${pair.reason || "no reason given"}.`;
   if (pair.level === "failed") return "Probably aligned wrongly: hardly more matches than a wrong alignment gives.";
   if (pair.level === "doubtful") return `Aligned by way of other sessions; ${pair.reason}.`;
+  if (pair.byHand) return "Aligned by hand.";
   return pair.composed ? "Aligned by way of other sessions." : "Aligned.";
 }
 

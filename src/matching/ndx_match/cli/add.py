@@ -1,0 +1,55 @@
+"""`ndx-match add`: more sessions for a match file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ..additions import add_sessions, the_only_plane
+from ..addresses import public_name
+from ..matchfile import FileMetadata, output_path, read_planes_of_match_file, write_planes
+from ..methods import check_adds
+from ..sources import SourceOptions, read_more_sessions, source_warnings
+from ..storage.opening import files_kept_open
+from .common import LOCATION, jobs_option, output_option, overwrite_option, progress_bar, source_options, warn
+from .write import check_target, dandi_name_option, metadata_options, print_result
+
+
+@click.command()
+@click.argument("matches", type=LOCATION, metavar="MATCHES.NWB")
+@click.argument("inputs", nargs=-1, required=True, type=LOCATION, metavar="FILE...")
+@output_option()
+@overwrite_option
+@source_options(selection=True, checksum=True)
+@metadata_options
+@dandi_name_option
+@jobs_option
+def add(
+    matches: str,
+    inputs: tuple[str, ...],
+    output: Path,
+    overwrite: bool,
+    options: SourceOptions,
+    metadata: FileMetadata,
+    dandi_name: bool,
+) -> None:
+    """Add the sessions of files to a match file and write a new one.
+
+    Each is aligned with the sessions that are there, whose masks and images the match file holds, and its ROIs are
+    matched with the cells that are there, with the method and parameters of the match file. These cells stay as they
+    are, decisions of persons included; ROIs that belong to none are new cells with new ids. The first files are not
+    needed.
+    """
+    check_target((matches, *inputs), output, overwrite, dandi_name)
+    with files_kept_open(), progress_bar() as progress:
+        before = the_only_plane(read_planes_of_match_file(matches), public_name(matches))
+        check_adds(before.result.method)
+        sessions = read_more_sessions(inputs, before.sessions, options, progress)
+        together = (*before.sessions, *sessions)
+        warn(source_warnings(together))
+        if dandi_name:
+            output_path(together, output, metadata, overwrite, dandi_name)
+        plane = add_sessions(before, sessions, progress)
+        written = write_planes([plane], output, metadata, overwrite, dandi_name)
+    print_result([plane], written)

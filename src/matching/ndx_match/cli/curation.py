@@ -1,0 +1,86 @@
+"""`ndx-match curate` and `review`: decisions of persons on a match file."""
+
+from __future__ import annotations
+
+import webbrowser
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from ..decisions import Decision
+from ..errors import InputError
+from ..storage.outputs import check_output
+from ..storage.remote import is_url, public_name
+from .common import FILE, LOCATION, output_option, overwrite_option, progress_bar, say, warn
+
+
+@click.command()
+@click.argument("matches", type=LOCATION, metavar="MATCHES.NWB")
+@click.argument("decisions", type=FILE, metavar="DECISIONS.CSV")
+@output_option("Match file to write; a Zarr store if it ends in .zarr.")
+@click.option("--reviewer", metavar="NAME", default="", help="Who decided, where the list does not say.")
+@overwrite_option
+def curate(matches: str, decisions: Path, output: Path, reviewer: str, overwrite: bool) -> None:
+    """Apply a list of decisions, for example saved from the page of `report`, and write a new match file.
+
+    Cells keep their ids. The new file holds the decisions, and the cells as they were before, beside the corrected
+    ones. A decision that cannot be applied is reported, and kept with the reason.
+    """
+    from ..curation import curate as apply
+    from ..curation import read_decisions
+    from ..matchfile import read_planes_of_match_file, write_planes
+
+    check_output(output, overwrite, [matches, decisions])
+    now = datetime.now().astimezone().isoformat(timespec="seconds")
+    made = [_signed(decision, reviewer, now) for decision in read_decisions(decisions)]
+    with progress_bar() as progress:
+        curated = apply(read_planes_of_match_file(matches), made, progress)
+        written = write_planes(curated.planes, output, overwrite=overwrite)
+    warn(curated.sentences)
+    warn(written.warnings)
+    say(f"Applied {len(made) - len(curated.left_out)} of {len(made)} decisions")
+    say(f"Wrote {output}")
+
+
+def _signed(decision: Decision, reviewer: str, now: str) -> Decision:
+    return replace(decision, reviewer=decision.reviewer or reviewer, reviewed_on=decision.reviewed_on or now)
+
+
+@click.command()
+@click.argument("matches", type=LOCATION, metavar="MATCHES.NWB")
+@click.option("-o", "--output", type=FILE, metavar="PATH",
+              help="Match file that saving writes.  [default: MATCHES_reviewed.nwb beside it]")  # fmt: skip
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port of the page.  [default: any that is free]")
+@click.option("--no-browser", is_flag=True, help="Open no browser; only print the address.")
+@click.option("--reviewer", metavar="NAME", default="", help="Who decides; can be changed on the page.")
+@overwrite_option
+def review(matches: str, output: Path | None, port: int, no_browser: bool, reviewer: str, overwrite: bool) -> None:
+    """Look at a match file in a browser, correct it, and save a new match file.
+
+    Split, join, move, remove, accept or doubt cells, and align sessions by hand. The page is served on this machine
+    only, until Ctrl-C. The match file itself is never changed.
+    """
+    from ..review import Desk, ReviewServer
+
+    with progress_bar() as progress:
+        desk = Desk(matches, output or _beside(matches), overwrite, reviewer, progress)
+    try:
+        server = ReviewServer(desk, port)
+    except OSError as error:
+        raise InputError(f"The port {port} cannot be used ({error.strerror}); give another, or none.") from error
+    say(f"The page is at {server.url}", f"Saving writes {desk.output}; press Ctrl-C to end")
+    if not no_browser:
+        webbrowser.open(server.url)
+    with server:
+        server.serve_forever()
+
+
+def _beside(matches: str) -> Path:
+    """The match file that is written where no name is given."""
+    if is_url(matches):
+        raise InputError(f"{public_name(matches)}: give the file to write with -o.")
+    path = Path(matches)
+    ending = ".nwb.zarr" if path.name.endswith(".nwb.zarr") else path.suffix
+    return path.with_name(f"{path.name.removesuffix(ending)}_reviewed{ending}")

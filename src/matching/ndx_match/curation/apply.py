@@ -1,0 +1,301 @@
+"""Apply decisions of persons to what was matched."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from ndx_cell_matching.codes import DecisionKind, RegistrationOutcome, Review
+
+from ..arrays import Array
+from ..decisions import Decision, Reviews
+from ..model import MatchedPlane
+from .cells import no_reviews, with_cells
+
+Roi = tuple[int, int]  #: position of a session and `roi_row`
+Told = tuple[int, str, str, str]  #: review, reviewer, reviewed_on, review_comment
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A decision that could not be applied, and why: a clause."""
+
+    decision: Decision
+    reason: str
+
+
+@dataclass(frozen=True)
+class Curated:
+    """Planes to which decisions were applied, and those decisions that could not be."""
+
+    planes: tuple[MatchedPlane, ...]
+    left_out: tuple[LeftOut, ...]
+
+    @property
+    def sentences(self) -> list[str]:
+        """What could not be applied, and why, a sentence for each."""
+        return [f"{in_words(left.decision)} was not applied: {left.reason}." for left in self.left_out]
+
+
+def in_words(decision: Decision) -> str:
+    """What was decided, in a few words: `The decision to join the cells 4 and 9`."""
+    ids = [str(number) for number in (decision.cell_id, decision.other_cell_id) if number is not None]
+    rois = ", ".join(f"ROI {roi_id} of {name}" for name, roi_id in decision.rois[:3])
+    rois += ", ..." if len(decision.rois) > 3 else ""
+    cell = f"the cell {ids[0]}" if ids else f"the cell of {rois}"
+    return "The decision " + {
+        DecisionKind.SPLIT: f"to split off {rois}",
+        DecisionKind.REMOVE: f"to remove {rois} from its cell",
+        DecisionKind.JOIN: f"to join the cells {' and '.join(ids)}" if len(ids) > 1 else f"to join the cells of {rois}",
+        DecisionKind.MOVE: f"to move {rois} to {cell}",
+        DecisionKind.ACCEPT: f"to accept {cell}",
+        DecisionKind.UNCERTAIN: f"to call {cell} uncertain",
+        DecisionKind.ALIGN: f"to align {' and '.join(decision.sessions or ())}",
+    }.get(decision.kind, "of an unknown kind")
+
+
+def apply_decisions(planes: Sequence[MatchedPlane], decisions: Iterable[Decision]) -> Curated:
+    """Apply decisions, one after the other, to the cells of the planes of a match file.
+
+    A split or removal leaves the cell's id to the part with more ROIs; the other gets the greatest id ever used plus
+    one, or the id that it got before, if the decision tells it and it is free. The joined cell has the id of that with
+    more ROIs. An alignment changes nothing here; it counts as
+    applied where the two sessions are aligned by hand.
+
+    Every decision is kept in the result, completed by what it did; of one that could not be applied, why.
+
+    Parameters
+    ----------
+    planes : sequence of MatchedPlane
+    decisions : iterable of Decision
+        In the order in which they were made; those that the results hold already are not repeated.
+    """
+    decisions = list(decisions)
+    new_ids = _NewIds(planes, decisions)
+    names = [plane.name for plane in planes]
+    of_plane: list[list[Decision]] = [[] for _ in planes]
+    left_out = []
+    for decision in decisions:
+        if decision.plane in names or (not decision.plane and len(planes) == 1):
+            of_plane[names.index(decision.plane) if decision.plane else 0].append(decision)
+        else:
+            what = f"there is no imaging plane {decision.plane!r}" if decision.plane else "it names no imaging plane"
+            left_out.append(LeftOut(decision, what))
+    curated = []
+    for plane, some in zip(planes, of_plane, strict=True):
+        changed = _apply(plane, some, new_ids) if some else plane
+        held = changed.result.decisions[len(plane.result.decisions) :]
+        left_out += [LeftOut(decision, decision.reason) for decision in held if not decision.applied]
+        curated.append(changed)
+    return Curated(tuple(curated), tuple(left_out))
+
+
+def _apply(plane: MatchedPlane, decisions: Sequence[Decision], new_ids: _NewIds) -> MatchedPlane:
+    cells = _Cells(plane, new_ids)
+    told = []
+    for decision in decisions:
+        try:
+            told.append(replace(cells.apply(decision), applied=True, reason=""))
+        except _Misfit as misfit:
+            told.append(replace(decision, applied=False, reason=str(misfit)))
+    result = plane.result
+    ids = np.array(list(cells.members), np.int64)
+    rows = np.full((len(ids), len(plane.sessions)), -1, np.int32)
+    for row, rois in zip(rows, cells.members.values(), strict=True):
+        sessions, roi_rows = zip(*rois, strict=True)
+        row[list(sessions)] = roi_rows
+    codes, *texts = zip(*(cells.told[cell_id] for cell_id in cells.members), strict=True)
+    changed = with_cells(result, rows, ids)
+    reviews = Reviews(np.array(codes, np.uint8), *texts)
+    return replace(plane, result=replace(changed, reviews=reviews, decisions=(*result.decisions, *told)))
+
+
+class _Misfit(Exception):
+    """Why a decision cannot be applied: a clause."""
+
+
+class _NewIds:
+    """Cell ids that were never used in a file."""
+
+    def __init__(self, planes: Sequence[MatchedPlane], decisions: Sequence[Decision]) -> None:
+        named = (number for d in decisions for number in (d.cell_id, d.other_cell_id) if number is not None)
+        self._next = 1 + max([-1, *named, *(plane.result.last_id for plane in planes)])
+        self.taken = {int(number) for plane in planes for number in plane.result.cell_ids}
+
+    def give(self, wanted: int | None) -> int:
+        """The wanted one, if no cell has or had it in this file, else a new one."""
+        if wanted is None or wanted in self.taken or wanted < 0:
+            wanted, self._next = self._next, self._next + 1
+        self.taken.add(wanted)
+        return wanted
+
+
+class _Cells:
+    """The cells of a plane while decisions are applied."""
+
+    def __init__(self, plane: MatchedPlane, new_ids: _NewIds) -> None:
+        result = plane.result
+        self._plane = plane
+        self._new_ids = new_ids
+        self._position = {session.name: k for k, session in enumerate(plane.sessions)}
+        self.members: dict[int, set[Roi]] = _members(result.cells, result.cell_ids)
+        self._cell_of = {roi: cell_id for cell_id, rois in self.members.items() for roi in rois}
+        first = result.automatic or result
+        self._automatic = {frozenset(rois) for rois in _members(first.cells, first.cell_ids).values()}
+        reviews = result.reviews or no_reviews(len(result.cells))
+        columns = (reviews.review.tolist(), reviews.reviewer, reviews.reviewed_on, reviews.review_comment)
+        self.told: dict[int, Told] = dict(zip(self.members, zip(*columns, strict=True), strict=True))
+
+    def apply(self, decision: Decision) -> Decision:
+        """Apply a decision; returns it with what it did."""
+        kinds: Mapping[int, Callable[[Decision], Decision]] = {
+            DecisionKind.SPLIT: self._split,
+            DecisionKind.REMOVE: self._split,
+            DecisionKind.JOIN: self._join,
+            DecisionKind.MOVE: self._move,
+            DecisionKind.ACCEPT: self._judge,
+            DecisionKind.UNCERTAIN: self._judge,
+            DecisionKind.ALIGN: self._check_aligned,
+        }
+        if decision.kind not in kinds:
+            raise _Misfit("this version does not know decisions of its kind")
+        return kinds[decision.kind](decision)
+
+    def _split(self, decision: Decision) -> Decision:
+        leaving = set(self._rois(decision))
+        if not leaving or (decision.kind == DecisionKind.REMOVE and len(leaving) > 1):
+            raise _Misfit("it must name the ROI that leaves its cell")
+        if frozenset(leaving) in map(frozenset, (self.members[self._cell_of[roi]] for roi in leaving)):
+            return decision  # they are a cell of their own already
+        cell_id = self._cell(decision)
+        staying = self.members[cell_id] - leaving
+        new_id = self._new_ids.give(decision.other_cell_id)
+        first, second = (staying, leaving) if len(staying) >= len(leaving) else (leaving, staying)
+        self._set(decision, cell_id, first)
+        self._set(decision, new_id, second)
+        return replace(decision, cell_id=cell_id, other_cell_id=new_id)
+
+    def _join(self, decision: Decision) -> Decision:
+        if decision.rois:
+            ids = list(dict.fromkeys(self._cell_of[roi] for roi in self._rois(decision)))
+        else:
+            ids = [self._existing(number) for number in (decision.cell_id, decision.other_cell_id)]
+        if len(set(ids)) < 2:
+            if decision.rois[1:]:
+                return decision  # they are one cell already
+            raise _Misfit("it must name two cells")
+        joined = sorted(roi for cell_id in ids for roi in self.members[cell_id])
+        session, times = Counter(session for session, _ in joined).most_common(1)[0]
+        if times > 1:
+            of = " and ".join(str(number) for number in ids)
+            raise _Misfit(f"the cells {of} have an ROI each in the session {self._plane.sessions[session].name}")
+        kept = min(ids, key=lambda cell_id: (-len(self.members[cell_id]), cell_id))
+        others = [cell_id for cell_id in ids if cell_id != kept]
+        for cell_id in others:
+            self._set(decision, cell_id, set())
+        self._set(decision, kept, set(joined))
+        return replace(decision, cell_id=kept, other_cell_id=others[0], rois=self._names(joined))
+
+    def _move(self, decision: Decision) -> Decision:
+        rois = self._rois(decision)
+        if len(rois) != 1:
+            raise _Misfit("it must name one ROI")
+        target, (roi,) = self._existing(decision.cell_id), rois
+        origin = self._cell_of[roi]
+        if origin == target:
+            return decision
+        if any(session == roi[0] for session, _ in self.members[target]):
+            name = self._plane.sessions[roi[0]].name
+            raise _Misfit(f"the cell {target} has another ROI in the session {name}")
+        self._set(decision, origin, self.members[origin] - {roi})
+        self._set(decision, target, self.members[target] | {roi})
+        return decision
+
+    def _judge(self, decision: Decision) -> Decision:
+        cell_id = self._cell(decision)
+        code = Review.UNCERTAIN if decision.kind == DecisionKind.UNCERTAIN else self._code(cell_id)
+        self._tell(decision, cell_id, code)
+        rois = decision.rois or self._names(self.members[cell_id])
+        return replace(decision, cell_id=cell_id, rois=rois)
+
+    def _check_aligned(self, decision: Decision) -> Decision:
+        if decision.sessions is None or decision.matrix is None:
+            raise _Misfit("it must name two sessions and their matrix")
+        fixed, moving = sorted(self._session(name) for name in decision.sessions)
+        registration = self._plane.result.registration(fixed, moving)
+        if registration is None or registration.outcome != RegistrationOutcome.BY_HAND:
+            raise _Misfit(f"{' and '.join(decision.sessions)} are not aligned so")
+        return decision
+
+    def _set(self, decision: Decision, cell_id: int, rois: set[Roi]) -> None:
+        """Give a cell its ROIs; one without any is no more."""
+        if not rois:
+            del self.members[cell_id]
+            return
+        self.members[cell_id] = rois
+        self._cell_of.update(dict.fromkeys(rois, cell_id))
+        self._tell(decision, cell_id, self._code(cell_id))
+
+    def _tell(self, decision: Decision, cell_id: int, code: int) -> None:
+        self.told[cell_id] = (code, decision.reviewer, decision.reviewed_on, decision.review_comment)
+
+    def _code(self, cell_id: int) -> Review:
+        """How a cell is called that a person finds right."""
+        return Review.ACCEPTED if frozenset(self.members[cell_id]) in self._automatic else Review.CHANGED
+
+    def _cell(self, decision: Decision) -> int:
+        """The cell that a decision is about."""
+        if not decision.rois:
+            return self._existing(decision.cell_id)
+        ids = sorted({self._cell_of[roi] for roi in self._rois(decision)})
+        if len(ids) > 1:
+            raise _Misfit(f"its ROIs are in several cells: {', '.join(map(str, ids))}")
+        if decision.cell_id is not None and ids[0] != decision.cell_id:
+            raise _Misfit(f"its ROIs are in the cell {ids[0]}, not in the cell {decision.cell_id}")
+        return ids[0]
+
+    def _existing(self, cell_id: int | None) -> int:
+        if cell_id is None:
+            raise _Misfit("it names no cell")
+        if cell_id not in self.members:
+            raise _Misfit(f"there is no cell {cell_id}")
+        return cell_id
+
+    def _rois(self, decision: Decision) -> list[Roi]:
+        """The ROIs that a decision names."""
+        rois = []
+        for name, roi_id in decision.rois:
+            session = self._session(name)
+            row = self._row_of[session].get(roi_id)
+            if row is None:
+                raise _Misfit(f"the session {name} has no ROI {roi_id}")
+            if (session, row) not in self._cell_of:
+                raise _Misfit(f"the ROI {roi_id} of the session {name} took no part in the matching")
+            rois.append((session, row))
+        return rois
+
+    def _names(self, rois: Iterable[Roi]) -> tuple[tuple[str, int], ...]:
+        sessions = self._plane.sessions
+        return tuple((sessions[session].name, int(sessions[session].roi_ids[row])) for session, row in sorted(rois))
+
+    def _session(self, name: str) -> int:
+        if name not in self._position:
+            raise _Misfit(f"there is no session {name}")
+        return self._position[name]
+
+    @cached_property
+    def _row_of(self) -> list[dict[int, int]]:
+        """Of each session the `roi_row` by the `roi_id`."""
+        return [{roi_id: row for row, roi_id in enumerate(s.roi_ids.tolist())} for s in self._plane.sessions]
+
+
+def _members(cells: Array, cell_ids: Array) -> dict[int, set[Roi]]:
+    """The ROIs of each cell, by its id, in the order of the cells."""
+    members: dict[int, set[Roi]] = {cell_id: set() for cell_id in cell_ids.tolist()}
+    for cell, session in np.argwhere(cells >= 0).tolist():
+        members[int(cell_ids[cell])].add((session, int(cells[cell, session])))
+    return members

@@ -1,0 +1,92 @@
+"""Give a result other cells, and keep true what it says of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ndx_cell_matching.codes import Review
+
+from ..arrays import Bools, Bytes, Indices, Ints32, Ints64
+from ..decisions import AutomaticCells, Reviews
+from ..model import MatchResult, Presence, cells_of_rois
+
+
+def with_cells(result: MatchResult, cells: Ints32, cell_ids: Ints64) -> MatchResult:
+    """The result with other cells of the same ROIs; the one way to change them.
+
+    What the method found stays: its name, the pairs and which of them it accepted, the alignments. Of a cell whose
+    ROIs are those of a cell before, presence, confidence and review stay too. Of any other the confidence is NaN,
+    because the method did not rate it, and the review says that a person changed it; a session in which it has no ROI
+    gets the presence of the cell from which most of its ROIs come, *not detected* where that had one.
+
+    Parameters
+    ----------
+    result : MatchResult
+    cells : ndarray of int32, shape (n_cells, n_sessions)
+        `roi_row`, -1 where a cell has no ROI.
+    cell_ids : ndarray of int64, shape (n_cells,)
+
+    Raises
+    ------
+    ValueError
+        The ROIs are not those of the result, each in one cell.
+    """
+    origin, same = _origins(result, cells)
+    presence = result.presence[origin]
+    presence[presence == Presence.PRESENT] = Presence.NOT_DETECTED
+    presence[cells >= 0] = Presence.PRESENT
+    confidence = None if result.confidence is None else np.where(same, result.confidence[origin], np.nan)
+    return replace(
+        result,
+        cells=cells,
+        cell_ids=cell_ids,
+        presence=presence,
+        confidence=confidence,
+        reviews=_reviews(result, origin, same),
+        automatic=result.automatic or AutomaticCells(result.cells, result.cell_ids),
+    )
+
+
+def automatic_result(result: MatchResult) -> MatchResult:
+    """The result with the cells as the method left them, without reviews and decisions.
+
+    Of cells that a person changed, the confidence is not known any more and is NaN.
+    """
+    automatic = result.automatic
+    if automatic is None:
+        return result
+    restored = with_cells(result, automatic.cells, automatic.cell_ids)
+    return replace(restored, reviews=None, decisions=(), automatic=None)
+
+
+def _origins(result: MatchResult, cells: Ints32) -> tuple[Indices, Bools]:
+    """For each cell the row of the result's cell from which most of its ROIs come, and whether it has the same ROIs."""
+    places, sessions = np.nonzero(cells >= 0)
+    before = cells_of_rois(result.cells, sessions.astype(np.int32), cells[places, sessions])
+    if len(before) != (result.cells >= 0).sum() or (before < 0).any():
+        raise ValueError("the ROIs of the cells must be those of the result")
+    pairs, counts = np.unique(np.stack([places, before], axis=1), axis=0, return_counts=True)
+    pairs = pairs[np.lexsort((pairs[:, 1], -counts, pairs[:, 0]))]
+    rows, first = np.unique(pairs[:, 0], return_index=True)
+    if len(rows) != len(cells):
+        raise ValueError("every cell must have an ROI")
+    origin = pairs[first, 1]
+    return origin, (result.cells[origin] == cells).all(axis=1)
+
+
+def _reviews(result: MatchResult, origin: Indices, same: Bools) -> Reviews:
+    old = result.reviews or no_reviews(len(result.cells))
+    codes: Bytes = np.where(same, old.review[origin], Review.CHANGED).astype(np.uint8)
+    texts = [
+        tuple(values[row] if kept else "" for row, kept in zip(origin, same, strict=True))
+        for values in (old.reviewer, old.reviewed_on, old.review_comment)
+    ]
+    return Reviews(codes, *texts)
+
+
+def no_reviews(n_cells: int) -> Reviews:
+    """Of cells on which nobody decided."""
+    nothing = ("",) * n_cells
+    return Reviews(np.full(n_cells, Review.NOT_REVIEWED, np.uint8), nothing, nothing, nothing)

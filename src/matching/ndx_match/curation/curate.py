@@ -1,0 +1,88 @@
+"""Apply decisions to what was matched, alignments too, after which the sessions are matched again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from ndx_cell_matching.codes import DecisionKind, RegistrationOutcome
+
+from ..decisions import Decision
+from ..errors import MethodError
+from ..identity import keep_ids
+from ..methods import match_by_hand
+from ..model import MatchedPlane, Progress, Registration
+from .apply import Curated, LeftOut, apply_decisions
+from .cells import automatic_result
+
+
+def curate(planes: Sequence[MatchedPlane], decisions: Iterable[Decision], progress: Progress | None = None) -> Curated:
+    """Apply decisions as :func:`apply_decisions`, alignments included.
+
+    A plane with new alignments is matched again by its own method, with all alignments that persons gave; the cells
+    keep their ids, and all decisions made before are applied again. Then the others follow.
+
+    Parameters
+    ----------
+    planes : sequence of MatchedPlane
+        Their masks included, as of :func:`ndx_match.matchfile.read_planes_of_match_file`.
+    decisions : iterable of Decision
+    progress : callable, optional
+        Called while a plane is matched.
+    """
+    decisions = list(decisions)
+    aligned = list(planes)
+    left_out: list[LeftOut] = []
+    refused: dict[str, str] = {}
+    for number, plane in enumerate(planes):
+        given = _given(plane, decisions, only=len(planes) == 1)
+        if not given:
+            continue
+        try:
+            again = _matched_again(plane, given, progress)
+        except MethodError as error:
+            refused[plane.name] = str(error).rstrip(".")
+            continue
+        earlier = apply_decisions([again], plane.result.decisions)
+        aligned[number], left_out = earlier.planes[0], [*left_out, *earlier.left_out]
+    curated = apply_decisions(aligned, decisions)
+    for left in curated.left_out:
+        name = left.decision.plane or planes[0].name
+        is_refused = left.decision.kind == DecisionKind.ALIGN and name in refused
+        left_out.append(replace(left, reason=refused[name]) if is_refused else left)
+    return Curated(curated.planes, tuple(left_out))
+
+
+def _given(plane: MatchedPlane, decisions: Sequence[Decision], only: bool) -> list[Registration]:
+    """The alignments by hand of a plane, the only one or not: none if there are no new ones, else those before too."""
+    position = {session.name: k for k, session in enumerate(plane.sessions)}
+    of_plane = [decision for decision in decisions if decision.plane == plane.name or (only and not decision.plane)]
+    if not any(_registration(decision, position) for decision in of_plane):
+        return []
+    every = [_registration(decision, position) for decision in (*plane.result.decisions, *of_plane)]
+    return list({(r.fixed_session, r.moving_session): r for r in every if r is not None}.values())
+
+
+def _matched_again(plane: MatchedPlane, given: Sequence[Registration], progress: Progress | None) -> MatchedPlane:
+    """The plane matched again with alignments by hand, without what was decided else; cells keep their ids."""
+    before = automatic_result(plane.result)
+    earlier = replace(before, decisions=plane.result.decisions)
+    after = match_by_hand(plane.sessions, before, given, progress)
+    (kept,), _ = keep_ids([replace(plane, result=after)], [replace(plane, result=earlier)])
+    return kept
+
+
+def _registration(decision: Decision, position: dict[str, int]) -> Registration | None:
+    """The alignment that a decision gives, the earlier session fixed; None where it gives none of these sessions."""
+    names = decision.sessions or ()
+    if decision.kind != DecisionKind.ALIGN or decision.matrix is None or not position.keys() >= set(names):
+        return None
+    fixed, moving = (position[name] for name in names)
+    matrix = np.array(decision.matrix, float)
+    if fixed == moving:
+        return None
+    if fixed > moving:
+        fixed, moving, matrix = moving, fixed, np.linalg.inv(matrix)
+    return Registration(fixed, moving, matrix / matrix[2, 2], ("given by hand",), RegistrationOutcome.BY_HAND)

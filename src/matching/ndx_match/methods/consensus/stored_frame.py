@@ -1,0 +1,80 @@
+"""The common frame as a match file holds it: the alignments of one session with the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ndx_cell_matching.registrations import SessionRegistration, displacement_at
+
+from ...arrays import Floats, Floats32, Matrix, Points
+from ...footprints import transform_points
+from ...model import MatchResult, Session
+
+
+@dataclass(frozen=True)
+class StoredFrame:
+    """Maps from a frame to sessions. The frame is a session's pixels, moved so that it holds the fields of all."""
+
+    shape: tuple[int, int]  #: (n_rows, n_cols)
+    origin: Floats  #: (x, y) of the frame's first pixel in the session whose pixels it has, shape (2,)
+    maps: tuple[SessionRegistration, ...]  #: from that session to each
+
+    def matrix(self, session: int) -> Matrix:
+        """The map from the frame to a session without what bends it."""
+        offset = np.eye(3)
+        offset[:2, 2] = self.origin
+        return np.asarray(self.maps[session].matrix @ offset)
+
+    def places(self, session: int) -> Floats32:
+        """Where each pixel of the frame lies in a session, (x, y); shape (n_rows, n_cols, 2)."""
+        n_rows, n_cols = self.shape
+        x, y = np.arange(n_cols, dtype=float), np.arange(n_rows, dtype=float)[:, None]
+        map_ = self.maps[session]
+        places = np.empty((n_rows, n_cols, 2), np.float32)
+        for axis, (from_x, from_y, offset) in enumerate(self.matrix(session)[:2]):
+            places[..., axis] = from_x * x + (from_y * y + offset)
+        if map_.displacement is not None and map_.fixed_shape is not None:
+            rows, cols = (
+                _along(np.arange(n) + start, length, n_points)
+                for n, start, length, n_points in zip(
+                    self.shape, self.origin[::-1], map_.fixed_shape, map_.displacement.shape, strict=False
+                )
+            )
+            for axis in range(2):
+                places[..., axis] += rows @ map_.displacement[..., axis] @ cols.T
+        return places
+
+    def from_session(self, session: int, points: Points) -> Points:
+        """Where points (x, y) of a session lie in the frame."""
+        map_ = self.maps[session]
+        inverse = np.linalg.inv(map_.matrix)
+        found = transform_points(inverse, points)
+        if map_.displacement is not None and map_.fixed_shape is not None:
+            for _ in range(8):  # a contraction: deformations bend far less than a pixel per pixel
+                found = transform_points(inverse, points - displacement_at(map_.displacement, map_.fixed_shape, found))
+        return found - self.origin
+
+
+def maps_from(
+    result: MatchResult, sessions: Sequence[Session], first: int, others: Sequence[int]
+) -> list[SessionRegistration]:
+    """The alignments of a session with others, itself among them perhaps, as a result holds them."""
+    maps = []
+    for other in others:
+        if other == first:
+            maps.append(SessionRegistration(np.eye(3)))
+            continue
+        found = result.registration(*sorted((first, other)))
+        assert found is not None  # as they are of one set of sessions that were aligned with each other
+        map_ = SessionRegistration(found.matrix, found.displacement, sessions[found.fixed_session].shape)
+        maps.append(map_ if found.fixed_session == first else map_.inverse(sessions[found.moving_session].shape))
+    return maps
+
+
+def _along(positions: Floats, length: int, n_points: int) -> Floats:
+    """Weights of the points of a displacement grid at positions along one axis, shape (n, n_points)."""
+    place = np.clip(positions * (n_points - 1) / max(length - 1, 1), 0, n_points - 1)
+    return np.maximum(0, 1 - np.abs(place[:, None] - np.arange(n_points)))
