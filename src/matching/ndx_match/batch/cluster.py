@@ -8,6 +8,7 @@ because a worker was thought to be lost, one match file appears.
 from __future__ import annotations
 
 import asyncio
+import atexit
 import logging
 import time
 import warnings
@@ -118,7 +119,7 @@ def _reason(error: BaseException) -> str:
 def _client(scheduler: str | None, n_workers: int) -> Iterator[Any]:
     """A client of the scheduler, or of a cluster of this machine that nobody else can use."""
     try:
-        from distributed import Client, LocalCluster, Security
+        from distributed import Client, Security
 
         security = Security.temporary()
     except ImportError as error:
@@ -128,17 +129,7 @@ def _client(scheduler: str | None, n_workers: int) -> Iterator[Any]:
         ) from error
     _silence()
     if scheduler is None:
-        with (
-            LocalCluster(
-                n_workers=n_workers,
-                threads_per_worker=1,
-                dashboard_address=None,
-                silence_logs=logging.CRITICAL,
-                protocol="tls://",
-                security=security,
-            ) as cluster,
-            Client(cluster, set_as_default=False) as client,
-        ):
+        with _local_cluster(n_workers, security) as cluster, Client(cluster, set_as_default=False) as client:
             yield client
         return
     try:
@@ -151,6 +142,25 @@ def _client(scheduler: str | None, n_workers: int) -> Iterator[Any]:
         ) from error
     with client:
         yield client
+
+
+def _local_cluster(n_workers: int, security: Any) -> Any:
+    """A cluster of processes of this machine, of one thread each."""
+    from distributed import LocalCluster
+    from distributed.deploy.spec import close_clusters
+
+    try:
+        return LocalCluster(
+            n_workers=n_workers,
+            threads_per_worker=1,
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,
+            protocol="tls://",
+            security=security,
+        )
+    except BaseException:  # interrupted while it started: its processes end by themselves, and dask cannot close it
+        atexit.unregister(close_clusters)
+        raise
 
 
 def _silence() -> None:
