@@ -69,6 +69,10 @@ def provide(code: str, inputs: Path, folder: Path) -> None:
     if "read_planes(" in code:
         for name in "AB":
             shutil.copy(inputs / f"{name}_planes.nwb", folder / f"{name}.nwb")
+    if "match_batch(" in code:
+        (folder / "data").mkdir()
+        for name in "AB":
+            (folder / f"{name}.nwb").rename(folder / "data" / f"{name}.nwb")
     if "DIR/" in code:
         shutil.copytree(inputs / "DIR", folder / "DIR")
     if "write_match_file(" in code or "write_planes(" in code:

@@ -26,6 +26,7 @@ ERROR, BUG, INTERRUPTED = 2, 70, 130
 COMMANDS = {
     "write": ("write", "write", "Match the cells of two or more NWB files and write a match file."),
     "add": ("add", "add", "Add sessions to a match file, whose cells stay as they are."),
+    "batch": ("batch", "batch", "Match the sessions of many animals, each animal and imaging plane on its own."),
     "inspect": ("look", "inspect", "Print what would be used of NWB files."),
     "show": ("look", "show", "Print the sessions, pairs and cells of a match file."),
     "plot": ("look", "plot", "Draw the pictures of a match file."),
@@ -101,7 +102,7 @@ def _run(arguments: list[str] | None, stop: Stop) -> int:
     try:
         _check_working_directory()
         with usable_home():
-            cli.main(args=arguments, prog_name="ndx-match", standalone_mode=False)
+            code = cli.main(args=arguments, prog_name="ndx-match", standalone_mode=False)
         sys.stdout.flush()
     except NdxMatchError as error:
         click.echo(f"Error: {error}", err=True)
@@ -125,7 +126,7 @@ def _run(arguments: list[str] | None, stop: Stop) -> int:
             err=True,
         )
         return BUG
-    return 0
+    return code if isinstance(code, int) else 0
 
 
 def _check_working_directory() -> None:

@@ -106,9 +106,7 @@ def write(
     that they have in an earlier match file, and decisions of persons in it are applied again.
     """
     chosen, parameters = method
-    if chosen.takes_all_rois and options.where:
-        raise MethodError(f"--where does not belong to --method {chosen.name}, which takes all ROIs.")
-    options = replace(options, all_rois=options.all_rois or chosen.takes_all_rois, image_required=chosen.needs_image)
+    options = options_for(chosen, options)
     check_target((*inputs, *filter(None, [previous])), output, overwrite, dandi_name)
     if plots is not None:
         check_folder(plots)
@@ -144,6 +142,13 @@ def write(
     print_result(matched, written)
     if plots is not None:
         draw(matched, plots, written.path)
+
+
+def options_for(method: Method, options: SourceOptions) -> SourceOptions:
+    """The options as a method needs them."""
+    if method.takes_all_rois and options.where:
+        raise MethodError(f"--where does not belong to --method {method.name}, which takes all ROIs.")
+    return replace(options, all_rois=options.all_rois or method.takes_all_rois, image_required=method.needs_image)
 
 
 def check_target(inputs: Sequence[str], output: Path, overwrite: bool, dandi_name: bool) -> None:

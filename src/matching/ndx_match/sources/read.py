@@ -203,8 +203,17 @@ def read_sessions(
         locations = access.expand(paths, options.sessions)
         check_paths(locations)
         options.check_files(locations)
-        sessions = [read_session(location, options) for location in with_progress(progress, "reading", locations)]
-    check_together(sessions, options)
+        return read_each([(location, options) for location in locations], progress)
+
+
+def read_each(
+    files: Sequence[tuple[str | os.PathLike[str], SourceOptions]], progress: Progress | None = None
+) -> list[Session]:
+    """As :func:`read_sessions`, of single files, each with options of its own."""
+    with shared_access():
+        check_paths([location for location, _ in files])
+        sessions = [read_session(location, options) for location, options in with_progress(progress, "reading", files)]
+    check_together(sessions, files[0][1])
     return with_distinct_names(sessions)
 
 

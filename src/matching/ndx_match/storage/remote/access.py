@@ -51,6 +51,11 @@ class RemoteAccess:
         self._assets: dict[str, dandi_assets.Asset] = {}
         self._files: dict[str, RemoteFile] = {}
 
+    @property
+    def keeps(self) -> bool:
+        """Whether what is fetched is kept for another time."""
+        return self._cache is not None
+
     def expand(self, locations: Iterable[Location], sessions: Sequence[str] = ()) -> list[str | os.PathLike[str]]:
         """Locations of single files: those given, and all optical physiology files of DANDI folders among them.
 

@@ -1,0 +1,159 @@
+"""Jobs on a cluster of dask.distributed, whose workers may be lost at any time.
+
+A job is known to be done by its record, not by what the cluster says: when a worker is lost, the scheduler gives its
+jobs to others, also those that were done, and these find the record. Of a job that is done twice at the same time,
+because a worker was thought to be lost, one match file appears.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from threading import Lock
+from typing import Any
+
+from ..errors import InputError, one_line
+from ..workers import limited_workers, one_thread_per_worker
+from .job import Job, Outcome, do_job, failed, outcome_on_disk
+
+POLL = 5.0  #: seconds after which it is looked whether records have appeared of which the cluster said nothing
+PATIENCE = 60.0  #: seconds to wait for a cluster to answer, or for a worker where there is none
+REMEDY = "what is done is kept, run the same again for the rest"
+
+_one_at_a_time = Lock()  #: in a process of several threads, as what reads and writes the files is not made for more
+
+
+def do_on_worker(job: Job) -> Outcome:
+    """Do a job with one thread, as the other cores have jobs of their own."""
+    with _one_at_a_time, warnings.catch_warnings(), limited_workers(1), one_thread_per_worker():
+        warnings.simplefilter("ignore")  # of libraries; our own are in the record
+        return do_job(job)
+
+
+def do_on_cluster(jobs: Sequence[Job], scheduler: str | None, n_workers: int) -> Iterator[Outcome]:
+    """Do jobs on a cluster; gives them as they are done.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        Of one run.
+    scheduler : str or None
+        Address of a scheduler, whose workers must see the same files under the same paths; None: a cluster of this
+        machine, which ends with the batch.
+    n_workers : int
+        Processes of the cluster of this machine.
+
+    Raises
+    ------
+    InputError
+        dask.distributed is not installed, or the scheduler cannot be reached or has no workers.
+    """
+    with _client(scheduler, n_workers) as client:
+        waiting = {client.submit(do_on_worker, job, key=f"{job.group.name}-{job.run}", pure=False): job for job in jobs}
+        last_worker = time.monotonic()
+        while waiting:
+            for future in _done(waiting):
+                job = waiting.pop(future)
+                yield _outcome(future, job)
+                future.release()
+            if _has_workers(client):
+                last_worker = time.monotonic()
+            elif time.monotonic() - last_worker > PATIENCE:
+                break
+        for job in waiting.values():
+            yield outcome_on_disk(job) or failed(job, f"The cluster has no workers any more; {REMEDY}.")
+
+
+def _has_workers(client: Any) -> bool:
+    """Whether somebody is there to do the jobs."""
+    try:
+        return client.status == "running" and bool(client.scheduler_info(n_workers=-1)["workers"])
+    except (Exception, asyncio.CancelledError):  # of a scheduler that was lost
+        return False
+
+
+def _done(waiting: dict[Any, Job]) -> list[Any]:
+    """The futures that are done, whether the cluster says so or a record does; waits a little if there are none."""
+    from distributed import wait
+
+    try:
+        wait(list(waiting), timeout=POLL, return_when="FIRST_COMPLETED")
+    except (TimeoutError, asyncio.TimeoutError):
+        return [future for future, job in waiting.items() if outcome_on_disk(job) is not None]
+    except (Exception, asyncio.CancelledError):  # of a scheduler that was lost
+        time.sleep(POLL / 10)
+    return [future for future in waiting if future.status != "pending"]
+
+
+def _outcome(future: Any, job: Job) -> Outcome:
+    """What became of a job; where the cluster cannot say, by its record."""
+    found = outcome_on_disk(job)
+    if found is not None:
+        return found
+    try:
+        outcome: Outcome = future.result(timeout=PATIENCE)
+        return outcome
+    except (Exception, asyncio.CancelledError) as error:
+        found = outcome_on_disk(job)
+        if found is not None:
+            return found
+        return failed(job, f"{_reason(error)}; {REMEDY}.")
+
+
+def _reason(error: BaseException) -> str:
+    from distributed import KilledWorker
+
+    if isinstance(error, KilledWorker):
+        return "Every worker that had this job died, perhaps for want of memory"
+    if isinstance(error, ImportError):
+        return f"The workers lack what they need ({one_line(error)})"
+    return f"The cluster lost this job ({type(error).__name__}: {one_line(error)})"
+
+
+@contextmanager
+def _client(scheduler: str | None, n_workers: int) -> Iterator[Any]:
+    """A client of the scheduler, or of a cluster of this machine that nobody else can use."""
+    try:
+        from distributed import Client, LocalCluster, Security
+
+        security = Security.temporary()
+    except ImportError as error:
+        raise InputError(
+            "Several jobs at the same time need dask.distributed; run "
+            'pip install "ndx-cell-matching[distributed]", or give -j 1.'
+        ) from error
+    _silence()
+    if scheduler is None:
+        with (
+            LocalCluster(
+                n_workers=n_workers,
+                threads_per_worker=1,
+                dashboard_address=None,
+                silence_logs=logging.CRITICAL,
+                protocol="tls://",
+                security=security,
+            ) as cluster,
+            Client(cluster, set_as_default=False) as client,
+        ):
+            yield client
+        return
+    try:
+        client = Client(scheduler, timeout=PATIENCE / 6, set_as_default=False)
+        client.wait_for_workers(1, timeout=PATIENCE)
+    except (OSError, ValueError, asyncio.TimeoutError) as error:
+        raise InputError(
+            f"{scheduler}: there is no scheduler of dask with workers at this address ({one_line(error)}); start "
+            "`dask scheduler` and `dask worker ADDRESS --nthreads 1`, and give the address that it prints."
+        ) from error
+    with client:
+        yield client
+
+
+def _silence() -> None:
+    """No logs of dask, which speak of every worker that is lost."""
+    for name in ["distributed", *(name for name in logging.root.manager.loggerDict if name.startswith("distributed."))]:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)

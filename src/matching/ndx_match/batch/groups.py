@@ -1,0 +1,218 @@
+"""Which files are matched with each other: those of one animal that show the same imaging plane."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import PurePath
+
+from ndx_cell_matching import CellMatching
+
+from ..errors import InputError, NdxMatchError
+from ..sources import SourceOptions, open_nwb
+from ..sources.pairing import DEPTH_TOLERANCE, PairedPlane, RecordedPlane, check_tolerance, pair_planes
+from ..sources.planes import PlaneOfFile, list_planes
+from ..sources.read import SourceFile
+from ..storage.opening import first_line, objects_of
+from ..storage.remote import file_stem, public_name, shared_access
+from .inputs import Input
+
+
+@dataclass(frozen=True)
+class FileSeen:
+    """A file of a batch, and what decides with which others it is matched."""
+
+    source: Input
+    subject: str = ""
+    start: datetime | None = None
+    planes: tuple[PlaneOfFile, ...] = ()
+    problem: str = ""  #: why it cannot be read
+    left_out: str = ""  #: why it is none of the sessions to be matched: a match file, or without ROIs
+
+
+@dataclass(frozen=True)
+class Member:
+    """An imaging plane of a file, as one session of a group."""
+
+    location: str
+    options: SourceOptions
+
+
+@dataclass(frozen=True)
+class Group:
+    """Sessions of one animal and imaging plane, in the order in which they are matched."""
+
+    name: str  #: of its match file, without suffix; no two groups have the same
+    subject: str
+    plane: str
+    members: tuple[Member, ...] = ()
+    problem: str = ""  #: why they cannot be matched
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """The groups, sorted by name, and what is matched with nothing, one sentence each."""
+
+    groups: tuple[Group, ...]
+    notes: tuple[str, ...]
+
+
+def look_at(source: Input, options: SourceOptions) -> FileSeen:
+    """Open a file and read what decides with which others it is matched, but no masks."""
+    try:
+        with shared_access(), open_nwb(source.location) as nwbfile:
+            if any(isinstance(item, CellMatching) for item in objects_of(nwbfile)):
+                return FileSeen(source, left_out="this is a match file")
+            file = SourceFile(nwbfile, source.location)
+            if not file.contents.tables:
+                return FileSeen(source, left_out="there is no ROI table in it")
+            wanted = source.plane or options.plane
+            planes = list_planes(file, options)
+            chosen = tuple(plane for plane in planes if wanted in (None, "", plane.name, plane.options.plane))
+            if not chosen:
+                named = ", ".join(plane.name for plane in planes)
+                return FileSeen(source, left_out=f"there is no plane {wanted} with ROIs in it, but {named}")
+            start = nwbfile.session_start_time
+            in_utc = start if start.tzinfo else start.replace(tzinfo=timezone.utc)
+            return FileSeen(source, source.subject or file.subject_id, in_utc, chosen)
+    except NdxMatchError as error:
+        return FileSeen(source, source.subject, problem=str(error))
+    except Exception as error:  # a file must not keep the others from being matched, whatever is in it
+        where = public_name(source.location)
+        return FileSeen(source, source.subject, problem=f"{where}: it cannot be read ({first_line(error)}).")
+
+
+def group_files(
+    files: Sequence[FileSeen], options: SourceOptions, subject: str = "", tolerance: float = DEPTH_TOLERANCE
+) -> Grouping:
+    """Group files by animal, and those of an animal by imaging plane, by name and depth.
+
+    Parameters
+    ----------
+    files : sequence of FileSeen
+    options : SourceOptions
+        Those of the batch.
+    subject : str
+        Of files that name none.
+    tolerance : float
+        Micrometres by which the depths of one plane may differ between sessions.
+
+    Notes
+    -----
+    A file that cannot be read is a problem of its animal, which must not be matched without one of its sessions: of
+    that which the manifest names, or else of that in the name of the file or its folder (`sub-ID`, as DANDI and BIDS
+    name them).
+    """
+    check_tolerance(tolerance)
+    notes = [f"{public_name(file.source.location)}: left out: {file.left_out}." for file in files if file.left_out]
+    broken = [file for file in files if file.problem]
+    by_subject: dict[str, list[FileSeen]] = {}
+    groups: list[Group] = []
+    for file in files:
+        if file.problem or file.left_out:
+            continue
+        if not (known := file.subject or subject):
+            where = public_name(file.source.location)
+            problem = f"{where}: no subject is stated in this file; name it in a manifest, or give --subject-id ID."
+            groups.append(_of_file(file, problem))
+        else:
+            by_subject.setdefault(known, []).append(file)
+    problems: dict[str, str] = {}
+    for file in broken:
+        stated = file.source.subject or _subject_in_name(file.source.location)
+        named = next((known for known in by_subject if stated and stated in (known, _label(known))), None)
+        if named is None:
+            groups.append(_of_file(file, file.problem, stated))
+        else:
+            problems.setdefault(named, file.problem)
+    for name, of_subject in by_subject.items():
+        found, alone = _planes_of(name, of_subject, options, tolerance)
+        groups += [replace(group, problem=problems.get(name, "")) for group in found]
+        notes += [] if name in problems else alone
+        if not found and name in problems:
+            groups.append(Group(_safe(f"sub-{name}"), name, "", problem=problems[name]))
+    return Grouping(tuple(sorted(_with_own_names(groups), key=lambda group: group.name)), tuple(notes))
+
+
+def _planes_of(
+    subject: str, files: Sequence[FileSeen], options: SourceOptions, tolerance: float
+) -> tuple[list[Group], list[str]]:
+    """The groups of one animal, and sentences for its planes that are in one session only."""
+    ordered = sorted(files, key=_order)
+    recorded = {
+        RecordedPlane(file.source.location, plane.name, plane.depth): Member(
+            file.source.location, _for_file(plane.options, file.source.location)
+        )
+        for file in ordered
+        for plane in file.planes
+    }
+    planes: tuple[PairedPlane, ...] = ()
+    with suppress(InputError):  # no plane is in two sessions
+        planes = pair_planes(list(recorded), tolerance).planes
+    taken = {member for plane in planes for member in plane.members}
+    alone = [
+        f"{public_name(each.session)}: the plane {each} of subject {subject} is in no other session, so it is not "
+        "matched."
+        for each in recorded
+        if each not in taken
+    ]
+    groups = [
+        Group(
+            _safe(f"sub-{subject}_plane-{plane.name}"),
+            subject,
+            plane.name,
+            tuple(recorded[member] for member in plane.members),
+        )
+        for plane in planes
+    ]
+    return groups, alone
+
+
+def _order(file: FileSeen) -> tuple[int, float, str]:
+    """By position in a manifest, else by date."""
+    start = 0.0 if file.start is None else file.start.timestamp()
+    return (-1 if file.source.position is None else file.source.position, start, file.source.location)
+
+
+def _for_file(options: SourceOptions, location: str) -> SourceOptions:
+    """The options without what is about other files."""
+    mirror = (location,) if options.is_mirrored(location) else ()
+    transpose = options.transposition_of(location)
+    return replace(options, transpose=transpose, transpose_file=(), mirror=mirror, sessions=())
+
+
+def _of_file(file: FileSeen, problem: str, subject: str = "") -> Group:
+    """A group for a file of which is not known with which it belongs."""
+    return Group(_safe(file_stem(file.source.location)), subject, "", problem=problem)
+
+
+def _subject_in_name(location: str) -> str:
+    """The label of the subject in the name of a file, or else of its folders; empty if there is none."""
+    for part in reversed(PurePath(location).parts):
+        if found := re.match(r"sub-([^_/.]+)", part):
+            return found.group(1)
+    return ""
+
+
+def _label(subject: str) -> str:
+    """A subject's id as DANDI writes it in names of files."""
+    return re.sub(r"[._,/:@%\s]+", "-", subject)
+
+
+def _safe(text: str) -> str:
+    """A text as a name of a file; one that had to be changed gets a number that tells it from others."""
+    safe = re.sub(r"[^A-Za-z0-9_+-]+", "-", text).strip("-")
+    return safe if safe == text else f"{safe}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
+
+
+def _with_own_names(groups: Sequence[Group]) -> Iterator[Group]:
+    """The groups, those whose names agree (on some disks also in other case) with a number."""
+    seen: dict[str, int] = {}
+    for group in groups:
+        key = group.name.casefold()
+        seen[key] = seen.get(key, 0) + 1
+        yield group if seen[key] == 1 else replace(group, name=f"{group.name}-{seen[key]}")

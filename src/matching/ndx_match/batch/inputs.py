@@ -1,0 +1,115 @@
+"""Which files a batch is about: those in folders, in manifests, on DANDI, or given one by one."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import InputError
+from ..storage.outputs import has_zarr_name
+from ..storage.remote import is_of_dandi, is_url, public_name, same_place, shared_access
+
+FILE_COLUMN, SUBJECT_COLUMN, PLANE_COLUMN = "file", "subject", "plane"
+
+
+@dataclass(frozen=True)
+class Input:
+    """A file of a batch, and what a manifest says of it."""
+
+    location: str  #: an absolute path, or an address
+    subject: str = ""  #: empty: as the file says
+    plane: str = ""  #: the imaging plane to take; empty: all
+    position: int | None = None  #: in a manifest, whose order is that of the sessions; None: they are ordered by date
+
+
+def find_inputs(locations: Sequence[str], sessions: Sequence[str] = (), but_in: Path | None = None) -> list[Input]:
+    """The files of a batch.
+
+    Parameters
+    ----------
+    locations : sequence of str
+        Folders, in which files are looked for at any depth; manifests, whose names end in `.csv`; NWB files; addresses.
+    sessions : sequence of str
+        Take only these sessions of folders on DANDI.
+    but_in : path, optional
+        A folder below which nothing is looked for: that of the match files.
+
+    Raises
+    ------
+    InputError
+        There is no such folder or manifest, a manifest cannot be understood, a file is named twice, or there is none.
+    """
+    found: list[Input] = []
+    for location in locations:
+        if not is_url(location) and location.lower().endswith(".csv"):
+            found += _in_manifest(Path(location), len(found))
+        elif not is_url(location) and os.path.isdir(location) and not has_zarr_name(location):
+            found += _in_folder(Path(location), but_in)
+        else:
+            found += [Input(address) for address in _expanded(location, sessions)]
+    if not found:
+        listed = ", ".join(map(public_name, locations))
+        raise InputError(f"{listed}: there is no NWB file here; give a folder of NWB files, or a manifest.")
+    for place, n in Counter((same_place(each.location), each.plane) for each in found).items():
+        if n > 1:
+            raise InputError(f"{place[0]}: this file is given {n} times; give each session once.")
+    return found
+
+
+def _expanded(location: str, sessions: Sequence[str] = ()) -> list[str]:
+    """The single files for which a location stands, as any process finds them."""
+    if not is_url(location):
+        return [os.path.abspath(location)]
+    if not is_of_dandi(location):
+        return [location]
+    with shared_access() as access:
+        return [str(each) for each in access.expand([location], sessions)]
+
+
+def _in_folder(folder: Path, but_in: Path | None) -> Iterator[Input]:
+    """The NWB files below a folder, Zarr stores too, sorted by path; hidden ones and match files' folder left out."""
+    left_out = None if but_in is None else os.path.realpath(but_in)
+    paths: list[str] = []
+    for parent, folders, names in os.walk(os.path.abspath(folder)):
+        stores = [name for name in folders if name.endswith(".nwb.zarr")]
+        paths += [os.path.join(parent, name) for name in (*stores, *names) if name.endswith((".nwb", ".nwb.zarr"))]
+        folders[:] = [
+            name
+            for name in folders
+            if name not in stores
+            and not name.startswith(".")
+            and os.path.realpath(os.path.join(parent, name)) != left_out
+        ]
+    yield from (Input(path) for path in sorted(paths) if not os.path.basename(path).startswith("."))
+
+
+def _in_manifest(path: Path, first: int) -> Iterator[Input]:
+    """A row for each file: the column `file`, and `subject` and `plane` if they are there; others are not read."""
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, skipinitialspace=True)
+            columns = [str(name).strip().lower() for name in reader.fieldnames or ()]
+            reader.fieldnames = columns
+            rows = list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise InputError(f"{path}: the manifest cannot be read ({reason}); give a CSV file in UTF-8.") from error
+    if FILE_COLUMN not in columns:
+        raise InputError(
+            f"{path}: the manifest has no column {FILE_COLUMN!r} (it has {', '.join(columns) or 'none'}); its first "
+            f"line names the columns: {FILE_COLUMN}, and if wanted {SUBJECT_COLUMN} and {PLANE_COLUMN}."
+        )
+    for number, row in enumerate(rows, start=2):
+        values = {name: str(row.get(name) or "").strip() for name in (FILE_COLUMN, SUBJECT_COLUMN, PLANE_COLUMN)}
+        location = values[FILE_COLUMN]
+        if not location:
+            raise InputError(f"{path}: row {number} names no file; name one, or remove the row.")
+        below = location if is_url(location) else str(path.parent / location)
+        of_row = _expanded(below)
+        if len(of_row) != 1:
+            raise InputError(f"{path}: row {number} stands for {len(of_row)} files; name one in each row.")
+        yield Input(of_row[0], values[SUBJECT_COLUMN], values[PLANE_COLUMN], first + number)

@@ -1,0 +1,383 @@
+"""One job: match one group and write its match file and its record. Doing it again does nothing."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields, replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+from .. import __version__
+from ..curation.previous import continue_from
+from ..errors import InputError, NdxMatchError, OutputError
+from ..matchfile import FileMetadata, read_match_file, read_planes_of_match_file, write_planes
+from ..methods import Parameters, match
+from ..model import MatchedPlane, Progress, RoiSelection
+from ..sources import SourceOptions, source_warnings
+from ..sources.read import read_each
+from ..storage.files import sha256_of
+from ..storage.opening import files_kept_open
+from ..storage.outputs import check_output
+from ..storage.remote import is_url, public_name, recorded_location, remote_access
+from ..storage.unchanged import state_of
+from .groups import Group, Member
+from .records import (
+    DONE,
+    FAILED,
+    STARTED,
+    Figures,
+    FileOfRecord,
+    Record,
+    as_json,
+    is_same_content,
+    is_same_work,
+    read_record,
+    state_of_record,
+    write_record,
+)
+
+SUFFIX = ".nwb"  #: of match files
+#: Options that decide nothing of what is matched.
+_WITHOUT_EFFECT = ("checksum", "sessions", "image_required", "allow_different_subjects")
+#: Options whose values are seen in a match file.
+_SEEN = ("plane", "roi_table", "z_plane")
+
+
+@dataclass(frozen=True)
+class Job:
+    """A group, and how and where to match it: all that a process needs to know."""
+
+    group: Group
+    folder: str  #: of the match files, an absolute path
+    method: str
+    parameters: Parameters
+    metadata: FileMetadata
+    run: str  #: of the batch, by which a job that is done twice in it is known
+    overwrite: bool = False  #: whether to do what is done already, and to replace match files of others
+    cache: bool = True  #: whether to keep what is fetched from the network
+
+    @property
+    def output(self) -> Path:
+        """The match file."""
+        return Path(self.folder) / f"{self.group.name}{SUFFIX}"
+
+    @property
+    def record(self) -> Path:
+        """Its record."""
+        return self.output.with_suffix(".json")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job, and whether it was done now or before."""
+
+    name: str
+    record: Record
+    is_new: bool
+
+    @property
+    def file(self) -> str:
+        """Name of the match file."""
+        return f"{self.name}{SUFFIX}"
+
+
+def outcome_of(job: Job, record: Record) -> Outcome:
+    """What a record says became of a job."""
+    return Outcome(job.group.name, record, record.run == job.run and not record.recognised)
+
+
+def failed(job: Job, error: str) -> Outcome:
+    """What became of a job of which no record can speak."""
+    return outcome_of(job, replace(_wanted(job), outcome=FAILED, error=error, finished=_now()))
+
+
+def outcome_on_disk(job: Job) -> Outcome | None:
+    """What its record says became of a job in this run of the batch; None where it says nothing."""
+    record = read_record(job.record)
+    if record is None or record.run != job.run or record.outcome == STARTED:
+        return None
+    return outcome_of(job, record)
+
+
+def find_done(job: Job) -> Outcome | None:
+    """What became of a job that was done in another run, as far as is seen without reading any file."""
+    before = read_record(job.record)
+    if job.overwrite or job.group.problem or before is None or before.outcome != DONE or not job.output.exists():
+        return None
+    wanted = _wanted(job)
+    try:
+        with remote_access(cache=job.cache):
+            now = replace(wanted, inputs=_with_states(job, wanted.inputs))
+    except NdxMatchError:  # of a server; the job will say so
+        return None
+    return outcome_of(job, before) if is_same_work(before, now) else None
+
+
+def do_job(job: Job, progress: Progress | None = None) -> Outcome:
+    """Match a group and write its match file and record, unless that is done already; errors are in the record."""
+    begun = time.monotonic()
+    before = read_record(job.record)
+    wanted = _wanted(job)
+    try:
+        with remote_access(cache=job.cache), files_kept_open():
+            done = _done_before(job, before, wanted)
+            if done is None:
+                done = _do(job, before, wanted, begun, progress)
+    except Exception as error:  # an animal must not lose the others, whatever its data do to a library
+        record = replace(
+            wanted,
+            outcome=FAILED,
+            error=_sentence(job, error),
+            output=None if before is None else before.output,
+            seconds=round(time.monotonic() - begun, 1),
+            finished=_now(),
+        )
+        if job.group.members:
+            with suppress(NdxMatchError):  # as of a full disk, of which the error speaks already
+                write_record(job.record, record)
+        return outcome_of(job, record)
+    return outcome_of(job, done)
+
+
+def _wanted(job: Job) -> Record:
+    """The record as it is before anything is known of the files."""
+    return Record(
+        subject=job.group.subject,
+        plane=job.group.plane,
+        outcome=STARTED,
+        inputs=tuple(_file(job, member) for member in job.group.members),
+        method=job.method,
+        parameters=as_json(job.parameters.stored()),
+        metadata=as_json({name: value for name, value in asdict(job.metadata).items() if value is not None}),
+        run=job.run,
+        software={"ndx-cell-matching": __version__},
+    )
+
+
+def _file(job: Job, member: Member) -> FileOfRecord:
+    default = SourceOptions()
+    options = {
+        each.name: getattr(member.options, each.name)
+        for each in fields(SourceOptions)
+        if each.name not in _WITHOUT_EFFECT and getattr(member.options, each.name) != getattr(default, each.name)
+    }
+    if member.options.mirror:
+        options["mirror"] = True
+    return FileOfRecord(recorded_location(member.location, job.output), options=as_json(options))
+
+
+def _done_before(job: Job, before: Record | None, wanted: Record) -> Record | None:
+    """The record of what is done already and need not be done again; None where something is to do.
+
+    Raises
+    ------
+    InputError, OutputError
+        The group cannot be matched; or there is a match file that is not of this batch, or was changed since.
+    """
+    if job.group.problem:
+        raise InputError(job.group.problem)
+    if before is not None and before.run == job.run and before.outcome in (DONE, FAILED):
+        return before  # by another process, which could not say so any more
+    if job.overwrite:
+        return None
+    wanted = replace(wanted, inputs=_with_states(job, wanted.inputs))
+    if not os.path.exists(job.output):
+        return None
+    is_done = before is not None and before.outcome == DONE
+    if before is not None and is_same_work(before, wanted) and is_done:
+        return before
+    summed = replace(wanted, inputs=_with_checksums(job, wanted.inputs))
+    if before is not None and is_same_content(before, summed) and is_done:
+        return before
+    found = recognised(job, before, summed)
+    if found is not None:
+        write_record(job.record, found)
+        return found
+    if before is None or before.output is None or (before.subject, before.plane) != (wanted.subject, wanted.plane):
+        raise OutputError(
+            f"{job.output}: this match file was not made of these sessions in this way, and there is no record of who "
+            "made it; move it away, or give --overwrite."
+        )
+    if _output_state(job).state != before.output.state:
+        raise OutputError(
+            f"{job.output}: the sessions or options changed, but so did this match file since it was written; move it "
+            "away, or give --overwrite to lose what was changed in it."
+        )
+    return None
+
+
+def recognised(job: Job, before: Record | None, wanted: Record) -> Record | None:
+    """The record of a match file that is there without one; None if it is not what the job would make.
+
+    A process that was killed after it wrote the match file left a record of what it had started; what else made the
+    file is known by the checksums, method and parameters in it, so that options must be seen in it.
+    """
+    try:
+        plane = read_match_file(job.output)
+    except NdxMatchError:
+        return None
+    result = plane.result
+    if (result.method, as_json(result.parameters)) != (wanted.method, wanted.parameters):
+        return None
+    if not (_is_started(job, before, wanted, plane) or _is_seen(job.group.members, plane, wanted)):
+        return None
+    return replace(
+        wanted,
+        outcome=DONE,
+        recognised=True,
+        output=_output_state(job),
+        figures=figures_of(plane, result.warnings),
+        software={**result.software, "ndx-cell-matching": __version__},
+        finished=_now(),
+    )
+
+
+def _is_started(job: Job, before: Record | None, wanted: Record, plane: MatchedPlane) -> bool:
+    """Whether a match file is what a process wrote that was killed before it could say so."""
+    if before is None or before.outcome != STARTED:
+        return False
+    if before.output is not None and before.output.state == _output_state(job).state:
+        return False  # it was not replaced yet
+    is_same = is_same_work(before, wanted) or is_same_content(before, wanted)
+    return is_same and [session.source.uri for session in plane.sessions] == [each.file for each in wanted.inputs]
+
+
+def _is_seen(members: Sequence[Member], plane: MatchedPlane, wanted: Record) -> bool:
+    """Whether a match file shows that it is of a job's files, and its options, which are the default or seen in it."""
+    sums = [session.source.sha256 for session in plane.sessions]
+    if not all(sums) or sums != [each.sha256 for each in wanted.inputs]:
+        return False
+    if wanted.metadata or any(set(each.options) - set(_SEEN) for each in wanted.inputs):
+        return False
+    for member, session in zip(members, plane.sessions, strict=True):
+        options, source = member.options, session.source
+        if session.roi_selection == RoiSelection.CHOSEN_BY_USER:
+            return False
+        if options.plane is not None and options.plane not in (
+            source.plane_path.rsplit("/", 1)[-1],
+            *source.roi_table_path.split("/"),
+        ):
+            return False
+        if options.roi_table is not None and not f"/{source.roi_table_path}".endswith(f"/{options.roi_table}"):
+            return False
+        if session.orientation.z_plane != (options.z_plane if isinstance(options.z_plane, int) else None):
+            return False
+    return True
+
+
+def _do(job: Job, before: Record | None, wanted: Record, begun: float, progress: Progress | None) -> Record:
+    may_replace = job.overwrite or os.path.exists(job.output)  # it is of this batch: see _done_before
+    check_output(job.output, may_replace, [member.location for member in job.group.members])
+    output = None if before is None else before.output
+    sessions = read_each([(member.location, member.options) for member in job.group.members], progress)
+    inputs = tuple(
+        replace(state_of_record(each.file, session.state, session.source.sha256), options=each.options)
+        for each, session in zip(wanted.inputs, sessions, strict=True)
+    )
+    started = replace(wanted, inputs=inputs, output=output)
+    write_record(job.record, started)
+    matched = MatchedPlane(tuple(sessions), match(sessions, job.method, job.parameters, progress))
+    plane, lost = (matched, ()) if job.overwrite else _continued(job, matched, progress)
+    metadata = job.metadata
+    if metadata.subject_id is None and not any(session.subject_id for session in sessions):
+        metadata = replace(metadata, subject_id=job.group.subject)  # that of the manifest
+    try:
+        written = write_planes([plane], job.output, metadata, may_replace)
+    except OutputError:  # the same may have been written meanwhile by a process that was thought to be dead
+        found = None if may_replace else recognised(job, started, started)
+        if found is None:
+            raise
+        write_record(job.record, found)
+        return found
+    warnings = [*source_warnings(sessions), *plane.result.warnings, *lost, *written.warnings]
+    done = replace(
+        started,
+        outcome=DONE,
+        output=_output_state(job),
+        figures=figures_of(plane, warnings),
+        software={**plane.result.software, "ndx-cell-matching": __version__},
+        seconds=round(time.monotonic() - begun, 1),
+        finished=_now(),
+    )
+    write_record(job.record, done)
+    return done
+
+
+def _continued(job: Job, plane: MatchedPlane, progress: Progress | None) -> tuple[MatchedPlane, tuple[str, ...]]:
+    """The plane with the cell ids and decisions of the match file that it is to replace, and what of them is lost."""
+    if not os.path.exists(job.output):
+        return plane, ()
+    earlier = read_planes_of_match_file(job.output)
+    tables = {(each.source.object_id, each.source.roi_table_object_id) for of in earlier for each in of.sessions}
+    if not any((each.source.object_id, each.source.roi_table_object_id) in tables for each in plane.sessions):
+        return plane, ()
+    curated, lost = continue_from([plane], earlier, job.output.name, progress)
+    return curated.planes[0], (*lost, *curated.sentences)
+
+
+def figures_of(plane: MatchedPlane, warnings: Sequence[str]) -> Figures:
+    """What the summary shows of a match."""
+    from ..report.page.verdict import verdict_of
+
+    result, n_of_cell = plane.result, plane.result.n_sessions_of_cell
+    followed = n_of_cell > 1
+    known = result.confidence is not None and followed.any()
+    confidence = float(result.confidence[followed].mean()) if known and result.confidence is not None else None
+    verdict = verdict_of(plane)
+    return Figures(
+        sessions=len(plane.sessions),
+        rois=sum(session.n_taking_part for session in plane.sessions),
+        cells=len(result.cells),
+        followed=int(followed.sum()),
+        in_all=int((n_of_cell == len(plane.sessions)).sum()),
+        mean_confidence=None if confidence is None else round(confidence, 4),
+        level=verdict.level,
+        headline=f"{verdict.word} {verdict.headline}",
+        doubts=verdict.reasons,
+        warnings=tuple(dict.fromkeys(warnings)),
+    )
+
+
+def _with_states(job: Job, inputs: Sequence[FileOfRecord]) -> tuple[FileOfRecord, ...]:
+    """The inputs with their sizes and dates as they are now."""
+    return tuple(
+        replace(state_of_record(each.file, state_of(member.location)), options=each.options)
+        for each, member in zip(inputs, job.group.members, strict=True)
+    )
+
+
+def _with_checksums(job: Job, inputs: Sequence[FileOfRecord]) -> tuple[FileOfRecord, ...]:
+    """The inputs with their checksums, if those are wanted and the files lie on the disk."""
+    return tuple(
+        replace(each, sha256=_checksum(member)) for each, member in zip(inputs, job.group.members, strict=True)
+    )
+
+
+def _checksum(member: Member) -> str:
+    if not member.options.checksum or is_url(member.location):
+        return ""
+    try:
+        return sha256_of(member.location)
+    except OSError as error:
+        raise InputError(f"{member.location}: this file cannot be read ({error.strerror}).") from error
+
+
+def _output_state(job: Job) -> FileOfRecord:
+    return state_of_record(job.output.name, state_of(job.output))
+
+
+def _sentence(job: Job, error: Exception) -> str:
+    """An error as the record states it: one line, with the files as the record names them."""
+    text = str(error)
+    if not isinstance(error, NdxMatchError):
+        text = f"{type(error).__name__}: {text}; this is a bug in ndx-match, please report it."
+    for member in job.group.members:
+        text = text.replace(public_name(member.location), recorded_location(member.location, job.output))
+    return str(NdxMatchError(text))
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")

@@ -1,0 +1,184 @@
+"""Do the jobs of a batch, here or on a cluster, and put what came of them together."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from ..matchfile import FileMetadata
+from ..methods import DEFAULT, Method, Parameters, find_method
+from ..methods.apply import method_parameters
+from ..model import Progress, with_progress
+from ..sources import SourceOptions
+from ..storage.outputs import folder_for_outputs
+from ..storage.remote import shared_access
+from ..workers import number_of_workers
+from .groups import Group, Grouping, group_files, look_at
+from .inputs import find_inputs
+from .job import Job, Outcome, do_job, find_done
+from .summary import check_summary, write_summary
+
+
+@dataclass(frozen=True)
+class BatchResult:
+    """What became of each animal and imaging plane, and what was left out, one sentence each."""
+
+    outcomes: tuple[Outcome, ...]
+    notes: tuple[str, ...]
+
+
+def match_batch(
+    locations: Sequence[str],
+    folder: str | os.PathLike[str],
+    options: SourceOptions | None = None,
+    method: str | Method = DEFAULT,
+    parameters: Parameters | Mapping[str, Any] | None = None,
+    metadata: FileMetadata | None = None,
+    overwrite: bool = False,
+    scheduler: str | None = None,
+    progress: Progress | None = None,
+) -> BatchResult:
+    """Match the sessions of many animals: one match file for each animal and imaging plane, and a summary.
+
+    Parameters
+    ----------
+    locations : sequence of str
+        Folders, manifests (`.csv`), NWB files and addresses, as of :func:`ndx_match.batch.inputs.find_inputs`.
+    folder : path
+        Of the match files, their records and the summary; made if it does not exist.
+    options : SourceOptions, optional
+        What to take of every file.
+    method, parameters
+        As of :func:`ndx_match.methods.match`.
+    metadata : FileMetadata, optional
+        Overrides of the files' metadata.
+    overwrite : bool
+        Do what is done already again, and replace match files that are not of this batch.
+    scheduler : str, optional
+        Address of a scheduler of dask; None: processes of this machine, as many as
+        :func:`ndx_match.workers.limited_workers` allows.
+    progress : callable, optional
+        Called as `progress(stage, done, total)`.
+
+    Raises
+    ------
+    InputError
+        There are no files, a manifest cannot be understood, or there is no cluster.
+    OutputError
+        The folder cannot be written into.
+    MethodError
+        There is no such method, or the parameters are not the method's.
+    """
+    folder, options, metadata = Path(folder), options or SourceOptions(), metadata or FileMetadata()
+    method = find_method(method) if isinstance(method, str) else method
+    parameters = method_parameters(method, parameters)
+    check_summary(folder)
+    with folder_for_outputs(folder):
+        grouping = plan(locations, folder, options, metadata.subject_id or "", progress)
+        jobs = jobs_of(grouping.groups, folder, method, parameters, metadata, overwrite)
+        outcomes = do_jobs(jobs, scheduler, progress)
+        write_summary(folder, outcomes, grouping.notes)
+    return BatchResult(tuple(outcomes), grouping.notes)
+
+
+def plan(
+    locations: Sequence[str],
+    folder: Path,
+    options: SourceOptions,
+    subject: str = "",
+    progress: Progress | None = None,
+) -> Grouping:
+    """What is to be matched: the groups of all files that the locations stand for.
+
+    Parameters
+    ----------
+    locations : sequence of str
+        As of :func:`ndx_match.batch.inputs.find_inputs`.
+    folder : path
+        Of the match files.
+    options : SourceOptions
+    subject : str
+        Of files that name none; only where all files are of one.
+    progress : callable, optional
+
+    Raises
+    ------
+    InputError
+        There are no files, or the options do not fit them.
+    """
+    with shared_access():
+        inputs = find_inputs(locations, options.sessions, but_in=folder)
+        options.check_files([each.location for each in inputs])
+        files = [look_at(each, options) for each in with_progress(progress, "looking", inputs)]
+    grouping = group_files(files, options, subject)
+    subjects = sorted({group.subject for group in grouping.groups if group.subject})
+    if subject and len(subjects) > 1:
+        raise InputError(
+            f"--subject-id {subject} is that of one animal, and the files are of {len(subjects)} "
+            f"({', '.join(subjects)}); name the animals in a manifest."
+        )
+    return grouping
+
+
+def jobs_of(
+    groups: Iterable[Group],
+    folder: Path,
+    method: Method,
+    parameters: Parameters,
+    metadata: FileMetadata,
+    overwrite: bool = False,
+) -> list[Job]:
+    """A job for each group; jobs of one call know each other by the name of the run."""
+    run = secrets.token_hex(8)
+    with shared_access() as access:
+        keeps = access.keeps
+    where = os.path.abspath(folder)
+    return [Job(group, where, method.name, parameters, metadata, run, overwrite, keeps) for group in groups]
+
+
+def do_jobs(jobs: Sequence[Job], scheduler: str | None = None, progress: Progress | None = None) -> list[Outcome]:
+    """Do the jobs that are not done already, each whatever becomes of the others.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+    scheduler : str, optional
+        Address of a scheduler of dask whose workers are to do them; None: processes of this machine, as many as
+        :func:`ndx_match.workers.number_of_workers` says, or this process if that is one.
+    progress : callable, optional
+        Called as `progress("matching", done, total)`.
+
+    Returns
+    -------
+    list of Outcome
+        In the order of the jobs.
+
+    Raises
+    ------
+    InputError
+        There is no cluster.
+    """
+    found = {job.group.name: find_done(job) for job in jobs}
+    todo = [job for job in jobs if found[job.group.name] is None]
+    n_workers = min(number_of_workers(), len(todo))
+    done: Iterable[Outcome]
+    if not todo or (scheduler is None and n_workers == 1):
+        done = map(do_job, todo)
+    else:
+        from .cluster import do_on_cluster
+
+        done = do_on_cluster(todo, scheduler, n_workers)
+    n_done = len(jobs) - len(todo)
+    if progress:
+        progress("matching", n_done, len(jobs))
+    for outcome in done:
+        n_done += 1
+        found[outcome.name] = outcome
+        if progress:
+            progress("matching", n_done, len(jobs))
+    return [outcome for outcome in found.values() if outcome is not None]
