@@ -89,10 +89,10 @@ def _reviews(result: MatchResult) -> list[str]:
         return []
     rows = [("reviewed", "cells", "by", "last on")]
     for code in sorted(set(result.reviews.review.tolist()) - {Review.NOT_REVIEWED}):
-        of_code = np.flatnonzero(result.reviews.review == code)
-        names = sorted({result.reviews.reviewer[cell] for cell in of_code} - {""})
-        last = max((result.reviews.reviewed_on[cell] for cell in of_code), default="")
-        rows.append((label_of(Review, code), str(len(of_code)), ", ".join(names), last))
+        rated = np.flatnonzero(result.reviews.review == code)
+        names = sorted({result.reviews.reviewer[cell] for cell in rated} - {""})
+        last = max((result.reviews.reviewed_on[cell] for cell in rated), default="")
+        rows.append((label_of(Review, code), str(len(rated)), ", ".join(names), last))
     return [table(rows)] if len(rows) > 1 else []
 
 

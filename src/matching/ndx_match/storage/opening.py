@@ -21,6 +21,8 @@ from .outputs import has_zarr_name
 from .remote import is_url, parsed, public_name, shared_access
 from .zarr.files import METADATA
 
+KEPT_AT_MOST = 10  #: files, by :func:`files_kept_open`
+
 
 def format_of(path: str | os.PathLike[str]) -> StorageFormat:
     """The format of a file: of one that exists what it is, otherwise what its name asks for, Zarr for `.zarr`.
@@ -76,19 +78,24 @@ def open_nwb(path: Location) -> Iterator[NWBFile]:
     """
     kept = _kept.get()
     place = as_location(path)
-    if kept is None or is_url(place) or open_file(place) is not None or os.path.isdir(place):
+    is_plain_file = not (is_url(place) or open_file(place) is not None or os.path.isdir(place))
+    nwbfile = kept.opened(place) if kept is not None and is_plain_file else None
+    if nwbfile is None:
         with _opened(path) as nwbfile:
             yield nwbfile
         return
     try:
-        yield kept.opened(place)
+        yield nwbfile
     except OSError as error:
         raise damaged(place, error) from error
 
 
 @contextmanager
 def files_kept_open() -> Iterator[None]:
-    """Keep HDF5 files of the disk open while the block runs: to open one again that did not change takes no time."""
+    """Keep HDF5 files of the disk open while the block runs: to open one again that did not change takes no time.
+
+    Only the first :data:`KEPT_AT_MOST`, as an open file takes about 3 MB.
+    """
     with ExitStack() as stack:
         token = _kept.set(_KeptFiles(stack))
         try:
@@ -105,8 +112,8 @@ class _KeptFiles:
         self.stack = stack
         self.files: dict[tuple[object, ...], NWBFile] = {}
 
-    def opened(self, path: str | os.PathLike[str]) -> NWBFile:
-        """The file, opened unless it is open and has not changed."""
+    def opened(self, path: str | os.PathLike[str]) -> NWBFile | None:
+        """The file, opened unless it is open and has not changed; None if too many others are open."""
         try:
             found = os.stat(path)
             key: tuple[object, ...] = (
@@ -119,9 +126,9 @@ class _KeptFiles:
             )
         except OSError:
             key = (os.fspath(path),)
-        if key not in self.files:
+        if key not in self.files and len(self.files) < KEPT_AT_MOST:
             self.files[key] = self.stack.enter_context(_opened(path))
-        return self.files[key]
+        return self.files.get(key)
 
 
 _kept: ContextVar[_KeptFiles | None] = ContextVar("kept_files", default=None)

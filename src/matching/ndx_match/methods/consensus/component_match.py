@@ -36,6 +36,7 @@ class ComponentMatch:
 def match_component(aligned: AlignedSessions, parameters: ConsensusParameters) -> ComponentMatch:
     """Bring sessions to one frame, compare their ROIs and group them to cells."""
     component, members, radius = aligned.component, aligned.members, aligned.radius
+    del aligned  # so that the images can be forgotten
     shapes = [member.shape for member in members]
     for softness in (SOFTNESS, SOFTNESS[-2:]):
         frame = frame_around(component.matrices, shapes, radius)
@@ -47,6 +48,7 @@ def match_component(aligned: AlignedSessions, parameters: ConsensusParameters) -
     frame = frame_around(component.matrices, shapes, radius)
     if parameters.non_rigid:
         frame = bend(frame, [member.channels for member in members], radius)
+    members = tuple(member.without_images() for member in members)
     regions = _in_frame(frame, members)
     reach = parameters.reach * radius
     candidates = candidate_pairs(regions, frame.shape[1], reach)

@@ -12,7 +12,7 @@ import numpy as np
 import scipy.fft
 from scipy.ndimage import map_coordinates
 from scipy.optimize import minimize
-from scipy.sparse import coo_array, csr_array, vstack
+from scipy.sparse import csr_array, vstack
 from scipy.special import expit
 
 from ...arrays import Floats, Floats32, Indices, Ints32
@@ -24,7 +24,7 @@ SOFTNESS = (0.2, 0.1, 0.05, 0.025)  #: of that threshold, in turn, so that the s
 REACH = 1.2  #: distance of centroids, in typical ROI radii, up to which pairs are counted
 ALL_PAIRS_UP_TO = 10  #: sessions that are all compared with each other; of more, those 1, 2, 4, 8, ... apart
 PAIRS_A_SESSION = 200  #: that are counted at most; more say nothing new of six numbers
-BATCH = 256  #: pairs whose overlaps are computed at a time
+BATCH = 64  #: pairs whose overlaps are computed at a time
 EASY_MOVE = 0.5  #: typical ROI radii that a corner moves easily: few ROIs move little
 
 
@@ -108,7 +108,7 @@ def _overlap_tables(regions: Sequence[csr_array], pairs: ComparedPairs, n_cols: 
     apart_at_most = int(np.ceil(pairs.distance.max())) + 2
     side = scipy.fft.next_fast_len(2 * half + limit + apart_at_most, real=True)  # no move wraps a region onto another
     moves = np.arange(-limit, limit + 1)
-    squares = csr_array(vstack([_squares(region, n_cols, half) for region in regions], format="csr"))
+    stacked = csr_array(vstack(regions, format="csr"))
     middles = np.concatenate([_middles(region, n_cols) for region in regions])
     starts = np.cumsum([0, *(region.shape[0] for region in regions)])
     fixed_roi, moving_roi = (
@@ -120,7 +120,7 @@ def _overlap_tables(regions: Sequence[csr_array], pairs: ComparedPairs, n_cols: 
     for start in range(0, len(pairs), BATCH):
         batch = slice(start, start + BATCH)
         fixed, moving = (
-            squares[roi[batch]].toarray().reshape(-1, 2 * half, 2 * half) for roi in (fixed_roi, moving_roi)
+            _squares(stacked[rois[batch]], middles[rois[batch]], n_cols, half) for rois in (fixed_roi, moving_roi)
         )
         spectra = [scipy.fft.rfft2(each, (side, side)) for each in (fixed, moving)]
         shared = scipy.fft.irfft2(np.conj(spectra[0]) * spectra[1], (side, side))
@@ -136,14 +136,14 @@ def _middles(region: csr_array, n_cols: int) -> Indices:
     return np.rint(np.nan_to_num(centroids(region, n_cols))).astype(np.intp)
 
 
-def _squares(region: csr_array, n_cols: int, half: int) -> csr_array:
-    """Ones where each ROI lies in a square of side 2 * half about its middle, shape (n_rois, (2 * half) ** 2)."""
-    middles = _middles(region, n_cols)
-    roi, row, col = pixel_coordinates(region, n_cols)
+def _squares(regions: csr_array, middles: Indices, n_cols: int, half: int) -> Floats32:
+    """Ones where each ROI lies in a square of side 2 * half about its middle, shape (n_rois, 2 * half, 2 * half)."""
+    roi, row, col = pixel_coordinates(regions, n_cols)
     y, x = row - middles[roi, 1] + half, col - middles[roi, 0] + half
     inside = (y >= 0) & (y < 2 * half) & (x >= 0) & (x < 2 * half)
-    places = (roi[inside], (y * 2 * half + x)[inside])
-    return coo_array((np.ones(inside.sum(), np.float32), places), shape=(region.shape[0], (2 * half) ** 2)).tocsr()
+    squares = np.zeros((regions.shape[0], 2 * half, 2 * half), np.float32)
+    squares[roi[inside], y[inside], x[inside]] = 1
+    return squares
 
 
 def _look_up(tables: Floats32, offset: Floats, limit: int) -> tuple[Floats, Floats]:

@@ -38,6 +38,7 @@ ABOVE_CHANCE = 2.5  #: least ratio of an alignment's score to the best at shifts
 HAND_ERROR = 3.0  #: typical ROI radii by which an alignment given by hand may be wrong
 FEWEST_ROIS = 20  #: of a session whose ROIs have a say: of fewer, some fall together by chance in too many places
 LEAST_DENSITY_Z = 3.0  #: an alignment that the ROIs contradict may be one of a pattern fixed to the detector
+NOTHING: Channels = np.zeros((2, 0, 0), np.float32)  #: channels that were forgotten
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,11 @@ class PreparedSession:
 
     def at_full_resolution_only(self) -> PreparedSession:
         """Without the reduced channels, which take room and are not needed once the session is aligned."""
-        return replace(self, coarse=self.coarse[:, :0, :0].copy(), small=self.small[:, :0, :0].copy())
+        return replace(self, coarse=NOTHING, small=NOTHING)
+
+    def without_images(self) -> PreparedSession:
+        """Without any channels, which are not needed where regions are compared."""
+        return replace(self, channels=NOTHING, coarse=NOTHING, small=NOTHING)
 
 
 @dataclass(frozen=True)

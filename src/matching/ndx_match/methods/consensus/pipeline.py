@@ -50,13 +50,15 @@ def match_sessions(
         aligned, alignments = align_sessions(
             ordered, parameters, partial(progress, "registering"), workers, _in_order(given, order)
         )
-        together = [found for found in aligned if len(found.component.members) > 1]
-        matches = []
-        for done, found in enumerate(together):
-            progress("matching", done, len(together))
-            matches.append(match_component(found, parameters))
-        progress("matching", len(together), max(1, len(together)))
         components = [found.component for found in aligned]
+        together = [found for found in aligned if len(found.component.members) > 1]
+        n_together = len(together)
+        del aligned
+        matches: list[ComponentMatch] = []
+        while together:
+            progress("matching", len(matches), n_together)
+            matches.append(match_component(together.pop(0), parameters))  # none other holds its images any more
+        progress("matching", n_together, max(1, n_together))
         hints = _hints(ordered, components, parameters)
     components = [_as_given(component, order) for component in components]
     alignments = dict(_alignment_as_given(pair, alignment, order) for pair, alignment in alignments.items())

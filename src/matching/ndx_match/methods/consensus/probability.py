@@ -27,7 +27,7 @@ CROWDING = 1.2
 LARGEST_LOG_ODDS = 14.0  #: of a rival; more would say no more
 FEW_PAIRS = 40  #: candidates below which the prior has the say
 ENOUGH_PAIRS = 300_000  #: to fit six coefficients; of more, an even sample is fitted
-PIECE = 500_000  #: pairs whose features are computed at a time
+PIECE = 100_000  #: pairs whose features are computed at a time
 ENOUGH_STAND_INS = 200_000  #: pairs within sessions that are compared with what is near in other sessions
 
 
