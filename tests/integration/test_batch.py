@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sys
+import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from importlib import import_module
@@ -142,6 +143,27 @@ def test_a_broken_file_does_not_stop_the_others(animals: Path, matched: list[str
     (animals / "sub-a" / "session_1.nwb").write_bytes(content)
     batch(animals).succeeded()
     assert matched == ["b", "a"]
+
+
+@pytest.mark.slow
+def test_a_match_file_is_not_replaced_by_one_without_a_file_that_broke(animals: Path, matched: list[str]):
+    """Nothing in the name of the file says of which animal it is; its record does, however often the batch is run."""
+    shutil.copy(animals / "a" / "session_1.nwb", animals / "a" / "session_2.nwb")
+    with h5py.File(animals / "a" / "session_2.nwb", "r+") as file:
+        file.attrs["object_id"] = str(uuid.uuid4())
+    batch(animals).succeeded()
+    output = animals.parent / "out" / FILES[0]
+    before = output.read_bytes()
+    content = spoil(animals / "a" / "session_2.nwb")
+    for _ in range(2):
+        outcome = batch(animals)
+        assert outcome.code == 2
+        assert "session_2.nwb" in outcome.err
+        assert output.read_bytes() == before
+    (animals / "a" / "session_2.nwb").write_bytes(content)
+    batch(animals).succeeded()
+    assert sorted(matched) == ["a", "b"]
+    assert output.read_bytes() == before
 
 
 @pytest.mark.slow

@@ -72,6 +72,14 @@ def test_a_broken_file_of_an_unknown_animal_is_a_problem_of_its_own():
     assert [(each.name, bool(each.problem)) for each in found.groups] == [("c", True), ("sub-m_plane-plane", False)]
 
 
+def test_a_broken_file_is_a_problem_of_the_animal_that_was_matched_with_it():
+    """Another animal that was matched with a file of this name still has its own."""
+    files = [seen(name, name[0]) for name in ("m/1", "m/2", "n/2", "n/3")]
+    matched = {"m": {"1.nwb", "2.nwb", "3.nwb"}, "n": {"2.nwb", "3.nwb"}}
+    found = group_files([*files, broken("/data/m/3.nwb")], SourceOptions(), matched=matched)
+    assert {each.subject: each.problem for each in found.groups} == {"m": "/data/m/3.nwb: damaged.", "n": ""}
+
+
 def test_files_without_subject_are_not_mixed():
     found = group(seen("a", ""), seen("b", ""))
     assert [each.members for each in found.groups] == [(), ()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -87,7 +87,11 @@ def look_at(source: Input, options: SourceOptions) -> FileSeen:
 
 
 def group_files(
-    files: Sequence[FileSeen], options: SourceOptions, subject: str = "", tolerance: float = DEPTH_TOLERANCE
+    files: Sequence[FileSeen],
+    options: SourceOptions,
+    subject: str = "",
+    tolerance: float = DEPTH_TOLERANCE,
+    matched: Mapping[str, Collection[str]] | None = None,
 ) -> Grouping:
     """Group files by animal, and those of an animal by imaging plane, by name and depth.
 
@@ -100,12 +104,14 @@ def group_files(
         Of files that name none.
     tolerance : float
         Micrometres by which the depths of one plane may differ between sessions.
+    matched : mapping, optional
+        Of each animal, by its subject, the names of the files that were matched before.
 
     Notes
     -----
     A file that cannot be read is a problem of its animal, which must not be matched without one of its sessions: of
-    that which the manifest names, or else of that in the name of the file or its folder (`sub-ID`, as DANDI and BIDS
-    name them).
+    that which the manifest names, or that in the name of the file or its folder (`sub-ID`, as DANDI and BIDS name
+    them), or else of each that was matched before with a file of this name and now lacks it.
     """
     check_tolerance(tolerance)
     notes = [f"{public_name(file.source.location)}: left out: {file.left_out}." for file in files if file.left_out]
@@ -124,11 +130,12 @@ def group_files(
     problems: dict[str, str] = {}
     for file in broken:
         stated = file.source.subject or _subject_in_name(file.source.location)
-        named = next((known for known in by_subject if stated and stated in (known, _label(known))), None)
-        if named is None:
+        named = [known for known in by_subject if stated and stated in (known, _label(known))]
+        named = named[:1] or _lacking(_name(file), by_subject, matched or {})
+        for known in named:
+            problems.setdefault(known, file.problem)
+        if not named:
             groups.append(_of_file(file, file.problem, stated))
-        else:
-            problems.setdefault(named, file.problem)
     for name, of_subject in by_subject.items():
         found, alone = _planes_of(name, of_subject, options, tolerance)
         groups += [replace(group, problem=problems.get(name, "")) for group in found]
@@ -136,6 +143,22 @@ def group_files(
         if not found and name in problems:
             groups.append(Group(_safe(f"sub-{name}"), name, "", problem=problems[name]))
     return Grouping(tuple(sorted(_with_own_names(groups), key=lambda group: group.name)), tuple(notes))
+
+
+def _lacking(
+    name: str, by_subject: Mapping[str, Sequence[FileSeen]], matched: Mapping[str, Collection[str]]
+) -> list[str]:
+    """The animals that were matched with a file of this name and have none any more that can be read."""
+    return [
+        subject
+        for subject, files in by_subject.items()
+        if name in matched.get(subject, ()) and name not in map(_name, files)
+    ]
+
+
+def _name(file: FileSeen) -> str:
+    """The last part of a file's path or address."""
+    return PurePath(public_name(file.source.location)).name
 
 
 def _planes_of(

@@ -127,9 +127,12 @@ def do_job(job: Job, progress: Progress | None = None) -> Outcome:
             if done is None:
                 done = _do(job, before, wanted, begun, progress)
     except Exception as error:  # an animal must not lose the others, whatever its data do to a library
+        # A file that cannot be read is still known to be of this group when the batch is run again.
+        inputs = before.inputs if job.group.problem and before is not None else wanted.inputs
         record = replace(
             wanted,
             outcome=FAILED,
+            inputs=inputs,
             error=_sentence(job, error),
             output=None if before is None else before.output,
             seconds=round(time.monotonic() - begun, 1),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from ..errors import OutputError
@@ -118,6 +118,15 @@ def read_record(path: Path) -> Record | None:
         )
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
+
+
+def matched_files(folder: Path) -> dict[str, set[str]]:
+    """Of each animal, by its subject, the names of the files of which the records in a folder speak."""
+    found: dict[str, set[str]] = {}
+    for path in folder.glob("*.json"):
+        if (record := read_record(path)) is not None:
+            found.setdefault(record.subject, set()).update(PurePath(each.file).name for each in record.inputs)
+    return found
 
 
 def _figures(content: dict[str, Any]) -> Figures:

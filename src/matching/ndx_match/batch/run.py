@@ -21,6 +21,7 @@ from ..workers import number_of_workers
 from .groups import Group, Grouping, group_files, look_at
 from .inputs import find_inputs
 from .job import Job, Outcome, do_job, find_done
+from .records import matched_files
 from .summary import check_summary, write_summary
 
 
@@ -115,7 +116,8 @@ def plan(
         inputs = find_inputs(locations, options.sessions, but_in=folder)
         options.check_files([each.location for each in inputs])
         files = [look_at(each, options) for each in with_progress(progress, "looking", inputs)]
-    grouping = group_files(files, options, subject)
+    broken = any(file.problem for file in files)
+    grouping = group_files(files, options, subject, matched=matched_files(folder) if broken else None)
     subjects = sorted({group.subject for group in grouping.groups if group.subject})
     if subject and len(subjects) > 1:
         raise InputError(
