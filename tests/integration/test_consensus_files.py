@@ -150,6 +150,7 @@ def test_the_command_gives_the_same_cells(files: list[Path], result: MatchResult
     np.testing.assert_array_equal(read.presence, result.presence)
 
 
+@pytest.mark.slow
 def test_the_number_of_jobs_changes_no_byte_of_the_tables(files: list[Path], tmp_path: Path):
     tables = []
     for jobs in (1, 2):

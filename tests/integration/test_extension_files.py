@@ -143,6 +143,7 @@ def test_what_is_optional_may_be_absent(path):
 @pytest.mark.parametrize(
     "cells", [[[0, -1], [1, -1]], np.zeros((0, 2), dtype=int), [[-1, -1]], [[0]], [[3, 1], [-1, 0]]]
 )
+@pytest.mark.slow
 def test_unusual_results(path, cells):
     written = mock_CellMatching(cells=cells)
     write(written, path)

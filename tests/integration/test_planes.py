@@ -302,6 +302,7 @@ def test_a_session_named_as_the_column_of_planes_is_refused(matches: Path):
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
+@pytest.mark.slow
 def test_export_numbers_the_cells_of_all_planes(matches: Path, tmp_path: Path, suffix: str):
     output = tmp_path / f"cells.{suffix}"
     outcome = run("export", matches, "-o", output).succeeded()

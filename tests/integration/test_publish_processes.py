@@ -130,6 +130,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("slow")
 @pytest.mark.parametrize("output", ["m.nwb", "m.nwb.zarr"])
 @pytest.mark.parametrize(("numbers", "codes"), SIGNALS)
+@pytest.mark.slow
 def test_signals_while_it_writes_leave_nothing(
     made: list[Path], tmp_path: Path, numbers: tuple[signal.Signals, ...], codes: set[int], output: str
 ):
@@ -183,6 +184,7 @@ def test_where_cleaning_up_hangs_a_later_signal_ends_it_and_leaves_nothing(made:
 
 
 @pytest.mark.parametrize("output", ["m.nwb", "m.nwb.zarr"])
+@pytest.mark.slow
 def test_what_a_killed_command_leaves_is_removed_by_the_next(made: list[Path], tmp_path: Path, output: str):
     if output.endswith(".zarr"):
         pytest.importorskip("hdmf_zarr")

@@ -204,6 +204,7 @@ def test_it_says_when_there_is_nothing_to_align_by():
 
 
 @pytest.mark.parametrize("zoom", [0.6, 2.0])
+@pytest.mark.slow
 def test_known_sizes_of_pixels_lead_to_magnifications_beyond_the_search(zoom):
     simulated = simulation(4, stretched_session=1, stretch=(zoom, zoom))
     fixed, moving = simulated.sessions

@@ -171,7 +171,7 @@ def test_probabilities_are_calibrated(detection, n_sessions, spacing):
 
 
 def test_a_sample_of_many_pairs_says_what_all_say(monkeypatch: pytest.MonkeyPatch):
-    candidates, impossible, _ = simulated_field(np.random.default_rng(0), 20_000, spacing=3.0)
+    candidates, impossible, _ = simulated_field(np.random.default_rng(0), 8_000, spacing=3.0)
     of_all = match_log_odds(candidates, impossible, 2, RADIUS)
     monkeypatch.setattr(probability, "ENOUGH_PAIRS", len(candidates) // 2)
     of_sample = match_log_odds(candidates, impossible, 2, RADIUS)

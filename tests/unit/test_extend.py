@@ -43,6 +43,7 @@ def of_last(cells: np.ndarray, found: Simulation) -> float:
     return LinkScore.of_pairs({pair: count for pair, count in pairs.items() if last in pair}).f1
 
 
+@pytest.mark.slow
 def test_cells_keep_rois_ids_and_rows():
     old, new = before(), after()
     n = len(old.cells)

@@ -316,6 +316,7 @@ def test_the_name_of_an_image_without_its_suffix_is_enough(unpack):
 
 @pytest.mark.parametrize(("first", "second"), [("Chan1Plane1", "Chan1Plane11"), ("Plane0Chan1", "Plane1Chan1"),
                                                ("", "_deep"), ("VISp", "")])  # fmt: skip
+@pytest.mark.slow
 def test_suffixes_may_be_any(unpack, tmp_path: Path, first: str, second: str):
     path = tmp_path / "a.nwb"
     path.write_bytes(unpack("neuroconv_2planes_2channels").read_bytes())
@@ -418,6 +419,7 @@ def test_a_volume_of_several_planes_asks_for_one(unpack, tmp_path: Path):
 
 @pytest.mark.parametrize(("file", "older"), [("ndx_microscopy", "Segmentation2D"),
                                              ("ndx_microscopy_volume", "Segmentation3D")])  # fmt: skip
+@pytest.mark.slow
 def test_tables_had_other_types_in_older_versions_of_ndx_microscopy(unpack, tmp_path: Path, file: str, older: str):
     """Made of the newer ones by renaming the type, in the schema as well."""
     path = tmp_path / "a.nwb"

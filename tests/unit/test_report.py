@@ -550,6 +550,7 @@ class TestWriteFigures:
         assert [path.read_bytes() for path in paths] == expected
 
     @pytest.mark.parametrize(("kind", "start"), [("svg", b"<?xml"), ("pdf", b"%PDF")])
+    @pytest.mark.slow
     def test_other_formats(self, tmp_path, coarse, kind, start):
         sessions, result = make_case(1)
         contents = []
