@@ -140,6 +140,9 @@ def test_a_broken_file_does_not_stop_the_others(animals: Path, matched: list[str
     assert "session_1.nwb" in errors[0]
     assert errors[0].endswith(".")
     assert matched == ["b"]
+    summary = (animals.parent / "out" / "summary.csv").read_text()
+    assert "session_1.nwb" in summary
+    assert str(animals) not in summary  # a place on somebody's machine
     (animals / "sub-a" / "session_1.nwb").write_bytes(content)
     batch(animals).succeeded()
     assert matched == ["b", "a"]

@@ -153,6 +153,7 @@ def _local_cluster(n_workers: int, security: Any) -> Any:
         return LocalCluster(
             n_workers=n_workers,
             threads_per_worker=1,
+            memory_limit=0,  # a share of the memory each would end the jobs of large animals again and again
             dashboard_address=None,
             silence_logs=logging.CRITICAL,
             protocol="tls://",

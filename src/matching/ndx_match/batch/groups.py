@@ -51,6 +51,7 @@ class Group:
     plane: str
     members: tuple[Member, ...] = ()
     problem: str = ""  #: why they cannot be matched
+    problem_file: str = ""  #: the location of the file of which that speaks
 
 
 @dataclass(frozen=True)
@@ -127,21 +128,23 @@ def group_files(
             groups.append(_of_file(file, problem))
         else:
             by_subject.setdefault(known, []).append(file)
-    problems: dict[str, str] = {}
+    problems: dict[str, FileSeen] = {}
     for file in broken:
         stated = file.source.subject or _subject_in_name(file.source.location)
         named = [known for known in by_subject if stated and stated in (known, _label(known))]
         named = named[:1] or _lacking(_name(file), by_subject, matched or {})
         for known in named:
-            problems.setdefault(known, file.problem)
+            problems.setdefault(known, file)
         if not named:
             groups.append(_of_file(file, file.problem, stated))
     for name, of_subject in by_subject.items():
         found, alone = _planes_of(name, of_subject, options, tolerance)
-        groups += [replace(group, problem=problems.get(name, "")) for group in found]
-        notes += [] if name in problems else alone
-        if not found and name in problems:
-            groups.append(Group(_safe(f"sub-{name}"), name, "", problem=problems[name]))
+        lost = problems.get(name)
+        if lost is None:
+            groups, notes = groups + found, notes + alone
+        else:
+            found = found or [Group(_safe(f"sub-{name}"), name, "")]
+            groups += [replace(each, problem=lost.problem, problem_file=lost.source.location) for each in found]
     return Grouping(tuple(sorted(_with_own_names(groups), key=lambda group: group.name)), tuple(notes))
 
 
@@ -210,7 +213,8 @@ def _for_file(options: SourceOptions, location: str) -> SourceOptions:
 
 def _of_file(file: FileSeen, problem: str, subject: str = "") -> Group:
     """A group for a file of which is not known with which it belongs."""
-    return Group(_safe(file_stem(file.source.location)), subject, "", problem=problem)
+    where = file.source.location
+    return Group(_safe(file_stem(where)), subject, "", problem=problem, problem_file=where)
 
 
 def _subject_in_name(location: str) -> str:

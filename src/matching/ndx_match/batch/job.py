@@ -377,8 +377,8 @@ def _sentence(job: Job, error: Exception) -> str:
     text = str(error)
     if not isinstance(error, NdxMatchError):
         text = f"{type(error).__name__}: {text}; this is a bug in ndx-match, please report it."
-    for member in job.group.members:
-        text = text.replace(public_name(member.location), recorded_location(member.location, job.output))
+    for location in filter(None, (job.group.problem_file, *(member.location for member in job.group.members))):
+        text = text.replace(public_name(location), recorded_location(location, job.output))
     return str(NdxMatchError(text))
 
 
