@@ -117,7 +117,7 @@ def match(sessions: list[Session]) -> MatchResult:
     return nway.match_registered(sessions, [Registration(i, j, matrix, ("a shift",), ssim=0.9) for i, j in pairs])
 
 
-FILE_ONLY = ("uri", "sha256", "state")  #: what of a session is not the same in another format
+FILE_ONLY = ("uri", "sha256", "state", "kept_in")  #: what of a session is not the same in another format
 
 
 @contextmanager
