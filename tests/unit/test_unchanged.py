@@ -20,7 +20,8 @@ from ndx_match.matchfile.sources import check_sources
 from ndx_match.methods import nway
 from ndx_match.model import MatchResult, Session
 from ndx_match.sources import SourceOptions, read_planes, read_sessions
-from ndx_match.storage import convert, datasets, unchanged
+from ndx_match.storage import convert, datasets, opening, unchanged
+from ndx_match.storage.opening import files_kept_open
 from ndx_match.storage.unchanged import open_steady, state_of
 
 TABLE = "processing/ophys/image_segmentation/roi_table"
@@ -123,6 +124,71 @@ def test_a_source_that_was_changed_after_reading_is_refused(
     with pytest.raises(InputError, match=rf"session_{position}\.nwb: {words}"):
         write_match_file(sessions, result, folder / "m.nwb")
     assert listing(folder) == before
+
+
+def change_a_byte(path: Path) -> None:
+    """As another program may, while HDF5 has the file open here."""
+    before = path.stat()
+    with open(path, "r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        last = file.read(1)
+        file.seek(-1, os.SEEK_END)
+        file.write(bytes([last[0] ^ 1]))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.mark.parametrize("change", [replace_by_another, truncate, Path.unlink, change_a_byte])
+def test_a_source_that_is_kept_open_and_was_changed_is_refused(
+    folder: Path, result: MatchResult, change: Callable[[Path], None]
+):
+    paths = sources(folder)
+    with files_kept_open():
+        sessions = read_sessions(paths, SourceOptions(checksum=False))
+        change(paths[0])
+        before = listing(folder)
+        words = "there is no such file any more" if change is Path.unlink else CHANGED
+        with pytest.raises(InputError, match=rf"session_0\.nwb: {words}"):
+            write_match_file(sessions, result, folder / "m.nwb")
+    assert listing(folder) == before
+
+
+def test_files_that_are_kept_open_are_read_once_each(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    first, second = sources(folder)
+    read: list[str] = []
+    open_reader = opening.open_reader
+    monkeypatch.setattr(opening, "open_reader", lambda path: (read.append(Path(path).name), open_reader(path))[1])
+    monkeypatch.setattr(opening, "KEPT_AT_MOST", 1)
+    with files_kept_open():
+        for path in (first, second, first, second):
+            with opening.open_nwb(path):
+                pass
+        assert read == ["session_0.nwb", "session_1.nwb", "session_1.nwb"]
+        replace_by_another(first)
+        with opening.open_nwb(first) as nwbfile:
+            assert nwbfile.session_id == "another"
+    with opening.open_nwb(second):
+        pass
+    assert read[3:] == ["session_0.nwb", "session_1.nwb"]
+
+
+def test_an_error_while_files_are_kept_open_is_of_none_or_of_the_right_one(folder: Path):
+    first, second = sources(folder)
+
+    def fail_with_both_open() -> None:
+        with files_kept_open():
+            for path in (first, second):
+                with opening.open_nwb(path):
+                    pass
+            raise OSError("mine")
+
+    with pytest.raises(OSError, match=r"^mine$"):
+        fail_with_both_open()
+    with files_kept_open():
+        for path in (first, second):
+            with opening.open_nwb(path):
+                pass
+        with pytest.raises(InputError, match=r"session_0\.nwb: .*damaged"), opening.open_nwb(first):
+            raise OSError("cannot read")
 
 
 @pytest.mark.parametrize("kind", CHANGES)
