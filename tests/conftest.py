@@ -94,6 +94,12 @@ def chromium() -> Iterator[Any]:
 
 
 @pytest.fixture
+def distributed() -> None:
+    """For tests that start a cluster."""
+    pytest.importorskip("distributed", reason="dask.distributed is not installed; install the group test")
+
+
+@pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A folder on a disk of 200 kB."""
     disk = tmp_path / "disk"
@@ -139,13 +145,13 @@ def _connect_to_loopback(self: socket.socket, address: Any) -> None:
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item):
     """Where the data or scripts that a test needs are present, it must run: a skip is a failure. So it is without a
-    browser where all tests have to run, as `CI` says."""
+    browser or a cluster where all tests have to run, as `CI` says."""
     outcome = yield
     report = outcome.get_result()
     fixtures = getattr(item, "fixturenames", ())
     needed = [("allen_data", ALLEN_DATA), ("writers_data", WRITERS_DATA), ("cases", CASES)]
     present = any(folder.is_dir() and (name in fixtures or item.get_closest_marker(name)) for name, folder in needed)
-    present |= "chromium" in fixtures and os.environ.get("CI") == "true"
+    present |= os.environ.get("CI") == "true" and not {"chromium", "distributed"}.isdisjoint(fixtures)
     if present and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"skipped although it must run here: {report.longrepr}"

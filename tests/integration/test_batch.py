@@ -263,17 +263,17 @@ def test_without_dask_it_says_what_to_install(animals: Path, monkeypatch: pytest
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("distributed")
 def test_a_scheduler_that_is_not_there(animals: Path, monkeypatch: pytest.MonkeyPatch):
-    pytest.importorskip("distributed")
     monkeypatch.setattr("ndx_match.batch.cluster.PATIENCE", 1.0)
     batch(animals, "--scheduler", "tcp://127.0.0.1:9").refused("tcp://127.0.0.1:9", "dask worker")
     batch(animals, "--scheduler", "nonsense:").refused("nonsense:", "dask worker")
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("distributed")
 def test_the_tables_are_those_of_single_runs(animals: Path, monkeypatch: pytest.MonkeyPatch):
     """Of processes of this machine, of which each has its own animals."""
-    pytest.importorskip("distributed")
     monkeypatch.undo()  # match them
     batch(animals, "-j", 2).succeeded()
     (animals.parent / "single").mkdir()
@@ -291,9 +291,9 @@ def test_the_tables_are_those_of_single_runs(animals: Path, monkeypatch: pytest.
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("distributed")
 def test_a_killed_worker_and_a_broken_file_cost_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """A scheduler and two workers, all processes of their own."""
-    pytest.importorskip("distributed")
     monkeypatch.undo()
     benchmark = import_module("batch")
     found = benchmark.measure(tmp_path, 4, benchmark.ANIMAL)

@@ -510,7 +510,9 @@ def test_sessions_share_the_description_of_their_microscope(tmp_path: Path, open
 
 
 def test_areas_that_are_known_without_the_inspector_are_known_to_it():
-    inspector = pytest.importorskip("nwbinspector.checks")
+    inspector = pytest.importorskip(
+        "nwbinspector.checks", reason="nwbinspector is not installed; install the group test"
+    )
     files = {area: make_nwbfile(location=area) for area in (*COMMON_AREAS, "somewhere")}
     check = inspector.check_imaging_plane_location_allen_ccf
     assert [area for area, nwbfile in files.items() if check(nwbfile.imaging_planes["plane"])] == ["somewhere"]
