@@ -65,6 +65,14 @@ def applied(plane: MatchedPlane, *decisions: Decision) -> MatchResult:
     return curated.planes[0].result
 
 
+def test_where_there_are_no_cells_a_decision_cannot_be_applied(plane: MatchedPlane):
+    none = tuple(replace(session, takes_part=np.zeros(3, bool)) for session in plane.sessions)
+    empty = MatchedPlane(none, result_of(np.zeros((0, 3), np.int32)), "plane")
+    curated = apply_decisions([empty], [Decision(DecisionKind.ACCEPT, 10)])
+    assert [left.reason for left in curated.left_out] == ["there is no cell 10"]
+    assert len(curated.planes[0].result.cells) == 0
+
+
 def test_a_split_leaves_the_id_to_the_part_with_more_rois(plane: MatchedPlane):
     out = applied(plane, Decision(DecisionKind.SPLIT, rois=(("a", 100), ("b", 100)), reviewer="Ada"))
     assert cells(out)[10] == [0, 0, -1]

@@ -108,9 +108,10 @@ def _apply(plane: MatchedPlane, decisions: Sequence[Decision], new_ids: _NewIds)
     for row, rois in zip(rows, cells.members.values(), strict=True):
         sessions, roi_rows = zip(*rois, strict=True)
         row[list(sessions)] = roi_rows
-    codes, *texts = zip(*(cells.told[cell_id] for cell_id in cells.members), strict=True)
+    told_of = [cells.told[cell_id] for cell_id in cells.members]
+    codes, reviewers, dates, comments = zip(*told_of, strict=True) if told_of else ((),) * 4
     changed = with_cells(result, rows, ids)
-    reviews = Reviews(np.array(codes, np.uint8), *texts)
+    reviews = Reviews(np.array(codes, np.uint8), reviewers, dates, comments)
     return replace(plane, result=replace(changed, reviews=reviews, decisions=(*result.decisions, *told)))
 
 
