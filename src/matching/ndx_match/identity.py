@@ -93,7 +93,6 @@ def keep_ids(
     InputError
         None of the sessions of the earlier result is in the new one.
     """
-    check_continues([session for plane in planes for session in plane.sessions], previous, where)
     kept = find_kept([plane.sessions for plane in planes], previous, where)
     return with_kept_ids(planes, previous, kept), kept.warnings
 
@@ -111,7 +110,8 @@ def check_continues(sessions: Sequence[Session], previous: Sequence[MatchedPlane
 def find_kept(
     sessions: Sequence[Sequence[Session]], previous: Sequence[MatchedPlane], where: str = EARLIER
 ) -> KeptSessions:
-    """Find the sessions and ROIs of an earlier result among sessions, given plane by plane."""
+    """Find the sessions and ROIs of an earlier result among sessions, plane by plane; raises as :func:`keep_ids`."""
+    check_continues([session for plane in sessions for session in plane], previous, where)
     places: dict[Place, Place] = {}
     earlier = {(p, k): session for p, plane in enumerate(previous) for k, session in enumerate(plane.sessions)}
     rows: dict[Place, Indices] = {}

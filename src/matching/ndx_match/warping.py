@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from .arrays import Array, Bytes, Floats, Matrix
+from .arrays import Array, Bytes, Floats, Floats32, Matrix
 from .footprints import pixel_points, transform_points
 from .model import Registration
 
@@ -56,14 +56,31 @@ def warp_registered(image: Array, registration: Registration, shape: tuple[int, 
     """
     if registration.displacement is None:
         return warp_image(image, registration.matrix, shape)
-    rows, cols = (_between(length, n) for length, n in zip(shape, registration.displacement.shape, strict=False))
+    rows, cols = (
+        displacement_weights(np.arange(length), length, n)
+        for length, n in zip(shape, registration.displacement.shape, strict=False)
+    )
     bending = np.stack([rows @ along @ cols.T for along in np.moveaxis(registration.displacement, -1, 0)], axis=-1)
     straight = transform_points(registration.matrix, pixel_points(shape).reshape(-1, 2)).reshape(bending.shape)
     places = (straight + bending).astype(np.float32)
     return np.asarray(cv2.remap(image, places[..., 0], places[..., 1], cv2.INTER_LINEAR))
 
 
-def _between(length: int, n: int) -> Floats:
-    """Weights of n points, spaced evenly from the first to the last pixel, at each pixel, shape (length, n)."""
-    places = np.linspace(0, n - 1, length)
-    return np.stack([np.interp(places, np.arange(n), one) for one in np.eye(n)], axis=1)
+def displacement_weights(positions: Array, length: int, n_points: int) -> Floats:
+    """Weights of the points of a displacement grid at positions along one axis, shape (n, n_points).
+
+    The points are spaced evenly over the axis of an image, from the first to the last of its `length` pixels; beyond
+    the image its edge counts. As :func:`ndx_cell_matching.registrations.displacement_at`, for rows and columns apart.
+    """
+    place = np.clip(positions * (n_points - 1) / max(length - 1, 1), 0, n_points - 1)
+    return np.maximum(0, 1 - np.abs(place[:, None] - np.arange(n_points)))
+
+
+def affine_places(matrix: Matrix, shape: tuple[int, int]) -> Floats32:
+    """Where an affine map brings each pixel of an image of (n_rows, n_cols): (x, y), shape (n_rows, n_cols, 2)."""
+    n_rows, n_cols = shape
+    x, y = np.arange(n_cols, dtype=float), np.arange(n_rows, dtype=float)[:, None]
+    places = np.empty((n_rows, n_cols, 2), np.float32)
+    for axis, (from_x, from_y, offset) in enumerate(matrix[:2]):
+        places[..., axis] = from_x * x + (from_y * y + offset)
+    return places

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..decisions import Decision
-from ..identity import EARLIER, KeptSessions, Place, check_continues, find_kept, with_kept_ids
+from ..identity import EARLIER, KeptSessions, Place, find_kept, with_kept_ids
 from ..model import MatchedPlane, Progress
 from .apply import Curated, LeftOut
 from .cells import automatic_result
@@ -50,7 +50,6 @@ def continue_from(
     InputError
         None of the sessions of the earlier file is among the new ones.
     """
-    check_continues([session for plane in planes for session in plane.sessions], previous, where)
     kept = find_kept([plane.sessions for plane in planes], previous, where)
     # With their decisions, which name ids that are not to be given to other cells.
     automatic = [

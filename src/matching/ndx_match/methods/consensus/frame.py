@@ -11,6 +11,7 @@ import numpy as np
 
 from ...arrays import Channels, Floats32, Matrix, Points
 from ...footprints import corners, transform_points
+from ...warping import affine_places
 from .blocks import LocalShifts, grid_points, local_shifts
 from .deformation import Deformation, choose_stiffness, fit
 
@@ -31,12 +32,8 @@ class CommonFrame:
 
     def places(self, session: int) -> Floats32:
         """Where each pixel of the frame lies in a session, (x, y); shape (n_rows, n_cols, 2)."""
-        n_rows, n_cols = self.shape
-        x, y = np.arange(n_cols, dtype=float), np.arange(n_rows, dtype=float)[:, None]
         matrix, deformation = self.matrices[session], self.deformations[session]
-        places = np.empty((n_rows, n_cols, 2), np.float32)
-        for axis, (from_x, from_y, offset) in enumerate(matrix[:2]):
-            places[..., axis] = from_x * x + (from_y * y + offset)
+        places = affine_places(matrix, self.shape)
         if deformation.coefficients.any():
             places += deformation.turned(matrix[:2, :2]).on_grid(self.shape)
         return places

@@ -12,6 +12,7 @@ from ndx_cell_matching.registrations import SessionRegistration, displacement_at
 from ...arrays import Floats, Floats32, Matrix, Points
 from ...footprints import transform_points
 from ...model import MatchResult, Session
+from ...warping import affine_places, displacement_weights
 
 
 @dataclass(frozen=True)
@@ -30,15 +31,11 @@ class StoredFrame:
 
     def places(self, session: int) -> Floats32:
         """Where each pixel of the frame lies in a session, (x, y); shape (n_rows, n_cols, 2)."""
-        n_rows, n_cols = self.shape
-        x, y = np.arange(n_cols, dtype=float), np.arange(n_rows, dtype=float)[:, None]
         map_ = self.maps[session]
-        places = np.empty((n_rows, n_cols, 2), np.float32)
-        for axis, (from_x, from_y, offset) in enumerate(self.matrix(session)[:2]):
-            places[..., axis] = from_x * x + (from_y * y + offset)
+        places = affine_places(self.matrix(session), self.shape)
         if map_.displacement is not None and map_.fixed_shape is not None:
             rows, cols = (
-                _along(np.arange(n) + start, length, n_points)
+                displacement_weights(np.arange(n) + start, length, n_points)
                 for n, start, length, n_points in zip(
                     self.shape, self.origin[::-1], map_.fixed_shape, map_.displacement.shape, strict=False
                 )
@@ -72,9 +69,3 @@ def maps_from(
         map_ = SessionRegistration(found.matrix, found.displacement, sessions[found.fixed_session].shape)
         maps.append(map_ if found.fixed_session == first else map_.inverse(sessions[found.moving_session].shape))
     return maps
-
-
-def _along(positions: Floats, length: int, n_points: int) -> Floats:
-    """Weights of the points of a displacement grid at positions along one axis, shape (n, n_points)."""
-    place = np.clip(positions * (n_points - 1) / max(length - 1, 1), 0, n_points - 1)
-    return np.maximum(0, 1 - np.abs(place[:, None] - np.arange(n_points)))
