@@ -19,6 +19,9 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parent.parent
 ALLEN_DATA = Path(os.environ.get("NDX_MATCH_ALLEN_DATA", REPOSITORY.parent / "shared" / "data" / "allen"))
 WRITERS_DATA = Path(os.environ.get("NDX_MATCH_WRITERS_DATA", REPOSITORY.parent / "shared" / "data" / "writers"))
+OTHER_TOOLS_DATA = Path(
+    os.environ.get("NDX_MATCH_OTHER_TOOLS_DATA", REPOSITORY.parent / "shared" / "data" / "other_tools")
+)
 CASES = Path(os.environ.get("NDX_MATCH_CASES", REPOSITORY.parent / "shared" / "cases"))
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # one processor for each of several, before the libraries count them
@@ -65,6 +68,32 @@ def writers_data() -> Path:
     if not WRITERS_DATA.is_dir():
         pytest.skip(f"the files of real writers are not here ({WRITERS_DATA}); set NDX_MATCH_WRITERS_DATA")
     return WRITERS_DATA
+
+
+@pytest.fixture(scope="session")
+def other_tools_data() -> Path:
+    """Folder of results that other tools made of simulated sessions, with their input and its truth."""
+    if not OTHER_TOOLS_DATA.is_dir():
+        pytest.skip(f"results of other tools are not here ({OTHER_TOOLS_DATA}); set NDX_MATCH_OTHER_TOOLS_DATA")
+    return OTHER_TOOLS_DATA
+
+
+@pytest.fixture
+def registered_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sessions of a result that is imported are not registered again if they were in an earlier test."""
+    from ndx_match.formats.importing import overlap
+
+    def remembered(sessions: list[Any], progress: object = None) -> Any:
+        key = tuple(map(id, sessions))
+        if key not in _registered:  # with the sessions, so that none gets the id of one that was forgotten
+            _registered[key] = match(sessions), sessions
+        return _registered[key][0]
+
+    match = overlap.match
+    monkeypatch.setattr(overlap, "match", remembered)
+
+
+_registered: dict[tuple[int, ...], tuple[Any, list[Any]]] = {}
 
 
 def find_chromium() -> str | None:
@@ -149,7 +178,8 @@ def pytest_runtest_makereport(item: pytest.Item):
     outcome = yield
     report = outcome.get_result()
     fixtures = getattr(item, "fixturenames", ())
-    needed = [("allen_data", ALLEN_DATA), ("writers_data", WRITERS_DATA), ("cases", CASES)]
+    needed = [("allen_data", ALLEN_DATA), ("writers_data", WRITERS_DATA), ("other_tools_data", OTHER_TOOLS_DATA)]
+    needed.append(("cases", CASES))
     present = any(folder.is_dir() and (name in fixtures or item.get_closest_marker(name)) for name, folder in needed)
     present |= os.environ.get("CI") == "true" and not {"chromium", "distributed"}.isdisjoint(fixtures)
     if present and report.skipped and not hasattr(report, "wasxfail"):

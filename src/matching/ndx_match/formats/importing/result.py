@@ -1,0 +1,251 @@
+"""Read a tool's cells as ROI rows, check them, and make a match result of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ... import __version__
+from ...arrays import Bools, Ints32
+from ...errors import InputError
+from ...model import (
+    MatchResult,
+    Presence,
+    Progress,
+    Registration,
+    RoiPairs,
+    RoiSelection,
+    Session,
+    SessionStatus,
+)
+from ...presence import presence_codes
+from .cells import ToolCells
+from .fit import Fit, PairOfSessions, Reader
+from .overlap import BY_MATCHES, Overlaps
+from .reading import Reading
+
+
+def result_of(
+    found: ToolCells, sessions: Sequence[Session], path: Path, known: bool, progress: Progress | None = None
+) -> MatchResult:
+    """The match result that a tool's cells stand for.
+
+    Parameters
+    ----------
+    found : ToolCells
+    sessions : sequence of Session
+        In the order of its columns. `takes_part` says which ROIs the writer of the file accepts.
+    path : Path
+        For errors.
+    known : bool
+        Whether it is known what the numbers in such files stand for: a reading that does not fit is then refused, else
+        there is a warning.
+    progress : callable, optional
+
+    Returns
+    -------
+    MatchResult
+        The ROIs that take part are those in the tool's cells, and of the others those that the files accept, which are
+        cells of their own. Its registrations are of the consensus method, and fitted to the matches where it found
+        none.
+
+    Raises
+    ------
+    InputError
+        Numbers are out of range, an ROI is in two cells, or the reading does not fit.
+    """
+    accepted = [_accepted(session) for session in sessions]
+    overlaps = Overlaps(sessions, progress)
+    reader = Reader(found, sessions, accepted, overlaps)
+    outside = reader.outside(found.reading)
+    if outside:
+        better = reader.better_than(0, found.numbers.size)
+        raise InputError(f"{path}: {outside}; {_advice(better, found.reading, reader.straight, sessions)}.")
+    fit = reader.fit(found.reading, reader.straight)
+    _refuse_repeated(fit, sessions, path)
+    warnings = [*found.warnings]
+    if not fit.clear:
+        better = reader.better_than(fit.n_overlapping, fit.n_matches) if fit.n_overlapping < fit.n_matches else None
+        if (fit.wrong or better) and known:
+            raise InputError(f"{path}: {_misfit(fit, sessions)}; {_advice(better, fit.reading, fit.order, sessions)}.")
+        warnings += _warnings(fit, better, sessions)
+    return _result(found, fit, sessions, accepted, overlaps, warnings)
+
+
+def _accepted(session: Session) -> Bools:
+    """Which ROIs the file's writer accepts; all if it does not say."""
+    return np.ones(session.n_rois, bool) if session.roi_selection == RoiSelection.ALL else session.takes_part
+
+
+def _refuse_repeated(fit: Fit, sessions: Sequence[Session], path: Path) -> None:
+    for rows, session in zip(fit.rows.T, sessions, strict=True):
+        values, counts = np.unique(rows[rows >= 0], return_counts=True)
+        if (counts > 1).any():
+            raise InputError(
+                f"{path}: the ROI of row {values[counts > 1][0]} of the session {session.name} is in several cells; "
+                "let each ROI be in one."
+            )
+
+
+# ---- in words
+
+
+def _apart(pair: PairOfSessions, sessions: Sequence[Session]) -> str:
+    names = f"{sessions[pair.fixed].name} and {sessions[pair.moving].name}"
+    n_apart = pair.n_matches - pair.n_overlapping
+    if pair.measured is None:
+        return f"the {pair.n_matches} matches of {names}, which cannot be aligned, agree on no alignment"
+    return (
+        f"{n_apart} of {pair.n_matches} matches of {names} do not overlap after registration "
+        f"(by chance {1 - pair.measured.chance:.0%} would not)"
+    )
+
+
+def _misfit(fit: Fit, sessions: Sequence[Session]) -> str:
+    if not fit.judged:
+        return (
+            f"read as {fit.reading}, {fit.n_unaccepted} of the matched ROIs are not accepted by their files, about as "
+            "many as by chance"
+        )
+    worst = min(fit.judged, key=lambda pair: pair.fraction)
+    return f"read as {fit.reading}, {_apart(worst, sessions)}"
+
+
+def _advice(better: Fit | None, reading: Reading, order: tuple[int, ...], sessions: Sequence[Session]) -> str:
+    """The reading that would fit, and how to ask for it."""
+    if better is None:
+        return "no other reading fits, so give the files that were matched, and the same ROI tables"
+    ways, options = [], []
+    if better.reading != reading:
+        ways.append(f"as {better.reading}")
+        options.append(f"give {better.reading.options}")
+    if better.order != order:
+        in_order = sorted(range(len(sessions)), key=lambda position: better.order[position])
+        names = ", ".join(sessions[position].name for position in in_order)
+        ways.append(f"with the sessions in the order {names}")
+        options.append("give the files in this order")
+    return f"read {' and '.join(ways)}, {better.n_overlapping} of {better.n_matches} overlap: {' and '.join(options)}"
+
+
+def _warnings(fit: Fit, better: Fit | None, sessions: Sequence[Session]) -> list[str]:
+    found = []
+    for pair in fit.pairs:
+        if pair.measured is None and pair.n_matches:
+            names = f"{sessions[pair.fixed].name} and {sessions[pair.moving].name}"
+            found.append(f"{names} could not be registered, so that their {pair.n_matches} matches are not checked.")
+        elif pair.n_overlapping < pair.n_matches:
+            found.append(f"Of the imported cells, {_apart(pair, sessions)}.")
+    if better is not None:
+        advice = _advice(better, fit.reading, fit.order, sessions)
+        found.append(f"Its numbers are read as {fit.reading}; {advice}.")
+    if fit.n_unaccepted:
+        found.append(
+            f"{fit.n_unaccepted} of the matched ROIs are not accepted by their files, though the tool matches accepted "
+            "ROIs: it had another threshold, or the numbers stand for other ROIs."
+        )
+    return found
+
+
+# ---- the result
+
+
+def _result(
+    found: ToolCells,
+    fit: Fit,
+    sessions: Sequence[Session],
+    accepted: Sequence[Bools],
+    overlaps: Overlaps,
+    warnings: Sequence[str],
+) -> MatchResult:
+    n = len(sessions)
+    listed = np.asarray((fit.rows >= 0).any(axis=1))
+    looked_for = np.ones(fit.rows.shape, bool) if found.looked_for is None else found.looked_for
+    blocks, looked = [fit.rows[listed]], [looked_for[listed]]
+    for position, flags in enumerate(accepted):
+        unlisted = flags.copy()
+        unlisted[fit.rows[fit.rows[:, position] >= 0, position]] = False
+        blocks.append(np.full((int(unlisted.sum()), n), -1))
+        blocks[-1][:, position] = np.flatnonzero(unlisted)
+        looked.append(np.zeros(blocks[-1].shape, bool))
+    cells = np.concatenate(blocks).astype(np.int32)
+    status = np.full(n, SessionStatus.MATCHED, np.uint8)
+    registrations = _registrations(fit, overlaps)
+    return MatchResult(
+        method="import",
+        method_version=__version__,
+        parameters={},
+        cells=cells,
+        cell_ids=_cell_ids(found, listed, len(cells)),
+        presence=_presence(cells, np.concatenate(looked), sessions, registrations, status),
+        roi_pairs=_roi_pairs(fit),
+        registrations=registrations,
+        session_status=status,
+        confidence=_confidence(found, listed, cells),
+        warnings=tuple(warnings),
+    )
+
+
+def _cell_ids(found: ToolCells, listed: Bools, n_cells: int) -> np.ndarray:
+    """The tool's names of its first cells, and numbers that follow."""
+    ids = np.zeros(0, np.int64) if found.cell_ids is None else found.cell_ids
+    own = ids[listed[: len(ids)]]
+    first = int(own.max(initial=-1)) + 1
+    return np.concatenate([own, np.arange(first, first + n_cells - len(own))]).astype(np.int64)
+
+
+def _confidence(found: ToolCells, listed: Bools, cells: Ints32) -> np.ndarray | None:
+    if found.confidence is None:
+        return None
+    confidence = np.full(len(cells), np.nan)
+    confidence[: int(listed.sum())] = found.confidence[listed]
+    confidence[(cells >= 0).sum(axis=1) < 2] = np.nan
+    return confidence
+
+
+def _presence(
+    cells: Ints32,
+    looked_for: Bools,
+    sessions: Sequence[Session],
+    registrations: Sequence[Registration],
+    status: np.ndarray,
+) -> np.ndarray:
+    """Codes of presence; a session that could not be registered here was, by the tool."""
+    codes = presence_codes(cells, sessions, registrations, status)
+    codes[codes == Presence.NOT_REGISTERED] = Presence.NOT_DETECTED
+    codes[~looked_for & (cells < 0)] = Presence.NOT_LOOKED_FOR
+    return codes
+
+
+def _registrations(fit: Fit, overlaps: Overlaps) -> tuple[Registration, ...]:
+    """Of every two sessions that of the matches' overlaps, or what was tried."""
+    made = []
+    for pair in fit.pairs:
+        tried = overlaps.registrations.get((pair.fixed, pair.moving))
+        found = pair.measured.registration if pair.measured else tried
+        if found is not None and found.steps == (BY_MATCHES,) and tried is not None:
+            found = replace(found, score=tried.score, chance_score=tried.chance_score)
+        made += [found] if found is not None else []
+    return tuple(made)
+
+
+def _roi_pairs(fit: Fit) -> RoiPairs:
+    """The tool's matches, with how far the ROIs overlap."""
+    parts = [RoiPairs.concatenate([])]
+    for pair in fit.pairs:
+        if pair.measured is not None:
+            n = pair.n_matches
+            parts.append(
+                RoiPairs(
+                    fixed_session=np.full(n, pair.fixed, np.int32),
+                    moving_session=np.full(n, pair.moving, np.int32),
+                    fixed_roi_row=pair.rows[:, 0].astype(np.int32),
+                    moving_roi_row=pair.rows[:, 1].astype(np.int32),
+                    centroid_distance=pair.measured.distance,
+                    iou=pair.measured.iou,
+                    accepted=np.ones(n, bool),
+                )
+            )
+    return RoiPairs.concatenate(parts)
