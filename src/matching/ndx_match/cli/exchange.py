@@ -71,7 +71,7 @@ def prepare(inputs: tuple[str, ...], output: Path, options: SourceOptions) -> No
                f"--output_json {output / 'output.json'} --output_directory {output}")  # fmt: skip
 
 
-@click.command("import")
+@click.command("import", epilog="Example: ndx-match import --from track2p RESULT day1.nwb day2.nwb -o matches.nwb")
 @importer_options
 @click.argument("inputs", nargs=-1, required=True, type=LOCATION, metavar="[RESULT] FILE...")
 @output_option()

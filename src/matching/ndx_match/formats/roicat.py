@@ -32,17 +32,16 @@ def read_roicat(path: Path, sessions: Sequence[Session], parameters: Mapping[str
     content = read_json(path)
     try:
         by_session = [whole_numbers(labels, False, str(path)) for labels in content["labels_bySession"]]
-        quality = content.get("quality_metrics") or {}
         if any(labels.ndim != 1 for labels in by_session):
             raise TypeError
-    except (TypeError, KeyError, AttributeError, ValueError):
+    except (TypeError, KeyError, ValueError):
         raise InputError(f"{path}: is no result of ROICaT's tracking; give the file {'NAME' + CLUSTERS}.") from None
     names = _paths_beside(path, len(by_session)) or len(by_session)
     by_session = [by_session[k] for k in columns_of_sessions(names, sessions, str(path))]
     numbers, labels = cells_of_labels(by_session, str(path), [session.name for session in sessions])
     try:
-        confidence, warnings = _confidence(quality, labels, content["labels_bySession"])
-    except (TypeError, KeyError, ValueError, IndexError):
+        confidence, warnings = _confidence(content.get("quality_metrics") or {}, labels, content["labels_bySession"])
+    except (AttributeError, TypeError, KeyError, ValueError, IndexError, OverflowError):
         raise InputError(
             f"{path}: its quality_metrics do not fit its labels; give the file as it was written."
         ) from None

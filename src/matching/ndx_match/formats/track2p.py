@@ -69,7 +69,7 @@ def _table(path: Path, allow_pickle: bool) -> tuple[list[str], Floats]:
     """The names of the sessions, if the file has them, and its table, NaN where there is no ROI."""
     if path.suffix == ".csv":
         names, rows = read_rows(path, ";")
-        return names, numbers_in(rows, str(path))
+        return names, numbers_in(rows, str(path)).reshape(len(rows), len(names))
     if path.suffix == ".mat":
         from ..storage.mat_files import read_mat
 

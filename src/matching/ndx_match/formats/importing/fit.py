@@ -9,7 +9,7 @@ from itertools import combinations, permutations
 import numpy as np
 
 from ...arrays import Bools, Ints64
-from ...model import Session
+from ...model import Progress, Session, with_progress
 from .cells import ToolCells
 from .overlap import FEWEST_TO_FIT, MeasuredPairs, Overlaps
 from .reading import OUT_OF_RANGE, Reading, all_readings
@@ -20,7 +20,7 @@ LEAST_OVERLAPPING = 0.25  #: and below which the reading is wrong
 ABOVE_CHANCE = 3.0  #: times the fraction by chance that must overlap
 MANY_UNACCEPTED = 0.5  #: of as many as there would be by chance
 ALL_ORDERS_UP_TO = 4  #: sessions that are tried in every order; of more, two are exchanged
-EXCHANGED_UP_TO = 10  #: sessions; of more, they are tried backwards only
+EXCHANGED_UP_TO = 10  #: sessions; of more, they are tried backwards only, and the first ones each with the next
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,11 @@ class PairOfSessions:
     def n_overlapping(self) -> int:
         """How many of the matches overlap."""
         return self.measured.n_overlapping if self.measured else 0
+
+    @property
+    def n_apart(self) -> int:
+        """How many do not, or are of sessions that cannot be registered."""
+        return self.n_matches - self.n_overlapping
 
     @property
     def fraction(self) -> float:
@@ -81,9 +86,9 @@ class Fit:
         return sum(pair.n_matches for pair in self.pairs)
 
     @property
-    def n_overlapping(self) -> int:
-        """How many of these overlap."""
-        return sum(pair.n_overlapping for pair in self.pairs)
+    def n_apart(self) -> int:
+        """How many of these do not overlap."""
+        return sum(pair.n_apart for pair in self.pairs)
 
     @property
     def clear(self) -> bool:
@@ -109,6 +114,11 @@ class Reader:
     ) -> None:
         self._found, self._sessions, self._accepted, self._overlaps = found, sessions, accepted, overlaps
         self.straight = tuple(range(len(sessions)))
+        self._every_pair = list(combinations(self.straight, 2))
+        few = len(sessions) <= EXCHANGED_UP_TO
+        self._some_pairs = (
+            self._every_pair if few else [(k, k + 1) for k in range(2 * EXCHANGED_UP_TO)][: len(sessions) - 1]
+        )
 
     def rows(self, reading: Reading, order: Sequence[int]) -> Ints64:
         """The `roi_row` of each number, shape (n_cells, n_sessions); not in range: OUT_OF_RANGE."""
@@ -135,11 +145,20 @@ class Reader:
             return f"is of sessions with {theirs} ROIs, and the files hold {ours}"
         return ""
 
-    def fit(self, reading: Reading, order: tuple[int, ...]) -> Fit:
+    def fit(self, reading: Reading, progress: Progress | None = None) -> Fit:
         """How a reading fits that is in range."""
+        return self._fit(reading, self.straight, self._every_pair, progress)
+
+    def _fit(
+        self,
+        reading: Reading,
+        order: tuple[int, ...],
+        of_sessions: Sequence[tuple[int, int]],
+        progress: Progress | None = None,
+    ) -> Fit:
         rows = self.rows(reading, order)
         pairs = []
-        for fixed, moving in combinations(self.straight, 2):
+        for fixed, moving in with_progress(progress, "checking", of_sessions):
             both = rows[(rows[:, fixed] >= 0) & (rows[:, moving] >= 0)][:, [fixed, moving]]
             pairs.append(PairOfSessions(fixed, moving, both, self._overlaps.measured(fixed, moving, both)))
         n_unaccepted, by_chance = 0, 0.0
@@ -150,18 +169,22 @@ class Reader:
                 by_chance += len(matched) * float((~accepted).mean())
         return Fit(reading, order, rows, tuple(pairs), n_unaccepted, by_chance)
 
-    def better_than(self, n_overlapping: int, n_matches: int) -> Fit | None:
-        """The reading under which most matches overlap, if less than half as many as given do not."""
+    def better_than(self, given: Fit | None) -> Fit | None:
+        """The reading under which most matches overlap, if less than half as many as given do not.
+
+        `given` is None if the reading of the format is out of range.
+        """
         best: Fit | None = None
         for reading, order in ((r, o) for o in _orders(len(self._sessions)) for r in all_readings()):
             if (self.rows(reading, order) == OUT_OF_RANGE).any() or self._counts_differ(reading, order):
                 continue
-            fit = self.fit(reading, order)
-            if fit.judged and not fit.wrong and (best is None or fit.n_overlapping > best.n_overlapping):
+            fit = self._fit(reading, order, self._some_pairs)
+            if fit.judged and not fit.wrong and (best is None or fit.n_apart < best.n_apart):
                 best = fit
-        if best is None or 2 * (best.n_matches - best.n_overlapping) >= n_matches - n_overlapping:
-            return None
-        return best
+        if best is None or given is None:
+            return best
+        n_apart = sum(pair.n_apart for pair in given.pairs if (pair.fixed, pair.moving) in self._some_pairs)
+        return best if 2 * best.n_apart < n_apart else None
 
     def _counts_differ(self, reading: Reading, order: Sequence[int]) -> bool:
         """Whether the tool was given other numbers of ROIs than the sessions have."""

@@ -62,13 +62,13 @@ def result_of(
     reader = Reader(found, sessions, accepted, overlaps)
     outside = reader.outside(found.reading)
     if outside:
-        better = reader.better_than(0, found.numbers.size)
+        better = reader.better_than(None)
         raise InputError(f"{path}: {outside}; {_advice(better, found.reading, reader.straight, sessions)}.")
-    fit = reader.fit(found.reading, reader.straight)
+    fit = reader.fit(found.reading, progress)
     _refuse_repeated(fit, sessions, path)
     warnings = [*found.warnings]
     if not fit.clear:
-        better = reader.better_than(fit.n_overlapping, fit.n_matches) if fit.n_overlapping < fit.n_matches else None
+        better = reader.better_than(fit) if fit.n_apart else None
         if (fit.wrong or better) and known:
             raise InputError(f"{path}: {_misfit(fit, sessions)}; {_advice(better, fit.reading, fit.order, sessions)}.")
         warnings += _warnings(fit, better, sessions)
@@ -95,11 +95,10 @@ def _refuse_repeated(fit: Fit, sessions: Sequence[Session], path: Path) -> None:
 
 def _apart(pair: PairOfSessions, sessions: Sequence[Session]) -> str:
     names = f"{sessions[pair.fixed].name} and {sessions[pair.moving].name}"
-    n_apart = pair.n_matches - pair.n_overlapping
     if pair.measured is None:
         return f"the {pair.n_matches} matches of {names}, which cannot be aligned, agree on no alignment"
     return (
-        f"{n_apart} of {pair.n_matches} matches of {names} do not overlap after registration "
+        f"{pair.n_apart} of {pair.n_matches} matches of {names} do not overlap after registration "
         f"(by chance {1 - pair.measured.chance:.0%} would not)"
     )
 
@@ -117,7 +116,10 @@ def _misfit(fit: Fit, sessions: Sequence[Session]) -> str:
 def _advice(better: Fit | None, reading: Reading, order: tuple[int, ...], sessions: Sequence[Session]) -> str:
     """The reading that would fit, and how to ask for it."""
     if better is None:
-        return "no other reading fits, so give the files that were matched, and the same ROI tables"
+        return (
+            "no other reading fits, so these are other files or ROI tables than were matched, or the tool aligned the "
+            "sessions wrongly; give the right ones, or the cells as a table, --from csv, which is only warned of"
+        )
     ways, options = [], []
     if better.reading != reading:
         ways.append(f"as {better.reading}")
@@ -127,7 +129,8 @@ def _advice(better: Fit | None, reading: Reading, order: tuple[int, ...], sessio
         names = ", ".join(sessions[position].name for position in in_order)
         ways.append(f"with the sessions in the order {names}")
         options.append("give the files in this order")
-    return f"read {' and '.join(ways)}, {better.n_overlapping} of {better.n_matches} overlap: {' and '.join(options)}"
+    overlap = f"{better.n_matches - better.n_apart} of {better.n_matches} matches overlap"
+    return f"read {' and '.join(ways)}, {overlap}: {' and '.join(options)}"
 
 
 def _warnings(fit: Fit, better: Fit | None, sessions: Sequence[Session]) -> list[str]:
@@ -136,7 +139,7 @@ def _warnings(fit: Fit, better: Fit | None, sessions: Sequence[Session]) -> list
         if pair.measured is None and pair.n_matches:
             names = f"{sessions[pair.fixed].name} and {sessions[pair.moving].name}"
             found.append(f"{names} could not be registered, so that their {pair.n_matches} matches are not checked.")
-        elif pair.n_overlapping < pair.n_matches:
+        elif pair.n_apart:
             found.append(f"Of the imported cells, {_apart(pair, sessions)}.")
     if better is not None:
         advice = _advice(better, fit.reading, fit.order, sessions)
