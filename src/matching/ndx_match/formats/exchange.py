@@ -116,6 +116,10 @@ def import_result(
         found = replace(found, reading=found.reading.stated(given))
         kept |= vars(found.reading)
         found = result_of(found, sessions, place, importer.reading_known, progress)
+    else:
+        from .importing.stated import check_distances
+
+        check_distances(found, sessions, place)
     return replace(found, method=f"import-{importer.name}", parameters=kept)
 
 
