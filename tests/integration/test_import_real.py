@@ -127,7 +127,7 @@ def another_field(session: Session) -> Session:
     return replace(session, image=session.image[::-1, ::-1].copy(), footprints=footprints, takes_part=np.ones(75, bool))
 
 
-@pytest.mark.parametrize("setting", SETTINGS)
+@pytest.mark.parametrize("setting", [SETTINGS[0], pytest.param(SETTINGS[1], marks=pytest.mark.slow)])
 def test_wrong_readings_of_track2p_are_refused_by_overlap(
     other_tools_data: Path, sessions: list[Session], tmp_path: Path, setting: str
 ):

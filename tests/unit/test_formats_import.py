@@ -21,6 +21,7 @@ from helpers import run
 
 from ndx_match.errors import InputError, MethodError
 from ndx_match.formats import import_result
+from ndx_match.formats.column import _labels
 from ndx_match.matchfile import read_match_file
 from ndx_match.model import MatchResult, Presence, RoiSelection, Session, SourceInfo
 
@@ -347,6 +348,17 @@ def test_what_is_no_table_of_cells_is_refused(tmp_path: Path, text: str, message
     (tmp_path / "x.csv").write_text(text)
     with pytest.raises(InputError, match=message):
         imported("csv", tmp_path / "x.csv")
+
+
+def test_a_column_of_numbers_or_words():
+    numbers = np.array([4, -1, 2]), np.array([2.0, np.nan, 4.0])
+    labels, words = _labels(numbers)
+    assert [each.tolist() for each in labels] == [[4, -1, 2], [2, -1, 4]]
+    assert words == []
+    labels, words = _labels([np.array(["b", "none", "a"]), np.array(["", "b ", "c"])])
+    assert [[words[k] if k >= 0 else None for k in each] for each in labels] == [["b", None, "a"], [None, "b", "c"]]
+    labels, words = _labels([np.array([0.5, 1.5]), np.array([1.5, np.nan])])
+    assert [[words[k] if k >= 0 else None for k in each] for each in labels] == [["0.5", "1.5"], ["1.5", None]]
 
 
 # ---- wrong readings

@@ -36,24 +36,24 @@ def read_column(path: Path, sessions: Sequence[Session], parameters: Mapping[str
                 raise InputError(f"{place}: there is no column {str(path)!r}; its columns are {known}.")
             column = column_values(table.table, str(path), place)
             values.append(column if column.dtype.kind in "biuf" else np.array([text_of(each) for each in column], str))
-    labels, are_numbers = _labels(values)
+    labels, words = _labels(values)
     names = [session.name for session in sessions]
-    numbers, ids = cells_of_labels(labels, f"column {path}", names)
+    numbers, ids = cells_of_labels(labels, f"column {path}", names, words.__getitem__ if words else str)
     looked_for = np.ones(numbers.shape, bool)
     looked_for[len(ids) :] = False
-    return ToolCells(numbers, Reading(), looked_for=looked_for, cell_ids=ids if are_numbers else None)
+    return ToolCells(numbers, Reading(), looked_for=looked_for, cell_ids=None if words else ids)
 
 
-def _labels(values: Sequence[Array]) -> tuple[list[Ints64], bool]:
-    """A number for each value, -1 for none, and whether these are the values themselves."""
+def _labels(values: Sequence[Array]) -> tuple[list[Ints64], list[str]]:
+    """A number for each value, -1 for none; and of which words these are the places, if they are not the values."""
     if all(each.dtype.kind in "biuf" for each in values):
         numbers = [each.astype(float) for each in values]
         if all((np.isnan(each) | (each == np.floor(each)) & (np.abs(each) < 2.0**53)).all() for each in numbers):
-            return [np.where(each >= 0, each, -1).astype(np.int64) for each in numbers], True
-    words = [np.array([str(each).strip() for each in column.tolist()]) for column in values]
-    known = {word: number for number, word in enumerate(sorted({*np.concatenate(words).tolist()}))}
-    known |= dict.fromkeys((word for word in known if word.lower() in MISSING), -1)
-    return [np.array([known[word] for word in column.tolist()], np.int64) for column in words], False
+            return [np.where(each >= 0, each, -1).astype(np.int64) for each in numbers], []
+    texts = [[str(each).strip() for each in column.tolist()] for column in values]
+    words = sorted({text for column in texts for text in column})
+    place = {word: -1 if word.lower() in MISSING else number for number, word in enumerate(words)}
+    return [np.array([place[text] for text in column], np.int64) for column in texts], words
 
 
 IMPORTER = Importer(

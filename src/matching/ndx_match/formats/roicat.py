@@ -20,6 +20,7 @@ from .protocol import Importer
 CLUSTERS = ".tracking.results_clusters.json"
 WHOLE = ".tracking.results_all.richfile.zip"  #: beside it, says which sessions were tracked
 PATHS = "input_data.dict_item/value.dict/paths_stat.dict_item/value.list/"  #: in that
+LONGEST_PATH = 100_000  #: bytes
 SILHOUETTE = (
     "The confidence of a cell is the silhouette of its cluster in ROICaT (0 where that is negative), which tells how "
     "well it is apart from others; it is no probability."
@@ -74,8 +75,11 @@ def _paths_beside(path: Path, n_sessions: int) -> list[str]:
     """
     try:
         with zipfile.ZipFile(path.with_name(path.name.replace(CLUSTERS, WHOLE))) as archive:
-            paths = [json.loads(archive.read(f"{PATHS}{k}.json")) for k in range(n_sessions)]
-    except (OSError, KeyError, ValueError, RecursionError, zipfile.BadZipFile):
+            members = [archive.getinfo(f"{PATHS}{k}.json") for k in range(n_sessions)]
+            if any(member.file_size > LONGEST_PATH for member in members):
+                return []
+            paths = [json.loads(archive.read(member)) for member in members]
+    except Exception:  # zipfile raises many kinds for damaged archives
         return []
     return paths if all(isinstance(each, str) for each in paths) else []
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,7 +46,9 @@ def whole_numbers(values: npt.ArrayLike, absent: npt.ArrayLike, where: str) -> I
     return np.where(missing, ABSENT, present.astype(np.int64))
 
 
-def cells_of_labels(labels: Sequence[Ints64], where: str, names: Sequence[str]) -> tuple[Ints64, Ints64]:
+def cells_of_labels(
+    labels: Sequence[Ints64], where: str, names: Sequence[str], in_words: Callable[[int], str] = str
+) -> tuple[Ints64, Ints64]:
     """Cells from the label of each ROI of each session; an ROI of a negative label is a cell of its own.
 
     Returns
@@ -60,7 +62,7 @@ def cells_of_labels(labels: Sequence[Ints64], where: str, names: Sequence[str]) 
     Raises
     ------
     InputError
-        Two ROIs of one session, whose `names` are given, have one label.
+        Two ROIs of one session, whose `names` are given, have one label, which is shown `in_words`.
     """
     ids = np.unique(np.concatenate([np.zeros(0, np.int64), *(each[each >= 0] for each in labels)]))
     blocks = [np.full((len(ids), len(labels)), ABSENT)]
@@ -68,9 +70,9 @@ def cells_of_labels(labels: Sequence[Ints64], where: str, names: Sequence[str]) 
         labelled = np.flatnonzero(each >= 0)
         values, counts = np.unique(each[labelled], return_counts=True)
         if (counts > 1).any():
+            label = in_words(int(values[counts > 1][0]))
             raise InputError(
-                f"{where}: the label {values[counts > 1][0]} is that of several ROIs of the session {name}; a cell has "
-                "one ROI in a session."
+                f"{where}: {label} is the label of several ROIs of {name}; let a cell have one in a session."
             )
         blocks[0][np.searchsorted(ids, each[labelled]), position] = labelled
         alone = np.flatnonzero(each < 0)
