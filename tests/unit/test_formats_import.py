@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 import pytest
 import scipy.io
-from builders import field_of_view, session_of, write_sessions
+from builders import field_of_view, make_nwbfile, session_of, write_nwb, write_sessions
 from helpers import run
 
 from ndx_match.errors import InputError, MethodError
@@ -477,6 +477,27 @@ def test_accepted_flags_decide_where_overlaps_tell_nothing(tmp_path: Path):
 # ---- the command
 
 
+def test_a_column_of_the_files_is_imported_without_a_result(tmp_path: Path):
+    inputs, of_rois = [], [["b", "a", "", *"cdefghij"], ["a", "", "b", *"cdefghij"]]
+    for k, words in enumerate(of_rois):
+        file = make_nwbfile(replace(field := field_of_view(), masks=field.masks[: len(words)]), session_id=f"day{k}")
+        table = file.processing["ophys"]["image_segmentation"]["roi_table"]
+        table.add_column("cell", "Names the cell.", data=words)
+        inputs.append(write_nwb(tmp_path / f"day{k}.nwb", file))
+    outcome = run("import", "--from", "column:cell", *inputs, "-o", tmp_path / "m.nwb").succeeded()
+    assert "Of the imported cells, 2 of 10 matches of day0 and day1 do not overlap" in outcome.err
+    result = read_match_file(tmp_path / "m.nwb").result
+    assert {(1, 0), (0, 2), (2, -1), (-1, 1), (3, 3)} < {tuple(cell) for cell in result.cells.tolist()}
+    assert set(result.presence[result.cells < 0]) == {Presence.NOT_LOOKED_FOR}
+    run("import", "--from", "column:x", *inputs, "-o", tmp_path / "n.nwb").refused("there is no column 'x'")
+    assert "'column' is not one of" in run("import", "--from", "column", *inputs, "-o", tmp_path / "n.nwb").err
+    run("import", "--from", "csv", inputs[0], *inputs, "-o", tmp_path / "n.nwb").refused("is no table in text")
+    with pytest.raises(InputError, match="give column:NAME"):
+        import_result("column", None, SESSIONS)
+    assert not (tmp_path / "n.nwb").exists()
+
+
+@pytest.mark.slow
 def test_what_is_exported_and_annotated_comes_back(tmp_path: Path):
     inputs = write_sessions(tmp_path)
     run("write", *inputs, "-o", tmp_path / "m.nwb").succeeded()
@@ -484,17 +505,10 @@ def test_what_is_exported_and_annotated_comes_back(tmp_path: Path):
     run("import", "--from", "csv", tmp_path / "cells.csv", *inputs, "-o", tmp_path / "n.nwb").succeeded()
     run("annotate", tmp_path / "m.nwb", *inputs, "-o", tmp_path / "annotated").succeeded()
     annotated = sorted((tmp_path / "annotated").glob("*.nwb"))
-    column = ("import", "--from", "column:global_roi_id", *annotated)
-    run(*column, "-o", tmp_path / "c.nwb").succeeded()
+    run("import", "--from", "column:global_roi_id", *annotated, "-o", tmp_path / "c.nwb").succeeded()
     written = read_match_file(tmp_path / "m.nwb").result
     for name in ("n", "c"):
         again = read_match_file(tmp_path / f"{name}.nwb").result
         order = np.argsort(again.cell_ids)
         np.testing.assert_array_equal(again.cells[order], written.cells[np.argsort(written.cell_ids)])
         np.testing.assert_array_equal(np.sort(again.cell_ids), np.sort(written.cell_ids))
-    run("import", "--from", "column:cell", *inputs, "-o", tmp_path / "d.nwb").refused("there is no column 'cell'")
-    assert "'column' is not one of" in run("import", "--from", "column", *inputs, "-o", tmp_path / "d.nwb").err
-    with pytest.raises(InputError, match="give column:NAME"):
-        import_result("column", None, SESSIONS)
-    run("import", "--from", "csv", inputs[0], *inputs, "-o", tmp_path / "d.nwb").refused("is no table in text")
-    assert not (tmp_path / "d.nwb").exists()
