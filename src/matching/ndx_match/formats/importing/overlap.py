@@ -13,7 +13,7 @@ from scipy.sparse import csr_array
 from ndx_cell_matching.registrations import SessionRegistration
 
 from ...arrays import Floats, Ints64
-from ...footprints import affine_near, centroids, corners, pairwise_iou
+from ...footprints import centroids, pairwise_iou
 from ...methods import match
 from ...methods.consensus.stored_frame import StoredFrame
 from ...methods.consensus.supports import supports, typical_radius, warp_supports
@@ -22,6 +22,7 @@ from ...model import Progress, Registration, RegistrationOutcome, Session
 LEAST_IOU = 0.1  #: from which two ROIs are taken to overlap
 FEWEST_TO_FIT = 8  #: matches from which two sessions can be aligned by them
 LEAST_FITTED = 0.5  #: fraction of these that an alignment must bring together
+MOST_FLATTENED = 4.0  #: ratio of its magnifications along two axes
 BY_MATCHES = "fitted to the imported matches"
 KEPT_PAIRS = 64  #: of sessions whose overlaps are remembered
 
@@ -53,9 +54,8 @@ class Overlaps:
         self.registrations = {
             (each.fixed_session, each.moving_session): each for each in match(sessions, progress=progress).registrations
         }
-        everyone = [session.with_all_rois() for session in sessions]
-        self._regions = [supports(session.footprints) for session in everyone]
-        self._centroids = [centroids(region, s.shape[1]) for region, s in zip(self._regions, everyone, strict=True)]
+        self._regions = [supports(session.footprints) for session in sessions]
+        self._centroids = [centroids(region, s.shape[1]) for region, s in zip(self._regions, sessions, strict=True)]
         self._radii = [typical_radius(region) for region in self._regions]
         self._iou_of_pair = lru_cache(KEPT_PAIRS)(lambda fixed, moving: self._iou(self.registrations[fixed, moving]))
 
@@ -97,9 +97,9 @@ class Overlaps:
         )
         if matrix is None or fitted.mean() < LEAST_FITTED:
             return None
-        whole = affine_near(np.vstack([matrix, [0, 0, 1]]), corners(self._sessions[fixed].shape))
-        if np.linalg.cond(whole[:2, :2]) > 4:  # a field is not flattened so
+        if np.linalg.cond(matrix[:, :2]) > MOST_FLATTENED:
             return None
+        whole = np.vstack([matrix, [0.0, 0.0, 1.0]])
         reason = "the images and ROIs alone could not be aligned"
         return Registration(fixed, moving, whole, (BY_MATCHES,), RegistrationOutcome.REGISTERED, reason)
 

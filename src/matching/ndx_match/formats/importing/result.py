@@ -17,7 +17,6 @@ from ...model import (
     Progress,
     Registration,
     RoiPairs,
-    RoiSelection,
     Session,
     SessionStatus,
 )
@@ -26,6 +25,13 @@ from .cells import ToolCells
 from .fit import Fit, PairOfSessions, Reader
 from .overlap import BY_MATCHES, Overlaps
 from .reading import Reading
+
+MOST_TOLD = 5  #: pairs of sessions that are named in warnings
+OTHER_FILES = "no other reading fits, so give the files that were matched, with the same ROI tables"
+NO_OTHER = (
+    "no other reading fits, so these are other files or ROI tables than were matched, or the tool aligned the sessions "
+    "wrongly; give the right ones, or the cells as a table, --from csv, which is only warned of"
+)
 
 
 def result_of(
@@ -37,7 +43,7 @@ def result_of(
     ----------
     found : ToolCells
     sessions : sequence of Session
-        In the order of its columns. `takes_part` says which ROIs the writer of the file accepts.
+        In the order of its columns. `takes_part` says which ROIs the files accept, all if they do not say.
     path : Path
         For errors.
     known : bool
@@ -57,27 +63,21 @@ def result_of(
     InputError
         Numbers are out of range, an ROI is in two cells, or the reading does not fit.
     """
-    accepted = [_accepted(session) for session in sessions]
+    accepted = [session.takes_part for session in sessions]
     overlaps = Overlaps(sessions, progress)
     reader = Reader(found, sessions, accepted, overlaps)
     outside = reader.outside(found.reading)
     if outside:
         better = reader.better_than(None)
-        raise InputError(f"{path}: {outside}; {_advice(better, found.reading, reader.straight, sessions)}.")
+        advice = _other(better, found.reading, reader.straight, sessions) if better else OTHER_FILES
+        raise InputError(f"{path}: {outside}; {advice}.")
     fit = reader.fit(found.reading, progress)
     _refuse_repeated(fit, sessions, path)
-    warnings = [*found.warnings]
-    if not fit.clear:
-        better = reader.better_than(fit) if fit.n_apart else None
-        if (fit.wrong or better) and known:
-            raise InputError(f"{path}: {_misfit(fit, sessions)}; {_advice(better, fit.reading, fit.order, sessions)}.")
-        warnings += _warnings(fit, better, sessions)
-    return _result(found, fit, sessions, accepted, overlaps, warnings)
-
-
-def _accepted(session: Session) -> Bools:
-    """Which ROIs the file's writer accepts; all if it does not say."""
-    return np.ones(session.n_rois, bool) if session.roi_selection == RoiSelection.ALL else session.takes_part
+    better = reader.better_than(fit) if fit.n_apart and not fit.clear else None
+    if known and (fit.wrong or better):
+        advice = _other(better, fit.reading, fit.order, sessions) if better else NO_OTHER
+        raise InputError(f"{path}: {_misfit(fit, sessions)}; {advice}.")
+    return _result(found, fit, sessions, accepted, overlaps, [*found.warnings, *_warnings(fit, better, sessions)])
 
 
 def _refuse_repeated(fit: Fit, sessions: Sequence[Session], path: Path) -> None:
@@ -113,13 +113,8 @@ def _misfit(fit: Fit, sessions: Sequence[Session]) -> str:
     return f"read as {fit.reading}, {_apart(worst, sessions)}"
 
 
-def _advice(better: Fit | None, reading: Reading, order: tuple[int, ...], sessions: Sequence[Session]) -> str:
+def _other(better: Fit, reading: Reading, order: tuple[int, ...], sessions: Sequence[Session]) -> str:
     """The reading that would fit, and how to ask for it."""
-    if better is None:
-        return (
-            "no other reading fits, so these are other files or ROI tables than were matched, or the tool aligned the "
-            "sessions wrongly; give the right ones, or the cells as a table, --from csv, which is only warned of"
-        )
     ways, options = [], []
     if better.reading != reading:
         ways.append(f"as {better.reading}")
@@ -134,16 +129,23 @@ def _advice(better: Fit | None, reading: Reading, order: tuple[int, ...], sessio
 
 
 def _warnings(fit: Fit, better: Fit | None, sessions: Sequence[Session]) -> list[str]:
-    found = []
-    for pair in fit.pairs:
-        if pair.measured is None and pair.n_matches:
-            names = f"{sessions[pair.fixed].name} and {sessions[pair.moving].name}"
-            found.append(f"{names} could not be registered, so that their {pair.n_matches} matches are not checked.")
-        elif pair.n_apart:
-            found.append(f"Of the imported cells, {_apart(pair, sessions)}.")
+    unchecked = [pair for pair in fit.pairs if pair.measured is None and pair.n_matches]
+    apart = sorted((p for p in fit.pairs if p.measured and p.n_apart), key=lambda pair: pair.fraction)
+    found = [f"Of the imported cells, {_apart(pair, sessions)}." for pair in apart[:MOST_TOLD]]
+    found += [
+        f"{sessions[pair.fixed].name} and {sessions[pair.moving].name} could not be registered, so that their "
+        f"{pair.n_matches} matches are not checked."
+        for pair in unchecked[:MOST_TOLD]
+    ]
+    if max(len(apart), len(unchecked)) > MOST_TOLD:
+        n = sum(pair.n_apart for pair in apart), sum(pair.n_matches for pair in unchecked)
+        found.append(
+            f"Of the {fit.n_matches} imported matches of all sessions, {n[0]} do not overlap after registration, "
+            f"and {n[1]} are not checked."
+        )
     if better is not None:
-        advice = _advice(better, fit.reading, fit.order, sessions)
-        found.append(f"Its numbers are read as {fit.reading}; {advice}.")
+        other = _other(better, fit.reading, fit.order, sessions)
+        found.append(f"Its numbers are read as {fit.reading}; {other}.")
     if fit.n_unaccepted:
         found.append(
             f"{fit.n_unaccepted} of the matched ROIs are not accepted by their files, though the tool matches accepted "
