@@ -19,9 +19,7 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parent.parent
 ALLEN_DATA = Path(os.environ.get("NDX_MATCH_ALLEN_DATA", REPOSITORY.parent / "shared" / "data" / "allen"))
 WRITERS_DATA = Path(os.environ.get("NDX_MATCH_WRITERS_DATA", REPOSITORY.parent / "shared" / "data" / "writers"))
-OTHER_TOOLS_DATA = Path(
-    os.environ.get("NDX_MATCH_OTHER_TOOLS_DATA", REPOSITORY.parent / "shared" / "data" / "other_tools")
-)
+OTHER_TOOLS = Path(os.environ.get("NDX_MATCH_OTHER_TOOLS", REPOSITORY.parent / "shared" / "data" / "other_tools"))
 CASES = Path(os.environ.get("NDX_MATCH_CASES", REPOSITORY.parent / "shared" / "cases"))
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # one processor for each of several, before the libraries count them
@@ -71,11 +69,11 @@ def writers_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def other_tools_data() -> Path:
-    """Folder of results that other tools made of simulated sessions, with their input and its truth."""
-    if not OTHER_TOOLS_DATA.is_dir():
-        pytest.skip(f"results of other tools are not here ({OTHER_TOOLS_DATA}); set NDX_MATCH_OTHER_TOOLS_DATA")
-    return OTHER_TOOLS_DATA
+def other_tools() -> Path:
+    """Folder of what other programs wrote of simulated sessions, with their truth, too large for the repository."""
+    if not OTHER_TOOLS.is_dir():
+        pytest.skip(f"the results of other programs are not here ({OTHER_TOOLS}); set NDX_MATCH_OTHER_TOOLS")
+    return OTHER_TOOLS
 
 
 @pytest.fixture
@@ -178,8 +176,8 @@ def pytest_runtest_makereport(item: pytest.Item):
     outcome = yield
     report = outcome.get_result()
     fixtures = getattr(item, "fixturenames", ())
-    needed = [("allen_data", ALLEN_DATA), ("writers_data", WRITERS_DATA), ("other_tools_data", OTHER_TOOLS_DATA)]
-    needed.append(("cases", CASES))
+    needed = [("allen_data", ALLEN_DATA), ("writers_data", WRITERS_DATA), ("cases", CASES),
+              ("other_tools", OTHER_TOOLS)]  # fmt: skip
     present = any(folder.is_dir() and (name in fixtures or item.get_closest_marker(name)) for name, folder in needed)
     present |= os.environ.get("CI") == "true" and not {"chromium", "distributed"}.isdisjoint(fixtures)
     if present and report.skipped and not hasattr(report, "wasxfail"):

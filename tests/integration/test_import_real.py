@@ -24,8 +24,8 @@ CLUSTERS = "sim.tracking.results_clusters.json"
 
 
 @pytest.fixture(scope="module")
-def inputs(other_tools_data: Path) -> list[Path]:
-    return sorted((other_tools_data / "input" / "nwb").glob("*.nwb"))
+def inputs(other_tools: Path) -> list[Path]:
+    return sorted((other_tools / "input" / "nwb").glob("*.nwb"))
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +34,9 @@ def sessions(inputs: list[Path]) -> list[Session]:
 
 
 @pytest.fixture(scope="module")
-def truth(other_tools_data: Path) -> list[np.ndarray]:
+def truth(other_tools: Path) -> list[np.ndarray]:
     """The true cell of each ROI of each session, -1 of one that is none."""
-    content = json.loads((other_tools_data / "input" / "truth.json").read_text())
+    content = json.loads((other_tools / "input" / "truth.json").read_text())
     return [np.array(content["cell_of_roi"][name]) for name in content["sessions"]]
 
 
@@ -69,11 +69,11 @@ def true_pairs(cells: np.ndarray, truth: Sequence[np.ndarray]) -> tuple[int, int
     return right, total
 
 
-def test_roicat_cell_for_cell(other_tools_data: Path, sessions: list[Session], truth: list[np.ndarray]):
-    labels = labels_of(other_tools_data)
+def test_roicat_cell_for_cell(other_tools: Path, sessions: list[Session], truth: list[np.ndarray]):
+    labels = labels_of(other_tools)
     for result in (
-        import_result("roicat", other_tools_data / "roicat", sessions),
-        import_result("roicat", other_tools_data / "roicat" / CLUSTERS, sessions),
+        import_result("roicat", other_tools / "roicat", sessions),
+        import_result("roicat", other_tools / "roicat" / CLUSTERS, sessions),
     ):
         assert matched(result.cells) == matched(cells_of_labels(labels))
         for cell_id, cell in zip(result.cell_ids.tolist(), result.cells.tolist(), strict=True):
@@ -91,9 +91,9 @@ def test_roicat_cell_for_cell(other_tools_data: Path, sessions: list[Session], t
 @pytest.mark.parametrize("name", ["", "plane0_suite2p_indices.csv", "plane0_suite2p_indices_nan.npy",
                                   "plane0_suite2p_indices.mat", "plane0_suite2p_indices.npy"])  # fmt: skip
 def test_track2p_cell_for_cell(
-    other_tools_data: Path, sessions: list[Session], truth: list[np.ndarray], setting: str, name: str
+    other_tools: Path, sessions: list[Session], truth: list[np.ndarray], setting: str, name: str
 ):
-    folder = other_tools_data / "track2p" / setting
+    folder = other_tools / "track2p" / setting
     result = import_result("track2p", folder / name, sessions)
     table = np.load(folder / "plane0_suite2p_indices_nan.npy")
     assert matched(result.cells) == matched(np.where(np.isnan(table), -1, table).astype(int))
@@ -129,9 +129,9 @@ def another_field(session: Session) -> Session:
 
 @pytest.mark.parametrize("setting", [SETTINGS[0], pytest.param(SETTINGS[1], marks=pytest.mark.slow)])
 def test_wrong_readings_of_track2p_are_refused_by_overlap(
-    other_tools_data: Path, sessions: list[Session], tmp_path: Path, setting: str
+    other_tools: Path, sessions: list[Session], tmp_path: Path, setting: str
 ):
-    folder = other_tools_data / "track2p" / setting
+    folder = other_tools / "track2p" / setting
     table = np.load(folder / "plane0_suite2p_indices_nan.npy")
     accepted = np.load(folder / "plane0_match_mat.npy", allow_pickle=True).astype(float)
     elsewhere = [*sessions[:2], another_session(sessions[2])]
@@ -148,10 +148,8 @@ def test_wrong_readings_of_track2p_are_refused_by_overlap(
         assert "stands for none of" not in str(refused.value)
 
 
-def test_wrong_readings_of_roicat_are_refused_by_overlap(
-    other_tools_data: Path, sessions: list[Session], tmp_path: Path
-):
-    labels = labels_of(other_tools_data)
+def test_wrong_readings_of_roicat_are_refused_by_overlap(other_tools: Path, sessions: list[Session], tmp_path: Path):
+    labels = labels_of(other_tools)
     # Labels of the accepted ROIs alone, filled up so that their numbers are those of all.
     of_accepted = [
         [*np.array(each)[session.takes_part].tolist(), *[-1] * int((~session.takes_part).sum())]
@@ -172,8 +170,8 @@ def test_wrong_readings_of_roicat_are_refused_by_overlap(
 
 
 @pytest.mark.slow
-def test_another_field_is_refused_by_the_matches(other_tools_data: Path, sessions: list[Session]):
-    folder = other_tools_data / "track2p" / SETTINGS[0]
+def test_another_field_is_refused_by_the_matches(other_tools: Path, sessions: list[Session]):
+    folder = other_tools / "track2p" / SETTINGS[0]
     with pytest.raises(
         InputError, match=r"46 matches of day. and day3, which cannot be aligned, agree on no alignment"
     ):
@@ -181,8 +179,8 @@ def test_another_field_is_refused_by_the_matches(other_tools_data: Path, session
 
 
 @pytest.mark.slow
-def test_the_command_writes_a_whole_match_file(other_tools_data: Path, inputs: list[Path], tmp_path: Path):
-    path = other_tools_data / "track2p" / SETTINGS[0] / "plane0_suite2p_indices.csv"
+def test_the_command_writes_a_whole_match_file(other_tools: Path, inputs: list[Path], tmp_path: Path):
+    path = other_tools / "track2p" / SETTINGS[0] / "plane0_suite2p_indices.csv"
     run("import", "--from", "track2p", path, *inputs, "-o", tmp_path / "m.nwb").succeeded()
     result = read_match_file(tmp_path / "m.nwb").result
     assert result.method == "import-track2p"
