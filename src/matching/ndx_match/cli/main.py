@@ -41,6 +41,7 @@ COMMANDS = {
     "simulate": ("simulation", "simulate", "Write NWB files of simulated sessions with known truth."),
     "score": ("simulation", "score", "Compare a match file with the truth of simulated sessions."),
     "cache": ("cache", "cache", "Show or delete what is kept of files on the network."),
+    "check": ("check", "check", "Say what is wrong with a match file, and what to do about it."),
     "demo": ("simulation", "demo", "Simulate three sessions, match them, draw pictures and print the score."),
 }
 
