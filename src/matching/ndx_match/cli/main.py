@@ -42,6 +42,7 @@ COMMANDS = {
     "score": ("simulation", "score", "Compare a match file with the truth of simulated sessions."),
     "cache": ("cache", "cache", "Show or delete what is kept of files on the network."),
     "check": ("check", "check", "Say what is wrong with a match file, and what to do about it."),
+    "compare": ("compare", "compare_", "Compare two match files: cells that agree, split and merge."),
     "demo": ("simulation", "demo", "Simulate three sessions, match them, draw pictures and print the score."),
 }
 
