@@ -36,18 +36,29 @@ def recognise(
     told which session it is.
     """
     with open_nwb(path) as nwbfile:
-        tables = list_contents(nwbfile).tables
-        recognised = []
-        for plane, sessions in enumerate(planes):
-            found = _by_object_id(nwbfile, tables, sessions, path)
-            by_object_id = bool(found)
-            found = found or _by_identifier(nwbfile, tables, sessions, path)
-            recognised += [RecognisedTable(plane, k, _path_in(path, table), by_object_id) for k, table in found]
-        if not recognised:
-            raise InputError(
-                f"{path}: no session of {matches} was read from this file; give only files that were matched."
-            )
-        return tuple(recognised)
+        return tuple(
+            RecognisedTable(plane, session, _path_in(path, table), by_object_id)
+            for plane, session, table, by_object_id in find_tables(nwbfile, planes, path, matches)
+        )
+
+
+def find_tables(
+    nwbfile: NWBFile,
+    planes: Sequence[Sequence[Session]],
+    path: str | os.PathLike[str],
+    matches: str | os.PathLike[str],
+) -> list[tuple[int, int, TableCandidate, bool]]:
+    """As :func:`recognise`, of a file that is open: plane, session, table, and whether it is known by object ids."""
+    tables = list_contents(nwbfile).tables
+    recognised = []
+    for plane, sessions in enumerate(planes):
+        found = _by_object_id(nwbfile, tables, sessions, path)
+        by_object_id = bool(found)
+        found = found or _by_identifier(nwbfile, tables, sessions, path)
+        recognised += [(plane, session, table, by_object_id) for session, table in found]
+    if not recognised:
+        raise InputError(f"{path}: no session of {matches} was read from this file; give only files that were matched.")
+    return recognised
 
 
 def cell_ids_of_rois(result: MatchResult, session: int, n_rois: int) -> Ints32:

@@ -43,6 +43,7 @@ COMMANDS = {
     "cache": ("cache", "cache", "Show or delete what is kept of files on the network."),
     "check": ("check", "check", "Say what is wrong with a match file, and what to do about it."),
     "compare": ("compare", "compare_", "Compare two match files: cells that agree, split and merge."),
+    "check-activity": ("check_activity", "check_activity_", "Check a match by the activity of its cells."),
     "demo": ("simulation", "demo", "Simulate three sessions, match them, draw pictures and print the score."),
 }
 
