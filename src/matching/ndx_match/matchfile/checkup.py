@@ -149,14 +149,19 @@ def _of_tables(nwbfile: NWBFile, where: str) -> Iterator[Finding]:
 
 def _of_inspector(nwbfile: NWBFile, inspector: Any) -> Iterator[Finding]:
     """What the NWB Inspector finds with DANDI's configuration."""
-    critical = inspector.Importance.CRITICAL.value
+    levels, failures = inspector.Importance, set()
     for message in inspector.inspect_nwbfile_object(nwbfile, config=inspector.load_config("dandi")):
+        if message.importance == levels.ERROR:  # a traceback: the check failed, as some do of Zarr stores of format 3
+            failures.add(message.message.strip().splitlines()[-1].rstrip("."))
+            continue
         is_of_subject = (message.check_function_name, message.object_type) == ("check_description", "Subject")
         remedy = "write it again with `--subject-description TEXT`" if is_of_subject else _IN_SOURCES
         place = f"{message.object_type} {message.object_name!r}"
         problem = f"{place}: {message.message.strip().rstrip('.')}"
         remedy = _BY_CHECK.get(str(message.check_function_name), remedy)
-        yield Finding(INSPECTOR, message.importance.value >= critical, problem, remedy)
+        yield Finding(INSPECTOR, message.importance.value >= levels.CRITICAL.value, problem, remedy)
+    for failure in sorted(failures):
+        yield Finding(INSPECTOR, False, f"a check of the inspector failed ({failure})", "check a copy in HDF5 as well")
 
 
 def _of_name(path: PurePosixPath, nwbfile: NWBFile) -> Iterator[Finding]:
