@@ -10,7 +10,7 @@ from pynwb.ophys import DfOverF, RoiResponseSeries
 from ndx_cell_matching.activity import choose_series, responses
 from ndx_cell_matching.traces import series_of
 
-from ..annotate.identity import find_tables
+from ..annotate.identity import sessions_in
 from ..errors import InputError
 from ..model import MatchedPlane, Progress, with_progress
 from ..sources import open_nwb
@@ -47,11 +47,12 @@ def read_structures(
         A file cannot be read or is of no session of the match file, or its series cannot be told or read.
     """
     found: list[dict[int, Structure]] = [{} for _ in planes]
+    of_planes = [plane.sessions for plane in planes]
     with shared_access():
         for path in with_progress(progress, "reading", inputs):
             where = public_name(as_location(path))
             with open_nwb(path) as nwbfile:
-                for plane, position, table, _ in find_tables(nwbfile, [p.sessions for p in planes], where, matches):
+                for plane, position, table, _ in sessions_in(nwbfile, where, of_planes, matches):
                     session = planes[plane].sessions[position]
                     if position in found[plane]:
                         raise InputError(f"{where}: the session {session.name} is in two of the files; give one.")
