@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+import numpy as np
 import pytest
-from builders import as_zarr, field_of_view, make_nwbfile, write_nwb
+from builders import add_responses, as_zarr, field_of_view, make_nwbfile, write_nwb
 from helpers import run
 
 from ndx_cell_matching.testing.mock import mock_CellMatching, mock_source_nwbfile
@@ -47,7 +48,9 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, session_id, shift, first_id in (("A", "775289198", 0, 775615751), ("B", "778015591", 2, 200)):
         field = field_of_view((shift, shift))
         ids = range(first_id, first_id + len(field.masks))
-        write_nwb(folder / f"{name}.nwb", make_nwbfile(field, session_id=session_id, roi_ids=ids))
+        nwbfile = make_nwbfile(field, session_id=session_id, roi_ids=ids)
+        add_responses(nwbfile, np.zeros((9, len(ids))))
+        write_nwb(folder / f"{name}.nwb", nwbfile)
         planes = dict.fromkeys(("VISp_1", "VISp_2"), field)
         write_nwb(folder / f"{name}_planes.nwb", make_nwbfile(session_id=session_id, planes=planes, roi_ids=ids))
         shutil.copy(folder / f"{name}.nwb", folder / f"{name.lower()}.nwb")
