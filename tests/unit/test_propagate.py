@@ -8,26 +8,35 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from builders import result_of
-from helpers import run
-from pynwb import read_nwb, validate
+from builders import field_of_view, make_nwbfile, result_of, session_of
+from helpers import listing, run
+from pynwb import TimeSeries, read_nwb, validate
+from pynwb.image import ImageSeries
+from pynwb.ophys import CorrectedImageStack, TwoPhotonSeries
+from scipy.ndimage import gaussian_filter
+from scipy.ndimage import shift as shift_image
 from scipy.sparse import csr_array
 from simulated_movie import add_movie, movie_of
 
+from ndx_match.errors import InputError
 from ndx_match.footprints import pairwise_iou
 from ndx_match.matchfile import write_match_file
-from ndx_match.model import MatchResult, Presence, Registration, Session, SessionStatus
+from ndx_match.model import MatchResult, Orientation, Presence, Registration, Session, SessionStatus
 from ndx_match.propagate import fluorescence as fluorescence_module
 from ndx_match.propagate import propagated_outlines
+from ndx_match.propagate.carriers import Carriers
 from ndx_match.propagate.fluorescence import GAP, mean_traces, movie_pieces, neuropil_rings
+from ndx_match.propagate.refinement import refined
 from ndx_match.simulate import Simulation, SimulationParameters, body_masks, simulate
 from ndx_match.simulate.files import write_simulation
-from ndx_match.sources import read_sessions
+from ndx_match.sources import list_contents, read_sessions
+from ndx_match.sources.movies import find_movie
 
 PARAMETERS = SimulationParameters(
     shape=(110, 110), n_cells=22, n_sessions=3, shift=6, rotation=2, non_rigid=0.0, false_rois=0, splits=0, merges=0
 )
 N_FRAMES = 300
+SHIFT = np.array([2.4, -1.3])  # x, y
 
 
 def true_result(simulation: Simulation, cells: np.ndarray | None = None) -> MatchResult:
@@ -163,6 +172,32 @@ class TestOutlines:
         assert np.median(iou) > 0.7
 
 
+class TestRefinement:
+    @staticmethod
+    def pair(x: float, y: float, **options) -> tuple[Session, Session]:
+        """Two sessions of one tissue, the content of the first (x, y) further than the registration says."""
+        tissue = gaussian_filter(np.random.default_rng(0).random((140, 160)), 2).astype(np.float32)
+        nothing = csr_array((0, 100 * 120), dtype=np.float32)
+        images = [tissue[20:120, 20:140], shift_image(tissue, (y, x), order=1)[20:120, 20:140] ** 1.3]
+        return tuple(Session(f"day{k}", image, nothing, np.zeros(0, int), **options) for k, image in enumerate(images))
+
+    def test_masks_are_brought_to_where_the_images_agree(self):
+        source, target = self.pair(*SHIFT)
+        carriers = refined(target, source, Carriers(lambda points: points, lambda points: points))
+        points = np.array([[30.0, 40.0], [60.0, 50.0], [80.0, 60.0]])
+        np.testing.assert_allclose(carriers.from_source(points), points + SHIFT, atol=0.3)
+        np.testing.assert_allclose(carriers.to_source(points + SHIFT), points, atol=0.3)
+
+    def test_where_they_do_not_nothing_changes(self):
+        same = Carriers(lambda points: points, lambda points: points)
+        source, target = self.pair(2, 1)
+        assert refined(replace(target, has_image=False), source, same) is same
+        other = gaussian_filter(np.random.default_rng(9).random((100, 120)), 2).astype(np.float32)
+        assert refined(replace(target, image=other), source, same) is same
+        blank = replace(target, image=np.zeros_like(other))
+        assert refined(blank, source, same) is same
+
+
 class TestFluorescence:
     def test_a_ring_is_near_and_holds_no_cell(self):
         masks = csr_array(
@@ -273,3 +308,89 @@ class TestFiles:
             else:
                 assert np.median(alike) > 0.8
         nwbfile.read_io.close()
+
+    @pytest.mark.slow
+    def test_without_files_all_outlines_are_written(self, made, tmp_path):
+        outcome = run("propagate", made / "matches.nwb", "-o", tmp_path / "out", "--min-sources", 2).succeeded()
+        assert outcome.out.count("; no movie") == 3
+        assert len(list((tmp_path / "out").iterdir())) == 3
+        nwbfile = read_nwb(next((tmp_path / "out").iterdir()))
+        assert "Fluorescence" not in nwbfile.processing["ophys"].data_interfaces
+        tables = nwbfile.processing["ophys"]["roi_tables"].plane_segmentations
+        assert all((table["n_sources"][:] >= 2).all() for name, table in tables.items() if name == "propagated")
+        assert nwbfile.subject.species == "Mus musculus"
+        nwbfile.read_io.close()
+
+    def test_what_cannot_be_done_is_refused_and_leaves_nothing(self, made, written, tmp_path):
+        matches, day = made / "matches.nwb", made / "day0.nwb"
+        run("propagate", matches, day, "-o", written).refused("exists already", "--overwrite")
+        run("propagate", matches, day, day, "-o", tmp_path / "x").refused("given 2 times")
+        run("propagate", matches, matches, "-o", tmp_path / "x").refused("no session of", "was read from this file")
+        run("propagate", day, day, "-o", tmp_path / "x").refused("holds no matched cells")
+        run("propagate", matches, day, "-o", tmp_path / "x", "--movie", "raw").refused(
+            "there is no movie raw", "acquisition/TwoPhotonSeries"
+        )
+        run("propagate", matches, day, "-o", day).refused("this is a file")
+        assert listing(tmp_path) == set()
+
+    def test_a_file_that_cannot_be_written_is_absent(self, made, tmp_path, monkeypatch):
+        def fail(*_: object, **__: object) -> None:
+            raise OSError("no space left")
+
+        monkeypatch.setattr("ndx_match.propagate.pipeline.build_file", fail)
+        outcome = run("propagate", made / "matches.nwb", "-o", tmp_path / "out")
+        assert outcome.code == 2
+        assert listing(tmp_path) == set()
+
+
+class InFile(np.ndarray):
+    """An array that looks like a dataset in a file."""
+
+    chunks = None
+
+
+class TestMovies:
+    @staticmethod
+    def file(*movies: tuple[str, tuple[int, ...]], corrected: str = "") -> tuple[object, object, Session]:
+        """A file in memory with movies of the given shapes, its ROI table, and its session."""
+        field = field_of_view(shape=(60, 60))
+        nwbfile = make_nwbfile(field)
+        (plane,) = nwbfile.imaging_planes.values()
+        for name, shape in movies:
+            data = np.zeros(shape, np.uint16).view(InFile)
+            series = TwoPhotonSeries(name=name, data=data, imaging_plane=plane, unit="n.a.", rate=30.0)
+            nwbfile.add_acquisition(series)
+            if corrected == name:
+                moved = ImageSeries(name="corrected", data=data, unit="n.a.", rate=30.0)
+                shifts = TimeSeries(name="xy_translation", data=np.zeros((2, 2)), unit="pixels", rate=30.0)
+                stack = CorrectedImageStack(corrected=moved, original=series, xy_translation=shifts)
+                nwbfile.processing["ophys"].add(stack)
+        (table,) = list_contents(nwbfile).tables
+        return nwbfile, table, session_of(field)
+
+    def find(self, *movies, corrected: str = "", wanted: str | None = None):
+        return find_movie(*self.file(*movies, corrected=corrected), "a.nwb", wanted)
+
+    def test_which_one(self):
+        assert self.find() is None
+        assert self.find(("small", (5, 30, 60)), ("volume", (5, 60, 60, 3)), ("empty", (0, 60, 60))) is None
+        assert self.find(("raw", (5, 60, 60)), ("small", (5, 30, 60))).path == "acquisition/raw"
+        with pytest.raises(InputError, match=r"several movies .* --movie: acquisition/one, acquisition/two"):
+            self.find(("one", (5, 60, 60)), ("two", (5, 60, 60)))
+        assert self.find(("one", (5, 60, 60)), ("two", (5, 60, 60)), wanted="two").path == "acquisition/two"
+        found = self.find(("one", (5, 60, 60)), ("two", (5, 60, 60)), corrected="one")
+        assert found.path == "processing/ophys/CorrectedImageStack/corrected"
+
+    @pytest.mark.parametrize("transposed", [False, True])
+    @pytest.mark.parametrize("mirrored", [False, True])
+    def test_orientation_of_square_frames(self, transposed, mirrored):
+        nwbfile, table, session = self.file(("movie", (5, 60, 60)))
+        image = session.image[:, ::-1] if mirrored else session.image
+        frames = np.stack([image.T if transposed else image] * 5) * 10 + 500
+        nwbfile.acquisition["movie"].data[:] = frames
+        session = replace(session, orientation=Orientation(mirrored=mirrored))
+        movie = find_movie(nwbfile, table, session, "a.nwb")
+        stored = frames[0].astype(np.uint16).ravel()
+        np.testing.assert_allclose(
+            stored[movie.stored_places(session.shape)].reshape(60, 60), session.image * 10 + 500, atol=1
+        )

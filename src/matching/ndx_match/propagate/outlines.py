@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from scipy.sparse import csr_array
 
-from ndx_cell_matching import SessionRegistration
 from ndx_cell_matching.registrations import pixel_points
 
 from ..arrays import Bools, Floats, Floats32, Indices, Ints32, Ints64, Points
 from ..footprints import from_pixels, pairwise_iou
-from ..model import MatchResult, Presence, Session, SessionStatus
+from ..model import MatchResult, Presence, Session
+from .carriers import Carriers, Carry, stored_carriers
+from .refinement import refined
 
 #: Of an absent cell that can be looked for in the session.
 LOOKED_FOR = (Presence.NOT_DETECTED, Presence.AMBIGUOUS, Presence.NOT_LOOKED_FOR)
@@ -22,15 +23,6 @@ CUT = 0.5  #: of the maximum of the averaged masks
 LEAST_INSIDE = 0.5  #: of the pixels of the masks that must lie in the field of the session
 #: Pixels by which masks are smoothed before the cut: an edge where two masks differ then lies between theirs.
 SMOOTHING = 1.0
-Carry = Callable[[Points], Points]  #: points (x, y) of one session to those of another, both of shape (n, 2)
-
-
-@dataclass(frozen=True)
-class Carriers:
-    """How points are carried between a session and one from which masks are taken."""
-
-    to_source: Carry
-    from_source: Carry
 
 
 @dataclass(frozen=True)
@@ -47,7 +39,7 @@ class Outlines:
 
 
 def propagated_outlines(
-    sessions: Sequence[Session], result: MatchResult, target: int, min_sources: int = 1
+    sessions: Sequence[Session], result: MatchResult, target: int, min_sources: int = 1, refine: bool = True
 ) -> Outlines:
     """The outlines of the cells that are absent in a session though their place lies in its field.
 
@@ -59,25 +51,15 @@ def propagated_outlines(
         Position of the session.
     min_sources : int
         In how many other sessions, aligned with this one, a cell must have an ROI.
+    refine : bool
+        Correct the stored registrations by the local shifts that the images show.
     """
     absent = np.isin(result.presence[:, target], LOOKED_FOR)
     cells = np.where(absent[:, None], result.cells, -1)
-    return carried_outlines(sessions, cells, target, stored_carriers(sessions, result, target), min_sources)
-
-
-def stored_carriers(sessions: Sequence[Session], result: MatchResult, target: int) -> dict[int, Carriers]:
-    """By matrix and deformation of the registrations of a session, for each session that is aligned with it."""
-    carriers = {}
-    for registration in result.registrations:
-        pair = registration.fixed_session, registration.moving_session
-        matched = all(result.session_status[k] == SessionStatus.MATCHED for k in pair)
-        if target in pair and registration.registered and matched:
-            fixed, moving = (sessions[k].shape for k in pair)
-            forward = SessionRegistration(registration.matrix, registration.displacement, fixed)
-            there, back = forward.to_moving, forward.inverse(moving).to_moving
-            source = pair[target == pair[0]]
-            carriers[source] = Carriers(there, back) if target == pair[0] else Carriers(back, there)
-    return carriers
+    carriers = stored_carriers(sessions, result, target)
+    if refine and absent.any():
+        carriers = {k: refined(sessions[target], sessions[k], each) for k, each in carriers.items()}
+    return carried_outlines(sessions, cells, target, carriers, min_sources)
 
 
 def carried_outlines(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from ..storage.publish import publish
 from ..storage.remote import is_url, public_name, shared_access
 from ..storage.unchanged import open_steady
 from .content import PlaneContent, build_file
-from .outlines import propagated_outlines
+from .outlines import Outlines, propagated_outlines
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ def propagate_files(
     folder: str | os.PathLike[str],
     *,
     min_sources: int = 1,
+    refine: bool = True,
     traces: bool = True,
     movie: str | None = None,
     overwrite: bool = False,
@@ -69,6 +70,8 @@ def propagate_files(
         Where to write; made if it does not exist.
     min_sources : int
         In how many other sessions a cell must have an ROI.
+    refine : bool
+        Correct the stored registrations by the local shifts that the images of the sessions show.
     traces : bool
         Read the movies.
     movie : str, optional
@@ -95,13 +98,17 @@ def propagate_files(
         check_name(path)
         if path.parent.is_dir():
             check_output(path, overwrite, [each for each in (matches, *inputs) if not is_url(each)])
+
+    def outlines_of(each: MatchedPlane, session: int) -> Outlines:
+        return propagated_outlines(each.sessions, each.result, session, min_sources, refine)
+
     written: list[PropagatedFile] = []
     paths: list[Path] = []
     sessions = [session for each in planes for session in each.sessions]
     with open_sources(sessions) as opened, naming_written(paths), folder_for_outputs(Path(folder)):
         for name in with_progress(progress, "propagating", list(files)):
             with _opened(files[name], planes, matches, movie if traces else "", name) as found:
-                written.append(_write(name, targets[name], planes, opened, found, min_sources, overwrite, progress))
+                written.append(_write(name, targets[name], planes, opened, found, outlines_of, overwrite, progress))
             paths.append(targets[name])
     return tuple(written)
 
@@ -169,7 +176,7 @@ def _write(
     planes: Sequence[MatchedPlane],
     opened: Mapping[str, SourceFile],
     source: _SourceOfSession,
-    min_sources: int,
+    outlines_of: Callable[[MatchedPlane, int], Outlines],
     overwrite: bool,
     progress: Progress | None,
 ) -> PropagatedFile:
@@ -177,8 +184,7 @@ def _write(
     for number, plane in enumerate(planes):
         for k, session in enumerate(plane.sessions):
             if session.name == name:
-                outlines = propagated_outlines(plane.sessions, plane.result, k, min_sources)
-                contents.append(PlaneContent(plane, k, outlines, source.movies.get(number)))
+                contents.append(PlaneContent(plane, k, outlines_of(plane, k), source.movies.get(number)))
     file_format = format_of(path)
     nwbfile, fill = build_file(contents, opened, source.nwbfile, file_format, progress)
     with publish(path, overwrite, file_format.is_folder) as temporary:
