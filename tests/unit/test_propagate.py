@@ -7,8 +7,9 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import propagate
 import pytest
-from builders import field_of_view, make_nwbfile, result_of, session_of
+from builders import START, field_of_view, make_nwbfile, result_of, session_of, write_nwb
 from helpers import listing, run
 from pynwb import TimeSeries, read_nwb, validate
 from pynwb.image import ImageSeries
@@ -20,16 +21,16 @@ from simulated_movie import add_movie, movie_of
 
 from ndx_match.errors import InputError
 from ndx_match.footprints import pairwise_iou
-from ndx_match.matchfile import write_match_file
-from ndx_match.model import MatchResult, Orientation, Presence, Registration, Session, SessionStatus
+from ndx_match.matchfile import write_match_file, write_planes
+from ndx_match.model import MatchedPlane, MatchResult, Orientation, Presence, Registration, Session, SessionStatus
 from ndx_match.propagate import fluorescence as fluorescence_module
 from ndx_match.propagate import propagated_outlines
 from ndx_match.propagate.carriers import Carriers
 from ndx_match.propagate.fluorescence import GAP, mean_traces, movie_pieces, neuropil_rings
 from ndx_match.propagate.refinement import refined
-from ndx_match.simulate import Simulation, SimulationParameters, body_masks, simulate
+from ndx_match.simulate import TIERS, Simulation, SimulationParameters, body_masks, simulate
 from ndx_match.simulate.files import write_simulation
-from ndx_match.sources import list_contents, read_sessions
+from ndx_match.sources import SourceOptions, list_contents, read_sessions
 from ndx_match.sources.movies import find_movie
 
 PARAMETERS = SimulationParameters(
@@ -341,6 +342,49 @@ class TestFiles:
         outcome = run("propagate", made / "matches.nwb", "-o", tmp_path / "out")
         assert outcome.code == 2
         assert listing(tmp_path) == set()
+
+    @pytest.mark.slow
+    def test_every_plane_in_one_file_and_files_with_new_object_ids(self, tmp_path):
+        planes = {name: field_of_view((0, 0), seed=seed) for name, seed in (("VISp_1", 0), ("VISp_2", 1))}
+        paths = []
+        for k in range(2):
+            nwbfile = make_nwbfile(planes=planes, session_id=f"day{k}", start=START.replace(day=4 + k))
+            paths.append(write_nwb(tmp_path / f"{k}.nwb", nwbfile))
+        matched = []
+        for name in planes:
+            sessions = read_sessions(paths, SourceOptions(plane=name))
+            cells = np.array([[0, 0], [1, -1], [2, -1]], np.int32)
+            result = result_of(cells, registrations=[shift(0, 1, 0, 0)])
+            matched.append(MatchedPlane(tuple(sessions), result, name))
+        write_planes(matched, tmp_path / "matches.nwb")
+        again = make_nwbfile(planes=planes, session_id="day1", start=START.replace(day=5))
+        write_nwb(tmp_path / "again.nwb", again)
+        outcome = run("propagate", tmp_path / "matches.nwb", tmp_path / "again.nwb", "-o", tmp_path / "out").succeeded()
+        assert "recognised as session day1 by its identifier and ROI ids" in outcome.err
+        nwbfile = read_nwb(tmp_path / "out" / "day1_propagated.nwb")
+        tables = nwbfile.processing["ophys"]["roi_tables"].plane_segmentations
+        ids = {name: table["cell_id"][:].tolist() for name, table in tables.items() if name.startswith("propagated")}
+        assert ids == {"propagated_VISp_1": [1, 2], "propagated_VISp_2": [4, 5]}
+        assert tables["propagated_VISp_2"].imaging_plane.name == "VISp_2"
+        nwbfile.read_io.close()
+
+
+@pytest.mark.slow
+class TestAsMeasured:
+    """What `benchmarks/propagate.py` measures on more animals."""
+
+    @pytest.mark.parametrize("tier", ["typical", "hard"])
+    def test_outlines_are_nearly_as_good_as_by_the_true_warp(self, tier):
+        fit = propagate.fit_of(TIERS[tier], seed=0)
+        assert fit.ratio("refined") >= propagate.OF_TRUE_WARP
+        assert fit.median("refined", fit.n_sources > 1) >= propagate.LEAST_IOU
+
+    def test_traces_of_cells_that_were_not_detected(self):
+        found = propagate.correlations_of(propagate.OF_MOVIES, seed=0, n_frames=3000)
+        several = found["hidden"] & (found["n_sources"] > 1)
+        assert several.sum() >= 3
+        assert np.median(found["propagated False"][several]) >= propagate.LEAST_CORRELATION
+        assert np.median(found["propagated True"][several]) >= propagate.LEAST_CORRELATION
 
 
 class InFile(np.ndarray):
