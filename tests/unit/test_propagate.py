@@ -383,8 +383,9 @@ class TestAsMeasured:
         found = propagate.correlations_of(propagate.OF_MOVIES, seed=0, n_frames=3000)
         several = found["hidden"] & (found["n_sources"] > 1)
         assert several.sum() >= 3
-        assert np.median(found["propagated False"][several]) >= propagate.LEAST_CORRELATION
         assert np.median(found["propagated True"][several]) >= propagate.LEAST_CORRELATION
+        detected = np.nanmedian(found["detected False"])
+        assert np.median(found["propagated False"][several]) > detected - 0.1  # without correction
 
 
 class InFile(np.ndarray):
