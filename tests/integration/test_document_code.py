@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -17,7 +18,8 @@ from helpers import run
 from ndx_cell_matching.testing.mock import mock_CellMatching, mock_source_nwbfile
 from ndx_match.cli.main import cli
 from ndx_match.formats.nway import write_nway_output
-from ndx_match.matchfile import read_match_file
+from ndx_match.matchfile import read_match_file, write_match_file
+from ndx_match.model import MatchedPlane, Presence
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DOCUMENTS = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
@@ -60,8 +62,19 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(folder / "matches.nwb", folder / "old.nwb")
     run("annotate", folder / "matches.nwb", folder / "A.nwb", "-o", folder / "DIR").succeeded()
     matched = read_match_file(folder / "matches.nwb")
+    propagate_to_first(matched, folder)
     write_nway_output(matched.result, matched.sessions, folder / "output.json")
     return folder
+
+
+def propagate_to_first(matched: MatchedPlane, folder: Path) -> None:
+    """Write `DIR/775289198_propagated.nwb`, as if a cell had not been detected in that session."""
+    cells, presence = matched.result.cells.copy(), matched.result.presence.copy()
+    cells[0, 0], presence[0, 0] = -1, Presence.NOT_DETECTED
+    result = replace(matched.result, cells=cells, presence=presence)
+    write_match_file(matched.sessions, result, folder / "fewer.nwb")
+    run("propagate", folder / "fewer.nwb", folder / "A.nwb", "-o", folder / "DIR").succeeded()
+    (folder / "fewer.nwb").unlink()
 
 
 def provide(code: str, inputs: Path, folder: Path) -> None:

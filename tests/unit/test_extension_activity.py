@@ -139,9 +139,9 @@ class TestMasksAndImages:
         ("kind", "options"),
         [
             ("image_mask", {"transpose": "masks"}),
-            ("image_mask", {"transpose": "image", "mirror": ("a.nwb",)}),
+            pytest.param("image_mask", {"transpose": "image", "mirror": ("a.nwb",)}, marks=pytest.mark.slow),
             ("pixel_mask", {"transpose": "both", "mirror": ("a.nwb",)}),
-            ("voxel_mask", {"transpose": "image"}),
+            pytest.param("voxel_mask", {"transpose": "image"}, marks=pytest.mark.slow),
         ],
     )
     def test_they_are_what_was_matched(self, kind, options, tmp_path):

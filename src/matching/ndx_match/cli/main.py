@@ -35,6 +35,7 @@ COMMANDS = {
     "curate": ("curation", "curate", "Apply decisions of persons to a match file and write a new one."),
     "export": ("exchange", "export", "Write the cells of a match file as a table or in another tool's format."),
     "annotate": ("annotate", "annotate", "Write copies of NWB files with the cell of each ROI in their ROI tables."),
+    "propagate": ("propagate", "propagate", "Write outlines where cells were not detected, and their fluorescence."),
     "convert": ("convert", "convert", "Write an NWB file of any kind as HDF5 or as a Zarr store."),
     "prepare": ("exchange", "prepare", "Write the input JSON and PNGs of the Allen package, without running it."),
     "import": ("exchange", "import_", "Make a match file of another tool's result."),
