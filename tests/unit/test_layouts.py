@@ -208,8 +208,8 @@ def test_a_layout_is_added_by_one_file(unpack, add_file):
 
 def test_layouts_are_tried_in_order(add_file):
     writers = [layout.writer for layout in find_layouts()]
-    assert writers == [OURS, "AllenSDK", "AIND multiplane", "neuroconv", "neuroconv (without its mark)", "OptiNiSt",
-                       "Suite2p", "CaImAn", "Visual Coding", "ndx-microscopy"]  # fmt: skip
+    assert writers == ["AllenSDK", "AIND multiplane", "neuroconv", "neuroconv (without its mark)", "OptiNiSt",
+                       "Suite2p", "CaImAn", "Visual Coding", "ndx-microscopy", OURS]  # fmt: skip
     add_file("ndx_match.sources.layouts", "toy", TOY.replace('"the toy"', '"last", order=100'))
     assert [layout.writer for layout in find_layouts()] == [*writers, "last"]
 

@@ -8,5 +8,5 @@ LAYOUT = Layout(
     table=r"processing/ophys/ImageSegmentation/[^/]+",
     images=("meanImg", "meanImgE", "mean", "summary_image", "correlation", "max_proj", "max_image"),
     accepted=("iscell>0.5", "is_accepted>0", "cell_status==accepted"),
-    order=-1,
+    order=90,
 )
