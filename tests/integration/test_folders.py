@@ -156,6 +156,7 @@ def test_the_results_of_every_program_are_read(program: str, tmp_path: Path):
     stated = program == "Inscopix"
     session = read_session(path, None if stated else DATES_OF_ONE)
     assert session.session_start == (START if stated else "2026-05-01T00:00:00+00:00")
+    assert session.name == ("cells" if stated else "day1")
     np.testing.assert_array_equal(session.footprints.toarray(), FIELDS[0].footprints.toarray())
     np.testing.assert_array_equal(session.roi_ids, UNITS if program == "minian" else np.arange(len(ACCEPTED)))
     np.testing.assert_array_equal(session.takes_part, ACCEPTED if accepts else np.ones(len(ACCEPTED), bool))

@@ -78,10 +78,12 @@ FORMATS = (
         "CaImAn",
         lambda path: _holding(path, (".hdf5", ".h5"), "estimates/A"),
         partial(_read, program="CaImAn", open_with=_caiman),
+        general_name=r"(analysis_|caiman_)?results\.\w+",
     ),
     FolderFormat(
         "EXTRACT",
         lambda path: _holding(path, (".mat",), "output/spatial_weights", "extractAnalysisOutput/filters"),
         partial(_read, program="EXTRACT", open_with=_extract),
+        general_name=r"(extract_)?output\.mat|extract\.mat",
     ),
 )
