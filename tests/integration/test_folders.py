@@ -21,6 +21,7 @@ from builders import Field, field_of_view
 from helpers import Outcome, run
 from result_folders import START, write_caiman, write_extract, write_inscopix, write_minian, write_suite2p
 
+from ndx_match.batch.inputs import find_inputs
 from ndx_match.errors import InputError
 from ndx_match.folders import SessionFacts
 from ndx_match.matchfile import read_match_file, write_match_file
@@ -326,9 +327,20 @@ def test_batch_finds_folders(suite2p: list[Path], tmp_path: Path):
     assert "sub-M1_plane-plane0.nwb  2" in first.out
     assert "(done before)" in run(*arguments).succeeded().out
     assert [s.name for s in read_match_file(tmp_path / "out" / "sub-M1_plane-plane0.nwb").sessions] == ["day1", "day2"]
+    assert [each.location for each in find_inputs([str(suite2p[0].parent.parent)])] == list(map(str, suite2p))
     lacking = run("batch", suite2p[0].parent.parent, "-o", tmp_path / "none", "--subject-id", "M1", "-j", "1")
     assert lacking.code == 2
     assert "--session-start day1=" in lacking.err
+
+
+def test_where_there_are_nwb_files_they_count(suite2p: list[Path], tmp_path: Path):
+    """Not the folders of which they were made."""
+    for folder in suite2p:
+        shutil.copytree(folder, tmp_path / folder.parent.name / folder.name)
+    (tmp_path / "day1" / "a.nwb").touch()
+    (tmp_path / "day2" / ".b.nwb").touch()
+    assert [each.location for each in find_inputs([str(tmp_path)])] == [str(tmp_path / "day1" / "a.nwb")]
+    assert [each.location for each in find_inputs([str(tmp_path / "day2")])] == [str(tmp_path / "day2" / "suite2p")]
 
 
 def test_a_folder_that_changed_is_refused(tmp_path: Path):

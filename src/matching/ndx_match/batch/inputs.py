@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
-from ..folders import is_folder
+from ..folders import NWB_ENDINGS, is_folder
 from ..storage.csv_tables import read_rows
 from ..storage.outputs import has_zarr_name
 from ..storage.remote import is_of_dandi, is_url, public_name, same_place, shared_access
@@ -72,24 +72,31 @@ def _expanded(location: str, sessions: Sequence[str] = ()) -> list[str]:
 
 
 def _in_folder(folder: Path, but_in: Path | None) -> Iterator[Input]:
-    """The NWB files below a folder, Zarr stores too, and other programs' results, sorted by path.
+    """The NWB files below a folder, Zarr stores too, or else other programs' results, sorted by path.
 
     Hidden ones and the match files' folder are left out.
     """
+    yield from map(Input, _below(folder, but_in, _is_nwb) or _below(folder, but_in, is_folder))
+
+
+def _is_nwb(path: str) -> bool:
+    """By the name, which of a folder must be that of a Zarr store."""
+    return path.endswith(NWB_ENDINGS[os.path.isdir(path) :])
+
+
+def _below(folder: Path, but_in: Path | None, is_session: Callable[[str], bool]) -> list[str]:
+    """All below a folder that are sessions, in which nothing more is looked for, sorted by path."""
     left_out = None if but_in is None else os.path.realpath(but_in)
     paths: list[str] = []
     for parent, folders, names in os.walk(os.path.abspath(folder)):
-        stores = [name for name in folders if name.endswith(".nwb.zarr") or is_folder(os.path.join(parent, name))]
-        files = [name for name in names if name.endswith(".nwb") or is_folder(os.path.join(parent, name))]
-        paths += [os.path.join(parent, name) for name in (*stores, *files)]
+        seen = [name for name in folders if not name.startswith(".")]
+        sessions = [name for name in seen if is_session(os.path.join(parent, name))]
         folders[:] = [
-            name
-            for name in folders
-            if name not in stores
-            and not name.startswith(".")
-            and os.path.realpath(os.path.join(parent, name)) != left_out
+            name for name in seen if name not in sessions and os.path.realpath(os.path.join(parent, name)) != left_out
         ]
-    yield from (Input(path) for path in sorted(paths) if not os.path.basename(path).startswith("."))
+        files = [name for name in names if not name.startswith(".") and is_session(os.path.join(parent, name))]
+        paths += [os.path.join(parent, name) for name in (*sessions, *files)]
+    return sorted(paths)
 
 
 def _in_manifest(path: Path, first: int) -> Iterator[Input]:

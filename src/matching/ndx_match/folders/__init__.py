@@ -5,10 +5,11 @@ Each stands wherever an NWB file can: when it is opened, an NWB file is made of 
 """
 
 from .facts import UNKNOWN_START, SessionFacts, names_folder, read_session_table
-from .find import find_formats, is_folder, take_folders
+from .find import NWB_ENDINGS, find_formats, is_folder, take_folders
 from .protocol import FolderFormat, Segmentation, SegmentedPlane, pixels_of
 
 __all__ = [
+    "NWB_ENDINGS",
     "UNKNOWN_START",
     "FolderFormat",
     "Segmentation",

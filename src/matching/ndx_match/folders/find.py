@@ -21,7 +21,7 @@ from .protocol import FolderFormat
 
 GROUP = "ndx_match.folders"  #: of entry points
 MOST_NAMED = 4  #: sessions in an error
-NWB_ENDINGS = (".nwb", ".nwb.zarr")
+NWB_ENDINGS = (".nwb", ".nwb.zarr")  #: of files, and of those that are folders
 
 
 def find_formats() -> tuple[FolderFormat, ...]:
