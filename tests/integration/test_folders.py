@@ -18,7 +18,7 @@ import numpy as np
 import pynwb
 import pytest
 from builders import Field, field_of_view
-from helpers import Outcome, run
+from helpers import Outcome, run, without_privileges
 from result_folders import START, write_caiman, write_extract, write_inscopix, write_minian, write_suite2p
 
 from ndx_match.batch.inputs import find_inputs
@@ -408,6 +408,19 @@ def test_damaged_results_of_suite2p_are_refused(tmp_path: Path):
     inspected(folder).refused("no ROIs")
     (plane / "stat.npy").write_bytes((plane / "ops.npy").read_bytes()[:500])
     refused("stat.npy", "no whole .npy file")
+
+
+def test_a_folder_that_may_not_be_read_is_refused(tmp_path: Path):
+    folder = write_suite2p(tmp_path / "day1", FIELDS[0], ACCEPTED)
+    inspected(folder).succeeded()  # after which nothing has to be imported any more
+    for locked, problem in ((folder / "plane0" / "stat.npy", "Permission denied"), (folder / "plane0", "is a folder")):
+        for above in (tmp_path, *tmp_path.parents[:2]):
+            above.chmod(0o755)
+        locked.chmod(0)
+        with without_privileges():
+            outcome = inspected(folder)
+        locked.chmod(0o755)
+        outcome.refused(str(folder), problem)
 
 
 def test_a_store_of_minian_without_all_its_pieces_is_refused(tmp_path: Path):

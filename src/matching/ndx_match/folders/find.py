@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -57,9 +58,12 @@ def take_folders(
     InputError
         That is not known of a folder, or what is stated does not fit the folders.
     """
-    found = [(location, *recognised) for location in locations if (recognised := _recognised(location))]
     lacking: list[tuple[str | os.PathLike[str], str]] = []
-    for location, program, files in found:
+    for location in locations:
+        if (found := _recognised(location)) is None:
+            set_substitute(location, None)
+            continue
+        program, files = found
         facts = facts_of(location, starts, table)
         label = facts.session_id or _label(facts.folder, program) or _label(os.path.abspath(location), program)
         if need_start and facts.start is None and program.start(Path(location)) is None:
@@ -77,7 +81,10 @@ def take_folders(
 
 
 def _make(location: str | os.PathLike[str], program: FolderFormat, facts: SessionFacts, label: str) -> NWBFile:
-    found = program.read(Path(location))
+    try:
+        found = program.read(Path(location))
+    except OSError as error:
+        raise InputError(f"{location}: this cannot be read ({error.strerror or error}).") from error
     if not any(len(plane.roi_ids) for plane in found.planes):
         raise InputError(f"{location}: {program.program} found no ROIs here; leave this session out.")
     start = facts.start or program.start(Path(location)) or UNKNOWN_START
@@ -88,12 +95,12 @@ def _recognised(location: str | os.PathLike[str]) -> tuple[FolderFormat, tuple[P
     """The format of a folder or file, and its files; None if it is not one of another program."""
     if is_url(location) or open_file(location) is not None or str(location).endswith(NWB_ENDINGS):
         return None
-    path = Path(location)
-    if not path.exists():
+    if not os.path.exists(location):
         return None
     for program in find_formats():
-        if files := tuple(program.files(path)):
-            return program, files
+        with suppress(OSError):  # of what may not be read; to open it will say so
+            if files := tuple(program.files(Path(location))):
+                return program, files
     return None
 
 

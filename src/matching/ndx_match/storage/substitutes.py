@@ -22,9 +22,12 @@ class Substitute:
 _substitutes: dict[str, Substitute] = {}
 
 
-def set_substitute(location: str | os.PathLike[str], substitute: Substitute) -> None:
-    """Read a folder or file in this way from now on."""
-    _substitutes[os.path.abspath(location)] = substitute
+def set_substitute(location: str | os.PathLike[str], substitute: Substitute | None) -> None:
+    """Read a folder or file in this way from now on; None: as it is."""
+    if substitute is None:
+        _substitutes.pop(os.path.abspath(location), None)
+    else:
+        _substitutes[os.path.abspath(location)] = substitute
 
 
 def substitute_of(location: str | os.PathLike[str]) -> Substitute | None:
