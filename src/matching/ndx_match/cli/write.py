@@ -103,9 +103,10 @@ def write(
     """Match the cells of two or more sessions of one animal and write a new NWB file.
 
     The order of the files is the order of the sessions in tables and pictures. The inputs are never changed. Each is a
-    path or a URL: https://..., s3://..., dandi://dandi/DANDISET/PATH; a folder of DANDI stands for its ophys files. Of
-    files with several imaging planes, --plane matches one and --all-planes all. With --previous, cells keep the ids
-    that they have in an earlier match file, and decisions of persons in it are applied again.
+    path or a URL: https://..., s3://..., dandi://dandi/DANDISET/PATH; a folder of DANDI stands for its ophys files. A
+    folder of Suite2p or minian, and a file of CaImAn, EXTRACT or Inscopix, can stand in place of an NWB file. Of files
+    with several imaging planes, --plane matches one and --all-planes all. With --previous, cells keep the ids that they
+    have in an earlier match file, and decisions of persons in it are applied again.
     """
     chosen, parameters = method
     options = options_for(chosen, options)
