@@ -71,7 +71,7 @@ def test_without_the_file_there_is_no_such_format(inputs: list[Path], tmp_path: 
     assert "'rows' is not one of 'aind-roicat', " in refused.err
     with pytest.raises(InputError, match=r"no importer of rows; give one of aind-roicat, .*, column:NAME, .*, nway, "):
         formats.import_result("rows", tmp_path / "x", [])
-    with pytest.raises(OutputError, match=r"must end in \.csv, \.json or \.parquet"):
+    with pytest.raises(OutputError, match=r"must end in \.csv, \.figpack\.tar\.gz, \.json or \.parquet"):
         formats.export([], tmp_path / "cells.rows")
 
 
