@@ -14,8 +14,6 @@ from helpers import listing, run
 from pynwb import TimeSeries, read_nwb, validate
 from pynwb.image import ImageSeries
 from pynwb.ophys import CorrectedImageStack, TwoPhotonSeries
-from scipy.ndimage import gaussian_filter
-from scipy.ndimage import shift as shift_image
 from scipy.sparse import csr_array
 from simulated_movie import add_movie, movie_of
 
@@ -25,9 +23,7 @@ from ndx_match.matchfile import write_match_file, write_planes
 from ndx_match.model import MatchedPlane, MatchResult, Orientation, Presence, Registration, Session, SessionStatus
 from ndx_match.propagate import fluorescence as fluorescence_module
 from ndx_match.propagate import propagated_outlines
-from ndx_match.propagate.carriers import Carriers
 from ndx_match.propagate.fluorescence import GAP, mean_traces, movie_pieces, neuropil_rings
-from ndx_match.propagate.refinement import refined
 from ndx_match.simulate import TIERS, Simulation, SimulationParameters, body_masks, simulate
 from ndx_match.simulate.files import write_simulation
 from ndx_match.sources import SourceOptions, list_contents, read_sessions
@@ -37,7 +33,6 @@ PARAMETERS = SimulationParameters(
     shape=(110, 110), n_cells=22, n_sessions=3, shift=6, rotation=2, non_rigid=0.0, false_rois=0, splits=0, merges=0
 )
 N_FRAMES = 300
-SHIFT = np.array([2.4, -1.3])  # x, y
 
 
 def true_result(simulation: Simulation, cells: np.ndarray | None = None) -> MatchResult:
@@ -171,32 +166,6 @@ class TestOutlines:
             iou += [overlap[row, cells == number].max(initial=0) for row, number in enumerate(numbers)]
         assert len(iou) > 5
         assert np.median(iou) > 0.7
-
-
-class TestRefinement:
-    @staticmethod
-    def pair(x: float, y: float, **options) -> tuple[Session, Session]:
-        """Two sessions of one tissue, the content of the first (x, y) further than the registration says."""
-        tissue = gaussian_filter(np.random.default_rng(0).random((140, 160)), 2).astype(np.float32)
-        nothing = csr_array((0, 100 * 120), dtype=np.float32)
-        images = [tissue[20:120, 20:140], shift_image(tissue, (y, x), order=1)[20:120, 20:140] ** 1.3]
-        return tuple(Session(f"day{k}", image, nothing, np.zeros(0, int), **options) for k, image in enumerate(images))
-
-    def test_masks_are_brought_to_where_the_images_agree(self):
-        source, target = self.pair(*SHIFT)
-        carriers = refined(target, source, Carriers(lambda points: points, lambda points: points))
-        points = np.array([[30.0, 40.0], [60.0, 50.0], [80.0, 60.0]])
-        np.testing.assert_allclose(carriers.from_source(points), points + SHIFT, atol=0.3)
-        np.testing.assert_allclose(carriers.to_source(points + SHIFT), points, atol=0.3)
-
-    def test_where_they_do_not_nothing_changes(self):
-        same = Carriers(lambda points: points, lambda points: points)
-        source, target = self.pair(2, 1)
-        assert refined(replace(target, has_image=False), source, same) is same
-        other = gaussian_filter(np.random.default_rng(9).random((100, 120)), 2).astype(np.float32)
-        assert refined(replace(target, image=other), source, same) is same
-        blank = replace(target, image=np.zeros_like(other))
-        assert refined(blank, source, same) is same
 
 
 class TestFluorescence:
@@ -386,8 +355,8 @@ class TestAsMeasured:
     @pytest.mark.parametrize("tier", ["typical", "hard"])
     def test_outlines_are_nearly_as_good_as_by_the_true_warp(self, tier):
         fit = propagate.fit_of(TIERS[tier], seed=0)
-        assert fit.ratio("refined") >= propagate.OF_TRUE_WARP
-        assert fit.median("refined", fit.n_sources > 1) >= propagate.LEAST_IOU
+        assert fit.ratio() >= propagate.OF_TRUE_WARP
+        assert fit.median("stored", fit.n_sources > 1) >= propagate.LEAST_IOU
 
     def test_traces_of_cells_that_were_not_detected(self):
         found = propagate.correlations_of(propagate.OF_MOVIES, seed=0, n_frames=3000)
