@@ -167,9 +167,9 @@ def report_outlines(fits: dict[str, Fit], seeds: str) -> list[str]:
                 rows.append([tier, name, int(chosen.sum()), *(f"{value:.3f}" for value in medians),
                              f"{fit.median('detected'):.3f}"])  # fmt: skip
         if len(fit.true):
-            ratio, iou = fit.ratio(), fit.median("stored", several)
-            held.append([tier, f"{ratio:.3f}", verdict(ratio >= OF_TRUE_WARP), f"{iou:.3f}",
-                         verdict(not iou < LEAST_IOU)])  # fmt: skip
+            iou = [fit.median("stored", several)] if several.any() else []
+            held.append([tier, f"{fit.ratio():.3f}", verdict(fit.ratio() >= OF_TRUE_WARP),
+                         *([f"{iou[0]:.3f}", verdict(iou[0] >= LEAST_IOU)] if iou else ["-", "-"])])  # fmt: skip
     header = ["tier", "sessions", "outlines", "stored", "true warp", "detected ROIs"]
     titles = ["tier", "stored / true", f"at least {OF_TRUE_WARP}", "2 or more sessions", f"at least {LEAST_IOU:.2f}"]
     return [
