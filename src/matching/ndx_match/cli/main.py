@@ -42,6 +42,9 @@ COMMANDS = {
     "simulate": ("simulation", "simulate", "Write NWB files of simulated sessions with known truth."),
     "score": ("simulation", "score", "Compare a match file with the truth of simulated sessions."),
     "cache": ("cache", "cache", "Show or delete what is kept of files on the network."),
+    "check": ("check", "check", "Say what is wrong with a match file, and what to do about it."),
+    "compare": ("compare", "compare_", "Compare two match files: cells that agree, split and merge."),
+    "check-activity": ("check_activity", "check_activity_", "Check a match by the activity of its cells."),
     "demo": ("simulation", "demo", "Simulate three sessions, match them, draw pictures and print the score."),
 }
 
