@@ -46,7 +46,6 @@ def propagate_files(
     folder: str | os.PathLike[str],
     *,
     min_sources: int = 1,
-    refine: bool = True,
     traces: bool = True,
     movie: str | None = None,
     overwrite: bool = False,
@@ -70,8 +69,6 @@ def propagate_files(
         Where to write; made if it does not exist.
     min_sources : int
         In how many other sessions a cell must have an ROI.
-    refine : bool
-        Correct the stored registrations by the local shifts that the images of the sessions show.
     traces : bool
         Read the movies.
     movie : str, optional
@@ -100,7 +97,7 @@ def propagate_files(
             check_output(path, overwrite, [each for each in (matches, *inputs) if not is_url(each)])
 
     def outlines_of(each: MatchedPlane, session: int) -> Outlines:
-        return propagated_outlines(each.sessions, each.result, session, min_sources, refine)
+        return propagated_outlines(each.sessions, each.result, session, min_sources)
 
     written: list[PropagatedFile] = []
     paths: list[Path] = []
