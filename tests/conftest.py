@@ -76,6 +76,24 @@ def other_tools() -> Path:
     return OTHER_TOOLS
 
 
+@pytest.fixture
+def registered_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sessions of a result that is imported are not registered again if they were in an earlier test."""
+    from ndx_match.formats.importing import overlap
+
+    def remembered(sessions: list[Any], progress: object = None) -> Any:
+        key = tuple(map(id, sessions))
+        if key not in _registered:  # with the sessions, so that none gets the id of one that was forgotten
+            _registered[key] = match(sessions), sessions
+        return _registered[key][0]
+
+    match = overlap.match
+    monkeypatch.setattr(overlap, "match", remembered)
+
+
+_registered: dict[tuple[int, ...], tuple[Any, list[Any]]] = {}
+
+
 def find_chromium() -> str | None:
     """The program of a Chromium browser, that named by NDX_MATCH_CHROMIUM or one on the PATH."""
     names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

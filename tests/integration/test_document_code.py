@@ -6,17 +6,20 @@ import re
 import shlex
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import click
+import numpy as np
 import pytest
-from builders import as_zarr, field_of_view, make_nwbfile, write_nwb
+from builders import add_responses, as_zarr, field_of_view, make_nwbfile, write_nwb
 from helpers import run
 
 from ndx_cell_matching.testing.mock import mock_CellMatching, mock_source_nwbfile
 from ndx_match.cli.main import cli
 from ndx_match.formats.nway import write_nway_output
-from ndx_match.matchfile import read_match_file
+from ndx_match.matchfile import read_match_file, write_match_file
+from ndx_match.model import MatchedPlane, Presence
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DOCUMENTS = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
@@ -47,7 +50,9 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, session_id, shift, first_id in (("A", "775289198", 0, 775615751), ("B", "778015591", 2, 200)):
         field = field_of_view((shift, shift))
         ids = range(first_id, first_id + len(field.masks))
-        write_nwb(folder / f"{name}.nwb", make_nwbfile(field, session_id=session_id, roi_ids=ids))
+        nwbfile = make_nwbfile(field, session_id=session_id, roi_ids=ids)
+        add_responses(nwbfile, np.zeros((9, len(ids))))
+        write_nwb(folder / f"{name}.nwb", nwbfile)
         planes = dict.fromkeys(("VISp_1", "VISp_2"), field)
         write_nwb(folder / f"{name}_planes.nwb", make_nwbfile(session_id=session_id, planes=planes, roi_ids=ids))
         shutil.copy(folder / f"{name}.nwb", folder / f"{name.lower()}.nwb")
@@ -57,8 +62,19 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(folder / "matches.nwb", folder / "old.nwb")
     run("annotate", folder / "matches.nwb", folder / "A.nwb", "-o", folder / "DIR").succeeded()
     matched = read_match_file(folder / "matches.nwb")
+    propagate_to_first(matched, folder)
     write_nway_output(matched.result, matched.sessions, folder / "output.json")
     return folder
+
+
+def propagate_to_first(matched: MatchedPlane, folder: Path) -> None:
+    """Write `DIR/775289198_propagated.nwb`, as if a cell had not been detected in that session."""
+    cells, presence = matched.result.cells.copy(), matched.result.presence.copy()
+    cells[0, 0], presence[0, 0] = -1, Presence.NOT_DETECTED
+    result = replace(matched.result, cells=cells, presence=presence)
+    write_match_file(matched.sessions, result, folder / "fewer.nwb")
+    run("propagate", folder / "fewer.nwb", folder / "A.nwb", "-o", folder / "DIR").succeeded()
+    (folder / "fewer.nwb").unlink()
 
 
 def provide(code: str, inputs: Path, folder: Path) -> None:

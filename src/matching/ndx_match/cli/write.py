@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from ..matchfile import (
     sessions_of,
     write_planes,
 )
+from ..matchfile.related import related_resources
 from ..methods import Method, Parameters, match
 from ..model import MatchedPlane, Progress
 from ..planes import match_planes, progress_of
@@ -168,6 +170,10 @@ def print_result(planes: Sequence[MatchedPlane], written: WrittenFile) -> None:
         say(f"Note: {missing.field}: {missing.problem} ({need}); {missing.remedy}.", err=True)
     click.echo()
     say(f"Wrote {written.path}")
+    related = related_resources([session for plane in planes for session in plane.sessions])
+    if related:
+        click.echo("\nIf it goes to another dandiset, add to relatedResource in that dandiset's metadata:")
+        click.echo(json.dumps(related, indent=2))
 
 
 def draw(planes: Sequence[MatchedPlane], folder: Path, matches: Path) -> None:
