@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
+from ..storage.inputs import expand_local, nwb_files_below
 from ..storage.outputs import has_zarr_name
 from ..storage.remote import is_of_dandi, is_url, public_name, same_place, shared_access
 
@@ -48,7 +49,7 @@ def find_inputs(locations: Sequence[str], sessions: Sequence[str] = (), but_in: 
         if not is_url(location) and location.lower().endswith(".csv"):
             found += _in_manifest(Path(location), len(found))
         elif not is_url(location) and os.path.isdir(location) and not has_zarr_name(location):
-            found += _in_folder(Path(location), but_in)
+            found += [Input(path) for path in nwb_files_below(os.path.abspath(location), but_in)]
         else:
             found += [Input(address) for address in _expanded(location, sessions)]
     if not found:
@@ -63,28 +64,11 @@ def find_inputs(locations: Sequence[str], sessions: Sequence[str] = (), but_in: 
 def _expanded(location: str, sessions: Sequence[str] = ()) -> list[str]:
     """The single files for which a location stands, as any process finds them."""
     if not is_url(location):
-        return [os.path.abspath(location)]
+        return [os.path.abspath(path) for path in expand_local(location)]
     if not is_of_dandi(location):
         return [location]
     with shared_access() as access:
         return [str(each) for each in access.expand([location], sessions)]
-
-
-def _in_folder(folder: Path, but_in: Path | None) -> Iterator[Input]:
-    """The NWB files below a folder, Zarr stores too, sorted by path; hidden ones and match files' folder left out."""
-    left_out = None if but_in is None else os.path.realpath(but_in)
-    paths: list[str] = []
-    for parent, folders, names in os.walk(os.path.abspath(folder)):
-        stores = [name for name in folders if name.endswith(".nwb.zarr")]
-        paths += [os.path.join(parent, name) for name in (*stores, *names) if name.endswith((".nwb", ".nwb.zarr"))]
-        folders[:] = [
-            name
-            for name in folders
-            if name not in stores
-            and not name.startswith(".")
-            and os.path.realpath(os.path.join(parent, name)) != left_out
-        ]
-    yield from (Input(path) for path in sorted(paths) if not os.path.basename(path).startswith("."))
 
 
 def _in_manifest(path: Path, first: int) -> Iterator[Input]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import click
 import numpy as np
 
 from ndx_cell_matching import Review, label_of
@@ -13,7 +12,7 @@ from ..curation import in_words
 from ..model import MatchedPlane, MatchResult, Session
 from ..report.fractions import matched_fractions
 from ..report.labels import matches_text, quality_text
-from .common import table, warn
+from .common import say_text, table, warn
 
 MAXIMUM_PAIRS = 66  #: pairs listed one a line (12 sessions)
 
@@ -23,7 +22,7 @@ def print_planes(planes: Sequence[MatchedPlane], heading: Callable[[MatchedPlane
     for number, plane in enumerate(planes):
         parts = [_sessions(plane.sessions, plane.result), _pairs(plane.sessions, plane.result), _cells(plane.result)]
         parts += _reviews(plane.result)
-        click.echo(f"{chr(10) if number else ''}{heading(plane)}" + "\n\n".join(parts))
+        say_text(f"{chr(10) if number else ''}{heading(plane)}" + "\n\n".join(parts))
         of_plane = f"{plane.name}: " if len(planes) > 1 else ""
         warn(f"{of_plane}{warning}" for warning in plane.result.warnings)
         left_out = [decision for decision in plane.result.decisions if not decision.applied]

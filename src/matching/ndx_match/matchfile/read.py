@@ -36,6 +36,7 @@ from ..storage.files import Location, as_location
 from ..storage.opening import objects_of
 from ..storage.remote import public_name
 from ..storage.unchanged import open_steady
+from ..suggestions import did_you_mean
 from .check import check_matching, checked_image, contradictions_refused
 from .decisions import read_automatic, read_decisions_table, read_reviews
 from .registrations import read_registrations
@@ -105,8 +106,11 @@ def planes_of_open_file(nwbfile: NWBFile, where: str, footprints: bool, plane: s
         named = [(_plane_name(matching), matching) for matching in sorted(matchings, key=lambda item: item.name)]
     chosen = [(name, matching) for name, matching in named if plane in (None, name)]
     if not chosen:
-        names = ", ".join(sorted(name for name, _ in named))
-        raise InputError(f"{where}: this match file holds no plane {plane!r}; give --plane one of: {names}.")
+        names = sorted(name for name, _ in named)
+        meant = did_you_mean(plane or "", names)
+        raise InputError(
+            f"{where}: this match file holds no plane {plane!r}{meant}; give --plane one of: {', '.join(names)}."
+        )
     with contradictions_refused(where):
         return tuple(_read_plane(matching, name, where, footprints) for name, matching in chosen)
 

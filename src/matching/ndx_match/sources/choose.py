@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from ..errors import AmbiguousInputError, InputError
 from ..storage.remote import is_url, public_name, same_place
+from ..suggestions import did_you_mean
 from .candidates import FileContents, ImageCandidate, TableCandidate, with_masks
 from .layouts import Layout
 from .masks import z_planes
@@ -102,9 +103,10 @@ def choose_table(contents: FileContents, options: SourceOptions, where: str, lay
     if options.plane is not None:
         of_plane = [table for table in tables if table.belongs_to(options.plane)]
         if not of_plane:
-            planes = ", ".join(sorted({table.plane for table in contents.tables}))
+            planes = sorted({table.plane for table in contents.tables})
             raise InputError(
-                f"{where}: no ROI table belongs to a plane {options.plane!r}; give --plane one of: {planes}."
+                f"{where}: no ROI table belongs to a plane {options.plane!r}{did_you_mean(options.plane, planes)}; "
+                f"give --plane one of: {', '.join(planes)}."
             )
         tables = of_plane
     tables = with_masks(tables)

@@ -9,6 +9,7 @@ from itertools import combinations
 from ..errors import AmbiguousInputError, InputError
 from ..model import Progress, Session, with_progress
 from ..storage.files import Location
+from ..storage.inputs import expand
 from ..storage.remote import shared_access
 from .candidates import TableCandidate, with_masks
 from .choose import SourceOptions
@@ -83,7 +84,7 @@ def check_all_planes(options: SourceOptions, depth_tolerance: float) -> None:
 
 
 def read_planes(
-    paths: Sequence[Location],
+    paths: Location | Sequence[Location],
     options: SourceOptions | None = None,
     depth_tolerance: float = DEPTH_TOLERANCE,
     progress: Progress | None = None,
@@ -95,8 +96,8 @@ def read_planes(
 
     Parameters
     ----------
-    paths : sequence of path
-        One file per session, in the order of the sessions.
+    paths : path or sequence of path
+        One file per session, in the order of the sessions; folders and patterns stand for the NWB files in them.
     options : SourceOptions, optional
         Without `plane`.
     depth_tolerance : float
@@ -116,8 +117,8 @@ def read_planes(
     files: list[dict[str, Session]] = []
     same: dict[tuple[str, str], None] = {}  # pairs of planes, in order
     problems: list[dict[str, InputError]] = []
-    with shared_access() as access:
-        locations = access.expand(paths, options.sessions)
+    with shared_access():
+        locations = expand(paths, options.sessions)
         check_paths(locations)
         options.check_files(locations)
         for location in with_progress(progress, "reading", locations):

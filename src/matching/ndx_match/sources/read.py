@@ -20,6 +20,7 @@ from ..errors import InputError
 from ..model import FileState, Progress, Session, SourceInfo, with_progress
 from ..storage.files import Location, as_location, sha256_of
 from ..storage.hdf5.borrowed import borrowed_data, borrowed_metadata
+from ..storage.inputs import expand
 from ..storage.opening import objects_of, refuse_folder
 from ..storage.remote import file_stem, is_url, public_name, same_place, shared_access
 from ..storage.unchanged import open_steady
@@ -186,12 +187,13 @@ def _refuse_borrowed(file: SourceFile, table: TableCandidate, image: ImageCandid
 
 
 def read_sessions(
-    paths: Sequence[Location], options: SourceOptions | None = None, progress: Progress | None = None
+    paths: Location | Sequence[Location], options: SourceOptions | None = None, progress: Progress | None = None
 ) -> list[Session]:
     """Read the sessions to be matched, in the order given, with distinct names.
 
-    Paths, URLs of files, URLs of folders on DANDI, which stand for all optical physiology files in them, and HDF5 files
-    that are open in binary mode; these must stay open until the match file is written.
+    Paths, folders and patterns, which stand for the NWB files in them, URLs of files, URLs of folders on DANDI, which
+    stand for all optical physiology files in them, and HDF5 files that are open in binary mode; these must stay open
+    until the match file is written.
 
     Raises
     ------
@@ -199,8 +201,8 @@ def read_sessions(
         As :func:`read_session`; also fewer than two files, the same session twice, or different subjects.
     """
     options = options or SourceOptions()
-    with shared_access() as access:
-        locations = access.expand(paths, options.sessions)
+    with shared_access():
+        locations = expand(paths, options.sessions)
         check_paths(locations)
         options.check_files(locations)
         return read_each([(location, options) for location in locations], progress)
@@ -218,7 +220,7 @@ def read_each(
 
 
 def read_more_sessions(
-    paths: Sequence[Location],
+    paths: Location | Sequence[Location],
     earlier: Sequence[Session],
     options: SourceOptions | None = None,
     progress: Progress | None = None,
@@ -231,8 +233,8 @@ def read_more_sessions(
         As :func:`read_sessions`, if one is an earlier one, or if its subject is another.
     """
     options = options or SourceOptions()
-    with shared_access() as access:
-        locations = access.expand(paths, options.sessions)
+    with shared_access():
+        locations = expand(paths, options.sessions)
         check_paths(locations, fewest=1)
         options.check_files(locations)
         sessions = [read_session(location, options) for location in with_progress(progress, "reading", locations)]

@@ -1,0 +1,127 @@
+"""Which files are meant: of folders and patterns such as `day*.nwb` those in them, of folders on DANDI too."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from .files import Location
+from .opening import format_of
+from .outputs import has_zarr_name
+from .remote import is_url, shared_access
+
+ENDINGS = (".nwb", ".nwb.zarr")
+
+
+def expand(locations: Location | Iterable[Location], sessions: Sequence[str] = ()) -> list[str | os.PathLike[str]]:
+    """Locations of single files: those given, and the files for which folders and patterns among them stand.
+
+    Parameters
+    ----------
+    locations : path, str or binary file, or an iterable of them
+        Paths, `https://`, `s3://` and `dandi://` URLs, open files.
+    sessions : sequence of str
+        Take only these sessions of folders on DANDI.
+
+    Raises
+    ------
+    InputError
+        Nothing fits a pattern, a folder on DANDI holds no such file, or DANDI cannot be asked.
+    """
+    found: list[Location] = []
+    for location in listed(locations):
+        found += expand_local(location) if isinstance(location, (str, os.PathLike)) else [location]
+    with shared_access() as access:
+        return access.expand(found, sessions)
+
+
+def listed(locations: Any) -> list[Any]:
+    """The locations as a list, also if a single one is given."""
+    return [locations] if isinstance(locations, (str, os.PathLike)) or hasattr(locations, "read") else [*locations]
+
+
+def expand_local(location: str | os.PathLike[str]) -> list[str | os.PathLike[str]]:
+    """The files on the disk for which a path stands: a folder for the NWB files below it, a pattern for what fits it.
+
+    Sorted by path. Match files below a folder are left out, because they hold the result for the others. A URL, a path
+    of a file, a path where nothing is, and a folder without NWB files stand for themselves.
+
+    Raises
+    ------
+    InputError
+        Nothing fits the pattern.
+    """
+    if is_url(location):
+        return [location]
+    if os.path.isdir(location) and not has_zarr_name(location):
+        return [path for path in nwb_files_below(location) if not is_match_file(path)] or [location]
+    if os.path.lexists(location) or not glob.has_magic(str(location)):
+        return [location]
+    found = sorted(glob.glob(str(location), recursive=True))
+    if not found:
+        raise InputError(f"{location}: no file fits this pattern; give NWB files.")
+    return [path for each in found for path in expand_local(each)]
+
+
+def the_one_file(location: str, of_matches: bool = False) -> str:
+    """The one file for which a path, a URL, a pattern or a folder stands.
+
+    Parameters
+    ----------
+    location : str
+        A path, folder, pattern or URL.
+    of_matches : bool
+        Take the match file of a folder, which is left out otherwise.
+
+    Raises
+    ------
+    InputError
+        A pattern fits none or several files, or there are several in a folder.
+    """
+    if is_url(location):
+        return location
+    if of_matches and os.path.isdir(location) and not has_zarr_name(location):
+        found = [path for path in nwb_files_below(location) if is_match_file(path)] or [location]
+    else:
+        found = [str(path) for path in expand_local(location)]
+    if len(found) > 1:
+        shown = ", ".join(found[:3]) + ", ..." * (len(found) > 3)
+        raise InputError(f"{location}: this stands for {len(found)} files ({shown}); give one of them.")
+    return found[0]
+
+
+def nwb_files_below(folder: str | os.PathLike[str], but_in: str | os.PathLike[str] | None = None) -> list[str]:
+    """The NWB files at any depth below a folder, Zarr stores too, sorted by path, without hidden ones.
+
+    Nothing is looked for in the folder `but_in`.
+    """
+    left_out = None if but_in is None else os.path.realpath(but_in)
+    paths: list[str] = []
+    for parent, folders, names in os.walk(folder):
+        stores = [name for name in folders if name.endswith(ENDINGS[1])]
+        paths += [os.path.join(parent, name) for name in (*stores, *names) if name.endswith(ENDINGS)]
+        folders[:] = [
+            name
+            for name in folders
+            if name not in stores
+            and not name.startswith(".")
+            and os.path.realpath(os.path.join(parent, name)) != left_out
+        ]
+    return [path for path in sorted(paths) if not os.path.basename(path).startswith(".")]
+
+
+def is_match_file(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is a match file, by a look at its groups; False for one that cannot be read."""
+    try:
+        with format_of(path).table(Path(path), "processing") as modules:
+            return any(
+                item.attrs.get("neurodata_type") == "CellMatching"
+                for module in modules.values()
+                for item in module.values()
+            )
+    except Exception:  # whoever reads the file says what is wrong with it
+        return False
