@@ -11,9 +11,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
-from builders import as_zarr, write_sessions
+from builders import as_zarr, make_nwbfile, write_nwb, write_sessions
 from helpers import run, run_process
+from pynwb import TimeSeries
 from rich.progress import Progress
 
 from ndx_match.cli import main
@@ -22,6 +24,7 @@ from ndx_match.matchfile import read_match_file, write_match_file
 from ndx_match.methods import match
 from ndx_match.methods.consensus.parameters import ConsensusParameters
 from ndx_match.sources import read_sessions
+from ndx_match.storage.convert import convert_file
 from ndx_match.storage.inputs import expand, is_match_file
 from ndx_match.suggestions import did_you_mean
 
@@ -204,6 +207,36 @@ def test_progress_tells_the_time_left():
     assert _TimeLeft().render(task).plain == "0:00:12, 0:00:18 left"
     bar.update(task.id, completed=10)
     assert _TimeLeft().render(task).plain == "0:00:12"
+
+
+def test_every_stage_tells_how_much_is_done_until_all_is(folder: Path, tmp_path: Path):
+    log = tmp_path / "run.log"
+    run("write", folder, "-o", tmp_path / "m.nwb", "--log-file", log).succeeded()
+    run("report", tmp_path / "m.nwb", "-o", tmp_path / "m.html", "--log-file", log).succeeded()
+    stages = dict(re.findall(r"INFO +(\w+): (\d+ of \d+) in ", log.read_text()))
+    assert stages == {
+        "reading": "3 of 3",
+        "registering": "3 of 3",
+        "matching": "18 of 18",
+        "writing": "6 of 6",
+        "opening": "3 of 3",
+        "page": "3 of 3",
+    }
+
+
+@pytest.mark.slow
+def test_converting_tells_how_much_is_done(folder: Path, tmp_path: Path):
+    pytest.importorskip("hdmf_zarr", reason="hdmf-zarr is not installed; install the group test")
+    nwbfile = make_nwbfile()
+    data = np.zeros(6_000_000, np.float32)
+    nwbfile.add_acquisition(TimeSeries(name="movie", data=data, unit="a.u.", rate=30.0))
+    source = write_nwb(tmp_path / "long.nwb", nwbfile)
+    told: list[tuple[str, int, int]] = []
+    convert_file(source, tmp_path / "long.nwb.zarr", progress=lambda *each: told.append(each))
+    assert len(told) > 1
+    stage, done, total = told[-1]
+    assert stage == "MB converted"
+    assert done == total >= 24
 
 
 def complete(line: str) -> list[str]:

@@ -34,6 +34,7 @@ LEAST_PROBABILITY = 0.001  #: of a pair of ROIs that is kept as evidence, if the
 CLEARLY_MORE = 1.5  #: times as many matches as by chance, below which an alignment is suspect
 #: Called as `progress(stage, done, total)` while a method runs.
 Progress = Callable[[str, int, int], None]
+Step = Callable[..., None]  #: called after each step of a stage, or with the number of steps
 Item = TypeVar("Item")
 
 
@@ -45,6 +46,20 @@ def with_progress(progress: Progress | None, stage: str, items: Sequence[Item]) 
         yield item
     if progress:
         progress(stage, len(items), len(items))
+
+
+def steps_of(progress: Progress | None, stage: str, n_steps: int) -> Step:
+    """A function to be called after each of the steps of a stage, which tells `progress` how many are done."""
+    done = 0
+
+    def step(n: int = 1) -> None:
+        nonlocal done
+        done += n
+        if progress:
+            progress(stage, done, n_steps)
+
+    step(0)
+    return step
 
 
 class _Brief:

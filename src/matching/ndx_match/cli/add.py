@@ -54,7 +54,7 @@ def add(
     """
     check_target((matches, *inputs), output, overwrite, dandi_name)
     with files_kept_open(), progress_bar() as progress:
-        before = the_only_plane(read_planes_of_match_file(matches), public_name(matches))
+        before = the_only_plane(read_planes_of_match_file(matches, progress=progress), public_name(matches))
         check_adds(before.result.method)
         sessions = read_more_sessions(inputs, before.sessions, options, progress)
         together = (*before.sessions, *sessions)
@@ -62,5 +62,5 @@ def add(
         if dandi_name:
             output_path(together, output, metadata, overwrite, dandi_name)
         plane = add_sessions(before, sessions, progress)
-        written = write_planes([plane], output, metadata, overwrite, dandi_name)
+        written = write_planes([plane], output, metadata, overwrite, dandi_name, progress=progress)
     print_result([plane], written)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from .common import FILE, LOCATION, Example, command, overwrite_option, say
+from .common import FILE, LOCATION, Example, command, overwrite_option, progress_bar, say
 
 
 @command(
@@ -23,4 +23,6 @@ def convert(source: str, output: Path, overwrite: bool) -> None:
     """
     from ..storage.convert import convert_file
 
-    say(f"Wrote {convert_file(source, output, overwrite)}")
+    with progress_bar() as progress:
+        written = convert_file(source, output, overwrite, progress)
+    say(f"Wrote {written}")

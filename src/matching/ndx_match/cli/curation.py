@@ -39,8 +39,8 @@ def curate(matches: str, decisions: Path, output: Path, reviewer: str, overwrite
     now = datetime.now().astimezone().isoformat(timespec="seconds")
     made = [_signed(decision, reviewer, now) for decision in read_decisions(decisions)]
     with progress_bar() as progress:
-        curated = apply(read_planes_of_match_file(matches), made, progress)
-        written = write_planes(curated.planes, output, overwrite=overwrite)
+        curated = apply(read_planes_of_match_file(matches, progress=progress), made, progress)
+        written = write_planes(curated.planes, output, overwrite=overwrite, progress=progress)
     warn(curated.sentences)
     warn(written.warnings)
     say(f"Applied {len(made) - len(curated.left_out)} of {len(made)} decisions")

@@ -51,7 +51,8 @@ def export(matches: str, output: Path, plane: str | None, overwrite: bool) -> No
     """
     exporter = formats.find_exporter(output)
     check_output(output, overwrite, [matches])
-    planes = read_planes_of_match_file(matches, footprints=exporter.needs_masks, plane=plane)
+    with progress_bar() as progress:
+        planes = read_planes_of_match_file(matches, exporter.needs_masks, plane, progress)
     formats.export(planes, output, overwrite)
     n_cells = sum(len(found.result.cells) for found in planes)
     in_planes = f" in {len(planes)} imaging planes" if len(planes) > 1 else ""
@@ -111,5 +112,5 @@ def import_(
         if dandi_name:
             output_path(sessions, output, metadata, overwrite, dandi_name)
         matched = formats.import_result(tool, result, sessions, parameters)
-        written = write_match_file(sessions, matched, output, metadata, overwrite, dandi_name)
+        written = write_match_file(sessions, matched, output, metadata, overwrite, dandi_name, progress)
     print_result([MatchedPlane(tuple(sessions), matched)], written)

@@ -73,7 +73,8 @@ def show(matches: str, plane: str | None) -> None:
     """
     from ..matchfile import read_planes_of_match_file
 
-    planes = read_planes_of_match_file(matches, footprints=False, plane=plane)
+    with progress_bar() as progress:
+        planes = read_planes_of_match_file(matches, footprints=False, plane=plane, progress=progress)
     name = one_line(public_name(matches))
 
     def heading(file: MatchedPlane) -> str:
@@ -113,8 +114,8 @@ def plot(matches: str, output: Path, all_pairs: bool, kind: str, plane: str | No
     from .write import draw_planes
 
     check_folder(output)
-    planes = read_planes_of_match_file(matches, plane=plane)
     with progress_bar() as progress:
+        planes = read_planes_of_match_file(matches, plane=plane, progress=progress)
         written = draw_planes(planes, output, progress, all_pairs, kind)
     for path in written:
         say(path)
@@ -134,8 +135,8 @@ def report(matches: str, output: Path, plane: str | None, overwrite: bool) -> No
     from ..report.page import write_page
 
     check_output(output, overwrite, [matches])
-    planes = read_planes_of_match_file(matches, plane=plane)
     with progress_bar() as progress:
+        planes = read_planes_of_match_file(matches, plane=plane, progress=progress)
         write_page(planes, output, public_name(matches).rsplit("/", 1)[-1], overwrite, progress)
     say(f"Wrote {output}")
 

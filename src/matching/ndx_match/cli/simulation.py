@@ -66,7 +66,7 @@ def demo(output: Path, seed: int, overwrite: bool) -> None:
         progress("simulating", 1, 1)
         sessions = read_sessions(paths, progress=progress)
         result = match(sessions, progress=progress)
-        written = write_match_file(sessions, result, matches, overwrite=overwrite)
+        written = write_match_file(sessions, result, matches, overwrite=overwrite, progress=progress)
     file = MatchedPlane(tuple(sessions), result)
     print_result([file], written)
     draw([file], plots, matches)

@@ -155,7 +155,7 @@ def write(
             curated, lost = continue_from(matched, earlier, shown, progress)
             matched = curated.planes  # which hold the decisions that could not be applied, to be printed with the rest
             warn(lost)
-        written = write_planes(matched, output, metadata, overwrite, dandi_name, warnings)
+        written = write_planes(matched, output, metadata, overwrite, dandi_name, warnings, progress)
     print_result(matched, written)
     if plots is not None:
         draw(matched, plots, written.path)

@@ -21,12 +21,15 @@ from ..model import (
     MatchResult,
     Orientation,
     Presence,
+    Progress,
     RegistrationOutcome,
     RoiPairs,
     RoiSelection,
     Session,
     SessionStatus,
     SourceInfo,
+    Step,
+    steps_of,
 )
 from ..sources.candidates import MASK_KINDS, path_of
 from ..sources.masks import read_masks
@@ -71,9 +74,11 @@ def read_match_file(path: Location, footprints: bool = True, plane: str | None =
 
 
 def read_planes_of_match_file(
-    path: Location, footprints: bool = True, plane: str | None = None
+    path: Location, footprints: bool = True, plane: str | None = None, progress: Progress | None = None
 ) -> tuple[MatchedPlane, ...]:
     """Read all imaging planes of a match file, in the order of their names, or the one of the given name.
+
+    `progress` is called as `progress("opening", done, total)`.
 
     Raises
     ------
@@ -82,7 +87,7 @@ def read_planes_of_match_file(
     """
     location = as_location(path)
     with open_steady(location) as (nwbfile, state):
-        planes = planes_of_open_file(nwbfile, public_name(location), footprints, plane)
+        planes = planes_of_open_file(nwbfile, public_name(location), footprints, plane, progress)
     return tuple(replace(each, sessions=_kept_in(each.sessions, location, state)) for each in planes)
 
 
@@ -95,7 +100,9 @@ def _kept_in(sessions: Sequence[Session], location: Any, state: FileState | None
     )
 
 
-def planes_of_open_file(nwbfile: NWBFile, where: str, footprints: bool, plane: str | None) -> tuple[MatchedPlane, ...]:
+def planes_of_open_file(
+    nwbfile: NWBFile, where: str, footprints: bool, plane: str | None, progress: Progress | None = None
+) -> tuple[MatchedPlane, ...]:
     """As :func:`read_planes_of_match_file`, of a file that is open; messages begin with `where`."""
     matchings = [item for item in objects_of(nwbfile) if isinstance(item, CellMatching)]
     if not matchings:
@@ -112,7 +119,8 @@ def planes_of_open_file(nwbfile: NWBFile, where: str, footprints: bool, plane: s
             f"{where}: this match file holds no plane {plane!r}{meant}; give --plane one of: {', '.join(names)}."
         )
     with contradictions_refused(where):
-        return tuple(_read_plane(matching, name, where, footprints) for name, matching in chosen)
+        step = steps_of(progress, "opening", sum(len(matching.sessions) for _, matching in chosen))
+        return tuple(_read_plane(matching, name, where, footprints, step) for name, matching in chosen)
 
 
 def _plane_name(matching: CellMatching) -> str:
@@ -120,12 +128,15 @@ def _plane_name(matching: CellMatching) -> str:
     return matching.imaging_plane or text_of(matching.sessions["source_plane_path"].data[0]).rsplit("/", 1)[-1]
 
 
-def _read_plane(matching: CellMatching, name: str, where: str, footprints: bool) -> MatchedPlane:
+def _read_plane(matching: CellMatching, name: str, where: str, footprints: bool, step: Step) -> MatchedPlane:
     check_matching(matching)
     result = _result(matching)
-    sessions = tuple(_session(matching, k, where, footprints, rows) for k, rows in enumerate(result.cells.T))
+    sessions: list[Session] = []
+    for position, rows in enumerate(result.cells.T):
+        sessions.append(_session(matching, position, where, footprints, rows))
+        step()
     warnings = (*result.warnings, *_unknown_codes(result, sessions))
-    return MatchedPlane(sessions, replace(result, warnings=warnings), name)
+    return MatchedPlane(tuple(sessions), replace(result, warnings=warnings), name)
 
 
 def _session(matching: CellMatching, position: int, where: str, footprints: bool, cells: Array) -> Session:

@@ -16,7 +16,7 @@ from string import Template
 
 from ... import __version__
 from ...errors import one_line
-from ...model import MatchedPlane, Progress, with_progress
+from ...model import MatchedPlane, Progress, steps_of
 from ...storage.publish import publish
 from .content import plane_content
 from .verdict import Verdict, verdict_of
@@ -78,11 +78,12 @@ def make_page(
 
     Without `service` the page is a file by itself, and what is decided on it is saved as a list of decisions.
     """
+    step = steps_of(progress, "page", sum(len(plane.sessions) for plane in planes))
     content = {
         "service": None if service is None else asdict(service),
         "title": one_line(title),
         "software": f"ndx-match {__version__}",
-        "planes": [plane_content(plane) for plane in with_progress(progress, "page", planes)],
+        "planes": [plane_content(plane, step) for plane in planes],
     }
     packed = gzip.compress(json.dumps(content, separators=(",", ":"), allow_nan=False).encode(), 6, mtime=0)
     assets = files(__package__) / "assets"
