@@ -78,6 +78,13 @@ def annotate_files(
         A file cannot be read, is of no session of the match file, has changed, or has such a column already.
     OutputError
         A copy exists already, cannot be written, or differs from its source in more than the column.
+
+    Examples
+    --------
+    >>> import ndx_match
+    >>> files = ndx_match.annotate_files("matches.nwb", "sessions", folder="annotated")
+    >>> len(files)
+    3
     """
     if (folder is None) != in_place:
         raise OutputError("Give either a folder for the annotated copies (-o DIR) or --in-place.")

@@ -17,7 +17,7 @@ OPTIONS, RUNNING = "Options", "Running"  #: the groups of options that are put i
 class Example:
     """A line as a user types it, shown at the end of `--help` and run by a test.
 
-    The test runs it in a folder of small files, whose names stand in `tests/integration/test_cli_examples.py`.
+    The test runs it in a folder of small files, which `tests/example_files.py` makes.
     """
 
     line: str  #: begins with `ndx-match`

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from typing import Any
@@ -36,6 +37,7 @@ from ..sources.masks import read_masks
 from ..sources.orientation import orient
 from ..storage.datasets import text_of
 from ..storage.files import Location, as_location
+from ..storage.inputs import the_one_file
 from ..storage.opening import objects_of
 from ..storage.remote import public_name
 from ..storage.unchanged import open_steady
@@ -64,6 +66,13 @@ def read_match_file(path: Location, footprints: bool = True, plane: str | None =
         The file is damaged or no match file, or it holds no such plane.
     AmbiguousInputError
         It holds several planes and none was chosen.
+
+    Examples
+    --------
+    >>> import ndx_match
+    >>> found = ndx_match.read_match_file("matches.nwb")
+    >>> found.result.cells.shape[1] == len(found.sessions) == 3
+    True
     """
     planes = read_planes_of_match_file(path, footprints, plane)
     if len(planes) > 1:
@@ -86,6 +95,8 @@ def read_planes_of_match_file(
         The file is damaged or no match file, or it holds no such plane.
     """
     location = as_location(path)
+    if isinstance(path, (str, os.PathLike)):
+        location = the_one_file(path, of_matches=True)
     with open_steady(location) as (nwbfile, state):
         planes = planes_of_open_file(nwbfile, public_name(location), footprints, plane, progress)
     return tuple(replace(each, sessions=_kept_in(each.sessions, location, state)) for each in planes)

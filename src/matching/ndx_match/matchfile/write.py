@@ -17,7 +17,16 @@ from pynwb.ophys import ImageSegmentation
 
 from ..arrays import Ints64
 from ..errors import OutputError
-from ..model import MatchedPlane, MatchResult, Progress, Session, Step, steps_of, with_distinct_cell_ids
+from ..model import (
+    MatchedPlane,
+    MatchResult,
+    Progress,
+    Session,
+    Step,
+    check_are_sessions,
+    steps_of,
+    with_distinct_cell_ids,
+)
 from ..sources import Plane, source_warnings
 from ..sources.read import SourceFile
 from ..storage.formats import StorageFormat
@@ -76,7 +85,17 @@ def write_match_file(
         The file exists, its folder does not, it cannot be written, or what writes its format is not installed.
     InputError
         A source was changed since it was read, or is damaged.
+
+    Examples
+    --------
+    >>> import ndx_match
+    >>> sessions = ndx_match.read_sessions("sessions")
+    >>> result = ndx_match.match(sessions)
+    >>> written = ndx_match.write_match_file(sessions, result, "new_matches.nwb")
+    >>> written.path.name
+    'new_matches.nwb'
     """
+    check_are_sessions(sessions, "write_match_file")
     return write_planes([MatchedPlane(tuple(sessions), result)], output, metadata, overwrite, dandi_name, (), progress)
 
 
@@ -104,6 +123,13 @@ def write_planes(
     ------
     OutputError, InputError
         As :func:`write_match_file`.
+
+    Examples
+    --------
+    >>> import ndx_match
+    >>> read = ndx_match.read_planes(["planes1.nwb", "planes2.nwb"])
+    >>> matched = ndx_match.match_planes(read.planes)
+    >>> written = ndx_match.write_planes(matched.planes, "matches_of_planes.nwb")
     """
     metadata = metadata or FileMetadata()
     planes = with_distinct_cell_ids(planes)

@@ -11,6 +11,7 @@ from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 from ..errors import AmbiguousInputError, InputError
+from ..model import as_texts
 from ..storage.remote import is_url, public_name, same_place
 from ..suggestions import did_you_mean
 from .candidates import FileContents, ImageCandidate, TableCandidate, with_masks
@@ -30,7 +31,14 @@ Candidate = TypeVar("Candidate", TableCandidate, ImageCandidate)
 
 @dataclass(frozen=True)
 class SourceOptions:
-    """What to take from every file."""
+    """What to take from every file.
+
+    Examples
+    --------
+    >>> import ndx_match
+    >>> options = ndx_match.SourceOptions(all_rois=True, checksum=False)
+    >>> sessions = ndx_match.read_sessions("sessions", options)
+    """
 
     plane: str | None = None  #: name of the imaging plane
     roi_table: str | None = None  #: path in the file, or its last parts
@@ -54,6 +62,8 @@ class SourceOptions:
     sessions: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        for name in ("mirror", "where", "sessions"):
+            object.__setattr__(self, name, as_texts(getattr(self, name)))
         for choice in (self.transpose, *(choice for _, choice in self.transpose_file)):
             if choice is not None and choice not in TRANSPOSE:
                 raise InputError(f"--transpose {choice} is not one of {', '.join(TRANSPOSE)}.")

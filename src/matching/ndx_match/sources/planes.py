@@ -111,6 +111,13 @@ def read_planes(
         two sessions.
     AmbiguousInputError
         A plane has several ROI tables or images and `options` does not settle which.
+
+    Examples
+    --------
+    >>> import ndx_match
+    >>> read = ndx_match.read_planes(["planes1.nwb", "planes2.nwb"])
+    >>> [plane.name for plane in read.planes]
+    ['deep', 'upper']
     """
     options = options or SourceOptions()
     check_all_planes(options, depth_tolerance)

@@ -17,7 +17,7 @@ from pynwb import NWBFile
 from ndx_cell_matching import CellMatching, MatchedCellsTable
 
 from ..errors import InputError
-from ..model import FileState, Progress, Session, SourceInfo, with_progress
+from ..model import FileState, Progress, Session, Sessions, SourceInfo, with_progress
 from ..storage.files import Location, as_location, sha256_of
 from ..storage.hdf5.borrowed import borrowed_data, borrowed_metadata
 from ..storage.inputs import expand
@@ -113,6 +113,13 @@ def read_session(path: Location, options: SourceOptions | None = None) -> Sessio
         The file cannot be read or lacks what is needed, or its masks, image and ids do not fit each other.
     AmbiguousInputError
         It holds several planes, tables or images and `options` does not settle which.
+
+    Examples
+    --------
+    >>> import ndx_match
+    >>> session = ndx_match.read_session("day1.nwb")
+    >>> session.image.shape, session.footprints.shape[1]  # one row of `footprints` for each ROI
+    ((150, 140), 21000)
     """
     options = options or SourceOptions()
     with open_source(path, options.checksum) as file:
@@ -188,7 +195,7 @@ def _refuse_borrowed(file: SourceFile, table: TableCandidate, image: ImageCandid
 
 def read_sessions(
     paths: Location | Sequence[Location], options: SourceOptions | None = None, progress: Progress | None = None
-) -> list[Session]:
+) -> Sessions:
     """Read the sessions to be matched, in the order given, with distinct names.
 
     Paths, folders and patterns, which stand for the NWB files in them, URLs of files, URLs of folders on DANDI, which
@@ -199,6 +206,13 @@ def read_sessions(
     ------
     InputError
         As :func:`read_session`; also fewer than two files, the same session twice, or different subjects.
+
+    Examples
+    --------
+    >>> import ndx_match
+    >>> sessions = ndx_match.read_sessions("sessions")  # a folder; or a list: ["day1.nwb", "day2.nwb"]
+    >>> len(sessions)
+    3
     """
     options = options or SourceOptions()
     with shared_access():
@@ -210,13 +224,13 @@ def read_sessions(
 
 def read_each(
     files: Sequence[tuple[str | os.PathLike[str], SourceOptions]], progress: Progress | None = None
-) -> list[Session]:
+) -> Sessions:
     """As :func:`read_sessions`, of single files, each with options of its own."""
     with shared_access():
         check_paths([location for location, _ in files])
         sessions = [read_session(location, options) for location, options in with_progress(progress, "reading", files)]
     check_together(sessions, files[0][1])
-    return with_distinct_names(sessions)
+    return Sessions(with_distinct_names(sessions))
 
 
 def read_more_sessions(

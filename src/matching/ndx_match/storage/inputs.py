@@ -67,12 +67,12 @@ def expand_local(location: str | os.PathLike[str]) -> list[str | os.PathLike[str
     return [path for each in found for path in expand_local(each)]
 
 
-def the_one_file(location: str, of_matches: bool = False) -> str:
+def the_one_file(location: str | os.PathLike[str], of_matches: bool = False) -> str | os.PathLike[str]:
     """The one file for which a path, a URL, a pattern or a folder stands.
 
     Parameters
     ----------
-    location : str
+    location : path or str
         A path, folder, pattern or URL.
     of_matches : bool
         Take the match file of a folder, which is left out otherwise.
@@ -85,11 +85,12 @@ def the_one_file(location: str, of_matches: bool = False) -> str:
     if is_url(location):
         return location
     if of_matches and os.path.isdir(location) and not has_zarr_name(location):
-        found = [path for path in nwb_files_below(location) if is_match_file(path)] or [location]
+        found: list[str | os.PathLike[str]] = []
+        found += [path for path in nwb_files_below(location) if is_match_file(path)] or [location]
     else:
-        found = [str(path) for path in expand_local(location)]
+        found = expand_local(location)
     if len(found) > 1:
-        shown = ", ".join(found[:3]) + ", ..." * (len(found) > 3)
+        shown = ", ".join(map(str, found[:3])) + ", ..." * (len(found) > 3)
         raise InputError(f"{location}: this stands for {len(found)} files ({shown}); give one of them.")
     return found[0]
 

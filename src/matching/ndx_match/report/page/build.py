@@ -29,7 +29,7 @@ SCRIPTS = (
 
 
 def write_page(
-    planes: Sequence[MatchedPlane],
+    planes: MatchedPlane | Sequence[MatchedPlane],
     path: str | os.PathLike[str],
     title: str = "",
     overwrite: bool = False,
@@ -39,7 +39,7 @@ def write_page(
 
     Parameters
     ----------
-    planes : sequence of MatchedPlane
+    planes : MatchedPlane or sequence of MatchedPlane
         What a match file holds; footprints included.
     path : path
     title : str
@@ -53,8 +53,14 @@ def write_page(
     ------
     OutputError
         If the file exists and may not be replaced, or cannot be written.
+
+    Examples
+    --------
+    >>> import ndx_match
+    >>> found = ndx_match.read_match_file("matches.nwb")
+    >>> ndx_match.write_page([found], "matches.html", title="matches.nwb")
     """
-    page = make_page(planes, title, progress)
+    page = make_page([planes] if isinstance(planes, MatchedPlane) else planes, title, progress)
     with publish(path, overwrite) as temporary:
         Path(temporary).write_text(page, encoding="utf-8")
 
