@@ -24,8 +24,8 @@ from ndx_match.matchfile import read_match_file, write_match_file
 from ndx_match.methods import match
 from ndx_match.methods.consensus.parameters import ConsensusParameters
 from ndx_match.sources import read_sessions
+from ndx_match.sources.inputs import expand, is_match_file
 from ndx_match.storage.convert import convert_file
-from ndx_match.storage.inputs import expand, is_match_file
 from ndx_match.suggestions import did_you_mean
 
 ESCAPE = "\x1b["

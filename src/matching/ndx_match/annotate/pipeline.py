@@ -16,9 +16,9 @@ from ..errors import InputError, NdxMatchError, OutputError
 from ..matchfile.read import planes_of_open_file
 from ..model import FileState, MatchedPlane, MatchResult, Progress, Session, with_progress
 from ..sources import list_contents, open_nwb
+from ..sources.inputs import expand, listed
 from ..storage.columns import COLUMN, Columns, has_column
 from ..storage.files import copy_files, sha256_of
-from ..storage.inputs import expand, listed
 from ..storage.opening import damaged, format_of
 from ..storage.outputs import check_folder, check_name, check_output, folder_for_outputs
 from ..storage.publish import publish

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
-from ..storage.inputs import expand_local, nwb_files_below
+from ..sources.inputs import expand_local, nwb_files_below
 from ..storage.outputs import has_zarr_name
 from ..storage.remote import is_of_dandi, is_url, public_name, same_place, shared_access
 

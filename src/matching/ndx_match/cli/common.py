@@ -13,8 +13,8 @@ from click.shell_completion import CompletionItem
 from ..addresses import is_address, public_name
 from ..errors import InputError
 from ..sources import DEPTH_TOLERANCE, SourceOptions
+from ..sources.inputs import the_one_file
 from ..sources.orientation import TRANSPOSE
-from ..storage.inputs import the_one_file
 from ..storage.remote import remote_access
 from ..workers import limited_workers
 from .command import RUNNING, in_group

@@ -10,10 +10,10 @@ import click
 from ..errors import InputError, one_line
 from ..model import MatchedPlane
 from ..sources import InspectedFile, SourceOptions, inspect_file
+from ..sources.inputs import expand
 from ..sources.orientation import in_words
 from ..sources.pairing import RecordedPlane, pair_planes
 from ..sources.planes import check_all_planes
-from ..storage.inputs import expand
 from ..storage.outputs import check_folder, check_output
 from ..storage.remote import public_name
 from .common import (

@@ -25,7 +25,7 @@ from ..methods import Method, Parameters, match
 from ..model import MatchedPlane, Progress
 from ..planes import match_planes, progress_of
 from ..sources import SourceOptions, plane_warnings, read_planes, read_sessions, source_warnings
-from ..storage.inputs import expand_local
+from ..sources.inputs import expand_local
 from ..storage.opening import files_kept_open, format_of
 from ..storage.outputs import check_folder, check_output, make_folder
 from .common import (

@@ -33,11 +33,11 @@ from ..model import (
     steps_of,
 )
 from ..sources.candidates import MASK_KINDS, path_of
+from ..sources.inputs import the_one_file
 from ..sources.masks import read_masks
 from ..sources.orientation import orient
 from ..storage.datasets import text_of
 from ..storage.files import Location, as_location
-from ..storage.inputs import the_one_file
 from ..storage.opening import objects_of
 from ..storage.remote import public_name
 from ..storage.unchanged import open_steady

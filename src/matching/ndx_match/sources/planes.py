@@ -9,10 +9,10 @@ from itertools import combinations
 from ..errors import AmbiguousInputError, InputError
 from ..model import Progress, Session, with_progress
 from ..storage.files import Location
-from ..storage.inputs import expand
 from ..storage.remote import shared_access
 from .candidates import TableCandidate, with_masks
 from .choose import SourceOptions
+from .inputs import expand
 from .layouts import depth_of_plane
 from .masks import z_planes
 from .pairing import DEPTH_TOLERANCE, RecordedPlane, check_tolerance, pair_planes

@@ -20,7 +20,6 @@ from ..errors import InputError
 from ..model import FileState, Progress, Session, Sessions, SourceInfo, with_progress
 from ..storage.files import Location, as_location, sha256_of
 from ..storage.hdf5.borrowed import borrowed_data, borrowed_metadata
-from ..storage.inputs import expand
 from ..storage.opening import objects_of, refuse_folder
 from ..storage.remote import file_stem, is_url, public_name, same_place, shared_access
 from ..storage.unchanged import open_steady
@@ -28,6 +27,7 @@ from .candidates import FileContents, ImageCandidate, TableCandidate, list_conte
 from .checks import ids_of
 from .choose import SourceOptions, choose_image, choose_table, choose_z_plane
 from .images import read_projection
+from .inputs import expand
 from .layouts import Recognised, depth_of_plane, pixel_size_of_plane, recognise
 from .masks import read_masks
 from .orientation import about_fit, decide, orient

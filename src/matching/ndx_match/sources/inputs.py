@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from .files import Location
-from .opening import format_of
-from .outputs import has_zarr_name
-from .remote import is_url, shared_access
+from ..storage.files import Location
+from ..storage.opening import format_of
+from ..storage.outputs import has_zarr_name
+from ..storage.remote import is_url, shared_access
 
 ENDINGS = (".nwb", ".nwb.zarr")
 
