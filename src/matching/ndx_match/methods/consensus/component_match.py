@@ -15,15 +15,15 @@ from .aligned import AlignedSessions
 from .candidates import ComparedPairs, candidate_pairs, impossible_pairs
 from .frame import ROUNDS, CommonFrame, bend, frame_around
 from .groups import group_rois
-from .overlap_tuning import SOFTNESS, moves_to_overlap
+from .overlap_tuning import ALL_PAIRS_UP_TO, SOFTNESS, moves_to_overlap
 from .pairs import PreparedSession
 from .parameters import ConsensusParameters
 from .probability import LARGEST_LOG_ODDS, cells_of_pairs, margins, match_log_odds, probable_cells
 from .supports import warp_supports
 from .synchronisation import Component
 
-SOFTNESS_OF_ROUNDS = (SOFTNESS, SOFTNESS[-2:])  #: of the tuning of overlaps
-N_STEPS = len(SOFTNESS_OF_ROUNDS) + len(ROUNDS) + 1  #: a session
+TUNING_STEPS = 2  #: of a session while overlaps are tuned
+N_STEPS = TUNING_STEPS + len(ROUNDS) + 1  #: of a session in all
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,17 @@ def match_component(
     component, members, radius = aligned.component, aligned.members, aligned.radius
     del aligned  # so that the images can be forgotten
     shapes = [member.shape for member in members]
-    for softness in SOFTNESS_OF_ROUNDS:
+    # Of few sessions the tuning is repeated, as other pairs are the nearest once they are moved; of many, each session
+    # is compared with so many others that once is enough.
+    rounds = (SOFTNESS, SOFTNESS[-2:]) if len(members) <= ALL_PAIRS_UP_TO else (SOFTNESS,)
+    for softness in rounds:
         frame = frame_around(component.matrices, shapes, radius)
         moves = moves_to_overlap(_in_frame(frame, members), frame.shape, radius, softness)
         # Regions are moved by E within the frame where the map from the frame is followed after E's inverse.
         matrices = [matrix @ np.linalg.inv(move) for matrix, move in zip(frame.matrices, moves, strict=True)]
         first = np.linalg.inv(matrices[0])
         component = replace(component, matrices=tuple(matrix @ first for matrix in matrices))
-        step(n)
+        step(TUNING_STEPS * n // len(rounds))
     frame = frame_around(component.matrices, shapes, radius)
     if parameters.non_rigid:
         frame = bend(frame, [member.channels for member in members], radius, step)
