@@ -54,7 +54,8 @@ def test_the_example_runs(example: Example, tmp_path: Path, monkeypatch: pytest.
     if "-o" in arguments:  # what the example writes is not there yet
         (folder / arguments[arguments.index("-o") + 1]).unlink(missing_ok=True)
     before = listing(folder)
-    outcome = run(*arguments).succeeded()
+    outcome = run(*arguments)
+    assert outcome.code == example.code, outcome.err
     assert outcome.out
     if "-o" in arguments and arguments[0] != "review":
         assert listing(folder) - before

@@ -23,6 +23,7 @@ class Example:
     line: str  #: begins with `ndx-match`
     does: str  #: a few words, without a full stop
     slow: bool = False  #: whether its test takes more than a few seconds
+    code: int = 0  #: with which it ends
 
 
 class _Formatter(click.HelpFormatter):

@@ -16,7 +16,8 @@ from ..addresses import public_text
 from ..errors import OutputError
 from .streams import addresses_in
 
-LOG = logging.getLogger("ndx_match")
+LOG = logging.getLogger("ndx_match.cli")
+LOG.propagate = False  # it is printed already
 FIRST_LINE = "# Log of ndx-match"
 _QUIET = "ndx_match.quiet"  #: key of the context's `meta`
 
