@@ -45,6 +45,7 @@ def example_files() -> Path:
     sessions = read_sessions(days)
     result = match(sessions)
     write_match_file(sessions, result, folder / "matches.nwb")
+    write_match_file(sessions, match(sessions, "nway"), folder / "nway.nwb")
     write_nway_output(result, sessions, folder / "nway.json")
     write_decisions([Decision(DecisionKind.ACCEPT, cell_id=0)], folder / "decisions.csv")
     with open(folder / "manifest.csv", "w", newline="") as file:

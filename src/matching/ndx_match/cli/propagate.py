@@ -6,13 +6,28 @@ from pathlib import Path
 
 import click
 
-from .common import LOCATION, output_option, overwrite_option, plane_option, progress_bar, say, warn
+from .common import (
+    LOCATION,
+    MATCH_FILE,
+    Example,
+    command,
+    output_option,
+    overwrite_option,
+    plane_option,
+    progress_bar,
+    say,
+    warn,
+)
 
-EXAMPLE = "Example: ndx-match propagate matches.nwb day1.nwb day2.nwb -o propagated"
 
-
-@click.command(epilog=EXAMPLE)
-@click.argument("matches", type=LOCATION, metavar="MATCHES.NWB")
+@command(
+    Example("ndx-match propagate matches.nwb -o propagated", "Outlines of absent cells in all sessions"),
+    Example(
+        "ndx-match propagate matches.nwb day1.nwb -o propagated --min-sources 2",
+        "With fluorescence of a movie",
+    ),
+)
+@click.argument("matches", type=MATCH_FILE, metavar="MATCHES.NWB")
 @click.argument("inputs", nargs=-1, type=LOCATION, metavar="[FILE...]")
 @output_option("Folder for the files, NAME_propagated.nwb for the session NAME; made if it does not exist.")
 @click.option("--min-sources", metavar="N", type=click.IntRange(min=1), default=1, show_default=True,

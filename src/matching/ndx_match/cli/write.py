@@ -120,10 +120,10 @@ def write(
 
     The order of the files is the order of the sessions in tables and pictures. The inputs are never changed. Each is a
     path, a folder or a pattern such as 'day*.nwb', which stand for the NWB files in them, or an address (https, s3, or
-    dandi://dandi/DANDISET/PATH, of which a folder stands for its ophys files). A folder of Suite2p or minian, and a file
-    of CaImAn, EXTRACT or Inscopix, can stand in place of an NWB file. If files have several imaging planes, --plane
-    matches one and --all-planes all. With --previous, cells keep the ids that they have in an earlier match file, and
-    decisions of persons in it are applied again.
+    dandi://dandi/DANDISET/PATH, of which a folder stands for its ophys files). A folder of Suite2p or minian, and a
+    file of CaImAn, EXTRACT or Inscopix, can stand in place of an NWB file. If files have several imaging planes,
+    --plane matches one and --all-planes all. With --previous, cells keep the ids that they have in an earlier match
+    file, and decisions of persons in it are applied again.
     """
     chosen, parameters = method
     options = options_for(chosen, options)

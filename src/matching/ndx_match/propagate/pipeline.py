@@ -15,6 +15,7 @@ from ..errors import InputError
 from ..matchfile.read import read_planes_of_match_file
 from ..matchfile.sources import open_sources
 from ..model import MatchedPlane, Progress, with_progress
+from ..sources.inputs import files_of_matched_sessions
 from ..sources.movies import Movie, find_movie
 from ..sources.read import SourceFile, check_paths
 from ..storage.opening import format_of, open_nwb
@@ -86,6 +87,7 @@ def propagate_files(
     OutputError
         A file exists already or cannot be written.
     """
+    inputs = files_of_matched_sessions(inputs)
     check_paths(inputs, fewest=0)
     planes = read_planes_of_match_file(matches, plane=plane)
     files = _files_of_sessions(inputs, planes, matches)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from ..folders import NWB_ENDINGS, is_folder
+from ..folders import NWB_ENDINGS, is_folder, take_folders
 from ..storage.files import Location
 from ..storage.opening import format_of
 from ..storage.outputs import has_zarr_name
@@ -39,6 +39,18 @@ def expand(locations: Location | Iterable[Location], sessions: Sequence[str] = (
         found += expand_local(location) if isinstance(location, (str, os.PathLike)) else [location]
     with shared_access() as access:
         return access.expand(found, sessions)
+
+
+def files_of_matched_sessions(
+    locations: Location | Iterable[Location],
+) -> list[str | os.PathLike[str]]:
+    """As :func:`expand`, of files from which the sessions of a match file were read.
+
+    Folders of other programs among them are read as such; of these it need not be stated again when sessions began.
+    """
+    found = expand(locations)
+    take_folders(found, need_start=False)
+    return found
 
 
 def listed(locations: Any) -> list[Any]:
