@@ -44,6 +44,7 @@ from .common import (
     overwrite_option,
     progress_bar,
     say,
+    say_text,
     source_options,
     under,
     warn,
@@ -189,7 +190,7 @@ def print_result(planes: Sequence[MatchedPlane], written: WrittenFile) -> None:
     related = related_resources([session for plane in planes for session in plane.sessions])
     if related:
         say("", "If it goes to another dandiset, add to relatedResource in that dandiset's metadata:")
-        say(json.dumps(related, indent=2))
+        say_text(json.dumps(related, indent=2))
 
 
 def draw(planes: Sequence[MatchedPlane], folder: Path, matches: Path) -> None:

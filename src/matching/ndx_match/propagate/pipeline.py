@@ -43,7 +43,7 @@ class PropagatedFile:
 
 def propagate_files(
     matches: str | os.PathLike[str],
-    inputs: Sequence[str | os.PathLike[str]],
+    inputs: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     folder: str | os.PathLike[str],
     *,
     min_sources: int = 1,
@@ -63,7 +63,7 @@ def propagate_files(
     ----------
     matches : path
         The match file.
-    inputs : sequence of path
+    inputs : path or sequence of path
         Files from which its sessions were read, not necessarily all. Without any, the outlines of all sessions are
         written, without fluorescence.
     folder : path
