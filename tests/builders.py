@@ -16,7 +16,14 @@ from pynwb import NWBHDF5IO, NWBFile
 from pynwb.base import Images
 from pynwb.file import Subject
 from pynwb.image import GrayscaleImage
-from pynwb.ophys import ImageSegmentation, ImagingPlane, OpticalChannel, PlaneSegmentation
+from pynwb.ophys import (
+    DfOverF,
+    ImageSegmentation,
+    ImagingPlane,
+    OpticalChannel,
+    PlaneSegmentation,
+    RoiResponseSeries,
+)
 from scipy.ndimage import gaussian_filter
 
 from ndx_match.model import MatchResult, Presence, Registration, RoiPairs, Session
@@ -160,6 +167,15 @@ def roi_table(
         }[mask_kind]
         table.add_roi(id=int(roi_id), **{mask_kind: value})
     return table
+
+
+def add_responses(nwbfile: NWBFile, data: np.ndarray) -> None:
+    """Add `DfOverF/traces`, responses [time, ROI] of all ROIs of a file of one plane."""
+    module = nwbfile.processing["ophys"]
+    table = module["image_segmentation"]["roi_table"]
+    rois = table.create_roi_table_region(description="All ROIs.", region=list(range(len(table))))
+    series = RoiResponseSeries(name="traces", data=data, unit="n.a.", rate=30.0, rois=rois)
+    module.add(DfOverF(roi_response_series=series))
 
 
 def write_nwb(path: Path, nwbfile: NWBFile) -> Path:

@@ -19,6 +19,7 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parent.parent
 ALLEN_DATA = Path(os.environ.get("NDX_MATCH_ALLEN_DATA", REPOSITORY.parent / "shared" / "data" / "allen"))
 WRITERS_DATA = Path(os.environ.get("NDX_MATCH_WRITERS_DATA", REPOSITORY.parent / "shared" / "data" / "writers"))
+OTHER_TOOLS = Path(os.environ.get("NDX_MATCH_OTHER_TOOLS", REPOSITORY.parent / "shared" / "data" / "other_tools"))
 CASES = Path(os.environ.get("NDX_MATCH_CASES", REPOSITORY.parent / "shared" / "cases"))
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # one processor for each of several, before the libraries count them
@@ -65,6 +66,32 @@ def writers_data() -> Path:
     if not WRITERS_DATA.is_dir():
         pytest.skip(f"the files of real writers are not here ({WRITERS_DATA}); set NDX_MATCH_WRITERS_DATA")
     return WRITERS_DATA
+
+
+@pytest.fixture(scope="session")
+def other_tools() -> Path:
+    """Folder of what other programs wrote of simulated sessions, with their truth, too large for the repository."""
+    if not OTHER_TOOLS.is_dir():
+        pytest.skip(f"the results of other programs are not here ({OTHER_TOOLS}); set NDX_MATCH_OTHER_TOOLS")
+    return OTHER_TOOLS
+
+
+@pytest.fixture
+def registered_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sessions of a result that is imported are not registered again if they were in an earlier test."""
+    from ndx_match.formats.importing import overlap
+
+    def remembered(sessions: list[Any], progress: object = None) -> Any:
+        key = tuple(map(id, sessions))
+        if key not in _registered:  # with the sessions, so that none gets the id of one that was forgotten
+            _registered[key] = match(sessions), sessions
+        return _registered[key][0]
+
+    match = overlap.match
+    monkeypatch.setattr(overlap, "match", remembered)
+
+
+_registered: dict[tuple[int, ...], tuple[Any, list[Any]]] = {}
 
 
 def find_chromium() -> str | None:
@@ -149,7 +176,8 @@ def pytest_runtest_makereport(item: pytest.Item):
     outcome = yield
     report = outcome.get_result()
     fixtures = getattr(item, "fixturenames", ())
-    needed = [("allen_data", ALLEN_DATA), ("writers_data", WRITERS_DATA), ("cases", CASES)]
+    needed = [("allen_data", ALLEN_DATA), ("writers_data", WRITERS_DATA), ("cases", CASES),
+              ("other_tools", OTHER_TOOLS)]  # fmt: skip
     present = any(folder.is_dir() and (name in fixtures or item.get_closest_marker(name)) for name, folder in needed)
     present |= os.environ.get("CI") == "true" and not {"chromium", "distributed"}.isdisjoint(fixtures)
     if present and report.skipped and not hasattr(report, "wasxfail"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ndx_match.formats import find_exporters, find_importers
+from ndx_match.formats import called, find_exporters, find_importers
 from ndx_match.sources.layouts import Layout, find_layouts
 from ndx_match.sources.orientation import in_words
 
@@ -48,7 +48,7 @@ def formats_table() -> str:
     """A row an importer or exporter."""
     titles = ("command", "what it is", "numbers of ROIs", "imaging planes")
     importers = [
-        (f"`import --from {importer.name}`", importer.summary, importer.indices, "one")
+        (f"`import --from {called(importer)}`", importer.summary, importer.indices, "one")
         for importer in find_importers().values()
     ]
     exporters = [

@@ -157,6 +157,29 @@ def test_subject_missing_or_sex_differs(made):
 
 
 @pytest.mark.slow
+def test_traces_roi_by_time(made):
+    """Of every ROI that has a trace, in every session, all values are the number of its cell."""
+    from pynwb import read_nwb
+
+    case = made("traces_roi_by_time")
+    matched = case.write("--all-rois")
+    files = {path.stem: path for path in case.files}
+    nwbfile = read_nwb(case.folder / "matches.out")
+    activity = nwbfile.processing["ophys"]["CellMatching"].activity(files)
+    n_traces = {}
+    for (name, frame), rows in zip(activity.items(), matched.plane.result.cells.T, strict=True):
+        assert frame.shape == (len(rows), 500)
+        has_trace = frame.notna().all(axis=1).to_numpy()
+        n_traces[name] = int(has_trace.sum())
+        assert frame[~has_trace].isna().all(axis=None)
+        assert (rows[has_trace] >= 0).all()
+        true = matched.truth[name][rows[has_trace]]
+        np.testing.assert_array_equal(frame[has_trace], np.repeat(true[:, None], 500, axis=1))
+    n_rois = [len(matched.truth[name]) for name in n_traces]
+    assert list(n_traces.values()) == [n_rois[0], n_rois[1] - 5]
+
+
+@pytest.mark.slow
 def test_turned_fields(made):
     case = made("turned_fields")
     matched = case.write()

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from builders import make_nwbfile, write_nwb, write_sessions
+from builders import field_of_view, make_nwbfile, session_of, write_nwb, write_sessions
 from helpers import listing, run
 from remote_servers import DANDISET, KEY, PUBLISHED, Answer, StandInDandi
 
 from ndx_match.matchfile import read_match_file
+from ndx_match.matchfile.related import related_resources
+from ndx_match.model import SourceInfo
 from ndx_match.sources import read_session
 from ndx_match.storage.remote import remote_access
 
@@ -72,6 +75,31 @@ def test_files_by_their_addresses(tmp_path: Path, dandi: StandInDandi, paths: li
     assert dandi.store.sent <= sum(path.stat().st_size for path in paths)
     downloads = [request for request in dandi.api.requests if request.path.endswith("/download/")]
     assert len(downloads) == len(NAMES)
+
+
+@pytest.mark.slow
+def test_write_prints_the_related_resource_of_a_dandiset(tmp_path: Path, dandi: StandInDandi, paths: list[Path]):
+    from dandischema.models import Resource
+
+    output = tmp_path / "m.nwb"
+    printed = run("write", *(f"{ROOT}/{name}" for name in NAMES), "-o", output, *METHOD).succeeded().out
+    _, _, entries = printed.partition("add to relatedResource in that dandiset's metadata:\n")
+    (entry,) = json.loads(entries)
+    resource = Resource(**entry)
+    assert resource.identifier == f"DANDI:{DANDISET}/{PUBLISHED}"
+    assert str(resource.url) == f"https://dandiarchive.org/dandiset/{DANDISET}/{PUBLISHED}"
+    assert resource.relation.value == "dcite:IsDerivedFrom"
+    here = run("write", *paths, "-o", tmp_path / "n.nwb", *METHOD).succeeded().out
+    assert "relatedResource" not in here
+
+
+def test_a_draft_and_two_dandisets_have_an_entry_each():
+    field = field_of_view()
+    uris = ("dandi://dandi/000336@draft/a.nwb", "dandi://dandi/000336@draft/b.nwb", "dandi://linc/000010@0.24/c.nwb")
+    sessions = [session_of(field, str(k), source=SourceInfo(uri=uri)) for k, uri in enumerate((*uris, "day4.nwb"))]
+    first, second = related_resources(sessions)
+    assert (first["identifier"], first["url"]) == ("DANDI:000336", "https://dandiarchive.org/dandiset/000336/draft")
+    assert (second["identifier"], second["url"]) == ("LINC:000010/0.24", "https://lincbrain.org/dandiset/000010/0.24")
 
 
 @pytest.mark.slow

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import math
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,15 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.sparse
+from builders import field_of_view, session_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from ndx_match.errors import InputError, OutputError
+from ndx_match.formats import import_result
 from ndx_match.formats.nway import read_ids, read_nway_output, write_nway_input, write_nway_output
+from ndx_match.methods import match
 from ndx_match.model import (
     MatchResult,
     Presence,
@@ -585,3 +589,19 @@ def test_failed_export_leaves_the_old_file(tmp_path, monkeypatch):
         write_nway_output(result, TWO, path, overwrite=True)
     assert path.read_text() == "old"
     assert sorted(file.name for file in tmp_path.iterdir()) == ["export.json", "output.json"]
+
+
+def test_a_result_of_other_files_is_refused_by_where_its_matches_lie(tmp_path):
+    rng = np.random.default_rng(0)
+    sessions = [session_of(field_of_view(shift), name) for name, shift in (("a", (0, 0)), ("b", (3, 2)))]
+    result = match(sessions, "consensus")
+    write_nway_output(result, sessions, tmp_path / "o.json")
+    content = json.loads((tmp_path / "o.json").read_text())
+    del content["roi_ids"]
+    (tmp_path / "o.json").write_text(json.dumps(content))
+    ids = [np.arange(1, 21), np.arange(21, 41)]
+    named = [replace(session, roi_ids=own) for session, own in zip(sessions, ids, strict=True)]
+    assert import_result("nway", tmp_path / "o.json", named).n_matches[0, 1] == 20
+    others = [named[0], replace(named[1], roi_ids=rng.permutation(ids[1]))]
+    with pytest.raises(InputError, match=r"o\.json: \d+ of 20 matches of a and b do not lie where it says"):
+        import_result("nway", tmp_path / "o.json", others)

@@ -176,10 +176,11 @@ def test_the_matrix_in_the_documents_is_what_the_files_give(unpack):
 
 
 def test_every_layout_has_a_file():
-    seen = {expected.writer for expected in EXPECTED}
+    seen = {expected.writer for expected in EXPECTED} | {OURS}
     assert {layout.writer for layout in find_layouts()} <= seen
 
 
+OURS = "results of another program"  #: of which the files are made in memory; see test_folders.py
 TOY = """
 from ndx_match.sources.layouts import Layout
 
@@ -208,7 +209,7 @@ def test_a_layout_is_added_by_one_file(unpack, add_file):
 def test_layouts_are_tried_in_order(add_file):
     writers = [layout.writer for layout in find_layouts()]
     assert writers == ["AllenSDK", "AIND multiplane", "neuroconv", "neuroconv (without its mark)", "OptiNiSt",
-                       "Suite2p", "CaImAn", "Visual Coding", "ndx-microscopy"]  # fmt: skip
+                       "Suite2p", "CaImAn", "Visual Coding", "ndx-microscopy", OURS]  # fmt: skip
     add_file("ndx_match.sources.layouts", "toy", TOY.replace('"the toy"', '"last", order=100'))
     assert [layout.writer for layout in find_layouts()] == [*writers, "last"]
 

@@ -16,9 +16,11 @@ from pynwb import NWBFile, ProcessingModule, get_class, read_nwb, register_class
 
 from ._columns import array, texts
 from ._namespace import NAMESPACE
+from .activity import choose_series, labelled, responses
 from .cells import MatchedCellsTable
 from .codes import Presence, RegistrationOutcome, label_of
-from .registrations import SessionRegistration
+from .masks import StoredAs, sampled
+from .registrations import Points, SessionRegistration, pixel_points
 from .tables import DecisionsTable, MatchedSessionsTable, RoiPairsTable, SessionRegistrationsTable
 from .traces import RoiTrace, find_roi_table, names_of, roi_traces, series_of
 
@@ -34,7 +36,8 @@ class CellMatching(_CellMatching):
     `cells`, and a `cell_id`, which stays the same when the file is corrected or sessions are added. Here cells are
     named by their `cell_id`, sessions by their name or their row in the table `sessions`.
 
-    Nothing here reads a mask: only integers and the ROI tables' ids are taken from the file.
+    Only :meth:`mask` and :meth:`centroid` read a mask, that of one ROI; the others take integers and the ROI tables'
+    ids from the file.
 
     Attributes
     ----------
@@ -369,7 +372,7 @@ class CellMatching(_CellMatching):
         rows, series = {}, {}
         for session, source in nwbfiles.items():
             position = self._position(session)
-            nwbfile = read_nwb(os.fspath(source)) if isinstance(source, str | os.PathLike) else source
+            nwbfile = _opened(source)
             rows[session] = self.roi_row(cell_id, position)
             series[session] = series_of(nwbfile, self._source_table(position, nwbfile))
         names = {each for found in series.values() for one in found for each in names_of(one)}
@@ -381,6 +384,151 @@ class CellMatching(_CellMatching):
             for session, row in rows.items()
             if row is not None
         }
+
+    def activity(
+        self,
+        nwbfiles: Mapping[str, NWBFile | str | os.PathLike[str]],
+        name: str | None = None,
+        *,
+        xarray: bool = False,
+    ) -> dict[str, Any]:
+        """The activity of all cells in each session, from the files from which the sessions came.
+
+        Parameters
+        ----------
+        nwbfiles : mapping of str to NWBFile or path
+            As of :meth:`traces`; a file that is given by its path is closed again.
+        name : str, optional
+            Of the series of responses, of its container, for example `DfOverF`, or both:
+            `DfOverF/RoiResponseSeries`. Needed if a file holds several series.
+        xarray : bool
+            Return DataArrays of xarray, which must be installed.
+
+        Returns
+        -------
+        dict of str to DataFrame, or to DataArray
+            For each given session a row for every cell, in the order of the table of cells (`cell_id`), and a column
+            for every time (`time`, in seconds from the file's reference time). NaN where the cell has no ROI in the
+            session or the series lacks it. Values are in the series' unit; `attrs` names session, series and unit.
+
+        Raises
+        ------
+        IndexError, KeyError
+            If there is no such session, or a file has no series of responses of that name.
+        ValueError
+            If a file has several series, is not the one from which its session came, or if the series does not tell
+            which axis of its data is that of the ROIs.
+        """
+        found = {}
+        for session, source in nwbfiles.items():
+            position = self._position(session)
+            nwbfile = _opened(source)
+            try:
+                of_table = series_of(nwbfile, self._source_table(position, nwbfile))
+                series = choose_series(of_table, name, self.session_names[position])
+                values = responses(series, self.cells.session_rows(self.session_names[position]))
+                found[session] = labelled(values, self._cell_index(), series, self.session_names[position], xarray)
+            finally:
+                if nwbfile is not source and nwbfile.read_io is not None:
+                    nwbfile.read_io.close()
+        return found
+
+    def mask(self, cell_id: int, session: str | int) -> npt.NDArray[np.float32] | None:
+        """The mask of a cell's ROI in a session; arguments as of :meth:`roi_row`.
+
+        Returns
+        -------
+        ndarray of float32, shape (n_rows, n_cols), or None
+            Its weights, [row, col] like :meth:`image`, however the source stored them; None where the cell has no ROI.
+        """
+        row, position = self.roi_row(cell_id, session), self._position(session)
+        if row is None:
+            return None
+        return self._stored_as(position).mask(self._roi_table(position), row, self._image_shape(position))
+
+    def centroid(self, cell_id: int, session: str | int) -> npt.NDArray[np.float64] | None:
+        """The mean (x, y) of the pixels of a cell's ROI in a session, in pixels; arguments as of :meth:`roi_row`.
+
+        None where the cell has no ROI, NaN where the mask is empty.
+        """
+        mask = self.mask(cell_id, session)
+        if mask is None:
+            return None
+        row, col = np.nonzero(mask)
+        return np.array([col.mean(), row.mean()]) if len(row) else np.full(2, np.nan)
+
+    def image(self, session: str | int) -> npt.NDArray[Any]:
+        """The projection image of a session, shape (n_rows, n_cols), [row, col] however the source stored it."""
+        position = self._position(session)
+        return self._stored_as(position).image(np.asarray(self.sessions["image"].data[position].data[:]))
+
+    def map_points(self, fixed: str | int, moving: str | int, points: npt.ArrayLike) -> Points:
+        """Where points of one session lie in another, by matrix and deformation.
+
+        Parameters
+        ----------
+        fixed, moving : str or int
+            The session of the points and the other one, by name or by row in the table of sessions.
+        points : array_like, shape (n, 2)
+            (x, y) in pixels of `fixed`, x = column.
+
+        Returns
+        -------
+        ndarray of float64, shape (n, 2)
+            (x, y) in pixels of `moving`; may lie outside its image.
+
+        Raises
+        ------
+        IndexError, KeyError
+            If there is no such session.
+        ValueError
+            If the two sessions are not aligned.
+        """
+        first, second = self._position(fixed), self._position(moving)
+        if first == second:
+            return np.array(points, np.float64).reshape(-1, 2)
+        registration = self.registration(first, second)
+        if registration is None:
+            names = self.session_names
+            raise ValueError(f"the sessions {names[first]!r} and {names[second]!r} are not aligned.")
+        return registration.to_moving(points)
+
+    def warp_image(
+        self, fixed: str | int, moving: str | int, image: npt.ArrayLike | None = None
+    ) -> npt.NDArray[np.float32]:
+        """The image of one session as another one sees it, by matrix and deformation.
+
+        Parameters
+        ----------
+        fixed, moving : str or int
+            Sessions, by name or by row in the table of sessions.
+        image : array_like, shape (n_rows, n_cols), optional
+            Of `moving`, for example a mask; by default its projection image.
+
+        Returns
+        -------
+        ndarray of float32, of the shape of the image of `fixed`
+            Interpolated bilinearly; NaN where `moving` saw nothing.
+
+        Raises
+        ------
+        IndexError, KeyError
+            If there is no such session.
+        ValueError
+            If the two sessions are not aligned, or the image has not the shape of that of `moving`.
+        """
+        values = self.image(moving) if image is None else np.asarray(image)
+        wanted = self._image_shape(self._position(moving))
+        if values.shape != wanted:
+            raise ValueError(f"the image must have the shape {wanted}, as that of the session, not {values.shape}.")
+        shape = self._image_shape(self._position(fixed))
+        return sampled(values, self.map_points(fixed, moving, pixel_points(shape))).reshape(shape)
+
+    def _stored_as(self, position: int) -> StoredAs:
+        names = ("masks_transposed", "image_transposed", "masks_scrambled", "mirrored")
+        flags = {name: bool(self.sessions[name].data[position]) for name in names}
+        z_plane = int(self.sessions["z_plane"].data[position]) if "z_plane" in self.sessions.colnames else -1
+        return StoredAs(**flags, z_plane=z_plane)
 
     def _source_table(self, position: int, nwbfile: NWBFile) -> Any:
         def recorded(column: str) -> str:
@@ -418,13 +566,20 @@ class CellMatching(_CellMatching):
         return position
 
     def _roi_ids(self, position: int) -> npt.NDArray[np.int64]:
+        return array(self._roi_table(position).id).astype(np.int64)
+
+    def _roi_table(self, position: int) -> Any:
         name = self.session_names[position]
         # From Zarr the table can be reached by the session's column, but not by the object reference, which is
         # stored as a pickle that recent versions of numcodecs refuse to read.
-        roi_table = (
+        return (
             self.cells[name].target.table if name in self.cells.colnames else self.sessions["roi_table"].data[position]
         )
-        return array(roi_table.id).astype(np.int64)
+
+
+def _opened(source: NWBFile | str | os.PathLike[str]) -> Any:
+    """The file, opened if it is given by its path."""
+    return read_nwb(os.fspath(source)) if isinstance(source, str | os.PathLike) else source
 
 
 def _take(values: npt.NDArray[np.int64], rows: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:

@@ -69,6 +69,11 @@ def transform_points(matrix: npt.NDArray[np.floating], points: npt.NDArray[np.fl
     return np.asarray(mapped[:, :2] / mapped[:, 2:], np.float64)
 
 
+def pixel_points(shape: tuple[int, int]) -> Points:
+    """(x, y) of every pixel of an image of (n_rows, n_cols), row by row, shape (n_rows * n_cols, 2)."""
+    return np.argwhere(np.ones(shape, bool))[:, ::-1].astype(np.float64)
+
+
 def displacement_points(shape: tuple[int, int], n: int = GRID) -> Points:
     """Points (x, y) of a displacement grid over an image of (n_rows, n_cols), from its first to its last pixel.
 

@@ -36,18 +36,27 @@ def recognise(
     told which session it is.
     """
     with open_nwb(path) as nwbfile:
-        tables = list_contents(nwbfile).tables
-        recognised = []
-        for plane, sessions in enumerate(planes):
-            found = _by_object_id(nwbfile, tables, sessions, path)
-            by_object_id = bool(found)
-            found = found or _by_identifier(nwbfile, tables, sessions, path)
-            recognised += [RecognisedTable(plane, k, _path_in(path, table), by_object_id) for k, table in found]
-        if not recognised:
-            raise InputError(
-                f"{path}: no session of {matches} was read from this file; give only files that were matched."
-            )
-        return tuple(recognised)
+        found = sessions_in(nwbfile, path, planes, matches)
+        return tuple(RecognisedTable(plane, k, _path_in(path, table), by_id) for plane, k, table, by_id in found)
+
+
+def sessions_in(
+    nwbfile: NWBFile,
+    path: str | os.PathLike[str],
+    planes: Sequence[Sequence[Session]],
+    matches: str | os.PathLike[str],
+) -> list[tuple[int, int, TableCandidate, bool]]:
+    """As :func:`recognise`, of an open file: plane, session, ROI table, and whether recognised by object ids."""
+    tables = list_contents(nwbfile).tables
+    recognised = []
+    for plane, sessions in enumerate(planes):
+        found = _by_object_id(nwbfile, tables, sessions, path)
+        by_object_id = bool(found)
+        found = found or _by_identifier(nwbfile, tables, sessions, path)
+        recognised += [(plane, k, table, by_object_id) for k, table in found]
+    if not recognised:
+        raise InputError(f"{path}: no session of {matches} was read from this file; give only files that were matched.")
+    return recognised
 
 
 def cell_ids_of_rois(result: MatchResult, session: int, n_rois: int) -> Ints32:

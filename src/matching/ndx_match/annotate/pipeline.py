@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from ..arrays import Ints32
-from ..errors import InputError, NdxMatchError, OutputError
+from ..errors import InputError, OutputError
 from ..matchfile.read import planes_of_open_file
 from ..model import FileState, MatchedPlane, MatchResult, Progress, Session, with_progress
 from ..sources import list_contents, open_nwb
 from ..storage.columns import COLUMN, Columns, has_column
 from ..storage.files import copy_files, sha256_of
 from ..storage.opening import damaged, format_of
-from ..storage.outputs import check_folder, check_name, check_output, folder_for_outputs
+from ..storage.outputs import check_folder, check_name, check_output, folder_for_outputs, naming_written
 from ..storage.publish import publish
 from ..storage.remote import is_url, public_name
 from ..storage.unchanged import check_unchanged, state_of
@@ -93,15 +93,11 @@ def annotate_files(
     for job in jobs:
         job.check(in_place, overwrite)
     written: list[AnnotatedFile] = []
-    try:
-        with nullcontext() if folder is None else folder_for_outputs(Path(folder)):
-            for job in with_progress(progress, "annotating", jobs):
-                written.append(_annotate(job, planes, description, in_place, overwrite))
-    except NdxMatchError as error:
-        if not written:
-            raise
-        done = ", ".join(str(file.path) for file in written)
-        raise type(error)(f"{str(error).rstrip('.')}; written before it: {done}.") from error
+    paths: list[Path] = []
+    with naming_written(paths), nullcontext() if folder is None else folder_for_outputs(Path(folder)):
+        for job in with_progress(progress, "annotating", jobs):
+            written.append(_annotate(job, planes, description, in_place, overwrite))
+            paths.append(written[-1].path)
     return tuple(written)
 
 

@@ -13,6 +13,7 @@ from pathlib import PurePath
 from ndx_cell_matching import CellMatching
 
 from ..errors import InputError, NdxMatchError
+from ..folders import names_folder, take_folders
 from ..sources import SourceOptions, open_nwb
 from ..sources.pairing import DEPTH_TOLERANCE, PairedPlane, RecordedPlane, check_tolerance, pair_planes
 from ..sources.planes import PlaneOfFile, list_planes
@@ -65,6 +66,7 @@ class Grouping:
 def look_at(source: Input, options: SourceOptions) -> FileSeen:
     """Open a file and read what decides with which others it is matched, but no masks."""
     try:
+        take_folders([source.location], options.session_starts, options.session_table)
         with shared_access(), open_nwb(source.location) as nwbfile:
             if any(isinstance(item, CellMatching) for item in objects_of(nwbfile)):
                 return FileSeen(source, left_out="this is a match file")
@@ -208,7 +210,12 @@ def _for_file(options: SourceOptions, location: str) -> SourceOptions:
     """The options without what is about other files."""
     mirror = (location,) if options.is_mirrored(location) else ()
     transpose = options.transposition_of(location)
-    return replace(options, transpose=transpose, transpose_file=(), mirror=mirror, sessions=())
+    starts = tuple((name, start) for name, start in options.session_starts if not name or names_folder(location, name))
+    table = tuple(row for row in options.session_table if names_folder(location, row.folder))
+    return replace(
+        options, transpose=transpose, transpose_file=(), mirror=mirror, sessions=(),
+        session_starts=starts, session_table=table,
+    )  # fmt: skip
 
 
 def _of_file(file: FileSeen, problem: str, subject: str = "") -> Group:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
+from ..folders import NWB_ENDINGS, is_folder
+from ..storage.csv_tables import read_rows
 from ..storage.outputs import has_zarr_name
 from ..storage.remote import is_of_dandi, is_url, public_name, same_place, shared_access
 
@@ -47,7 +48,7 @@ def find_inputs(locations: Sequence[str], sessions: Sequence[str] = (), but_in: 
     for location in locations:
         if not is_url(location) and location.lower().endswith(".csv"):
             found += _in_manifest(Path(location), len(found))
-        elif not is_url(location) and os.path.isdir(location) and not has_zarr_name(location):
+        elif not is_url(location) and os.path.isdir(location) and not (has_zarr_name(location) or is_folder(location)):
             found += _in_folder(Path(location), but_in)
         else:
             found += [Input(address) for address in _expanded(location, sessions)]
@@ -71,45 +72,47 @@ def _expanded(location: str, sessions: Sequence[str] = ()) -> list[str]:
 
 
 def _in_folder(folder: Path, but_in: Path | None) -> Iterator[Input]:
-    """The NWB files below a folder, Zarr stores too, sorted by path; hidden ones and match files' folder left out."""
+    """The NWB files below a folder, Zarr stores too, or else other programs' results, sorted by path.
+
+    Hidden ones and the match files' folder are left out.
+    """
+    yield from map(Input, _below(folder, but_in, _is_nwb) or _below(folder, but_in, is_folder))
+
+
+def _is_nwb(path: str) -> bool:
+    """By the name, which of a folder must be that of a Zarr store."""
+    return path.endswith(NWB_ENDINGS[os.path.isdir(path) :])
+
+
+def _below(folder: Path, but_in: Path | None, is_session: Callable[[str], bool]) -> list[str]:
+    """All below a folder that are sessions, in which nothing more is looked for, sorted by path."""
     left_out = None if but_in is None else os.path.realpath(but_in)
     paths: list[str] = []
     for parent, folders, names in os.walk(os.path.abspath(folder)):
-        stores = [name for name in folders if name.endswith(".nwb.zarr")]
-        paths += [os.path.join(parent, name) for name in (*stores, *names) if name.endswith((".nwb", ".nwb.zarr"))]
+        seen = [name for name in folders if not name.startswith(".")]
+        sessions = [name for name in seen if is_session(os.path.join(parent, name))]
         folders[:] = [
-            name
-            for name in folders
-            if name not in stores
-            and not name.startswith(".")
-            and os.path.realpath(os.path.join(parent, name)) != left_out
+            name for name in seen if name not in sessions and os.path.realpath(os.path.join(parent, name)) != left_out
         ]
-    yield from (Input(path) for path in sorted(paths) if not os.path.basename(path).startswith("."))
+        files = [name for name in names if not name.startswith(".") and is_session(os.path.join(parent, name))]
+        paths += [os.path.join(parent, name) for name in (*sessions, *files)]
+    return sorted(paths)
 
 
 def _in_manifest(path: Path, first: int) -> Iterator[Input]:
     """A row for each file: the column `file`, and `subject` and `plane` if they are there; others are not read."""
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, skipinitialspace=True)
-            columns = [str(name).strip().lower() for name in reader.fieldnames or ()]
-            reader.fieldnames = columns
-            rows = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise InputError(f"{path}: the manifest cannot be read ({reason}); give a CSV file in UTF-8.") from error
+    columns, rows = read_rows(path, "the manifest")
     if FILE_COLUMN not in columns:
         raise InputError(
             f"{path}: the manifest has no column {FILE_COLUMN!r} (it has {', '.join(columns) or 'none'}); its first "
             f"line names the columns: {FILE_COLUMN}, and if wanted {SUBJECT_COLUMN} and {PLANE_COLUMN}."
         )
     for number, row in enumerate(rows, start=2):
-        values = {name: str(row.get(name) or "").strip() for name in (FILE_COLUMN, SUBJECT_COLUMN, PLANE_COLUMN)}
-        location = values[FILE_COLUMN]
+        location = row[FILE_COLUMN]
         if not location:
             raise InputError(f"{path}: row {number} names no file; name one, or remove the row.")
         below = location if is_url(location) else str(path.parent / location)
         of_row = _expanded(below)
         if len(of_row) != 1:
             raise InputError(f"{path}: row {number} stands for {len(of_row)} files; name one in each row.")
-        yield Input(of_row[0], values[SUBJECT_COLUMN], values[PLANE_COLUMN], first + number)
+        yield Input(of_row[0], row.get(SUBJECT_COLUMN, ""), row.get(PLANE_COLUMN, ""), first + number)

@@ -13,6 +13,7 @@ from pathlib import Path
 from .. import __version__
 from ..curation.previous import continue_from
 from ..errors import InputError, NdxMatchError, OutputError
+from ..folders import take_folders
 from ..matchfile import FileMetadata, read_match_file, read_planes_of_match_file, write_planes
 from ..methods import Parameters, match
 from ..model import MatchedPlane, Progress, RoiSelection
@@ -122,6 +123,8 @@ def do_job(job: Job, progress: Progress | None = None) -> Outcome:
     before = read_record(job.record)
     wanted = _wanted(job)
     try:
+        for member in job.group.members:
+            take_folders([member.location], member.options.session_starts, member.options.session_table)
         with remote_access(cache=job.cache), files_kept_open():
             done = _done_before(job, before, wanted)
             if done is None:

@@ -93,7 +93,7 @@ def is_same_way(before: Record, now: Record) -> bool:
 
 def as_json(value: Any) -> Any:
     """A value as it comes back from a JSON file."""
-    return json.loads(json.dumps(value))
+    return json.loads(json.dumps(value, default=asdict))
 
 
 def state_of_record(file: str, state: FileState | None, sha256: str = "", **options: Any) -> FileOfRecord:

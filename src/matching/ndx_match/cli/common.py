@@ -17,6 +17,7 @@ from rich.text import Text
 
 from ..addresses import is_address, public_name
 from ..errors import InputError, one_line
+from ..folders import read_session_table
 from ..model import Progress as ProgressCallback
 from ..sources import DEPTH_TOLERANCE, SourceOptions
 from ..sources.orientation import TRANSPOSE
@@ -101,6 +102,11 @@ _SOURCE_OPTIONS = (
     click.option("--allow-different-subjects", is_flag=True, help="Do not refuse files of different subjects."),
     click.option("--session", "sessions", metavar="LABEL", multiple=True,
                  help="Session to take of a DANDI folder, by its label or 'day*'; can be given several times."),
+    click.option("--session-start", "session_starts", metavar="[FOLDER=]TIME", multiple=True,
+                 help="When the session of a folder without NWB began, 'day1=2026-05-01'; can be given several times."),
+    click.option("--sessions", "session_table", metavar="TABLE.csv", type=FILE,
+                 help="Table of what is known of the sessions of folders without NWB: its columns are folder, "
+                 "session_start, session_id, subject_id, imaging_depth, pixel_size."),
     click.option("--no-cache", is_flag=True, expose_value=False, callback=_enter_access,
                  help="Do not keep what is fetched from the network for another time."),
 )  # fmt: skip
@@ -120,7 +126,13 @@ def source_options(selection: bool = False, checksum: bool = False) -> Callable[
     return option_group("options", _make_options, *_SOURCE_OPTIONS, *more)
 
 
-def _make_options(transpose: tuple[str, ...], mirror: tuple[str, ...], **values: Any) -> SourceOptions:
+def _make_options(
+    transpose: tuple[str, ...],
+    mirror: tuple[str, ...],
+    session_starts: tuple[str, ...],
+    session_table: Path | None,
+    **values: Any,
+) -> SourceOptions:
     """With `--transpose` taken apart: CHOICE for all files, FILE=CHOICE for one; addresses as they are shown."""
     split = [text.rpartition("=") for text in transpose]
     for text, (_, _, choice) in zip(transpose, split, strict=True):
@@ -134,6 +146,8 @@ def _make_options(transpose: tuple[str, ...], mirror: tuple[str, ...], **values:
         transpose=for_all[0] if for_all else None,
         transpose_file=for_one,
         mirror=tuple(map(public_name, mirror)),
+        session_starts=tuple((folder, time) for folder, _, time in (text.rpartition("=") for text in session_starts)),
+        session_table=() if session_table is None else read_session_table(session_table),
         **values,
     )
 

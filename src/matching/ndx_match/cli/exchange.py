@@ -71,18 +71,16 @@ def prepare(inputs: tuple[str, ...], output: Path, options: SourceOptions) -> No
                f"--output_json {output / 'output.json'} --output_directory {output}")  # fmt: skip
 
 
-@click.command("import")
+@click.command("import", epilog="Example: ndx-match import --from track2p RESULT day1.nwb day2.nwb -o matches.nwb")
 @importer_options
-@click.argument("result", type=FILE, metavar="RESULT")
-@click.argument("inputs", nargs=-1, required=True, type=LOCATION, metavar="FILE...")
+@click.argument("inputs", nargs=-1, required=True, type=LOCATION, metavar="[RESULT] FILE...")
 @output_option()
 @overwrite_option
-@source_options()
+@source_options(selection=True)
 @metadata_options
 @dandi_name_option
 def import_(
     origin: tuple[str, dict[str, Any]],
-    result: Path,
     inputs: tuple[str, ...],
     output: Path,
     overwrite: bool,
@@ -92,15 +90,20 @@ def import_(
 ) -> None:
     """Make a match file of another tool's finished RESULT and of the NWB files it came from, in their order.
 
-    Options that begin with the name of a tool state what is known of how the result was made.
+    It is checked that the ROIs which the tool matched lie on each other once the sessions are registered: numbers that
+    stand for other ROIs than they are read as put matches far apart. Options that begin with the name of a tool state
+    what is known of how the result was made.
     """
     tool, parameters = origin
+    result = None
+    if not formats.split_origin(tool)[0].argument:
+        result, inputs = FILE.convert(inputs[0], None, None), inputs[1:]
     check_target(inputs, output, overwrite, dandi_name)
     with progress_bar() as progress:
-        sessions = read_sessions(inputs, replace(options, all_rois=True), progress)
+        sessions = read_sessions(inputs, options, progress)
         warn(source_warnings(sessions))
         if dandi_name:
             output_path(sessions, output, metadata, overwrite, dandi_name)
-        matched = formats.import_result(tool, result, sessions, parameters)
+        matched = formats.import_result(tool, result, sessions, parameters, progress)
         written = write_match_file(sessions, matched, output, metadata, overwrite, dandi_name)
     print_result([MatchedPlane(tuple(sessions), matched)], written)

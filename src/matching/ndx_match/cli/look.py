@@ -135,7 +135,7 @@ def _lines(file: InspectedFile) -> Iterator[str]:
     used = {path for source in sources for path in (source.roi_table_path, source.image_path)}
     used_planes = {source.plane_path.rsplit("/", 1)[-1] for source in sources}
     yield file.name
-    yield f"  session      {file.session_id or '(no id)'}, {file.session_start}"
+    yield f"  session      {file.session_id or '(no id)'}, {file.session_start or '(start not known)'}"
     yield f"  subject      {file.subject_id or '(none)'}"
     yield f"  layout       {file.recognised.writer}: {file.recognised.reason}"
     for plane in file.planes:

@@ -35,12 +35,16 @@ COMMANDS = {
     "curate": ("curation", "curate", "Apply decisions of persons to a match file and write a new one."),
     "export": ("exchange", "export", "Write the cells of a match file as a table or in another tool's format."),
     "annotate": ("annotate", "annotate", "Write copies of NWB files with the cell of each ROI in their ROI tables."),
+    "propagate": ("propagate", "propagate", "Write outlines where cells were not detected, and their fluorescence."),
     "convert": ("convert", "convert", "Write an NWB file of any kind as HDF5 or as a Zarr store."),
     "prepare": ("exchange", "prepare", "Write the input JSON and PNGs of the Allen package, without running it."),
     "import": ("exchange", "import_", "Make a match file of another tool's result."),
     "simulate": ("simulation", "simulate", "Write NWB files of simulated sessions with known truth."),
     "score": ("simulation", "score", "Compare a match file with the truth of simulated sessions."),
     "cache": ("cache", "cache", "Show or delete what is kept of files on the network."),
+    "check": ("check", "check", "Say what is wrong with a match file, and what to do about it."),
+    "compare": ("compare", "compare_", "Compare two match files: cells that agree, split and merge."),
+    "check-activity": ("check_activity", "check_activity_", "Check a match by the activity of its cells."),
     "demo": ("simulation", "demo", "Simulate three sessions, match them, draw pictures and print the score."),
 }
 

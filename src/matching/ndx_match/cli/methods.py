@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import click
 
 from ..errors import MethodError
-from ..formats import find_importers
+from ..formats import Importer, called, find_importers
 from ..methods import DEFAULT, Method, Parameters, all_methods
 from ..methods.parameters import Parameter, parameters_of
 from .common import option_group
@@ -89,10 +89,24 @@ def importer_options(command: Command) -> Command:
     The command raises MethodError if an option of another importer is given.
     """
     importers = find_importers()
-    summaries = " ".join(f"{name}: {importer.summary}." for name, importer in importers.items())
-    choice = click.option("--from", type=click.Choice(list(importers)), required=True, help=f"The tool. {summaries}")
+    summaries = " ".join(f"{called(importer)}: {importer.summary}." for importer in importers.values())
+    choice = click.option("--from", type=_Origin(importers.values()), required=True, help=f"The tool. {summaries}")
     known = {name: importer.parameters for name, importer in importers.items()}
     return _choice_with_parameters("origin", choice, known, lambda name, given: (name, given), "from")(command)
+
+
+class _Origin(click.Choice):  # type: ignore[type-arg,unused-ignore]
+    """One of the importers, some with an argument behind a colon."""
+
+    def __init__(self, importers: Collection[Importer]) -> None:
+        self._with_argument = {importer.name for importer in importers if importer.argument}
+        super().__init__([called(importer) for importer in importers])
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        name, _, argument = str(value).partition(":")
+        if argument and name in self._with_argument:
+            return value
+        return super().convert(value, param, ctx)
 
 
 def _choice_with_parameters(

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-import numpy as np
 
-from ..errors import InputError, OutputError
+from ..errors import OutputError
 from ..matchfile import read_match_file, write_match_file
 from ..methods import match
 from ..model import MatchedPlane
@@ -80,17 +79,10 @@ def _simulate(output: Path, n_sessions: int | None, tier: str, seed: int, overwr
     return write_simulation(run(parameters, seed), output, overwrite=overwrite)
 
 
-def _score(file: MatchedPlane, truth_path: Path) -> tuple[LinkScore, TrackScore]:
-    from ..simulate.files import read_truth
+def _score(file: MatchedPlane, truth: Path) -> tuple[LinkScore, TrackScore]:
+    from ..simulate.files import true_identity
 
-    truth = read_truth(truth_path)
-    identity = []
-    for session in file.sessions:
-        cell_of_roi = truth.of_file(Path(session.source.uri).name).cell_of_roi
-        try:
-            identity.append(np.array([cell_of_roi[int(roi_id)] for roi_id in session.roi_ids], np.int64))
-        except KeyError as error:
-            raise InputError(f"{truth_path}: the truth knows no ROI {error} of session {session.name}.") from error
+    identity = true_identity(truth, file.sessions)
     return score_links(file.result.cells, identity), complete_tracks_score(file.result.cells, identity)
 
 

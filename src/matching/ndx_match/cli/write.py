@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from ..matchfile import (
     sessions_of,
     write_planes,
 )
+from ..matchfile.related import related_resources
 from ..methods import Method, Parameters, match
 from ..model import MatchedPlane, Progress
 from ..planes import match_planes, progress_of
@@ -101,9 +103,10 @@ def write(
     """Match the cells of two or more sessions of one animal and write a new NWB file.
 
     The order of the files is the order of the sessions in tables and pictures. The inputs are never changed. Each is a
-    path or a URL: https://..., s3://..., dandi://dandi/DANDISET/PATH; a folder of DANDI stands for its ophys files. Of
-    files with several imaging planes, --plane matches one and --all-planes all. With --previous, cells keep the ids
-    that they have in an earlier match file, and decisions of persons in it are applied again.
+    path or a URL: https://..., s3://..., dandi://dandi/DANDISET/PATH; a folder of DANDI stands for its ophys files. A
+    folder of Suite2p or minian, and a file of CaImAn, EXTRACT or Inscopix, can stand in place of an NWB file. Of files
+    with several imaging planes, --plane matches one and --all-planes all. With --previous, cells keep the ids that they
+    have in an earlier match file, and decisions of persons in it are applied again.
     """
     chosen, parameters = method
     options = options_for(chosen, options)
@@ -167,6 +170,10 @@ def print_result(planes: Sequence[MatchedPlane], written: WrittenFile) -> None:
         say(f"Note: {missing.field}: {missing.problem} ({need}); {missing.remedy}.", err=True)
     click.echo()
     say(f"Wrote {written.path}")
+    related = related_resources([session for plane in planes for session in plane.sessions])
+    if related:
+        click.echo("\nIf it goes to another dandiset, add to relatedResource in that dandiset's metadata:")
+        click.echo(json.dumps(related, indent=2))
 
 
 def draw(planes: Sequence[MatchedPlane], folder: Path, matches: Path) -> None:

@@ -4,17 +4,19 @@ A module that defines `IMPORTER`, `EXPORTER` or both, put into this folder or na
 of the group `ndx_match.formats`, adds a format; no other file is edited. `docs/formats.md` says how.
 """
 
-from .exchange import export, find_exporter, find_exporters, find_importers, import_result
+from .exchange import called, export, find_exporter, find_exporters, find_importers, import_result, split_origin
 from .protocol import Exporter, Importer
 from .tables import cells_dataframe
 
 __all__ = [
     "Exporter",
     "Importer",
+    "called",
     "cells_dataframe",
     "export",
     "find_exporter",
     "find_exporters",
     "find_importers",
     "import_result",
+    "split_origin",
 ]

@@ -1,13 +1,23 @@
-"""Matched cells as text, a line for each."""
+"""Matched cells as text, a line for each: written, and read of any tool."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from ..model import MatchedPlane
-from .protocol import Exporter
+import numpy as np
+
+from ..errors import InputError
+from ..model import MatchedPlane, Session
+from .importing import NumberParameters, Reading, ToolCells, columns_of_sessions, whole_numbers
+from .importing.files import numbers_in, read_rows
+from .importing.names import named_columns
+from .protocol import Exporter, Importer
 from .tables import cells_dataframe
+
+OWN = ("cell_id", "n_sessions")  #: titles with which a table of ours begins
+FROM_EXPORT = (*OWN, "confidence")  #: titles in it that are no session
 
 
 def write_csv(planes: Sequence[MatchedPlane], path: Path) -> None:
@@ -15,4 +25,46 @@ def write_csv(planes: Sequence[MatchedPlane], path: Path) -> None:
     cells_dataframe(planes).to_csv(path, index=False)
 
 
+def read_csv(path: Path, sessions: Sequence[Session], parameters: Mapping[str, Any]) -> ToolCells:
+    """Read a table with one row per cell and one column per session: a number for an ROI, nothing where there is none.
+
+    Columns are told by the names of sessions or of their files, or are as many as the files, in their order, perhaps
+    behind one of other names. A negative number means no ROI, too, unless it is an id. What :func:`write_csv` writes is
+    read as it is meant.
+    """
+    titles, rows = read_rows(path)
+    if {"plane", *OWN} <= set(titles):
+        raise InputError(f"{path}: holds several imaging planes; write that of one with `ndx-match export --plane`.")
+    own = titles[: len(OWN)] == list(OWN)
+    named = [title for title in titles if title not in FROM_EXPORT]
+    if len(named) == len(sessions) + 1 and named_columns(named, sessions) is None:
+        named = named[1:]
+    columns = columns_of_sessions(named, sessions, str(path))
+    at = [titles.index(named[k]) for k in columns]
+    table = numbers_in([[row[k] for k in at] for row in rows], str(path)).reshape(len(rows), len(sessions))
+    reading = Reading("ids") if own else Reading()
+    absent = np.isnan(table)
+    if reading.stated(parameters).numbers != "ids":
+        absent |= table < 0
+    beside = {
+        title: numbers_in([row[titles.index(title)] for row in rows], str(path))
+        for title in ("cell_id", "confidence")
+        if own and title in titles
+    }
+    return ToolCells(
+        whole_numbers(table, absent, str(path)),
+        reading,
+        confidence=beside.get("confidence"),
+        cell_ids=whole_numbers(beside["cell_id"], False, str(path)) if own else None,
+    )
+
+
+IMPORTER = Importer(
+    "csv",
+    "any table in text with one row per cell and one column per session",
+    "rows of the ROI table from 0, or what --numbers and --count-from say; ids in what `export` wrote",
+    read_csv,
+    NumberParameters,
+    reading_known=False,
+)
 EXPORTER = Exporter("CSV", ".csv", "a table: one row per cell, one column of ROI ids per session", write_csv)

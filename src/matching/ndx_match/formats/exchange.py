@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, OutputError
-from ..model import MatchedPlane, MatchResult, Session
+from ..model import MatchedPlane, MatchResult, Progress, Session
 from ..plugins import find_plugins
 from ..storage.publish import publish
+from .importing import ToolCells
 from .protocol import Exporter, Importer
 
 GROUP = "ndx_match.formats"  #: name of the package that holds the formats, and of the group of entry points
@@ -36,21 +37,55 @@ def find_exporters() -> dict[str, Exporter]:
     )
 
 
+def split_origin(origin: str) -> tuple[Importer, str]:
+    """The importer that is meant, and what stands behind its name, as in `column:NAME`.
+
+    Raises
+    ------
+    InputError
+        There is no such importer, or something is missing behind its name, or superfluous.
+    """
+    importers = find_importers()
+    name, colon, argument = origin.partition(":")
+    if name not in importers:
+        known = ", ".join(map(called, importers.values()))
+        raise InputError(f"There is no importer of {origin}; give one of {known}.")
+    importer = importers[name]
+    if bool(importer.argument) != bool(argument) or (colon and not argument):
+        raise InputError(f"{origin} is no name of an importer; give {called(importer)}.")
+    return importer, argument
+
+
+def called(importer: Importer) -> str:
+    """How users name an importer."""
+    return f"{importer.name}:{importer.argument}" if importer.argument else importer.name
+
+
 def import_result(
-    origin: str, path: str | os.PathLike[str], sessions: Sequence[Session], parameters: Mapping[str, Any] | None = None
+    origin: str,
+    path: str | os.PathLike[str] | None,
+    sessions: Sequence[Session],
+    parameters: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
 ) -> MatchResult:
     """Read the finished result of another tool.
+
+    Where it holds no alignments, the sessions are registered by the consensus method, and it is checked that the ROIs
+    that the tool matched lie on each other.
 
     Parameters
     ----------
     origin : str
-        Name of the tool, one of :func:`find_importers`.
-    path : path
-        What the tool wrote.
+        Name of the tool, one of :func:`find_importers`, or `column:NAME` for a column of the ROI tables.
+    path : path or None
+        What the tool wrote; None for a column.
     sessions : sequence of Session
-        Those that were matched, in the same order; all their ROIs take part.
+        Those that were matched, in the same order. The tool may have matched all their ROIs; `takes_part` says which
+        the writers of the files accept.
     parameters : mapping, optional
         What is known of how the result was made; kept with it.
+    progress : callable, optional
+        Called as `progress(stage, done, total)`.
 
     Returns
     -------
@@ -64,18 +99,28 @@ def import_result(
     MethodError
         The value of a parameter makes no sense.
     """
-    importers = find_importers()
-    if origin not in importers:
-        raise InputError(f"There is no importer of {origin}; give one of {', '.join(importers)}.")
-    importer, given = importers[origin], dict(parameters or {})
+    importer, argument = split_origin(origin)
+    given = dict(parameters or {})
     known = [field.name for field in fields(importer.parameters)]
     for name in given:
         if name not in known:
-            raise InputError(f"{name} is no parameter of {origin}; known are: {', '.join(known) or 'none'}.")
-    checked = vars(importer.parameters(**given))
-    given = {name: checked[name] for name in given}
-    result = importer.read(Path(path), [session.with_all_rois() for session in sessions], given)
-    return replace(result, method=f"import-{origin}", parameters=given)
+            raise InputError(f"{name} is no parameter of {importer.name}; known are: {', '.join(known) or 'none'}.")
+    checked = importer.parameters(**given)
+    given = {name: vars(checked)[name] for name in given}
+    place = Path(argument or path or "")
+    found = importer.read(place, [session.with_all_rois() for session in sessions], given)
+    kept = {name: value for name, value in checked.stored().items() if name in given}
+    if isinstance(found, ToolCells):
+        from .importing.result import result_of
+
+        found = replace(found, reading=found.reading.stated(given))
+        kept |= vars(found.reading)
+        found = result_of(found, sessions, place, importer.reading_known, progress)
+    else:
+        from .importing.stated import check_distances
+
+        check_distances(found, sessions, place)
+    return replace(found, method=f"import-{importer.name}", parameters=kept)
 
 
 def find_exporter(path: str | os.PathLike[str]) -> Exporter:

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..methods import Parameters
 from ..model import MatchedPlane, MatchResult, Session
+from .importing import ToolCells
 
 
 @dataclass(frozen=True)
@@ -22,11 +23,18 @@ class Importer:
     summary: str  #: what it reads, in one line
     indices: str  #: what the numbers by which the tool speaks of ROIs stand for, in one line
     #: Called as `read(path, sessions, parameters)` with the tool's file or folder, the sessions that were matched, in
-    #: their order and with all ROIs, and the parameters that were given. Codes of presence are
-    #: :attr:`~ndx_match.model.Presence.NOT_LOOKED_FOR` where the tool did not look.
-    read: Callable[[Path, Sequence[Session], Mapping[str, Any]], MatchResult]
+    #: their order and with all ROIs, and the parameters that were given. A tool that tells no alignments gives its
+    #: cells by its own numbers of ROIs, which are then read as rows and checked. In a whole result, codes of presence
+    #: are :attr:`~ndx_match.model.Presence.NOT_LOOKED_FOR` where the tool did not look.
+    read: Callable[[Path, Sequence[Session], Mapping[str, Any]], MatchResult | ToolCells]
     #: Dataclass of what users can state about the result; each field is an option of the command.
     parameters: type[Parameters] = Parameters
+    #: Whether it is known what the numbers stand for: a reading that does not fit the sessions is then refused; else
+    #: there is a warning.
+    reading_known: bool = True
+    #: What is asked for behind the name, as `NAME` in `--from column:NAME`, of an importer that reads the files of the
+    #: sessions: `read` gets it in place of a path.
+    argument: str = ""
 
 
 @dataclass(frozen=True)

@@ -68,14 +68,32 @@ def build_nwbfile(
     """An NWB file with the general metadata and the subject, without data."""
     in_planes = f", in the imaging planes {', '.join(plane.name for plane in planes)}," if len(planes) > 1 else ""
     subject = _subject([source.subject for source in sources if source.subject is not None], metadata)
-    keywords = _union(sources, "keywords")
     of_subject = f" of subject {subject.subject_id}" if subject and subject.subject_id else ""
+    return nwbfile_like(
+        sources,
+        f"Cells matched across {len(sources)} imaging sessions{of_subject} "
+        f"({', '.join(session_names)}){in_planes} with ndx-cell-matching, method {planes[0].result.method}.",
+        default_session_id(session_names),
+        min(source.session_start_time for source in sources),
+        metadata,
+    )
+
+
+def nwbfile_like(
+    sources: Sequence[NWBFile],
+    description: str,
+    session_id: str,
+    start: datetime,
+    metadata: FileMetadata | None = None,
+) -> NWBFile:
+    """An NWB file with the general metadata and the subject of other files, without data."""
+    metadata = metadata or FileMetadata()
+    keywords = _union(sources, "keywords")
     return NWBFile(
         identifier=str(uuid.uuid4()),
-        session_description=f"Cells matched across {len(sources)} imaging sessions{of_subject} "
-        f"({', '.join(session_names)}){in_planes} with ndx-cell-matching, method {planes[0].result.method}.",
-        session_start_time=min(source.session_start_time for source in sources),
-        session_id=metadata.session_id or default_session_id(session_names),
+        session_description=description,
+        session_start_time=start,
+        session_id=metadata.session_id or session_id,
         experimenter=metadata.experimenter or _union(sources, "experimenter"),
         institution=metadata.institution or _common(sources, "institution"),
         lab=metadata.lab or _common(sources, "lab"),
@@ -86,7 +104,7 @@ def build_nwbfile(
         virus=_common(sources, "virus"),
         related_publications=_union(sources, "related_publications"),
         was_generated_by=[["ndx-cell-matching", __version__]],
-        subject=subject,
+        subject=_subject([source.subject for source in sources if source.subject is not None], metadata),
     )
 
 

@@ -36,9 +36,10 @@ from ..storage.files import Location, as_location
 from ..storage.opening import objects_of
 from ..storage.remote import public_name
 from ..storage.unchanged import open_steady
-from .check import check_matching, checked_image, contradictions_refused
+from .check import check_matching, contradictions_refused
 from .decisions import read_automatic, read_decisions_table, read_reviews
 from .registrations import read_registrations
+from .rules import checked_image
 from .tables import ORIENTATION_FLAGS, TEXTS_OF_SESSIONS
 
 

@@ -66,7 +66,7 @@ def cell_map_figure(sessions: Sequence[Session], result: MatchResult) -> Figure:
     ):
         cells = cell_of_roi(rows, session.n_rois)
         matched = np.append(result.n_sessions_of_cell > 1, False)[cells]
-        show_image(axes, _painted(session, matched, colours[cells], int(tile * DPI)), session.shape)
+        show_image(axes, painted(session, matched, colours[cells], int(tile * DPI)), session.shape)
         _write_numbers(axes, session, np.where(matched, cells, -1), result.cell_ids, tile / session.shape[1])
         details = "   ".join(
             filter(None, [session_date(session), f"{matched.sum()} of {session.n_taking_part} ROIs matched"])
@@ -108,7 +108,7 @@ def _columns(n_tiles: int, aspect: float) -> int:
     return min(range(1, n_tiles + 1), key=badness)
 
 
-def _painted(session: Session, matched: Bools, colours: Floats, pixels: int) -> Array:
+def painted(session: Session, matched: Bools, colours: Floats, pixels: int) -> Array:
     """RGB of the dimmed image with its ROIs, of which the matched are filled, enlarged to about so many pixels."""
     enlargement = max(1, round(pixels / max(session.shape)))
     enlarged = np.ones((enlargement, enlargement), np.uint8)

@@ -47,7 +47,7 @@ def matched_fractions(result: MatchResult, roi_counts: Sequence[int]) -> tuple[F
         compared[registration.fixed_session, registration.moving_session] |= registration.registered
     n_compared = sum(_n_different(n_sessions, pairs, row) for row in (pairs.fixed_roi_row, pairs.moving_roi_row))
     n_unmatched = np.add.outer(roi_counts, roi_counts) - n_compared
-    fractions = np.triu(np.where(compared, _divide(n_accepted, n_accepted + n_unmatched), np.nan), 1)
+    fractions = np.triu(np.where(compared, divide(n_accepted, n_accepted + n_unmatched), np.nan), 1)
     return fractions + fractions.T + np.eye(n_sessions), counts
 
 
@@ -83,10 +83,10 @@ def shared_cell_fractions(cells: Ints32) -> tuple[Floats, Ints64]:
     both = shared_cells(cells)
     of_session = np.diag(both)
     either = of_session[:, None] + of_session[None, :] - both
-    return _divide(both, either), both
+    return divide(both, either), both
 
 
-def _divide(part: npt.ArrayLike, whole: npt.ArrayLike) -> Floats:
+def divide(part: npt.ArrayLike, whole: npt.ArrayLike) -> Floats:
     """`part / whole`, NaN where `whole` is zero."""
     part, whole = np.asarray(part, np.float64), np.asarray(whole, np.float64)
     return np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole > 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -21,7 +21,7 @@ from pynwb.file import Subject
 from pynwb.image import GrayscaleImage
 from pynwb.ophys import DfOverF, ImageSegmentation, ImagingPlane, OpticalChannel, PlaneSegmentation, RoiResponseSeries
 
-from ..arrays import Array, Floats32, Matrix
+from ..arrays import Array, Floats32, Ints64, Matrix
 from ..errors import InputError, OutputError
 from ..model import Session
 from ..storage.opening import format_of
@@ -164,6 +164,27 @@ def read_truth(path: str | os.PathLike[str]) -> Truth:
         )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(f"{path}: this is not a truth file of a simulation ({error!r}).") from error
+
+
+def true_identity(truth: str | os.PathLike[str], sessions: Sequence[Session]) -> list[Ints64]:
+    """The true cell of each ROI of sessions that were read from simulated files, by `roi_row`; -1 for one that is none.
+
+    `truth` is as of :func:`read_truth`.
+
+    Raises
+    ------
+    InputError
+        If the truth file cannot be read, or does not know a session or an ROI.
+    """
+    known = read_truth(truth)
+    identity = []
+    for session in sessions:
+        cell_of_roi = known.of_file(Path(session.source.uri).name).cell_of_roi
+        try:
+            identity.append(np.array([cell_of_roi[int(roi_id)] for roi_id in session.roi_ids], np.int64))
+        except KeyError as error:
+            raise InputError(f"{truth}: the truth knows no ROI {error} of session {session.name}.") from error
+    return identity
 
 
 def _truth(simulation: Simulation, names: list[str]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 from ..errors import AmbiguousInputError, InputError
+from ..folders import SessionFacts, is_folder, names_folder
 from ..storage.remote import is_url, public_name, same_place
 from .candidates import FileContents, ImageCandidate, TableCandidate, with_masks
 from .layouts import Layout
@@ -51,6 +52,10 @@ class SourceOptions:
     checksum: bool = True
     #: Of folders on DANDI take these sessions only: labels, their first parts, or patterns with `*`.
     sessions: tuple[str, ...] = ()
+    #: When the sessions of folders without NWB began, in ISO 8601: (folder, time); a folder by its path or parts of it
+    #: that follow each other, empty if there is only one.
+    session_starts: tuple[tuple[str, str], ...] = ()
+    session_table: tuple[SessionFacts, ...] = ()  #: more that is known of such sessions, and perhaps of others
 
     def __post_init__(self) -> None:
         for choice in (self.transpose, *(choice for _, choice in self.transpose_file)):
@@ -58,6 +63,8 @@ class SourceOptions:
                 raise InputError(f"--transpose {choice} is not one of {', '.join(TRANSPOSE)}.")
         if self.all_rois and self.where:
             raise InputError("--all-rois and --where exclude each other; give one of them.")
+        for folder, start in self.session_starts:
+            SessionFacts(folder, start)  # raises if that is no date
 
     def transposition_of(self, location: str | os.PathLike[str]) -> str | None:
         """What `transpose` is for a file."""
@@ -79,6 +86,15 @@ class SourceOptions:
                 listed = ", ".join(found or map(public_name, locations))
                 number = "none" if not found else f"{len(found)}"
                 raise InputError(f"{option} {name}: {number} of the files are named so; name one of: {listed}.")
+        folders = [location for location in locations if is_folder(location)] if self.session_starts else []
+        for name, start in self.session_starts:
+            n_named = sum(not name or names_folder(folder, name) for folder in folders)
+            if n_named != 1:
+                listed = ", ".join(map(str, folders)) or "none, as NWB files say it themselves"
+                raise InputError(
+                    f"--session-start {name}{'=' * bool(name)}{start}: {n_named or 'none'} of the sessions without NWB "
+                    f"are meant by it; write FOLDER=TIME for one of: {listed}."
+                )
 
 
 def _is_named(location: str | os.PathLike[str], name: str) -> bool:

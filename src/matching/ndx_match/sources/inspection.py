@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..folders import UNKNOWN_START, take_folders
 from ..model import Session
 from ..storage.files import Location, as_location
 from ..storage.opening import open_nwb
@@ -33,7 +34,7 @@ class InspectedFile:
 
     name: str  #: its location as it may be shown
     session_id: str  #: empty if there is none
-    session_start: str  #: ISO 8601
+    session_start: str  #: ISO 8601; empty if it is not known
     subject_id: str  #: empty if there is none
     recognised: Recognised  #: the layout of the file, or of the ROI table that would be used
     planes: tuple[InspectedPlane, ...]
@@ -52,6 +53,7 @@ def inspect_file(path: Location, options: SourceOptions, all_planes: bool = Fals
         The file cannot be read.
     """
     location = as_location(path)
+    take_folders([location], options.session_starts, options.session_table, need_start=False)
     with open_nwb(location) as nwbfile:
         file = SourceFile(nwbfile, location)
         to_use = list_planes(file, options) if all_planes else [PlaneOfFile("", None, options)]
@@ -66,7 +68,7 @@ def inspect_file(path: Location, options: SourceOptions, all_planes: bool = Fals
         return InspectedFile(
             name=file.name,
             session_id=nwbfile.session_id or "",
-            session_start=nwbfile.session_start_time.isoformat(),
+            session_start="" if nwbfile.session_start_time == UNKNOWN_START else nwbfile.session_start_time.isoformat(),
             subject_id=file.subject_id,
             recognised=recognised,
             planes=tuple(

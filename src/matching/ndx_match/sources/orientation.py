@@ -17,7 +17,7 @@ TRANSPOSE = ("masks", "image", "both", "none")  #: the choices that a user has
 CLEAR = 3.0  #: z of a sign test over the ROIs from which it decides
 CHANCE = 2.0  #: z up to which it says nothing
 COMPACT = 0.2  #: of their neighbours that pixels of masks must gain before stored masks are called scrambled
-MOST_ROIS = 300  #: looked at in a test
+MOST_ROIS = 150  #: looked at in a test
 FEWEST_ROIS = 20  #: of whose contrast it is said that it is at chance
 GAP, LEAST_RING = 1.0, 2.0  #: pixels between a mask and its surround, and the surround's least width
 

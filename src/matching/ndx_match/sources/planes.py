@@ -15,7 +15,15 @@ from .choose import SourceOptions
 from .layouts import depth_of_plane
 from .masks import z_planes
 from .pairing import DEPTH_TOLERANCE, RecordedPlane, check_tolerance, pair_planes
-from .read import SourceFile, check_paths, check_together, open_source, session_of, source_warnings, with_distinct_names
+from .read import (
+    SourceFile,
+    check_together,
+    locations_of,
+    open_source,
+    session_of,
+    source_warnings,
+    with_distinct_names,
+)
 
 
 @dataclass(frozen=True)
@@ -116,10 +124,8 @@ def read_planes(
     files: list[dict[str, Session]] = []
     same: dict[tuple[str, str], None] = {}  # pairs of planes, in order
     problems: list[dict[str, InputError]] = []
-    with shared_access() as access:
-        locations = access.expand(paths, options.sessions)
-        check_paths(locations)
-        options.check_files(locations)
+    with shared_access():
+        locations = locations_of(paths, options)
         for location in with_progress(progress, "reading", locations):
             with open_source(location, options.checksum) as file:
                 sessions, failed = read_planes_of(file, list_planes(file, options))

@@ -17,6 +17,7 @@ from pynwb import NWBFile
 from ndx_cell_matching import CellMatching, MatchedCellsTable
 
 from ..errors import InputError
+from ..folders import take_folders
 from ..model import FileState, Progress, Session, SourceInfo, with_progress
 from ..storage.files import Location, as_location, sha256_of
 from ..storage.hdf5.borrowed import borrowed_data, borrowed_metadata
@@ -106,6 +107,8 @@ def open_source(path: Location, checksum: bool) -> Iterator[SourceFile]:
 def read_session(path: Location, options: SourceOptions | None = None) -> Session:
     """Read one session from an NWB file: a path, a URL, or an HDF5 file that is open in binary mode.
 
+    In its place may be a folder or file of another program's results (:mod:`ndx_match.folders`).
+
     Raises
     ------
     InputError
@@ -114,6 +117,7 @@ def read_session(path: Location, options: SourceOptions | None = None) -> Sessio
         It holds several planes, tables or images and `options` does not settle which.
     """
     options = options or SourceOptions()
+    take_folders([as_location(path)], options.session_starts, options.session_table)
     with open_source(path, options.checksum) as file:
         return session_of(file, options)
 
@@ -191,7 +195,8 @@ def read_sessions(
     """Read the sessions to be matched, in the order given, with distinct names.
 
     Paths, URLs of files, URLs of folders on DANDI, which stand for all optical physiology files in them, and HDF5 files
-    that are open in binary mode; these must stay open until the match file is written.
+    that are open in binary mode; these must stay open until the match file is written. Paths may be of folders and
+    files of other programs' results (:mod:`ndx_match.folders`).
 
     Raises
     ------
@@ -199,10 +204,8 @@ def read_sessions(
         As :func:`read_session`; also fewer than two files, the same session twice, or different subjects.
     """
     options = options or SourceOptions()
-    with shared_access() as access:
-        locations = access.expand(paths, options.sessions)
-        check_paths(locations)
-        options.check_files(locations)
+    with shared_access():
+        locations = locations_of(paths, options)
         return read_each([(location, options) for location in locations], progress)
 
 
@@ -231,10 +234,8 @@ def read_more_sessions(
         As :func:`read_sessions`, if one is an earlier one, or if its subject is another.
     """
     options = options or SourceOptions()
-    with shared_access() as access:
-        locations = access.expand(paths, options.sessions)
-        check_paths(locations, fewest=1)
-        options.check_files(locations)
+    with shared_access():
+        locations = locations_of(paths, options, fewest=1)
         sessions = [read_session(location, options) for location in with_progress(progress, "reading", locations)]
     check_together([*earlier, *sessions], options)
     taken = [session.name for session in earlier]
@@ -244,6 +245,19 @@ def read_more_sessions(
         named.append(replace(session, name=next(name for name in numbers if name not in taken)))
         taken.append(named[-1].name)
     return named
+
+
+def locations_of(paths: Sequence[Location], options: SourceOptions, fewest: int = 2) -> list[str | os.PathLike[str]]:
+    """The files and folders for which paths stand, one for each session.
+
+    Raises InputError if one cannot be used, there are too few, or the options do not fit them.
+    """
+    with shared_access() as access:
+        locations = access.expand(paths, options.sessions)
+    options.check_files(locations)
+    take_folders(locations, options.session_starts, options.session_table)
+    check_paths(locations, fewest)
+    return locations
 
 
 def check_paths(paths: Sequence[str | os.PathLike[str]], fewest: int = 2) -> None:

@@ -107,7 +107,7 @@ def _acceptance(table: PlaneSegmentation, name: str, place: str) -> Condition | 
     accepts, rejects, in_words = (pattern.fullmatch(name.lower()) is not None for pattern in patterns)
     if not (accepts or rejects or in_words):
         return None
-    values = _values(table, name, place)
+    values = column_values(table, name, place)
     if values.dtype.kind in "biuf":
         zero_to_one = (accepts or rejects) and bool(((values >= 0) & (values <= 1)).all())
         return Condition(name, "<" if rejects else ">", "0.5") if zero_to_one else None
@@ -116,15 +116,15 @@ def _acceptance(table: PlaneSegmentation, name: str, place: str) -> Condition | 
     return None if word is None or rejects else Condition(name, "==", word)
 
 
-def _values(table: PlaneSegmentation, name: str, place: str) -> Array:
+def column_values(table: PlaneSegmentation, name: str, place: str) -> Array:
     """The numbers or words of a column, shape (n_rois,); of several per ROI, the first."""
     column = table[name]
     if hasattr(column, "target"):
-        raise InputError(f"{place}: the column {name!r} holds lists; choose ROIs by another with --where.")
+        raise InputError(f"{place}: the column {name!r} holds lists; choose another.")
     check_memory(column.data, f"{place}: the column {name!r}")
     values = np.asarray(column.data[:])
     if values.dtype.kind not in "biufSUOT" or len(values) != len(table.id) or not values.size:
-        raise InputError(f"{place}: the column {name!r} cannot be compared; choose another with --where.")
+        raise InputError(f"{place}: the column {name!r} cannot be compared; choose another.")
     return values.reshape(len(values), -1)[:, 0]
 
 
@@ -133,7 +133,7 @@ def _holds(condition: Condition, table: PlaneSegmentation, place: str) -> Bools:
     if condition.column not in table.colnames:
         names = ", ".join(table.colnames)
         raise InputError(f"{place}: there is no column {condition.column!r}; give --where one of: {names}.")
-    values = _values(table, condition.column, place)
+    values = column_values(table, condition.column, place)
     compare = _OPERATORS[condition.comparison]
     if values.dtype.kind in "biuf":
         try:

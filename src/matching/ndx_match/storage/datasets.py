@@ -33,8 +33,8 @@ def is_in_file(data: Any) -> bool:
 
 
 def is_compound(data: Any) -> bool:
-    """Whether these are data of an open file whose elements have several fields."""
-    return is_in_file(data) and data.dtype.names is not None
+    """Whether these are rows, of an open file or an array, whose elements have several fields."""
+    return hasattr(data, "dtype") and data.dtype.names is not None and len(data.shape) > 0
 
 
 def holds_references(data: Any) -> bool:

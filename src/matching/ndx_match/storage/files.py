@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import BinaryIO, TypeAlias
 from weakref import WeakValueDictionary
 
+from .substitutes import substitute_of
+
 Location: TypeAlias = "str | os.PathLike[str] | BinaryIO"  #: of an NWB file: a path, a URL or an open file
 
 #: Sessions state where they are from by a text, by which their files are opened again to be copied.
@@ -42,11 +44,18 @@ def open_file(location: str | os.PathLike[str]) -> BinaryIO | None:
 
 
 def files_in(path: str | os.PathLike[str]) -> dict[str, Path]:
-    """Every file below a folder, by its path in it, sorted; links are followed. Of a file itself, by an empty path."""
+    """Every file below a folder, by its path in it, sorted; links are followed. Of a file itself, by an empty path.
+
+    Of a folder of another program's results, only the files that are read.
+    """
     top = Path(path)
     if not top.is_dir():
         return {"": top}
-    paths = [Path(folder, name) for folder, _, names in os.walk(top, followlinks=True) for name in names]
+    substitute = substitute_of(path)
+    if substitute is None:
+        paths = [Path(folder, name) for folder, _, names in os.walk(top, followlinks=True) for name in names]
+    else:
+        paths = list(substitute.files)
     return dict(sorted((path.relative_to(top).as_posix(), path) for path in paths))
 
 

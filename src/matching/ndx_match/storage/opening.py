@@ -19,6 +19,7 @@ from .formats import StorageFormat
 from .hdf5 import Hdf5Format
 from .outputs import has_zarr_name
 from .remote import is_url, parsed, public_name, shared_access
+from .substitutes import substitute_of
 from .zarr.files import METADATA
 
 KEPT_AT_MOST = 10  #: files, by :func:`files_kept_open`
@@ -47,8 +48,11 @@ def format_of(path: str | os.PathLike[str]) -> StorageFormat:
 
 
 def refuse_folder(location: str | os.PathLike[str]) -> None:
-    """Raise InputError for a folder on the disk that is no Zarr store, nor the remains of one."""
-    if is_url(location) or not os.path.isdir(location) or has_zarr_name(location):
+    """Raise InputError for a folder on the disk that is no Zarr store, nor the remains of one, nor of another program.
+
+    Those of other programs are known where they have been recognised.
+    """
+    if is_url(location) or not os.path.isdir(location) or has_zarr_name(location) or substitute_of(location):
         return
     if any(os.path.exists(os.path.join(location, name)) for name in METADATA):
         return
@@ -68,7 +72,7 @@ def open_nwb(path: Location) -> Iterator[NWBFile]:
     ----------
     path : path, str or binary file
         A path of a file (HDF5) or of the folder of a Zarr store, the URL of one on the network, or an HDF5 file that
-        is open in binary mode.
+        is open in binary mode. Of a folder or file of another program, the NWB file that is made of it.
 
     Raises
     ------
@@ -78,6 +82,9 @@ def open_nwb(path: Location) -> Iterator[NWBFile]:
     """
     kept = _kept.get()
     place = as_location(path)
+    if (substitute := substitute_of(place)) is not None:
+        yield substitute.make()
+        return
     is_plain_file = not (is_url(place) or open_file(place) is not None or os.path.isdir(place))
     nwbfile = kept.opened(place) if kept is not None and is_plain_file else None
     if nwbfile is None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ..addresses import is_address, public_name
-from ..errors import OutputError
+from ..errors import NdxMatchError, OutputError
 from .drafts import Draft, settle_abandoned
 from .zarr.files import is_zarr_nwb
 
@@ -118,6 +118,18 @@ def make_folder(folder: Path) -> bool:
     except OSError as error:
         raise OutputError(f"{folder}: the folder cannot be made ({error.strerror}).") from error
     return True
+
+
+@contextmanager
+def naming_written(written: Sequence[Path]) -> Iterator[None]:
+    """Where the block fails, let the error say which files were written before: those in the list by then."""
+    try:
+        yield
+    except NdxMatchError as error:
+        if not written:
+            raise
+        done = ", ".join(map(str, written))
+        raise type(error)(f"{str(error).rstrip('.')}; written before it: {done}.") from error
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import numpy as np
 from ...arrays import Ints64
 from ...errors import InputError
 from ...model import Session
-from .json_files import read_json
+from ..json_files import read_json
 
 #: For each id in the JSON (session name, `roi_row`, `roi_id`).
 RoiIds = Mapping[int, tuple[str, int, int]]

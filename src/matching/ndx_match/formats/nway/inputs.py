@@ -15,8 +15,8 @@ from ...errors import OutputError
 from ...footprints import pixel_coordinates
 from ...model import Session
 from ...storage.publish import publish
+from ..json_files import write_json
 from .ids import IDS_FILE, RoiIds, describe_ids, json_ids
-from .json_files import write_json
 
 
 @dataclass(frozen=True)

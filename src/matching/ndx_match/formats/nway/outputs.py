@@ -21,8 +21,8 @@ from ...errors import InputError
 from ...footprints import aligns
 from ...model import MatchResult, Presence, Registration, RegistrationOutcome, RoiPairs, Session, SessionStatus
 from ...presence import presence_codes
+from ..json_files import read_json, write_json
 from .ids import IDS_FILE, RoiIds, RoiLookup, describe_ids, ids_from_json, json_ids, read_ids
-from .json_files import read_json, write_json
 
 ROUNDING = 1e-6  #: by which a fraction may exceed 1
 NOT_REGISTERED = "it could not be registered with any other session"

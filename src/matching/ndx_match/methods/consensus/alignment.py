@@ -15,7 +15,7 @@ from .blocks import grid_points, local_shifts
 COARSE_ROUNDS = ((6.0, 2.5), (5.0, 1.5))
 FINE_ROUNDS = ((4.0, 0.8),)
 STEP = 4.0  #: between blocks, in typical ROI radii
-MOST_BLOCKS = 400  #: of a field; more say nothing new of six numbers
+MOST_BLOCKS = 250  #: of a field; more say nothing new of six numbers
 FEWEST_BLOCKS = 6  #: to fit an affine map to
 
 

@@ -15,7 +15,7 @@ from .aligned import AlignedSessions
 from .candidates import ComparedPairs, candidate_pairs, impossible_pairs
 from .frame import CommonFrame, bend, frame_around
 from .groups import group_rois
-from .overlap_tuning import SOFTNESS, moves_to_overlap
+from .overlap_tuning import ALL_PAIRS_UP_TO, SOFTNESS, moves_to_overlap
 from .pairs import PreparedSession
 from .parameters import ConsensusParameters
 from .probability import LARGEST_LOG_ODDS, cells_of_pairs, margins, match_log_odds, probable_cells
@@ -38,7 +38,10 @@ def match_component(aligned: AlignedSessions, parameters: ConsensusParameters) -
     component, members, radius = aligned.component, aligned.members, aligned.radius
     del aligned  # so that the images can be forgotten
     shapes = [member.shape for member in members]
-    for softness in (SOFTNESS, SOFTNESS[-2:]):
+    # Of few sessions the tuning is repeated, as other pairs are the nearest once they are moved; of many, each session
+    # is compared with so many others that once is enough.
+    rounds = (SOFTNESS, SOFTNESS[-2:]) if len(members) <= ALL_PAIRS_UP_TO else (SOFTNESS,)
+    for softness in rounds:
         frame = frame_around(component.matrices, shapes, radius)
         moves = moves_to_overlap(_in_frame(frame, members), frame.shape, radius, softness)
         # Regions are moved by E within the frame where the map from the frame is followed after E's inverse.

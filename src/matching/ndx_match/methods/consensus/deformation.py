@@ -19,6 +19,7 @@ STIFFNESS = (0.03, 0.3, 3.0)  #: ridge penalties that are tried, relative to the
 LEAST_GAIN = 0.05  #: share of the held-out error that bending must save to be used
 HELD_OUT = 2.0  #: side of the squares that are held out, in control steps: blocks that overlap err alike
 ROUNDS = 4  #: of reweighting
+ROUNDS_TO_CHOOSE = 2  #: where stiffnesses are only compared
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def choose_stiffness(frame: Deformation, points: Points, shifts: Points, weights
     for stiffness in (*STIFFNESS, np.inf):
         error = 0.0
         for known in (half, ~half):
-            fitted = fit(frame, points[known], shifts[known], weights[known], stiffness)
+            fitted = fit(frame, points[known], shifts[known], weights[known], stiffness, ROUNDS_TO_CHOOSE)
             away = np.linalg.norm(fitted.at(points[~known]) - shifts[~known], axis=1)
             error += float(np.sum(weights[~known] * np.minimum(away, limit)))
         errors[stiffness] = error
@@ -104,7 +105,9 @@ def choose_stiffness(frame: Deformation, points: Points, shifts: Points, weights
     return best if errors[best] < (1 - LEAST_GAIN) * errors[np.inf] else float("inf")
 
 
-def fit(frame: Deformation, points: Points, shifts: Points, weights: Floats, stiffness: float) -> Deformation:
+def fit(
+    frame: Deformation, points: Points, shifts: Points, weights: Floats, stiffness: float, rounds: int = ROUNDS
+) -> Deformation:
     """Fit a deformation to local shifts by ridge regression with Tukey's biweight against outliers.
 
     Parameters
@@ -116,6 +119,8 @@ def fit(frame: Deformation, points: Points, shifts: Points, weights: Floats, sti
     weights : ndarray, shape (n,)
     stiffness : float
         Ridge penalty; infinite gives no deformation.
+    rounds : int
+        Of reweighting.
     """
     none = replace(frame, coefficients=np.zeros_like(frame.coefficients))
     if not np.isfinite(stiffness) or len(points) == 0 or weights.sum() <= 0:
@@ -132,7 +137,7 @@ def fit(frame: Deformation, points: Points, shifts: Points, weights: Floats, sti
     products = weight[:, high] * weight[:, low]
     current = weights
     solution = np.zeros((n, 2))
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         summed = np.bincount(entries, (products * current[:, None]).ravel(), penalty.size).reshape(penalty.shape)
         normal = summed + stiffness * current.mean() * penalty
         solution = solveh_banded(normal, transposed @ (shifts * current[:, None]), lower=True, check_finite=False)

@@ -28,7 +28,7 @@ class Hdf5Format(StorageFormat):
     is_folder = False
     data_io = H5DataIO
     schema_writer = H5SpecWriter
-    compression: ClassVar = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
+    compression: ClassVar = {"compression": "gzip", "compression_opts": 2, "shuffle": True}
     growth: ClassVar = {"maxshape": (None,)}
     opened = staticmethod(open_hdf5)
 

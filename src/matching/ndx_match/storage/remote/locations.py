@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, unquote, urldefrag
 
 from ...addresses import public_name, split_address
 from ...errors import InputError
+from ..substitutes import substitute_of
 
 SCHEMES = ("http://", "https://", "s3://", "dandi://")
 OPHYS = "ophys"  #: part of the last word of the names of DANDI's optical physiology files
@@ -49,13 +50,17 @@ def parsed(url: str | os.PathLike[str]) -> SplitResult:
 def recorded_location(location: str | os.PathLike[str], match_file: Path) -> str:
     """A location as a match file records it, which says nothing of who ran the command.
 
-    Of a path, its part below the match file's folder, or only its name if it lies elsewhere. Of a URL no user and no
-    query but the version of an object of S3 (`versionId`).
+    Of a path, its part below the match file's folder, or only its name if it lies elsewhere; of a folder of another
+    program's results the end of its path, as they all have the same name. Of a URL no user and no query but the version
+    of an object of S3 (`versionId`).
     """
     if is_url(location):
         return urldefrag(public_name(location)).url
     path, folder = Path(os.path.realpath(location)), Path(os.path.realpath(match_file.parent))
-    return path.relative_to(folder).as_posix() if path.is_relative_to(folder) else path.name
+    if path.is_relative_to(folder):
+        return path.relative_to(folder).as_posix()
+    substitute = substitute_of(location)
+    return path.name if substitute is None else substitute.name
 
 
 def file_stem(location: str | os.PathLike[str]) -> str:

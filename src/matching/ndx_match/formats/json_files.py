@@ -6,8 +6,8 @@ import json
 import os
 from typing import Any
 
-from ...errors import InputError
-from ...storage.publish import publish
+from ..errors import InputError
+from ..storage.publish import publish
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:

@@ -1,0 +1,251 @@
+"""What the check by activity says of right, shuffled, shifted and partly wrong matches; writes check_activity.md.
+
+python benchmarks/check_activity.py [--seeds FIRST:END] [--shuffled N]
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from markdown_tables import machine, mean_sd, say, table, verdict, write
+from structured_traces import traces_of
+
+from ndx_match.activity.check import ActivityCheck, check_activity
+from ndx_match.activity.structure import Structure, groups_of_neighbours, shuffled, structure_of
+from ndx_match.arrays import Indices, Ints32, Ints64, Points
+from ndx_match.footprints import centroids
+from ndx_match.model import MatchedPlane, MatchResult, Presence, RoiPairs, Session
+from ndx_match.simulate import TIERS, simulate
+
+STRUCTURES = (0.3, 0.1, 0.0)
+SWAPPED = 0.05  #: part of the cells that are matched wrongly in the last experiment
+WORDS = {True: "kept", False: "not kept", None: "cannot tell"}
+
+
+@dataclass
+class Found:
+    """What was said at one strength of structure."""
+
+    right: list[float] = field(default_factory=list)  #: z of right matches
+    said_of_right: Counter[str] = field(default_factory=Counter)
+    shuffled: list[float] = field(default_factory=list)
+    swapped: list[float] = field(default_factory=list)  #: of matches in which everyone changed places with a neighbour
+    said_of_shuffled: Counter[str] = field(default_factory=Counter)
+    shifted: list[float] = field(default_factory=list)
+    said_of_shifted: Counter[str] = field(default_factory=Counter)
+    n_wrong: int = 0  #: cells matched wrongly on purpose
+    n_found: int = 0  #: how many of these are doubted
+    n_doubted: int = 0  #: how many are doubted at all
+    n_doubted_right: int = 0  #: of right matches
+    n_right: int = 0
+
+
+def main() -> None:
+    """Measure and write the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", default="0:4", metavar="FIRST:END", help="of the simulations  [0:4]")
+    parser.add_argument("--shuffled", type=int, default=200, help="results in all at each structure  [200]")
+    parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".md"))
+    options = parser.parse_args()
+    seeds = range(*map(int, options.seeds.split(":")))
+    head = machine()
+    found = {structure: Found() for structure in STRUCTURES}
+    for seed in seeds:
+        for structure, so_far in found.items():
+            say("seed", seed, "structure", structure)
+            run(so_far, seed, structure, -(-options.shuffled // len(seeds)))
+    write(options.output, [*report(found, head)])
+
+
+def run(found: Found, seed: int, structure: float, n_shuffled: int) -> None:
+    """Simulate three sessions and their activity, and check matches of them."""
+    sessions, cells, structures = simulated(seed, structure)
+    right = check_activity(plane_of(sessions, cells), structures)
+    found.right += [kept.z for kept in right.pairs.values()]
+    found.said_of_right.update(said(right))
+    found.n_doubted_right += len(right.doubts)
+    found.n_right += int(((cells >= 0).sum(axis=1) > 1).sum())
+    two = {k: structures[k] for k in (0, 1)}
+    points = [centroids(session.footprints, session.shape[1]) for session in sessions]
+    for number in range(n_shuffled):
+        rng = np.random.default_rng([seed, number])
+        check = check_activity(plane_of(sessions, shuffle(cells, points, rng)), two)
+        found.shuffled.append(check.pairs[0, 1].z)
+        found.said_of_shuffled.update(said(check))
+        check = check_activity(plane_of(sessions, swap(cells, points, rng, 1.0, (1,))), two)
+        found.swapped.append(check.pairs[0, 1].z)
+    check = check_activity(plane_of(sessions, shift(cells, points)), structures)
+    found.shifted += [kept.z for kept in check.pairs.values()]
+    found.said_of_shifted.update(said(check))
+    wrong = swap(cells, points, np.random.default_rng(seed), SWAPPED, (2,))
+    changed = np.flatnonzero((wrong != cells).any(axis=1))
+    doubted = {doubt.cell for doubt in check_activity(plane_of(sessions, wrong), structures).doubts}
+    found.n_wrong += len(changed)
+    found.n_found += len(doubted & set(changed.tolist()))
+    found.n_doubted += len(doubted)
+
+
+def simulated(seed: int, structure: float, tier: str = "typical") -> tuple[list[Session], Ints32, dict[int, Structure]]:
+    """Sessions, their right matches, shape (n_cells, n_sessions), and the structure of their activity."""
+    simulation = simulate(TIERS[tier], seed)
+    structures = {
+        day: structure_of(traces_of(identity, structure, day, seed=seed))
+        for day, identity in enumerate(simulation.identity)
+    }
+    return list(simulation.sessions), right_matches(simulation.identity), structures
+
+
+def right_matches(identity: Sequence[Ints64]) -> Ints32:
+    """The first ROI of each true cell in each session, shape (n_cells, n_sessions), and false ROIs on their own."""
+    numbers = np.unique(np.concatenate([each[each >= 0] for each in identity]))
+    cells = np.full((len(numbers), len(identity)), -1, np.int32)
+    alone = []
+    for session, each in enumerate(identity):
+        _, first = np.unique(each, return_index=True)
+        first = first[each[first] >= 0]
+        cells[np.searchsorted(numbers, each[first]), session] = first
+        for row in np.setdiff1d(np.arange(len(each)), first):
+            alone.append(np.where(np.arange(len(identity)) == session, row, -1))
+    return np.vstack([cells, *alone]).astype(np.int32)
+
+
+def plane_of(sessions: Sequence[Session], cells: Ints32) -> MatchedPlane:
+    """A result that holds the cells and nothing else."""
+    presence = np.where(cells >= 0, Presence.PRESENT, Presence.NOT_DETECTED).astype(np.uint8)
+    result = MatchResult(
+        method="by-hand",
+        method_version="1",
+        parameters={},
+        cells=cells,
+        presence=presence,
+        roi_pairs=RoiPairs.concatenate([]),
+        registrations=(),
+        session_status=np.zeros(cells.shape[1], np.uint8),
+    )
+    return MatchedPlane(tuple(replace(session, takes_part=None) for session in sessions), result)
+
+
+def shuffle(cells: Ints32, points: Sequence[Points], rng: np.random.Generator) -> Ints32:
+    """The ROIs of each session but the first in a random order among near neighbours."""
+    return _moved(cells, points, lambda places, _: shuffled(groups_of_neighbours(places), rng))
+
+
+def shift(cells: Ints32, points: Sequence[Points]) -> Ints32:
+    """Each cell with the ROI of its next neighbour in the second session, of its last in the third, and so on."""
+
+    def order(places: Points, session: int) -> Indices:
+        group = groups_of_neighbours(places, 6)
+        found = np.empty(len(group), np.intp)
+        for number in range(group.max() + 1):
+            members = np.flatnonzero(group == number)
+            found[members] = np.roll(members, 1 if session % 2 else -1)
+        return found
+
+    return _moved(cells, points, order)
+
+
+def _moved(cells: Ints32, points: Sequence[Points], order: Callable[[Points, int], Indices]) -> Ints32:
+    moved = cells.copy()
+    shared = (cells >= 0).sum(axis=1) > 1
+    for session in range(1, cells.shape[1]):
+        there = np.flatnonzero((cells[:, session] >= 0) & shared)
+        rows = cells[there, session]
+        moved[there, session] = rows[order(points[session][rows], session)]
+    return moved
+
+
+def swap(
+    cells: Ints32, points: Sequence[Points], rng: np.random.Generator, part: float, sessions: Sequence[int]
+) -> Ints32:
+    """Part of the cells with the ROI of one of the four nearest, and the other way round, in some sessions."""
+    moved = cells.copy()
+    shared = (cells >= 0).sum(axis=1) > 1
+    for session in sessions:
+        there = np.flatnonzero((cells[:, session] >= 0) & shared)
+        places = points[session][cells[there, session]]
+        free = np.ones(len(there), bool)
+        for one in rng.permutation(len(there)):
+            if (~free).mean() >= part:
+                break
+            nearest = np.argsort(np.linalg.norm(places - places[one], axis=1))[1:5]
+            nearest = nearest[free[nearest]]
+            if free[one] and len(nearest):
+                other = rng.choice(nearest)
+                moved[there[[one, other]], session] = cells[there[[other, one]], session]
+                free[[one, other]] = False
+    return moved
+
+
+def said(check: ActivityCheck) -> Counter[str]:
+    """How often each was said of a pair of sessions."""
+    return Counter(WORDS[kept.is_kept] for kept in check.pairs.values())
+
+
+def report(found: dict[float, Found], head: str) -> Iterator[str]:
+    """Paragraphs and tables."""
+    yield "# The check by activity"
+    yield (
+        "Written by `python benchmarks/check_activity.py`: sessions of the tier `typical` with traces of 3,000 frames, "
+        "of which a share of the variance (structure) comes from sources that belong to the cells."
+    )
+    yield head
+    yield (
+        "## z scores\n\nRight: the true cells, every pair of three sessions. Shuffled: ROIs in a random order among "
+        "near neighbours, the way the check shuffles them, two sessions. Swapped: each cell changes places with one of "
+        "the four nearest, as far as these are free. Shifted: each cell has the ROI of a neighbour, three sessions."
+    )
+    yield table(
+        ("structure", "right: lowest z", "said", "shuffled: z", "said", "swapped: z", "shifted: highest z", "said"),
+        [
+            (
+                structure,
+                f"{min(each.right):.1f}",
+                _counted(each.said_of_right),
+                mean_sd(each.shuffled, 2, sign=True),
+                _counted(each.said_of_shuffled),
+                mean_sd(each.swapped, 2, sign=True),
+                f"{max(each.shifted):.1f}",
+                _counted(each.said_of_shifted),
+            )
+            for structure, each in found.items()
+        ],
+    )
+    yield table(("what must hold", ""), [(words, verdict(holds)) for words, holds in targets(found)])
+    yield (
+        f"## Cells that disagree\n\n{SWAPPED:.0%} of the cells of one of three sessions have the ROI of a neighbour, "
+        "and the other way round. In right matches no cell is to be doubted."
+    )
+    yield table(
+        ("structure", "matched wrongly", "of these doubted", "doubted in all", "right matches", "of these doubted"),
+        [
+            (structure, each.n_wrong, each.n_found, each.n_doubted, each.n_right, each.n_doubted_right)
+            for structure, each in found.items()
+        ],
+    )
+
+
+def targets(found: dict[float, Found]) -> Iterator[tuple[str, bool]]:
+    """What must hold, and whether it does."""
+    for structure, each in found.items():
+        mean, sd = np.mean(each.shuffled), np.std(each.shuffled, ddof=1)
+        yield f"{structure}: mean z of shuffled results within 0.2 of 0", bool(abs(mean) <= 0.2)
+        yield f"{structure}: SD of z of shuffled results 0.8 to 1.2", bool(0.8 <= sd <= 1.2)
+        if structure:
+            yield f"{structure}: z of right matches above 5", min(each.right) > 5
+            yield f"{structure}: shifted results flagged, every pair", set(each.said_of_shifted) == {WORDS[False]}
+        else:
+            everything = each.said_of_right + each.said_of_shuffled + each.said_of_shifted
+            yield f"{structure}: always 'cannot tell'", set(everything) == {WORDS[None]}
+
+
+def _counted(counter: Counter[str]) -> str:
+    return ", ".join(f"{name}: {count}" for name, count in sorted(counter.items()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,277 @@
+"""How well outlines of cells that were not detected fit the cells, and their fluorescence; writes propagate.md.
+
+python benchmarks/propagate.py [--seeds FIRST:END] [--tiers TIER ...] [--frames N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from markdown_tables import machine, say, table, verdict, write
+from pynwb import read_nwb
+from simulated_movie import add_movie, movie_of
+
+from ndx_match.footprints import pairwise_iou
+from ndx_match.matchfile import write_match_file
+from ndx_match.methods import match
+from ndx_match.model import MatchResult
+from ndx_match.propagate import propagate_files
+from ndx_match.propagate.carriers import Carriers, stored_carriers
+from ndx_match.propagate.outlines import LOOKED_FOR, carried_outlines
+from ndx_match.propagate.refinement import refined
+from ndx_match.simulate import TIERS, Simulation, SimulationParameters, body_masks, simulate
+from ndx_match.simulate.files import write_simulation
+from ndx_match.sources import read_sessions
+
+TWO_PHOTON = tuple(name for name, parameters in TIERS.items() if parameters.modality == "two_photon")
+OF_TRUE_WARP = 0.95  #: of the IoU under the true warp that outlines must reach
+LEAST_IOU = 0.70  #: median, of outlines of two or more sessions
+LEAST_CORRELATION = 0.8  #: of a propagated trace with the true one
+#: What the movies show: a smaller field, so that a movie of 3,000 frames has 0.4 GB.
+OF_MOVIES = SimulationParameters(shape=(256, 256), n_cells=75)
+CORRECTION = 0.7  #: of the neuropil's fluorescence, that is subtracted
+HIDDEN = 5  #: detected ROIs that are taken out of the first session
+
+
+ABOUT_OUTLINES = """
+Simulated sessions (seeds {seeds}, END not included), matched by `consensus` with default parameters. For every session
+and every cell that is absent in it though its place lies in the field, the outline is compared with the pixels inside
+the true outline of the cell (IoU, intersection over union): the masks carried over by the stored registrations alone
+(`--no-refine`), with the local shifts that the images show (the default), and the same masks by the true warp. Beside
+it detected ROIs with the true outlines of their cells. Cells of which a session has no ROI are those that are hard to
+see: far from the focal plane, where the body is cut smaller, or dim. Left out are cells whose ROIs are not all of one
+true cell."""
+ABOUT_MOVIES = """
+Movies of {n_frames} frames of the first sessions of {n_animals} animals, {shape[0]} x {shape[1]} pixels: on the mean
+image transients of every cell in view, detected or not, weaker out of focus, fluctuations of the neuropil, and noise.
+Of each, {n_hidden} detected ROIs that the other sessions have too are taken out before matching. Correlation of the
+fluorescence that `ndx-match propagate` writes with the true activity of the cell."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Outlines, one entry each: of how many masks, and IoU with the true body, by how the masks were carried."""
+
+    n_sources: np.ndarray
+    stored: np.ndarray  #: by the stored registrations alone
+    refined: np.ndarray  #: with the local shifts that the images show, as by default
+    true: np.ndarray  #: by the true warp
+    detected: np.ndarray  #: IoU of each detected ROI with its true body, of all sessions
+
+    @staticmethod
+    def together(parts: Sequence[Fit]) -> Fit:
+        """Of several simulations."""
+        names = ("n_sources", "stored", "refined", "true", "detected")
+        return Fit(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+    def ratio(self, carried: str, chosen: np.ndarray | slice = slice(None)) -> float:
+        """Of the mean IoU to that by the true warp."""
+        return float(getattr(self, carried)[chosen].mean() / self.true[chosen].mean())
+
+    def median(self, carried: str, chosen: np.ndarray | slice = slice(None)) -> float:
+        """Of the IoU; NaN where there is none."""
+        values = getattr(self, carried)[chosen]
+        return float(np.median(values)) if len(values) else float("nan")
+
+
+def main() -> None:
+    """Measure and write the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", default="100:102", metavar="FIRST:END", help="of the simulations  [100:102]")
+    parser.add_argument("--tiers", nargs="+", default=TWO_PHOTON, metavar="TIER")
+    parser.add_argument("--frames", type=int, default=3000, help="of the movies; 0: no movies  [3000]")
+    parser.add_argument("--movies", type=int, default=2, help="number of animals with movies  [2]")
+    parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".md"))
+    options = parser.parse_args()
+    first, end = map(int, options.seeds.split(":"))
+    parts = ["# Cells that were not detected", "Written by `python benchmarks/propagate.py`.", machine()]
+    movies = []
+    if options.frames:
+        seeds = range(first, first + options.movies)
+        movies = report_movies([correlations_of(OF_MOVIES, seed, options.frames) for seed in seeds], options.frames)
+    fits = {}
+    for tier in options.tiers:
+        say(tier)
+        fits[tier] = Fit.together([fit_of(TIERS[tier], seed) for seed in range(first, end)])
+        write(options.output, [*parts, *report_outlines(fits, options.seeds), *movies])
+
+
+def fit_of(parameters: SimulationParameters, seed: int) -> Fit:
+    """The outlines of all sessions of a simulation."""
+    simulation = simulate(parameters, seed)
+    result = match(list(simulation.sessions), method="consensus")
+    found, detected = [], []
+    for target in range(len(simulation.sessions)):
+        found.append(_fit_of_session(simulation, result, target))
+        own = simulation.sessions[target]
+        detected.append(_iou_with_bodies(simulation, target, own.footprints, simulation.identity[target]))
+    together, of_rois = np.concatenate(found), np.concatenate(detected)
+    return Fit(together[:, 0].astype(int), *together[:, 1:].T, of_rois[np.isfinite(of_rois)])
+
+
+def _fit_of_session(simulation: Simulation, result: MatchResult, target: int) -> np.ndarray:
+    """Number of sources, and IoU by stored, refined and true warp, of each outline of one true cell in view."""
+    sessions, numbers = simulation.sessions, true_cells(simulation, result)
+    absent = np.isin(result.presence[:, target], LOOKED_FOR) & (numbers >= 0)
+    cells = np.where(absent[:, None], result.cells, -1)
+    stored = {k: each for k, each in stored_carriers(sessions, result, target).items() if simulation.related(target, k)}
+    carried = (
+        stored,
+        {k: refined(sessions[target], sessions[k], each) for k, each in stored.items()},
+        {k: true_carriers(simulation, target, k) for k in stored},
+    )
+    iou, n_sources = [], {}
+    for carriers in carried:
+        outlines = carried_outlines(sessions, cells, target, carriers)
+        of_each = _iou_with_bodies(simulation, target, outlines.masks, numbers[outlines.cell_rows])
+        iou.append(dict(zip(outlines.cell_rows.tolist(), of_each.tolist(), strict=True)))
+        n_sources.update(zip(outlines.cell_rows.tolist(), outlines.n_sources.tolist(), strict=True))
+    # At the edge of the field one of them may give no outline.
+    common = [row for row in iou[0] if all(np.isfinite(each.get(row, np.nan)) for each in iou)]
+    return np.array([(n_sources[row], *(each[row] for each in iou)) for row in common], float).reshape(-1, 4)
+
+
+def true_carriers(simulation: Simulation, target: int, source: int) -> Carriers:
+    """The true warp."""
+    return Carriers(
+        lambda points: simulation.map_points(target, source, points),
+        lambda points: simulation.map_points(source, target, points),
+    )
+
+
+def true_cells(simulation: Simulation, result: MatchResult) -> np.ndarray:
+    """The number of the true cell of each matched cell; -1 where its ROIs are not all of one cell."""
+    numbers = np.full(result.cells.shape, -2, np.int64)
+    for k, identity in enumerate(simulation.identity):
+        present = result.cells[:, k] >= 0
+        numbers[present, k] = identity[result.cells[present, k]]
+    largest = numbers.max(axis=1)
+    return np.where(((numbers == largest[:, None]) | (numbers == -2)).all(axis=1), largest, -1)
+
+
+def _iou_with_bodies(simulation: Simulation, session: int, masks: object, numbers: np.ndarray) -> np.ndarray:
+    """Of each mask with the pixels inside the true outline of its cell; NaN where that is not in view."""
+    cells, bodies = body_masks(simulation, session)
+    place = {cell: k for k, cell in enumerate(cells.tolist())}
+    iou = pairwise_iou(masks, bodies).tolil()
+    found = [iou[row, place[cell]] if cell in place else np.nan for row, cell in enumerate(numbers.tolist())]
+    return np.array(found, float)
+
+
+def report_outlines(fits: dict[str, Fit], seeds: str) -> list[str]:
+    """How well outlines fit."""
+    rows, held = [], []
+    for tier, fit in fits.items():
+        several = fit.n_sources > 1
+        for name, chosen in (("1", ~several), ("2 or more", several)):
+            medians = [fit.median(carried, chosen) for carried in ("stored", "refined", "true")]
+            if chosen.any():
+                rows.append([tier, name, int(chosen.sum()), *(f"{value:.3f}" for value in medians),
+                             f"{fit.median('detected'):.3f}"])  # fmt: skip
+        if len(fit.true):
+            ratio, iou = fit.ratio("refined"), fit.median("refined", several)
+            held.append([tier, f"{fit.ratio('stored'):.3f}", f"{ratio:.3f}", verdict(ratio >= OF_TRUE_WARP),
+                         f"{iou:.3f}", verdict(not iou < LEAST_IOU)])  # fmt: skip
+    header = ["tier", "sessions", "outlines", "stored", "refined", "true warp", "detected ROIs"]
+    titles = ["tier", "stored / true", "refined / true", f"at least {OF_TRUE_WARP}", "refined, 2 or more sessions",
+              f"at least {LEAST_IOU:.2f}"]  # fmt: skip
+    return [
+        "## Outlines",
+        ABOUT_OUTLINES.format(seeds=seeds),
+        "Median IoU, by the number of sessions whose masks were averaged:",
+        table(header, rows),
+        "Mean IoU of all outlines relative to that by the true warp, and the median of those of several sessions:",
+        table(titles, held),
+    ]
+
+
+def correlations_of(parameters: SimulationParameters, seed: int, n_frames: int) -> dict[str, np.ndarray]:
+    """Of each ROI of the first session, by kind, the correlation of its trace with the activity of its cell.
+
+    Some detected ROIs are taken out of the session before it is written, so that their cells are not detected there.
+    """
+    say("movie", seed)
+    whole = simulate(parameters, seed)
+    simulation, numbers = _hide(whole)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        files = write_simulation(simulation, folder, n_samples=5)
+        movie = movie_of(simulation, 0, n_frames, seed)
+        add_movie(files[0], movie)
+        sessions = read_sessions(files)
+        result = match(sessions, method="consensus")
+        write_match_file(sessions, result, folder / "matches.nwb")
+        (written,) = propagate_files(folder / "matches.nwb", files[:1], folder / "out")
+        nwbfile = read_nwb(written.path)
+        series = nwbfile.processing["ophys"]["Fluorescence"].roi_response_series
+        propagated = nwbfile.processing["ophys"]["roi_tables"]["propagated"]
+        raw = {kind: series[kind].data[:] for kind in series}
+        rows = np.searchsorted(result.cell_ids, propagated["cell_id"][:])
+        n_sources = propagated["n_sources"][:]
+        nwbfile.read_io.close()
+    cells = {"detected": simulation.identity[0], "propagated": true_cells(simulation, result)[rows]}
+    found = {}
+    for kind, of_rois in cells.items():
+        for corrected in (False, True):
+            traces = raw[kind] - corrected * CORRECTION * raw[f"{kind}_neuropil"]
+            found[f"{kind} {corrected}"] = _correlations(traces, of_rois, movie)
+    found["n_sources"] = n_sources
+    found["hidden"] = np.isin(cells["propagated"], numbers)
+    return found
+
+
+def _hide(simulation: Simulation) -> tuple[Simulation, np.ndarray]:
+    """The simulation without some ROIs of the first session, of cells that the others have too, and their numbers."""
+    first, *others = simulation.identity
+    shared = [cell for cell in np.unique(first[first >= 0]) if all((other == cell).sum() == 1 for other in others)]
+    numbers = np.random.default_rng(simulation.seed).choice(shared, min(HIDDEN, len(shared)), replace=False)
+    kept = np.flatnonzero(~np.isin(first, numbers))
+    session = simulation.sessions[0]
+    session = replace(session, footprints=session.footprints[kept], roi_ids=session.roi_ids[kept], takes_part=None)
+    sessions, identity = (session, *simulation.sessions[1:]), (first[kept], *others)
+    return replace(simulation, sessions=sessions, identity=identity), numbers
+
+
+def _correlations(traces: np.ndarray, cells: np.ndarray, movie: object) -> np.ndarray:
+    """With the true activity of each cell; NaN where it is not in view, or no cell."""
+    activity = dict(zip(movie.cells.tolist(), movie.activity, strict=True))
+    return np.array([
+        np.corrcoef(trace, activity[cell])[0, 1] if cell in activity else np.nan
+        for trace, cell in zip(traces.T, cells.tolist(), strict=True)
+    ])  # fmt: skip
+
+
+def report_movies(found: Sequence[dict[str, np.ndarray]], n_frames: int) -> list[str]:
+    """How well traces fit."""
+    together = {name: np.concatenate([each[name] for each in found]) for name in found[0]}
+    kinds = {
+        "detected ROIs": ("detected", np.ones(len(together["detected False"]), bool)),
+        "taken out, 2 or more sessions": ("propagated", together["hidden"] & (together["n_sources"] > 1)),
+        "not detected, 2 or more sessions": ("propagated", ~together["hidden"] & (together["n_sources"] > 1)),
+        "not detected, 1 session": ("propagated", ~together["hidden"] & (together["n_sources"] == 1)),
+    }
+    rows = []
+    for name, (kind, chosen) in kinds.items():
+        raw, corrected = (together[f"{kind} {each}"][chosen] for each in (False, True))
+        known = np.isfinite(raw)
+        if known.any():
+            values = np.median(raw[known]), np.median(corrected[known]), corrected[known].min()
+            share = (corrected[known] >= LEAST_CORRELATION).mean()
+            rows.append([name, int(known.sum()), *(f"{value:.3f}" for value in values), f"{share:.0%}"])
+    header = ["ROIs", "number", "median, raw", "median, corrected", "least", f"at least {LEAST_CORRELATION}"]
+    hidden = together["propagated True"][together["hidden"]]
+    judged = [
+        f"Corrected: less {CORRECTION} of the neuropil around the ROI. Of those taken out, the median is at least "
+        f"{LEAST_CORRELATION}: {verdict(bool(np.nanmedian(hidden) >= LEAST_CORRELATION))}."
+    ]
+    about = ABOUT_MOVIES.format(n_frames=n_frames, n_animals=len(found), shape=OF_MOVIES.shape, n_hidden=HIDDEN)
+    return ["## Fluorescence", about, table(header, rows), *judged]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""Traces whose structure belongs to the cells and not to the days, in memory and in the files of simulated sessions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from ndx_match.arrays import Floats32, Ints64
+
+N_SOURCES = 8
+DECAY = 18  #: frames
+
+
+def traces_of(cells: Ints64, structure: float, day: int, n_times: int = 3000, seed: int = 0) -> Floats32:
+    """dF/F of the ROIs of a session, shape (n_rois, n_times).
+
+    Each cell has weights of its own, the same on all days, by which it follows sources whose course is new each day. So
+    pairwise correlations are kept, traces are not.
+
+    Parameters
+    ----------
+    cells : ndarray of int64, shape (n_rois,)
+        The true cell of each ROI; -1 for one that is no cell, which follows no source.
+    structure : float
+        The share of a cell's variance that the sources give, 0 to 1.
+    day : int
+        By which sources and noise are drawn.
+    n_times : int
+    seed : int
+        By which the weights of the cells are drawn.
+    """
+    rng = np.random.default_rng([seed, day, 1])
+    weights = np.array([np.random.default_rng([seed, 2, int(cell) + 1]).standard_normal(N_SOURCES) for cell in cells])
+    weights /= np.linalg.norm(weights, axis=1, keepdims=True)
+    share = np.where(cells >= 0, structure, 0.0)[:, None]
+    sources, own = _transients(rng, N_SOURCES, n_times), _transients(rng, len(cells), n_times)
+    signal = np.sqrt(share) * (weights @ sources) + np.sqrt(1 - share) * own
+    return (0.2 * signal + 0.1 * rng.standard_normal(signal.shape)).astype(np.float32)
+
+
+def _transients(rng: np.random.Generator, n: int, n_times: int) -> np.ndarray:
+    kernel = np.exp(-np.arange(4 * DECAY) / DECAY)
+    events = rng.poisson(0.02, (n, n_times))
+    traces = np.stack([np.convolve(each, kernel)[:n_times] for each in events])
+    return (traces - traces.mean(axis=1, keepdims=True)) / traces.std(axis=1, keepdims=True)
+
+
+def put_traces(path: Path, traces: Floats32) -> None:
+    """Replace the only series of responses in a simulated file."""
+    with h5py.File(path, "r+") as file:
+        found: list[str] = []
+        file.visititems(lambda name, item: found.append(name) if _is_series(item) else None)
+        (name,) = found
+        data = file[name]["data"]
+        attributes = dict(data.attrs)
+        del file[name]["data"]
+        file[name].create_dataset("data", data=traces.T)
+        file[name]["data"].attrs.update(attributes)
+
+
+def _is_series(item: object) -> bool:
+    return isinstance(item, h5py.Group) and item.attrs.get("neurodata_type") == "RoiResponseSeries"

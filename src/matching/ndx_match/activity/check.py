@@ -1,0 +1,72 @@
+"""Check a match by the activity of its cells: which pairs of sessions keep its structure, and which cells do not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from ..arrays import Floats32
+from ..footprints import centroids
+from ..model import MatchedPlane, Progress, with_progress
+from .fits import Doubt, doubtful_cells
+from .structure import N_SHUFFLES, Kept, Structure, compare_structures
+
+
+@dataclass(frozen=True)
+class ActivityCheck:
+    """What the activity says of a match."""
+
+    plane: MatchedPlane
+    pairs: Mapping[tuple[int, int], Kept]  #: by the positions of two sessions, the earlier first
+    doubts: tuple[Doubt, ...]  #: the cells that disagree, the most doubtful first
+
+    @property
+    def tells(self) -> bool:
+        """Whether anything can be told of any pair of sessions."""
+        return any(kept.is_kept is not None for kept in self.pairs.values())
+
+
+def check_activity(
+    plane: MatchedPlane,
+    structures: Mapping[int, Structure],
+    n_shuffles: int = N_SHUFFLES,
+    progress: Progress | None = None,
+) -> ActivityCheck:
+    """Check the matches of every two sessions by the pairwise correlations of their ROIs.
+
+    Right matches keep these correlations better than matches that are shuffled among near neighbours
+    (:mod:`.structure`). Where they do, cells are looked for that another ROI near theirs would fit better
+    (:mod:`.fits`).
+
+    Parameters
+    ----------
+    plane : MatchedPlane
+        With the masks of its sessions.
+    structures : mapping of int to Structure
+        By the position of the session.
+    n_shuffles : int
+        By which chance is told, for each pair of sessions.
+    progress : callable, optional
+    """
+    cells, sessions = plane.result.cells, plane.sessions
+    places = {k: centroids(sessions[k].footprints, sessions[k].shape[1]) for k in structures}
+    usable = {k: structure.known & np.isfinite(places[k]).all(axis=1) for k, structure in structures.items()}
+    pairs = {}
+    for i, j in with_progress(progress, "shuffling", list(combinations(sorted(structures), 2))):
+        both = np.flatnonzero((cells[:, i] >= 0) & (cells[:, j] >= 0))
+        both = both[usable[i][cells[both, i]] & usable[j][cells[both, j]]]
+        parts = [_of_cells(structures[k], cells[both, k]) for k in (i, j)]
+        seed = np.random.default_rng([i, j])
+        pairs[i, j] = compare_structures(parts[0], parts[1], places[j][cells[both, j]], seed, n_shuffles)
+    kept = [pair for pair, found in pairs.items() if found.is_kept]
+    partners = {k: [sum(pair) - k for pair in kept if k in pair] for k in structures}
+    whole = {k: structure.whole for k, structure in structures.items()}
+    return ActivityCheck(plane, pairs, tuple(doubtful_cells(cells, whole, places, partners)))
+
+
+def _of_cells(structure: Structure, rows: np.ndarray) -> tuple[Floats32, Floats32, Floats32]:
+    chosen = np.ix_(rows, rows)
+    return structure.whole[chosen], structure.first[chosen], structure.last[chosen]

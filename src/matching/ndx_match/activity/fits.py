@@ -1,0 +1,136 @@
+"""Cells whose activity another ROI near theirs fits better."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from ..arrays import Array, Bools, Floats, Floats32, Indices, Ints32, Points
+from .structure import N_NEIGHBOURS
+
+#: Standard errors by which another ROI must fit better: of some thousand comparisons with right matches about one in
+#: twenty would go so far by chance.
+CLEARLY_BETTER = 4.0
+#: Part of the median fit of all cells that the other ROI must reach, so that a cell that was silent is not doubted
+#: because of ROIs that do not fit it either.
+LEAST_FIT = 0.5
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """A cell that does not fit its ROI in a session as well as another one near it does."""
+
+    cell: int  #: row in the table of cells
+    session: int
+    roi_row: int  #: of the cell
+    better_row: int  #: of the ROI that fits better
+    fit: float  #: correlation of its correlations with other cells with those that the cell has in other sessions
+    better_fit: float  #: the same of the better ROI
+    t: float  #: standard errors by which it is better
+
+
+def doubtful_cells(
+    cells: Ints32,
+    correlations: Mapping[int, Floats32],
+    points: Mapping[int, Points],
+    partners: Mapping[int, Sequence[int]],
+) -> list[Doubt]:
+    """The cells that disagree, the most doubtful first, each in the session in which another ROI is better by most.
+
+    Parameters
+    ----------
+    cells : ndarray of int32, shape (n_cells, n_sessions)
+        `roi_row`, -1 absent.
+    correlations : mapping
+        By session, of the traces of its ROIs, shape (n_rois, n_rois), NaN for ROIs that are not known.
+    points : mapping
+        By session, (x, y) of its ROIs, shape (n_rois, 2).
+    partners : mapping
+        By session, those with which it is compared.
+    """
+    doubts: dict[int, Doubt] = {}
+    for session, others in partners.items():
+        for doubt in _doubts(cells, correlations, points[session], session, others):
+            if doubt.cell not in doubts or doubt.t > doubts[doubt.cell].t:
+                doubts[doubt.cell] = doubt
+    return sorted(doubts.values(), key=lambda doubt: -doubt.t)
+
+
+def _doubts(
+    cells: Ints32, correlations: Mapping[int, Floats32], points: Points, session: int, others: Sequence[int]
+) -> list[Doubt]:
+    known = {k: np.isfinite(np.diag(correlations[k])) for k in (session, *others)}
+    candidates = np.flatnonzero(known[session] & np.isfinite(points).all(axis=1))
+    n_neighbours = min(N_NEIGHBOURS, len(candidates) - 1)
+    if n_neighbours < 1 or not others:
+        return []
+    tree = cKDTree(points[candidates])
+    shape = (len(cells), n_neighbours)
+    total, fits, better, count = np.zeros(shape), np.zeros(shape), np.zeros(shape), np.zeros(len(cells))
+    near = np.full(shape, -1, np.intp)
+    for other in others:
+        both = np.flatnonzero((cells[:, session] >= 0) & (cells[:, other] >= 0))
+        both = both[known[session][cells[both, session]] & known[other][cells[both, other]]]
+        both = both[np.isfinite(points[cells[both, session]]).all(axis=1)]
+        rows, reference = cells[both, session], correlations[other][np.ix_(cells[both, other], cells[both, other])]
+        near[both] = _neighbours(tree, candidates, points, rows, n_neighbours)
+        for slot in range(n_neighbours):
+            own_fit, other_fit, t = _compare(reference, correlations[session], rows, near[both, slot])
+            total[both, slot] += t
+            fits[both, slot] += own_fit
+            better[both, slot] += other_fit
+        count[both] += 1
+    compared = np.maximum(count, 1)[:, None]
+    t, fits, better = total / np.sqrt(compared), fits / compared, better / compared
+    is_doubtful = (t >= CLEARLY_BETTER) & (better >= LEAST_FIT * np.median(fits[count > 0])) & (count > 0)[:, None]
+    best = np.where(is_doubtful, t, -np.inf).argmax(axis=1)
+    return [
+        Doubt(
+            cell=int(cell),
+            session=session,
+            roi_row=int(cells[cell, session]),
+            better_row=int(near[cell, best[cell]]),
+            fit=float(fits[cell, best[cell]]),
+            better_fit=float(better[cell, best[cell]]),
+            t=float(t[cell, best[cell]]),
+        )
+        for cell in np.flatnonzero(is_doubtful.any(axis=1))
+    ]
+
+
+def _neighbours(tree: cKDTree, candidates: Indices, points: Points, rows: Array, n: int) -> Indices:
+    """The `roi_row`s of the ROIs nearest to those of the given rows, these themselves left out, shape (n_rows, n)."""
+    found = candidates[tree.query(points[rows], n + 1)[1].reshape(len(rows), -1)]
+    is_itself = found == rows[:, None]
+    is_itself[~is_itself.any(axis=1), -1] = True  # several ROIs in one place
+    return found[~is_itself].reshape(len(rows), n)
+
+
+def _compare(
+    reference: Floats32, correlations: Floats32, rows: Array, alternatives: Array
+) -> tuple[Floats, Floats, Floats]:
+    """How the ROI of each cell and an alternative fit the cell, and by how many standard errors the other is better.
+
+    The fit is the correlation, over the other cells, of the ROI's correlations with them and the cell's in another
+    session, `reference`. Neither the cell itself nor that of the alternative counts. By the test of Williams for two
+    correlations with one variable in common.
+    """
+    counts = (rows[None, :] != rows[:, None]) & (rows[None, :] != alternatives[:, None])
+    own, other = correlations[np.ix_(rows, rows)], correlations[np.ix_(alternatives, rows)]
+    x, y, z = (_standardised_rows(values, counts) for values in (reference, own, other))
+    own_fit, other_fit, between = (x * y).sum(axis=1), (x * z).sum(axis=1), (y * z).sum(axis=1)
+    n = counts.sum(axis=1)
+    determinant = 1 - own_fit**2 - other_fit**2 - between**2 + 2 * own_fit * other_fit * between
+    variance = 2 * (n - 1) / np.maximum(n - 3, 1) * determinant + ((own_fit + other_fit) / 2) ** 2 * (1 - between) ** 3
+    t = (other_fit - own_fit) * np.sqrt((n - 1) * (1 + between) / np.maximum(variance, 1e-12))
+    return own_fit, other_fit, np.nan_to_num(t)
+
+
+def _standardised_rows(values: Floats32, counts: Bools) -> Floats:
+    """Rows with mean 0 and norm 1 over the entries that count, 0 elsewhere."""
+    level = np.where(counts, values, 0).astype(np.float64)
+    level -= np.where(counts, level.sum(axis=1, keepdims=True) / np.maximum(counts.sum(axis=1, keepdims=True), 1), 0)
+    return np.asarray(level / np.maximum(np.linalg.norm(level, axis=1, keepdims=True), 1e-30))

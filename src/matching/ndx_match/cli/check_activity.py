@@ -1,0 +1,111 @@
+"""`ndx-match check-activity`: evidence for and against a match from the activity of its cells."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+import numpy as np
+
+from ..activity.check import ActivityCheck, check_activity
+from ..activity.read import read_structures
+from ..activity.structure import FEWEST_CELLS, N_SHUFFLES, Kept
+from ..errors import InputError
+from ..matchfile import read_planes_of_match_file
+from ..model import cell_of_roi
+from ..storage.remote import public_name, shared_access
+from .common import LOCATION, plane_option, progress_bar, say, table, warn
+
+MOST_DOUBTS = 30  #: cells that are listed
+VERDICTS = {True: "kept", False: "NOT KEPT", None: "cannot tell"}
+
+
+@click.command(
+    "check-activity", epilog="Example: ndx-match check-activity matches.nwb day1.nwb day2.nwb day3.nwb --series DfOverF"
+)
+@click.argument("matches", type=LOCATION, metavar="MATCHES.NWB")
+@click.argument("inputs", nargs=-1, required=True, type=LOCATION, metavar="FILE...")
+@click.option("--series", metavar="NAME",
+              help="Series of responses to take: its name, that of its container, or both with a slash.  [default: the "
+              "only one, or the only one of dF/F]")  # fmt: skip
+@click.option("--shuffles", type=click.IntRange(50), default=N_SHUFFLES, show_default=True,
+              help="Of the matches of two sessions, by which chance is told.")  # fmt: skip
+@plane_option("Check this imaging plane only.")
+def check_activity_(
+    matches: str, inputs: tuple[str, ...], series: str | None, shuffles: int, plane: str | None
+) -> None:
+    """Check a match by the activity of its cells, in the files that were matched.
+
+    Right matches keep from day to day which cells are active together. For every two sessions the correlation of the
+    pairwise correlations is compared with that of matches shuffled among near neighbours: z tells by how many standard
+    deviations it is higher. Cells that another ROI near theirs fits better are listed. Where the traces have no
+    structure that could tell right matches from wrong ones, the command says so.
+    """
+    name = public_name(matches)
+    with progress_bar() as progress, shared_access() as access:
+        planes = read_planes_of_match_file(matches, plane=plane)
+        structures = read_structures(planes, access.expand(inputs, ()), name, series, progress)
+        if not any(len(found) > 1 for found in structures):
+            raise InputError(f"{name}: only one session is in the files given; give those of two or more.")
+        checks = [
+            check_activity(*pair, shuffles, progress)
+            for pair in zip(planes, structures, strict=True)
+            if len(pair[1]) > 1
+        ]
+    for number, check in enumerate(checks):
+        say(*[""] * bool(number), *([f"plane {check.plane.name}", ""] if len(planes) > 1 else []))
+        click.echo(table([*_pairs(check)]))
+        if check.doubts:
+            click.echo(f"\n{table([*_doubts(check)])}")
+        warn(_warnings(check))
+        if not check.tells:
+            say("It cannot be told from this activity whether the matches are right.")
+
+
+def _pairs(check: ActivityCheck) -> Iterator[tuple[str, ...]]:
+    yield "pair", "cells", "correlation", "by chance", "z", "kept of possible", "structure"
+    for (i, j), kept in check.pairs.items():
+        verdict = VERDICTS[kept.is_kept]
+        if kept.n_cells < FEWEST_CELLS:
+            yield _pair(check, i, j), str(kept.n_cells), "", "", "", "", f"{verdict}: too few cells with traces"
+            continue
+        share = f"{kept.share:.2f}" if np.isfinite(kept.share) else ""
+        chance = f"{kept.chance:.3f} ± {kept.spread:.3f}"
+        yield _pair(check, i, j), str(kept.n_cells), f"{kept.correlation:.3f}", chance, f"{kept.z:.1f}", share, verdict
+
+
+def _doubts(check: ActivityCheck) -> Iterator[tuple[str, ...]]:
+    yield "cell that disagrees", "session", "ROI", "fits", "better: ROI", "of cell", "fits", "t"
+    sessions, result = check.plane.sessions, check.plane.result
+    for doubt in check.doubts[:MOST_DOUBTS]:
+        session = sessions[doubt.session]
+        cell = cell_of_roi(result.cells[:, doubt.session], session.n_rois)[doubt.better_row]
+        ids = [str(session.roi_ids[row]) for row in (doubt.roi_row, doubt.better_row)]
+        other = str(result.cell_ids[cell]) if cell >= 0 else "none"
+        yield (
+            str(result.cell_ids[doubt.cell]), session.name, ids[0], f"{doubt.fit:.2f}", ids[1], other,
+            f"{doubt.better_fit:.2f}", f"{doubt.t:.1f}",
+        )  # fmt: skip
+    if len(check.doubts) > MOST_DOUBTS:
+        yield f"... and {len(check.doubts) - MOST_DOUBTS} more", *[""] * 7
+
+
+def _warnings(check: ActivityCheck) -> Iterator[str]:
+    lost = [(pair, kept) for pair, kept in check.pairs.items() if kept.is_kept is False]
+    for (i, j), kept in lost:
+        yield (
+            f"{_pair(check, i, j)}: matched cells do not keep the structure of their activity (z {kept.z:.1f}; right "
+            f"matches could reach {_reach(kept):.0f}), so that they are probably matched wrongly, or their activity "
+            "changed; look at the overlay in `ndx-match report`."
+        )
+    if check.doubts:
+        n = len(check.doubts)
+        yield f"{n} cell{'s' * (n != 1)} disagree{'s' * (n == 1)}; look at them with `ndx-match review`."
+
+
+def _reach(kept: Kept) -> float:
+    return kept.possible / kept.spread
+
+
+def _pair(check: ActivityCheck, i: int, j: int) -> str:
+    return f"{check.plane.sessions[i].name} - {check.plane.sessions[j].name}"

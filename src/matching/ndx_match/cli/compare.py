@@ -1,0 +1,125 @@
+"""`ndx-match compare`: two match files of the same sessions beside each other."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from pathlib import Path
+
+import click
+
+from ..comparison import Comparison, Kind, compare, table_of_pieces
+from ..matchfile import read_planes_of_match_file
+from ..model import MatchedPlane
+from ..simulate.scores import LinkScore
+from ..storage.outputs import check_folder, folder_for_outputs
+from ..storage.publish import publish
+from ..storage.remote import public_name
+from .common import FILE, LOCATION, plane_option, progress_bar, say, table, warn
+from .summary import MAXIMUM_PAIRS
+
+MEANINGS = {
+    Kind.SAME: "the same",
+    Kind.SPLIT: "split: one cell of x, several of y",
+    Kind.MERGED: "merged: several cells of x, one of y",
+    Kind.REGROUPED: "regrouped: several cells of both",
+}
+
+
+@click.command("compare", epilog="Example: ndx-match compare consensus.nwb nway.nwb -o compared")
+@click.argument("x", type=LOCATION, metavar="X.NWB")
+@click.argument("y", type=LOCATION, metavar="Y.NWB")
+@click.option("--truth", type=FILE, metavar="TRUTH",
+              help="Truth of simulated sessions, by which links are right or wrong.")  # fmt: skip
+@click.option("-o", "--output", type=FILE, metavar="DIR", help="Folder for cells.csv and a picture of each plane.")
+@plane_option("Compare this imaging plane only.")
+def compare_(x: str, y: str, truth: Path | None, output: Path | None, plane: str | None) -> None:
+    """Compare two match files: which cells agree, split or merge, in the sessions and ROIs that are in both.
+
+    A link is a pair of ROIs of two sessions in one cell. Sessions and ROIs are recognised by where they came from and
+    by their masks, not by their names.
+    """
+    if output is not None:
+        check_folder(output)
+    names = (public_name(x), public_name(y))
+    with progress_bar() as progress:
+        progress("comparing", 0, 1)
+        first, second = (read_planes_of_match_file(location, plane=plane) for location in (x, y))
+        comparisons, warnings = compare(first, second, names)
+    say(f"x: {names[0]}, {_methods(first)}", f"y: {names[1]}, {_methods(second)}")
+    for comparison in comparisons:
+        click.echo()
+        if len(comparisons) > 1:
+            say(f"plane {comparison.first.name}", "")
+        click.echo("\n\n".join(_parts(comparison, truth)))
+    warn(warnings)
+    if output is not None:
+        click.echo()
+        for path in _write(comparisons, names, output):
+            say(f"Wrote {path}")
+
+
+def _methods(planes: Sequence[MatchedPlane]) -> str:
+    methods = dict.fromkeys(f"{plane.result.method} {plane.result.method_version}" for plane in planes)
+    return f"matched with {', '.join(methods)}"
+
+
+def _parts(comparison: Comparison, truth: Path | None) -> Iterator[str]:
+    n_x, n_y = comparison.n_only
+    yield (
+        f"{len(comparison.places)} sessions and {comparison.sizes.sum()} ROIs are in both; "
+        f"{n_x} ROIs only in cells of x, {n_y} only in cells of y"
+    )
+    yield table([("cells of several sessions", "in x", "in y"), *_kinds(comparison)])
+    yield table([*_links(comparison)])
+    if truth is not None:
+        from ..simulate.files import true_identity
+
+        yield table([*_scores(*comparison.scores(true_identity(truth, comparison.sessions)))])
+
+
+def _kinds(comparison: Comparison) -> Iterator[tuple[str, str, str]]:
+    (several_x, one_x), (several_y, one_y) = comparison.n_cells(), comparison.n_cells(second=True)
+    for kind in Kind:
+        yield MEANINGS[kind], str(several_x[kind]), str(several_y[kind])
+    yield "in all", str(sum(several_x)), str(sum(several_y))
+    yield "and cells of one session", str(sum(one_x)), str(sum(one_y))
+
+
+def _links(comparison: Comparison) -> Iterator[tuple[str, ...]]:
+    yield "links", "in x", "in y", "in both", "in both / in either"
+    links, names = comparison.links, [session.name for session in comparison.sessions]
+    pairs = list(combinations(range(len(names)), 2))
+    for i, j in pairs if len(pairs) <= MAXIMUM_PAIRS else ():
+        yield _row(f"{names[i]} - {names[j]}", *(int(found[i, j]) for found in links))
+    yield _row("in all", *(int(sum(found[pair] for pair in pairs)) for found in links))
+
+
+def _row(name: str, x: int, y: int, both: int) -> tuple[str, ...]:
+    either = x + y - both
+    return name, str(x), str(y), str(both), f"{both / either:.2f}" if either else ""
+
+
+def _scores(x: LinkScore, y: LinkScore, both: LinkScore) -> Iterator[tuple[str, ...]]:
+    yield "against the truth", "links", "right", "wrong", "precision", "recall", "F1"
+    for name, score in (("x", x), ("y", y), ("both", both)):
+        numbers = (f"{value:.3f}" for value in (score.precision, score.recall, score.f1))
+        yield name, str(score.found), str(score.correct), str(score.found - score.correct), *numbers
+    for name, score in (("only x", x), ("only y", y)):
+        found, right = score.found - both.found, score.correct - both.correct
+        yield name, str(found), str(right), str(found - right), f"{right / found:.3f}" if found else "", "", ""
+
+
+def _write(comparisons: Sequence[Comparison], names: tuple[str, str], folder: Path) -> list[Path]:
+    from ..report.comparison import write_comparison
+
+    written = [folder / "cells.csv"]
+    with folder_for_outputs(folder):
+        with publish(written[0], overwrite=True) as temporary:
+            with open(temporary, "w", encoding="utf-8", newline="") as file:
+                csv.writer(file).writerows(table_of_pieces(comparisons))
+        for comparison in comparisons:
+            suffix = f"_{comparison.first.name}" if len(comparisons) > 1 else ""
+            written.append(write_comparison(comparison, names, folder / f"comparison{suffix}.png"))
+    return written

@@ -1,0 +1,65 @@
+"""`ndx-match propagate`: outlines where cells were not detected, and their fluorescence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from .common import LOCATION, output_option, overwrite_option, plane_option, progress_bar, say, warn
+
+EXAMPLE = "Example: ndx-match propagate matches.nwb day1.nwb day2.nwb -o propagated"
+
+
+@click.command(epilog=EXAMPLE)
+@click.argument("matches", type=LOCATION, metavar="MATCHES.NWB")
+@click.argument("inputs", nargs=-1, type=LOCATION, metavar="[FILE...]")
+@output_option("Folder for the files, NAME_propagated.nwb for the session NAME; made if it does not exist.")
+@click.option("--min-sources", metavar="N", type=click.IntRange(min=1), default=1, show_default=True,
+              help="In how many other sessions a cell must have been detected.")  # fmt: skip
+@click.option("--no-refine", is_flag=True, help="Carry masks by the stored alignments alone, without the local shifts "
+              "that the images show.")  # fmt: skip
+@click.option("--movie", metavar="PATH", help="Movie to take where files hold several: its path in the file, or the "
+              "path's end.")  # fmt: skip
+@click.option("--no-traces", is_flag=True, help="Write the outlines only, without reading movies.")
+@plane_option("Only this imaging plane, where the match file holds several.")
+@overwrite_option
+def propagate(
+    matches: str,
+    inputs: tuple[str, ...],
+    output: Path,
+    min_sources: int,
+    no_refine: bool,
+    movie: str | None,
+    no_traces: bool,
+    plane: str | None,
+    overwrite: bool,
+) -> None:
+    """Write for each session the outlines where cells that were not detected in it should be.
+
+    The masks of a cell in other sessions are carried over and averaged. Where a session's file holds the movie, the
+    fluorescence of detected and propagated ROIs and of the neuropil around them is written too. Without files, the
+    outlines of all sessions are written. The matched files are not changed.
+    """
+    from ..propagate import propagate_files
+
+    with progress_bar() as progress:
+        written = propagate_files(
+            matches,
+            inputs,
+            output,
+            min_sources=min_sources,
+            refine=not no_refine,
+            traces=not no_traces,
+            movie=movie,
+            overwrite=overwrite,
+            progress=progress,
+            plane=plane,
+        )
+    for file in written:
+        warn(file.warnings)
+        outlines = f"{file.n_outlines} outlines, {file.n_of_several} of them of two or more sessions"
+        traces = "no movie"
+        if file.movies:
+            traces = f"fluorescence of them and of {file.n_rois} ROIs in {file.n_frames} frames of {file.movies[0]}"
+        say(f"Wrote {file.path}: {outlines}; {traces}")

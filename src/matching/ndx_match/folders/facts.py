@@ -1,0 +1,113 @@
+"""What users state of sessions whose folders do not say it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime, timezone
+from pathlib import Path
+
+from ..errors import InputError
+from ..storage.csv_tables import read_rows
+
+FOLDER = "folder"  #: column of a table of sessions
+EXAMPLE = "2026-05-01"
+#: Of a session of which nobody said when it began, where that is allowed.
+UNKNOWN_START = datetime(1, 1, 1, tzinfo=timezone.utc)
+
+
+@dataclass(frozen=True)
+class SessionFacts:
+    """What is stated of a session; empty texts and None are not known."""
+
+    folder: str  #: by which the session is meant: the path, or parts of it that follow each other, such as `day1`
+    session_start: str = ""  #: ISO 8601; UTC where it names no time zone
+    session_id: str = ""
+    subject_id: str = ""
+    imaging_depth: float | None = None  #: micrometres
+    pixel_size: tuple[float, float] | None = None  #: micrometres along (rows, columns)
+
+    def __post_init__(self) -> None:
+        if self.session_start:
+            _ = self.start
+
+    @property
+    def start(self) -> datetime | None:
+        """When the session began."""
+        if not self.session_start:
+            return None
+        try:
+            start = datetime.fromisoformat(re.sub("[Zz]$", "+00:00", self.session_start))
+        except ValueError:
+            raise InputError(
+                f"The start of the session {self.folder}, {self.session_start!r}, is no date; write it as {EXAMPLE} or "
+                f"{EXAMPLE}T14:30+02:00."
+            ) from None
+        return start if start.tzinfo else start.replace(tzinfo=timezone.utc)
+
+
+def names_folder(location: str | os.PathLike[str], name: str) -> bool:
+    """Whether a name means a folder or file: it is parts of the path that follow each other; a file needs no ending."""
+    wanted = Path(name).parts
+    path = Path(os.path.abspath(location))
+    if not wanted:
+        return False
+    return any(
+        parts[start : start + len(wanted)] == wanted
+        for parts in (path.parts, path.with_suffix("").parts)
+        for start in range(len(parts) - len(wanted) + 1)
+    )
+
+
+def facts_of(
+    location: str | os.PathLike[str], starts: Sequence[tuple[str, str]], table: Sequence[SessionFacts]
+) -> SessionFacts:
+    """What is stated of one session: its row of a table, and its start if that is given on its own.
+
+    Raises InputError if two rows, or two starts, are of the same session.
+    """
+    rows = [row for row in table if names_folder(location, row.folder)]
+    given = [(name, start) for name, start in starts if not name or names_folder(location, name)]
+    for found, what in ((rows, "rows of the table of sessions"), (given, "times of --session-start")):
+        if len(found) > 1:
+            raise InputError(f"{location}: {len(found)} {what} are of this session; leave one.")
+    facts = rows[0] if rows else SessionFacts(given[0][0] if given else "")
+    stated = {each.name: getattr(facts, each.name) for each in fields(facts)}
+    return SessionFacts(**{**stated, **({"session_start": given[0][1]} if given else {})})
+
+
+def read_session_table(path: str | os.PathLike[str]) -> tuple[SessionFacts, ...]:
+    """Read a CSV table of sessions: a column `folder`, and of the others of :class:`SessionFacts` those that are known.
+
+    Raises
+    ------
+    InputError
+        It cannot be read, has no such column or an unknown one, or a value makes no sense.
+    """
+    known = [each.name for each in fields(SessionFacts)]
+    columns, rows = read_rows(path, "the table of sessions")
+    strange = [name for name in columns if name not in known]
+    if FOLDER not in columns or strange:
+        problem = f"has the unknown column {strange[0]!r}" if strange else f"has no column {FOLDER!r}"
+        raise InputError(f"{path}: the table of sessions {problem}; its columns are: {', '.join(known)}.")
+    return tuple(_row(path, number, row) for number, row in enumerate(rows, start=2))
+
+
+def _row(path: str | os.PathLike[str], number: int, row: dict[str, str]) -> SessionFacts:
+    texts = dict(row)
+    if not texts[FOLDER]:
+        raise InputError(f"{path}: row {number} names no folder; name one, or remove the row.")
+    depth, sizes = texts.pop("imaging_depth", ""), texts.pop("pixel_size", "")
+    try:
+        pixel_size = [float(size) for size in sizes.split("x")] if sizes else []
+        imaging_depth = float(depth) if depth else None
+    except ValueError as error:
+        pixel_size, reason = [0.0], str(error)
+    else:
+        reason = f"a pixel size of {sizes}"
+    if len(pixel_size) > 2 or any(size <= 0 for size in pixel_size):
+        raise InputError(f"{path}: row {number}: {reason}; write depth and sizes in micrometres, 0.8 or 0.75 x 1.25.")
+    size = (pixel_size[0], pixel_size[-1]) if pixel_size else None
+    return SessionFacts(**texts, imaging_depth=imaging_depth, pixel_size=size)

@@ -1,0 +1,118 @@
+"""Find out which inputs are folders or files of other programs, and have them read as NWB files."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+from pynwb import NWBFile
+
+from ..errors import InputError
+from ..plugins import find_plugins
+from ..storage.files import open_file
+from ..storage.remote import is_url
+from ..storage.substitutes import Substitute, set_substitute
+from .facts import EXAMPLE, UNKNOWN_START, SessionFacts, facts_of
+from .nwbfile import make_nwbfile
+from .protocol import FolderFormat
+
+GROUP = "ndx_match.folders"  #: of entry points
+MOST_NAMED = 4  #: sessions in an error
+NWB_ENDINGS = (".nwb", ".nwb.zarr")  #: of files, and of those that are folders
+
+
+def find_formats() -> tuple[FolderFormat, ...]:
+    """Every format, in order of the programs' names."""
+    return tuple(find_plugins(f"{GROUP}.formats", GROUP, FolderFormat, "FORMAT", "program").values())
+
+
+def is_folder(location: str | os.PathLike[str]) -> bool:
+    """Whether this is a folder or file of another program's results."""
+    return _recognised(location) is not None
+
+
+def take_folders(
+    locations: Sequence[str | os.PathLike[str]],
+    starts: Sequence[tuple[str, str]] = (),
+    table: Sequence[SessionFacts] = (),
+    need_start: bool = True,
+) -> None:
+    """Have the folders and files of other programs among these read as NWB files from now on.
+
+    Parameters
+    ----------
+    locations : sequence of path
+    starts : sequence of (str, str)
+        When sessions began: a folder as of :func:`names_folder`, empty if there is only one, and the time.
+    table : sequence of SessionFacts
+        More that is known of sessions.
+    need_start : bool
+        Refuse folders of which it is not known when the session began.
+
+    Raises
+    ------
+    InputError
+        That is not known of a folder, or what is stated does not fit the folders.
+    """
+    lacking: list[tuple[str | os.PathLike[str], str]] = []
+    for location in locations:
+        if (found := _recognised(location)) is None:
+            set_substitute(location, None)
+            continue
+        program, files = found
+        facts = facts_of(location, starts, table)
+        label = facts.session_id or _label(facts.folder, program) or _label(os.path.abspath(location), program)
+        if need_start and facts.start is None and program.start(Path(location)) is None:
+            lacking.append((location, label))
+        make = partial(_make, location, program, facts, label)
+        set_substitute(location, Substitute(_short_name(location, program), files, make))
+    if lacking:
+        more = " ..." * (len(lacking) > MOST_NAMED)
+        named = ", ".join(str(location) for location, _ in lacking[:MOST_NAMED])
+        options = " ".join(f"--session-start {label}={EXAMPLE}" for _, label in lacking[:MOST_NAMED])
+        raise InputError(
+            f"{named}{more}: it is not stated when {'these sessions' if len(lacking) > 1 else 'this session'} began; "
+            f"give {options}{more} with the right dates, or a table of sessions with --sessions TABLE.csv."
+        )
+
+
+def _make(location: str | os.PathLike[str], program: FolderFormat, facts: SessionFacts, label: str) -> NWBFile:
+    try:
+        found = program.read(Path(location))
+    except OSError as error:
+        raise InputError(f"{location}: this cannot be read ({error.strerror or error}).") from error
+    if not any(len(plane.roi_ids) for plane in found.planes):
+        raise InputError(f"{location}: {program.program} found no ROIs here; leave this session out.")
+    start = facts.start or program.start(Path(location)) or UNKNOWN_START
+    return make_nwbfile(found, facts, start, program.program, label)
+
+
+def _recognised(location: str | os.PathLike[str]) -> tuple[FolderFormat, tuple[Path, ...]] | None:
+    """The format of a folder or file, and its files; None if it is not one of another program."""
+    if is_url(location) or open_file(location) is not None or str(location).endswith(NWB_ENDINGS):
+        return None
+    if not os.path.exists(location):
+        return None
+    for program in find_formats():
+        with suppress(OSError):  # of what may not be read; to open it will say so
+            if files := tuple(program.files(Path(location))):
+                return program, files
+    return None
+
+
+def _label(path: str, program: FolderFormat) -> str:
+    """The last part of a path that says something of the session; empty if none does."""
+    parts = [part for part in Path(path).parts if not re.fullmatch(program.general_name, part)]
+    return Path(parts[-1]).stem if parts and parts[-1] != Path(path).anchor else ""
+
+
+def _short_name(location: str | os.PathLike[str], program: FolderFormat) -> str:
+    """The end of a path that tells a folder from those of other sessions: `day1/suite2p`."""
+    parts = Path(os.path.realpath(location)).parts
+    general = [re.fullmatch(program.general_name, part) is not None for part in parts]
+    said = max((k for k, is_general in enumerate(general) if not is_general and k > 0), default=len(parts) - 1)
+    return "/".join(parts[said:])

@@ -1,0 +1,1 @@
+"""How programs leave their results: one module per program."""

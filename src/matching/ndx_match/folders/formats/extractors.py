@@ -1,0 +1,89 @@
+"""Results of CaImAn and EXTRACT, which roiextractors reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from ...errors import InputError
+from ...storage.opening import first_line
+from ..libraries import needed
+from ..protocol import FolderFormat, Segmentation, SegmentedPlane, pixels_of
+
+ACCEPTED = "is_accepted"  #: property that says which ROIs are cells
+
+
+def _holding(path: Path, endings: Sequence[str], *datasets: str) -> Sequence[Path]:
+    """The file itself if it is an HDF5 file of such a name with one of these in it."""
+    if path.suffix.lower() not in endings or not path.is_file():
+        return []
+    try:
+        with h5py.File(path, "r") as file:
+            return [path] if any(name in file for name in datasets) else []
+    except OSError:
+        return []
+
+
+def _read(path: Path, program: str, open_with: Callable[[Any, str], Any]) -> Segmentation:
+    extractor = _opened(path, program, open_with)
+    try:
+        roi_ids = list(extractor.get_roi_ids())
+        n_rows, n_cols = map(int, extractor.get_frame_shape())
+        shown = extractor.get_images_dict()
+        masks = [np.asarray(extractor.get_roi_pixel_masks([roi_id])[0], float).reshape(-1, 3) for roi_id in roi_ids]
+        accepted = extractor.get_property(ACCEPTED, roi_ids) if ACCEPTED in extractor.get_property_keys() else None
+        images = {name: image for name, image in shown.items() if np.shape(image) == (n_rows, n_cols)}
+    except Exception as error:  # of a file that is another than it seems, roiextractors raises of any kind
+        raise _unreadable(path, program, error) from error
+    columns = {} if accepted is None else {ACCEPTED: (f"Whether {program} accepts the ROI.", np.asarray(accepted))}
+    pixels = ((mask[:, 0].astype(int), mask[:, 1].astype(int), mask[:, 2]) for mask in masks)
+    plane = SegmentedPlane(
+        "plane",
+        np.arange(len(roi_ids), dtype=np.int64),
+        *pixels_of(pixels, str(path)),
+        (n_rows, n_cols),
+        {name: np.asarray(image, np.float32) for name, image in images.items()},
+        columns,
+    )
+    return Segmentation((plane,))
+
+
+def _opened(path: Path, program: str, open_with: Callable[[Any, str], Any]) -> Any:
+    library = needed("roiextractors", path, program)
+    try:
+        return open_with(library, str(path))
+    except Exception as error:
+        raise _unreadable(path, program, error) from error
+
+
+def _unreadable(path: Path, program: str, error: Exception) -> InputError:
+    return InputError(f"{path}: roiextractors cannot read this as results of {program} ({first_line(error)}).")
+
+
+def _caiman(library: Any, path: str) -> Any:
+    return library.CaimanSegmentationExtractor(path)
+
+
+def _extract(library: Any, path: str) -> Any:
+    return library.ExtractSegmentationExtractor(path, sampling_frequency=1.0)  # of which nothing here depends
+
+
+FORMATS = (
+    FolderFormat(
+        "CaImAn",
+        lambda path: _holding(path, (".hdf5", ".h5"), "estimates/A"),
+        partial(_read, program="CaImAn", open_with=_caiman),
+        general_name=r"(analysis_|caiman_)?results\.\w+",
+    ),
+    FolderFormat(
+        "EXTRACT",
+        lambda path: _holding(path, (".mat",), "output/spatial_weights", "extractAnalysisOutput/filters"),
+        partial(_read, program="EXTRACT", open_with=_extract),
+        general_name=r"(extract_)?output\.mat|extract\.mat",
+    ),
+)

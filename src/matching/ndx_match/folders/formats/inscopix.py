@@ -1,0 +1,55 @@
+"""Cell sets of Inscopix (`.isxd`), which its own library reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import InputError
+from ...storage.opening import first_line
+from ..libraries import needed
+from ..protocol import FolderFormat, Segmentation, SegmentedPlane, pixels_of
+
+PROGRAM = "Inscopix"
+EARLIEST = 1980  #: a year; an earlier start is none
+
+
+def _files(path: Path) -> Sequence[Path]:
+    return [path] if path.suffix.lower() == ".isxd" and path.is_file() else []
+
+
+def _opened(path: Path) -> Any:
+    isx = needed("isx", path, PROGRAM)
+    try:
+        return isx.CellSet.read(str(path), read_only=True)
+    except Exception as error:  # of a file that is no cell set, isx raises of any kind
+        raise InputError(f"{path}: isx cannot read this as a cell set of {PROGRAM} ({first_line(error)}).") from error
+
+
+def _read(path: Path) -> Segmentation:
+    cells = _opened(path)
+    rows = range(cells.num_cells)
+    masks = (np.asarray(cells.get_cell_image_data(row)) for row in rows)
+    columns = {
+        "cell_status": (f"What {PROGRAM} says of the cell.", np.array([cells.get_cell_status(row) for row in rows])),
+        "cell_name": (f"Its name in {PROGRAM}.", np.array([cells.get_cell_name(row) for row in rows])),
+    }
+    ends, pixels = pixels_of(((*np.nonzero(mask), mask[mask != 0]) for mask in masks), str(path))
+    n_rows, n_cols = map(int, cells.spacing.num_pixels)
+    ids = np.arange(len(rows), dtype=np.int64)
+    return Segmentation((SegmentedPlane("plane", ids, ends, pixels, (n_rows, n_cols), columns=columns),))
+
+
+def _start(path: Path) -> datetime | None:
+    """By the clock of the microscope, which is noted as UTC."""
+    cells = _opened(path)  # in whose memory the time lies
+    timing = cells.timing
+    start: datetime = timing.start.to_datetime()
+    return start.replace(tzinfo=timezone.utc) if start.year >= EARLIEST else None
+
+
+FORMAT = FolderFormat(PROGRAM, _files, _read, start=_start)

@@ -1,0 +1,116 @@
+"""Folders that Suite2p leaves, of all versions with `stat.npy`: `suite2p/plane0/stat.npy` and what lies beside it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...arrays import Array, Floats32
+from ...errors import InputError
+from ..objects import load_array, load_dict
+from ..protocol import FolderFormat, Segmentation, SegmentedPlane, pixels_of
+
+ROIS, ACCEPTED = "stat.npy", "iscell.npy"
+#: Where the field's size and images are; in the others where the first is missing, as without `save_ops_orig`.
+SETTINGS, OTHER_SETTINGS = "ops.npy", ("db.npy", "reg_outputs.npy")
+IMAGES = ("meanImg", "meanImgE", "meanImg_chan2", "max_proj", "Vcorr")
+COMBINED = "combined"
+
+
+def _planes(path: Path) -> list[Path]:
+    """The folders of the planes of a run, or the folder itself if it is that of a plane."""
+    if (path / ROIS).is_file():
+        return [path]
+    found = [each for each in path.glob("plane*") if re.fullmatch(r"plane\d+", each.name) and (each / ROIS).is_file()]
+    return sorted(found, key=lambda plane: int(plane.name.removeprefix("plane")))
+
+
+def _files(path: Path) -> Sequence[Path]:
+    found = [plane / name for plane in _planes(path) for name in (ROIS, ACCEPTED, *_settings_of(plane))]
+    return [file for file in found if file.is_file()]
+
+
+def _settings_of(plane: Path) -> Sequence[str]:
+    """The names of the files of settings that are read."""
+    return (SETTINGS,) if (plane / SETTINGS).is_file() else OTHER_SETTINGS
+
+
+def _read(path: Path) -> Segmentation:
+    if path.resolve().name == COMBINED:
+        raise InputError(
+            f"{path}: this folder shows all planes side by side; give the folder that holds it, with --plane or "
+            "--all-planes where there are several."
+        )
+    return Segmentation(tuple(map(_plane, _planes(path))))
+
+
+def _plane(folder: Path) -> SegmentedPlane:
+    stat, where = load_array(folder / ROIS), str(folder / ROIS)
+    rois = list(stat.ravel())
+    try:
+        masks = [(_whole(roi["ypix"]), _whole(roi["xpix"]), np.asarray(roi["lam"], np.float32)) for roi in rois]
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise InputError(f"{where}: ROIs need ypix, xpix and lam, as Suite2p writes them ({error}).") from error
+    ends, pixels = pixels_of(masks, where)
+    settings: dict[str, Any] = {}
+    for name in _settings_of(folder):
+        if (folder / name).is_file():
+            settings.update(load_dict(folder / name))
+    shape = _shape(settings)
+    columns = {}
+    if (folder / ACCEPTED).is_file():
+        iscell = load_array(folder / ACCEPTED)
+        if len(iscell) != len(rois) or iscell.dtype.kind not in "biuf":
+            raise InputError(f"{folder / ACCEPTED}: it holds {len(iscell)} rows for {len(rois)} ROIs; copy both again.")
+        columns["iscell"] = ("Whether Suite2p takes the ROI for a cell, and its probability.", iscell.astype(float))
+    name = folder.resolve().name
+    return SegmentedPlane(
+        name=name if name.startswith("plane") else "plane0",
+        roi_ids=np.arange(len(rois), dtype=np.int64),
+        ends=ends,
+        pixels=pixels,
+        shape=shape,
+        images=dict(_images(settings, shape)),
+        columns=columns,
+    )
+
+
+def _whole(values: Any) -> Array:
+    """Numbers of pixels."""
+    found = np.asarray(values)
+    if found.dtype.kind not in "iu" and found.size:
+        raise ValueError(f"pixels of type {found.dtype}")
+    return found.astype(np.int64)
+
+
+def _shape(settings: Mapping[str, Any]) -> tuple[int, int] | None:
+    """(n_rows, n_cols) of the field, None if it is not stated."""
+    mean = settings.get("meanImg")
+    found = [settings.get(side) for side in ("Ly", "Lx")]
+    if None in found and isinstance(mean, np.ndarray) and mean.ndim == 2:
+        found = list(mean.shape)
+    return (int(found[0]), int(found[1])) if all(isinstance(size, int | np.integer) for size in found) else None  # type: ignore[arg-type]
+
+
+def _images(settings: Mapping[str, Any], shape: tuple[int, int] | None) -> Iterator[tuple[str, Floats32]]:
+    """The images, in the whole field: some are cut to the part of it that motion correction left."""
+    for name in IMAGES:
+        image = settings.get(name)
+        if not isinstance(image, np.ndarray) or image.ndim != 2 or image.dtype.kind not in "biuf":
+            continue
+        if shape is not None and image.shape != shape:
+            try:
+                rows, cols = (slice(*map(int, settings[side])) for side in ("yrange", "xrange"))
+                whole = np.full(shape, np.nan, np.float32)
+                whole[rows, cols] = image
+            except (KeyError, TypeError, ValueError):
+                continue
+            image = whole
+        yield name, image.astype(np.float32)
+
+
+FORMAT = FolderFormat("Suite2p", _files, _read, general_name=r"suite2p|plane\d+|combined")

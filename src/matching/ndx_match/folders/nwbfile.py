@@ -1,0 +1,109 @@
+"""Make an NWB file, in memory, of what was read of another program's results."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from datetime import datetime
+from typing import Any, TypeVar
+
+import numpy as np
+from hdmf.common import ElementIdentifiers, VectorData, VectorIndex
+from pynwb import NWBFile
+from pynwb.base import Images
+from pynwb.file import Subject
+from pynwb.image import GrayscaleImage
+from pynwb.ophys import ImageSegmentation, OpticalChannel, PlaneSegmentation
+
+from .facts import SessionFacts
+from .protocol import Segmentation, SegmentedPlane
+
+MADE_OF = "made by ndx-match of the results of {program}"  #: what the file says of the script that made it
+BLANK = "blank"  #: image of a plane without images
+
+Item = TypeVar("Item")
+
+
+def make_nwbfile(found: Segmentation, facts: SessionFacts, start: datetime, program: str, session_id: str) -> NWBFile:
+    """An NWB file of these ROIs and images; of the same ones always with the same identifier and object ids.
+
+    Its ROI tables lie in `processing/ophys/ImageSegmentation`, and the images of each beside it, in a container of its
+    name. Pixel masks are (x, y), images [row, col].
+    """
+    identity = _identity(found)
+    nwbfile = _with_id(
+        NWBFile,
+        uuid.uuid5(identity, "file"),
+        session_description=f"ROIs that {program} found.",
+        identifier=str(identity),
+        session_start_time=start,
+        session_id=session_id or None,
+        source_script=MADE_OF.format(program=program),
+        source_script_file_name="ndx-match",
+        subject=Subject(subject_id=facts.subject_id) if facts.subject_id else None,
+    )
+    device = nwbfile.create_device(name="microscope", description=f"Not described by the results of {program}.")
+    module = nwbfile.create_processing_module("ophys", f"ROIs and images of {program}.")
+    segmentation = ImageSegmentation()
+    module.add(segmentation)
+    depth = "" if facts.imaging_depth is None else f" Imaging depth {facts.imaging_depth:g} um."
+    for plane in found.planes:
+        size = {} if facts.pixel_size is None else {"grid_spacing": [*facts.pixel_size[::-1]]}
+        channel = OpticalChannel(name="channel", description=f"Not described by {program}.", emission_lambda=np.nan)
+        imaging_plane = nwbfile.create_imaging_plane(
+            name=plane.name,
+            optical_channel=channel,
+            description=f"The plane {plane.name} of {program}.{depth}",
+            device=device,
+            excitation_lambda=np.nan,
+            indicator="unknown",
+            location="unknown",
+            grid_spacing_unit="micrometers",
+            **size,
+        )
+        segmentation.add_plane_segmentation(_table(plane, imaging_plane, program, uuid.uuid5(identity, plane.name)))
+        shown = dict(plane.images)
+        if not shown and plane.shape is not None:
+            shown[BLANK] = np.zeros(plane.shape, np.float32)  # says how large the field is
+        if shown:
+            images = [
+                GrayscaleImage(name=name, data=image, description=f"{name} of {program}.")
+                for name, image in shown.items()
+            ]
+            module.add(Images(name=plane.name, images=images, description=f"Images of the plane {plane.name}."))
+    return nwbfile
+
+
+def _table(plane: SegmentedPlane, imaging_plane: Any, program: str, object_id: uuid.UUID) -> PlaneSegmentation:
+    masks = VectorData(name="pixel_mask", description="Pixels of the ROI, and their weights.", data=plane.pixels)
+    columns = [VectorIndex(name="pixel_mask_index", data=plane.ends, target=masks), masks]
+    columns += [
+        VectorData(name=name, description=description, data=values)
+        for name, (description, values) in plane.columns.items()
+    ]
+    return _with_id(
+        PlaneSegmentation,
+        object_id,
+        name=plane.name,
+        description=f"ROIs that {program} found.",
+        imaging_plane=imaging_plane,
+        id=ElementIdentifiers(name="id", data=plane.roi_ids),
+        columns=columns,
+        colnames=["pixel_mask", *plane.columns],
+    )
+
+
+def _identity(found: Segmentation) -> uuid.UUID:
+    """What is the same for the same ROIs and images, and nothing else."""
+    digest = hashlib.sha256()
+    for plane in found.planes:
+        for array in (plane.roi_ids, plane.ends, plane.pixels, *plane.images.values()):
+            digest.update(f"{array.dtype.str}{array.shape}".encode() + np.ascontiguousarray(array).tobytes())
+    return uuid.UUID(bytes=digest.digest()[:16], version=4)
+
+
+def _with_id(kind: type[Item], object_id: uuid.UUID, **values: Any) -> Item:
+    """An object with an object id that is given, as hdmf makes those that it reads."""
+    item = kind.__new__(kind, object_id=str(object_id))  # type: ignore[call-arg]
+    kind.__init__(item, **values)
+    return item

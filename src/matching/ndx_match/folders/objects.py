@@ -1,0 +1,77 @@
+"""Read `.npy` files of Python objects without letting them run anything."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..arrays import Array
+from ..errors import InputError
+
+#: What a pickle may call: what makes arrays, numbers and containers.
+_ALLOWED = {
+    "builtins": ("complex", "set", "frozenset", "slice", "range", "bytearray"),
+    "collections": ("OrderedDict",),
+    "_codecs": ("encode",),
+    "numpy": ("ndarray", "dtype"),
+    **dict.fromkeys(("numpy.core.multiarray", "numpy._core.multiarray"), ("_reconstruct", "scalar")),
+    **dict.fromkeys(("numpy.core.numeric", "numpy._core.numeric"), ("_frombuffer",)),
+}
+
+
+class _Other:
+    """Stands for an object of any other type, a path or a date for example, of which nothing is kept."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        pass
+
+    def __setstate__(self, state: Any) -> None:
+        pass
+
+    def append(self, item: Any) -> None:
+        pass
+
+    def __setitem__(self, key: Any, item: Any) -> None:
+        pass
+
+
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        return super().find_class(module, name) if name in _ALLOWED.get(module, ()) else _Other
+
+
+def load_array(path: Path) -> Array:
+    """The array of a `.npy` file, also of one that holds Python objects, as those of Suite2p do.
+
+    Of the objects only arrays, numbers, texts, lists and dicts are read, and no code of the file is run.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read.
+    """
+    try:
+        with open(path, "rb") as file:
+            is_first = np.lib.format.read_magic(file) == (1, 0)
+            read = np.lib.format.read_array_header_1_0 if is_first else np.lib.format.read_array_header_2_0
+            shape, fortran_order, dtype = read(file)
+            if not dtype.hasobject:
+                file.seek(0)
+                return np.asarray(np.load(file, allow_pickle=False))
+            found = np.asarray(_Unpickler(file, encoding="latin1").load(), dtype=object)
+            return found.reshape(shape, order="F" if fortran_order else "C")
+    except OSError as error:
+        raise InputError(f"{path}: this file cannot be read ({error.strerror or error}).") from error
+    except Exception as error:  # of a damaged file, pickle raises of any kind
+        raise InputError(f"{path}: this is no whole .npy file ({error}); copy it again.") from error
+
+
+def load_dict(path: Path) -> dict[str, Any]:
+    """The dict that a `.npy` file holds; raises InputError as :func:`load_array`, or if it holds something else."""
+    found = load_array(path)
+    if found.dtype != object or found.shape != () or not isinstance(found.item(), dict):
+        raise InputError(f"{path}: this file holds no settings (a dict); copy it again.")
+    return dict(found.item())

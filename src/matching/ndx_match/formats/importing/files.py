@@ -1,0 +1,93 @@
+"""Read tables of other tools, without running anything that is in them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...arrays import Array, Floats
+from ...errors import InputError
+
+MISSING = ("", "none", "nan", "na", "n/a", "<na>", "null")  #: words for no ROI, in small letters
+
+
+def read_rows(path: Path, delimiter: str | None = None) -> tuple[list[str], list[list[str]]]:
+    """The titles and the rows of a table in text, each as long as the titles.
+
+    The delimiter is by default that of comma, semicolon and tab which the first line has most often.
+
+    Raises
+    ------
+    InputError
+        The file is missing, is no text, or has a row of another length.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        first = text.split("\n", 1)[0]
+        lines = [
+            line for line in csv.reader(text.splitlines(), delimiter=delimiter or max(",;\t", key=first.count)) if line
+        ]
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such file.") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error}).") from error
+    except (ValueError, csv.Error) as error:
+        raise InputError(f"{path}: is no table in text ({error}).") from None
+    if not lines:
+        raise InputError(f"{path}: is empty; give a table with a line of titles.")
+    titles, rows = [title.strip() for title in lines[0]], lines[1:]
+    for number, row in enumerate(rows):
+        if len(row) != len(titles):
+            raise InputError(
+                f"{path}: row {number + 1} has {len(row)} columns, and the titles are {len(titles)}; give one row per "
+                "cell and one column per session."
+            )
+    return titles, rows
+
+
+def numbers_in(words: Sequence[Sequence[str]] | Sequence[str], where: str) -> Floats:
+    """Words as numbers, NaN where a word means that there is none; raises InputError that begins with `where`."""
+    texts = np.array(words, str)
+    flat = [text.strip() for text in texts.ravel().tolist()]
+    try:
+        values = [np.nan if text.lower() in MISSING else float(text) for text in flat]
+    except ValueError as error:
+        raise InputError(f"{where}: {error}; give numbers of ROIs, and nothing where a cell has none.") from None
+    return np.array(values, float).reshape(texts.shape)
+
+
+def as_table(values: Any, where: str) -> Floats:
+    """Values as a table of cells and sessions; raises InputError that begins with `where` if they are none."""
+    try:
+        table = np.asarray(values, float)
+    except (TypeError, ValueError):
+        raise InputError(f"{where}: holds something else than numbers; give the file as the tool wrote it.") from None
+    if table.ndim != 2:
+        raise InputError(f"{where}: holds no table of cells and sessions, but {table.ndim} dimensions.")
+    return table
+
+
+def read_npy(path: Path, allow_pickle: bool = False, name: str = "") -> Array:
+    """The array in a .npy file, or that of a name in a .npz file.
+
+    Raises
+    ------
+    InputError
+        It cannot be read, or holds pickled objects that are not allowed.
+    """
+    try:
+        loaded = np.load(path, allow_pickle=allow_pickle)
+        return np.asarray(loaded[name] if name and not isinstance(loaded, np.ndarray) else loaded)
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such file.") from None
+    except Exception as error:  # unpickling and NumPy's reader raise many kinds
+        if not allow_pickle and "pickle" in str(error):
+            raise InputError(
+                f"{path}: holds pickled objects, which can run programs when they are read, or is no file of NumPy's; "
+                "give the same numbers in another of the formats that `ndx-match import --help` lists."
+            ) from None
+        raise InputError(f"{path}: cannot be read as a file of NumPy's ({error}).") from None

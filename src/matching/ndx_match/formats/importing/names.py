@@ -1,0 +1,62 @@
+"""Find which session a tool means by a name or a path."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from ...errors import InputError
+from ...model import Session
+from ...storage.remote import file_stem
+
+
+def columns_of_sessions(names: Sequence[str] | int, sessions: Sequence[Session], where: str) -> list[int]:
+    """For each session the position of the name that is its own; names that do not tell are in the sessions' order.
+
+    Parameters
+    ----------
+    names : sequence of str, or int
+        As a tool calls the sessions; or how many there are, if it does not call them anything.
+    sessions : sequence of Session
+    where : str
+        With which an error begins.
+
+    Raises
+    ------
+    InputError
+        There are not as many names as sessions, and they do not say which belongs to which.
+    """
+    told = None if isinstance(names, int) else named_columns(names, sessions)
+    if told is not None:
+        return told
+    n = names if isinstance(names, int) else len(names)
+    if n == len(sessions):
+        return list(range(n))
+    listed = "" if isinstance(names, int) else f" ({', '.join(names)})"
+    ours = ", ".join(session.name for session in sessions)
+    raise InputError(
+        f"{where}: holds {n} sessions{listed}, but {len(sessions)} were given ({ours}); give the files that were "
+        "matched, in their order."
+    )
+
+
+def named_columns(names: Sequence[str], sessions: Sequence[Session]) -> list[int] | None:
+    """For each session the position of the name that is its own; None unless each has one.
+
+    A name is that of a session if it, or a part of it that is a path, is the session's name, its id, or the name of
+    its file.
+    """
+    parts = [_parts(name) for name in names]
+    found = [[k for k, each in enumerate(parts) if each & _keys(session)] for session in sessions]
+    told = [each[0] for each in found if len(each) == 1]
+    return told if len(set(told)) == len(sessions) else None
+
+
+def _parts(name: str) -> set[str]:
+    parts = [part for part in re.split(r"[/\\]", name.strip().lower()) if part]
+    return {*parts, *(part.rsplit(".", 1)[0] for part in parts)}
+
+
+def _keys(session: Session) -> set[str]:
+    keys = {session.name, session.source.session_id, file_stem(session.source.uri) if session.source.uri else ""}
+    return {key.lower() for key in keys} - {""}

@@ -1,0 +1,111 @@
+"""How far the ROIs that a tool matched lie on each other once the sessions are registered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import cv2
+import numpy as np
+from scipy.sparse import csr_array
+
+from ndx_cell_matching.registrations import SessionRegistration
+
+from ...arrays import Floats, Ints64
+from ...footprints import centroids, pairwise_iou
+from ...methods import match
+from ...methods.consensus.stored_frame import StoredFrame
+from ...methods.consensus.supports import supports, typical_radius, warp_supports
+from ...model import Progress, Registration, RegistrationOutcome, Session
+
+LEAST_IOU = 0.1  #: from which two ROIs are taken to overlap
+FEWEST_TO_FIT = 8  #: matches from which two sessions can be aligned by them
+LEAST_FITTED = 0.5  #: fraction of these that an alignment must bring together
+MOST_FLATTENED = 4.0  #: ratio of its magnifications along two axes
+BY_MATCHES = "fitted to the imported matches"
+KEPT_PAIRS = 64  #: of sessions whose overlaps are remembered
+
+
+@dataclass(frozen=True)
+class MeasuredPairs:
+    """ROIs of two sessions that a tool matched with each other."""
+
+    registration: Registration
+    iou: Floats  #: of each pair, shape (n,), after registration
+    distance: Floats  #: of their centroids, in pixels of the fixed session
+    chance: float  #: fraction that would overlap if the ROIs were paired at random
+
+    @property
+    def n_overlapping(self) -> int:
+        """How many of the pairs overlap."""
+        return int((self.iou >= LEAST_IOU).sum())
+
+
+class Overlaps:
+    """Measures pairs of ROIs of any two sessions, which the consensus method registers.
+
+    Where it cannot align two sessions, an affine map is fitted to the matches themselves: those of a result that is
+    read rightly agree on one, others do not.
+    """
+
+    def __init__(self, sessions: Sequence[Session], progress: Progress | None = None) -> None:
+        self._sessions = sessions
+        self.registrations = {
+            (each.fixed_session, each.moving_session): each for each in match(sessions, progress=progress).registrations
+        }
+        self._regions = [supports(session.footprints) for session in sessions]
+        self._centroids = [centroids(region, s.shape[1]) for region, s in zip(self._regions, sessions, strict=True)]
+        self._radii = [typical_radius(region) for region in self._regions]
+        self._iou_of_pair = lru_cache(KEPT_PAIRS)(lambda fixed, moving: self._iou(self.registrations[fixed, moving]))
+
+    def measured(self, fixed: int, moving: int, rows: Ints64) -> MeasuredPairs | None:
+        """The given pairs, `roi_row` in both sessions, shape (n, 2); None where the sessions cannot be registered."""
+        fixed_rows, moving_rows = rows.T
+        found = self.registrations.get((fixed, moving))
+        if found is not None and found.registered:
+            iou = self._iou_of_pair(fixed, moving)
+        else:
+            found = self._by_matches(fixed, moving, fixed_rows, moving_rows)
+            if found is None:
+                return None
+            iou = self._iou(found)
+        apart = self._centroids[moving][moving_rows] - self._map(found).to_moving(self._centroids[fixed][fixed_rows])
+        distance = np.linalg.norm(apart @ np.linalg.inv(found.matrix[:2, :2]).T, axis=1)
+        of_pairs = np.asarray(iou[fixed_rows, moving_rows]).ravel()
+        return MeasuredPairs(found, of_pairs, distance, _by_chance(iou, fixed_rows, moving_rows))
+
+    def _map(self, registration: Registration) -> SessionRegistration:
+        shape = self._sessions[registration.fixed_session].shape
+        return SessionRegistration(registration.matrix, registration.displacement, shape)
+
+    def _iou(self, registration: Registration) -> csr_array:
+        """Of every two ROIs of the fixed and the moving session."""
+        fixed, moving = registration.fixed_session, registration.moving_session
+        places = StoredFrame(self._sessions[fixed].shape, np.zeros(2), (self._map(registration),)).places(0)
+        warped = warp_supports(self._regions[moving], self._sessions[moving].shape, places)
+        return pairwise_iou(self._regions[fixed], warped)
+
+    def _by_matches(self, fixed: int, moving: int, fixed_rows: Ints64, moving_rows: Ints64) -> Registration | None:
+        """An alignment that brings most matches together, if there is one."""
+        points, targets = self._centroids[fixed][fixed_rows], self._centroids[moving][moving_rows]
+        known = np.isfinite(points).all(axis=1) & np.isfinite(targets).all(axis=1)
+        if known.sum() < FEWEST_TO_FIT:
+            return None
+        matrix, fitted = cv2.estimateAffine2D(
+            points[known], targets[known], ransacReprojThreshold=self._radii[moving], maxIters=5000
+        )
+        if matrix is None or fitted.mean() < LEAST_FITTED:
+            return None
+        if np.linalg.cond(matrix[:, :2]) > MOST_FLATTENED:
+            return None
+        whole = np.vstack([matrix, [0.0, 0.0, 1.0]])
+        reason = "the images and ROIs alone could not be aligned"
+        return Registration(fixed, moving, whole, (BY_MATCHES,), RegistrationOutcome.REGISTERED, reason)
+
+
+def _by_chance(iou: csr_array, fixed_rows: Ints64, moving_rows: Ints64) -> float:
+    if len(fixed_rows) == 0:
+        return 0.0
+    among = iou[fixed_rows][:, moving_rows]
+    return float((among.data >= LEAST_IOU).sum()) / len(fixed_rows) / len(moving_rows)

@@ -1,0 +1,80 @@
+"""Which ROIs the numbers of a tool stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+
+from ...arrays import Bools, Ints64
+from ...methods import Parameters, parameter
+from ...model import Session
+
+ABSENT = int(np.iinfo(np.int64).min)  #: in place of a number, where a cell has no ROI in a session
+OUT_OF_RANGE = -2  #: in place of a row, where a number stands for no ROI
+NUMBERS = ("rows", "accepted", "ids")  #: what a tool can count
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What the numbers stand for.
+
+    They count the rows of a session's ROI table or, of these, the ROIs that the file's writer accepts; or they are the
+    table's ids.
+    """
+
+    numbers: str = "rows"  #: one of :data:`NUMBERS`
+    count_from: int = 0  #: the number of the first ROI; of no meaning for ids
+
+    def __str__(self) -> str:
+        if self.numbers == "ids":
+            return "ids of ROIs"
+        counted = "rows of the ROI table" if self.numbers == "rows" else "accepted ROIs"
+        return f"{counted}, counted from {self.count_from}"
+
+    def stated(self, parameters: Mapping[str, Any]) -> Reading:
+        """With what a user states of it, as :class:`NumberParameters`."""
+        return replace(self, **{f.name: parameters[f.name] for f in fields(self) if parameters.get(f.name) is not None})
+
+    @property
+    def options(self) -> str:
+        """The options of the command that state it."""
+        return f"--numbers {self.numbers}" + (f" --count-from {self.count_from}" if self.numbers != "ids" else "")
+
+    def n_numbered(self, session: Session, accepted: Bools) -> int:
+        """How many ROIs of a session have a number."""
+        return int(accepted.sum()) if self.numbers == "accepted" else session.n_rois
+
+    def rows(self, numbers: Ints64, session: Session, accepted: Bools) -> Ints64:
+        """The `roi_row` of each number: -1 where there is none, :data:`OUT_OF_RANGE` where it stands for no ROI.
+
+        `accepted`, shape (n_rois,), says which ROIs the file's writer accepts.
+        """
+        if self.numbers == "ids":
+            order = np.argsort(session.roi_ids)
+            at = np.searchsorted(session.roi_ids, numbers, sorter=order)
+            found = order[np.minimum(at, len(order) - 1)] if len(order) else np.zeros(len(numbers), np.intp)
+            right = session.roi_ids[found] == numbers if len(order) else np.zeros(len(numbers), bool)
+        else:
+            rows = np.flatnonzero(accepted) if self.numbers == "accepted" else np.arange(session.n_rois)
+            right = (numbers >= self.count_from) & (numbers < self.count_from + len(rows))
+            found = np.zeros(len(numbers), np.intp)
+            found[right] = rows[numbers[right] - self.count_from]
+        return np.where(numbers == ABSENT, -1, np.where(right, found, OUT_OF_RANGE)).astype(np.int64)
+
+
+def all_readings() -> Sequence[Reading]:
+    """Every reading that tools are known to have."""
+    return (*(Reading(numbers, first) for numbers in NUMBERS[:2] for first in (0, 1)), Reading("ids"))
+
+
+@dataclass(frozen=True)
+class NumberParameters(Parameters):
+    """What users can state of the numbers in a result, where they are not those of the format."""
+
+    numbers: str | None = parameter(
+        None, "what the numbers of ROIs count, if not what the format says", choices=NUMBERS
+    )
+    count_from: int | None = parameter(None, "number of the first ROI, if not that of the format", minimum=0, maximum=1)

@@ -1,0 +1,180 @@
+"""Everything that is wrong with a match file: its schema, what DANDI asks for, what its tables hold, and its name."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from types import ModuleType
+from typing import Any
+
+from hdmf.backends.io import HDMFIO
+from pynwb import NWBFile, validate
+
+from ndx_cell_matching import CellMatching
+
+from ..errors import InputError
+from ..storage.files import Location, as_location
+from ..storage.opening import first_line, objects_of, open_reader
+from ..storage.remote import is_url, public_name
+from . import rules
+from .check import contradictions
+from .read import planes_of_open_file
+from .write import dandi_path
+
+SCHEMA, INSPECTOR, TABLES, NAME = "schema", "inspector", "tables", "name"  #: what is checked
+_LABEL = r"[^_*\\/<>:|\"'?%@;.]+"
+#: A name that DANDI accepts, and the folder it must lie in.
+_DANDI_NAME = re.compile(
+    rf"(?P<folder>sub-(?P<subject>{_LABEL}))(_ses-{_LABEL})?(_(tis|slice|cell|desc|probe|obj)-{_LABEL})*"
+    r"(_[a-z]+(\+[a-z]+)*)?\.nwb(\.zarr)?"
+)
+_AGAIN = "write it again with `ndx-match write`"
+_IN_SOURCES = "mend it in the source files and write it again"
+_BY_RULE: dict[rules.Rule, str] = {
+    rules.codes_are_known: "a newer version wrote it, so update ndx-cell-matching",
+    rules.sources_are_named_without_private_parts: f"{_AGAIN}, which records a path relative to the match file",
+    rules.images_hold_data: "write it again with another image (`--image`)",
+    rules.registrations_align: "align the two by hand with `ndx-match review`, or write it again",
+    rules.registrations_are_there_both_ways: "align the two by hand with `ndx-match review`, or write it again",
+}
+#: What to do about what the inspector's checks find.
+_BY_CHECK = {
+    "check_experimenter_exists": "write it again with `--experimenter 'Last, First'`",
+    "check_experimenter_form": "write it again with `--experimenter 'Last, First'`",
+    "check_experiment_description": "write it again with `--experiment-description TEXT`",
+    "check_institution": "write it again with `--institution NAME`",
+    "check_keywords": "write it again with `--keywords WORD,WORD`",
+    "check_session_id_no_slashes": "write it again with `--session-id ID`",
+    "check_file_extension": "rename it to end in .nwb",
+    "check_subject_exists": "write it again with `--subject-id ID --sex M --species 'Mus musculus' --age P90D`",
+    "check_subject_id_exists": "write it again with `--subject-id ID`",
+    "check_subject_id_no_slashes": "write it again with `--subject-id ID`",
+    "check_subject_sex": "write it again with `--sex M`, F, O or U",
+    "check_subject_species_exists": "write it again with `--species 'Mus musculus'`",
+    "check_subject_species_form": "write it again with `--species 'Mus musculus'`",
+    "check_subject_age": "write it again with `--age P90D`",
+    "check_subject_proper_age_range": "write it again with `--age P90D/P120D`",
+    "check_imaging_plane_location_allen_ccf": "write it again with `--location VISp`",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is wrong with a file, or could be better."""
+
+    part: str  #: of what is checked: `schema`, `inspector`, `tables` or `name`
+    is_wrong: bool  #: whether a reader or DANDI refuses the file for it; otherwise it is recommended
+    problem: str  #: a clause
+    remedy: str  #: what to do, a clause
+
+
+def check_match_file(path: Location) -> tuple[Finding, ...]:
+    """Find everything that is wrong with a match file.
+
+    It is validated against the schema that it carries, inspected with DANDI's configuration, read with all its masks
+    and images, its tables are held against :data:`ndx_match.matchfile.rules.ALL`, and its name against those that
+    DANDI accepts.
+
+    Parameters
+    ----------
+    path : path, str or binary file
+        As of :func:`ndx_match.matchfile.read_match_file`.
+
+    Returns
+    -------
+    tuple of Finding
+
+    Raises
+    ------
+    InputError
+        It is no NWB file with matched cells, it cannot be opened, or the NWB Inspector is not installed.
+    """
+    inspector = _inspector()
+    location = as_location(path)
+    where = public_name(location)
+    with open_reader(location) as reader, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        io = reader()
+        found = list(_of_schema(io))
+        try:
+            nwbfile = io.read()
+        except Exception as error:  # h5py, hdmf and pynwb raise many kinds
+            return (*found, Finding(SCHEMA, True, f"pynwb cannot read it ({first_line(error)})", _AGAIN))
+        found += _of_tables(nwbfile, where)
+        found += _of_inspector(nwbfile, inspector)
+        found += _of_name(PurePosixPath(where if is_url(location) else Path(where).absolute().as_posix()), nwbfile)
+    return tuple(found)
+
+
+def _inspector() -> ModuleType:
+    try:
+        import nwbinspector  # type: ignore[import-untyped]
+    except ImportError:
+        raise InputError(
+            'Checking a file needs the NWB Inspector; run pip install "ndx-cell-matching[check]".'
+        ) from None
+    return nwbinspector  # type: ignore[no-any-return]
+
+
+def _of_schema(io: HDMFIO) -> Iterator[Finding]:
+    """What pynwb finds that is not as the schema in the file says."""
+    try:
+        problems = [str(error) for error in validate(io=io)]
+    except Exception as error:  # of schemas that cannot be understood
+        problems = [f"it cannot be validated ({first_line(error)})"]
+    for problem in dict.fromkeys(problems):
+        yield Finding(SCHEMA, True, problem, _AGAIN)
+
+
+def _of_tables(nwbfile: NWBFile, where: str) -> Iterator[Finding]:
+    """What of the tables breaks a rule, and whether masks and images can be read."""
+    matchings = [item for item in objects_of(nwbfile) if isinstance(item, CellMatching)]
+    found = []
+    for matching in sorted(matchings, key=lambda item: item.name):
+        of = f"{matching.name}: " if len(matchings) > 1 else ""
+        for rule, clause in contradictions(matching):
+            found.append(Finding(TABLES, True, of + clause, _BY_RULE.get(rule, _AGAIN)))
+    yield from found
+    if not found:
+        try:
+            planes_of_open_file(nwbfile, where, footprints=True, plane=None)
+        except InputError as error:
+            if not matchings:
+                raise
+            yield Finding(TABLES, True, str(error).removeprefix(f"{where}: ").rstrip("."), _AGAIN)
+
+
+def _of_inspector(nwbfile: NWBFile, inspector: Any) -> Iterator[Finding]:
+    """What the NWB Inspector finds with DANDI's configuration."""
+    levels, failures = inspector.Importance, set()
+    for message in inspector.inspect_nwbfile_object(nwbfile, config=inspector.load_config("dandi")):
+        if message.importance == levels.ERROR:  # a traceback: the check failed, as some do of Zarr stores of format 3
+            failures.add(message.message.strip().splitlines()[-1].rstrip("."))
+            continue
+        is_of_subject = (message.check_function_name, message.object_type) == ("check_description", "Subject")
+        remedy = "write it again with `--subject-description TEXT`" if is_of_subject else _IN_SOURCES
+        place = f"{message.object_type} {message.object_name!r}"
+        problem = f"{place}: {message.message.strip().rstrip('.')}"
+        remedy = _BY_CHECK.get(str(message.check_function_name), remedy)
+        yield Finding(INSPECTOR, message.importance.value >= levels.CRITICAL.value, problem, remedy)
+    for failure in sorted(failures):
+        yield Finding(INSPECTOR, False, f"a check of the inspector failed ({failure})", "check a copy in HDF5 as well")
+
+
+def _of_name(path: PurePosixPath, nwbfile: NWBFile) -> Iterator[Finding]:
+    """Whether the file's name is one that DANDI accepts."""
+    subject_id = nwbfile.subject.subject_id if nwbfile.subject is not None else None
+    remedy = "write it with `--dandi-name` and `--subject-id ID`"
+    if subject_id and re.search("[A-Za-z0-9]", subject_id):
+        right = dandi_path(Path(), subject_id, nwbfile.session_id or "cells")
+        remedy = f"rename it to {right.as_posix()}"
+    named = _DANDI_NAME.fullmatch(path.name)
+    if named is None:
+        yield Finding(NAME, True, f"{path.name!r} is not a name that DANDI accepts", remedy)
+    elif subject_id and named["subject"] != right.parent.name.removeprefix("sub-"):
+        yield Finding(NAME, True, f"its name says subject {named['subject']!r}, the file {subject_id!r}", remedy)
+    elif path.parent.name != named["folder"]:
+        yield Finding(NAME, True, f"it does not lie in a folder {named['folder']}, as DANDI asks", remedy)

@@ -1,0 +1,449 @@
+"""What must hold in the tables of a match file: one function a rule, which gives a clause for what breaks it.
+
+`RELIED_ON` are the rules without which a file cannot be read; those of `ALL` have to hold in a good file. A rule may
+take for granted that what comes before it holds. Masks are not read, and images by the last rules only.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ndx_cell_matching import DecisionKind, Presence, RegistrationOutcome, Review, RoiSelection, SessionStatus, label_of
+
+from ..addresses import public_name
+from ..arrays import Array, Floats32
+from ..footprints import aligns, corners, transform_points
+from ..sources.candidates import path_of
+from ..sources.images import MOST_WITHOUT_DATA
+from ..storage.datasets import text_of
+from .decisions import AUTOMATIC
+from .stored import Contradiction, StoredTables
+
+Rule = Callable[[StoredTables], Iterator[str]]
+ROUNDING = 1e-6  #: by which a number may exceed what is possible
+MOST_APART = 0.01  #: pixels by which a point may miss itself after it was carried to the other session and back
+NUMBERS_OF_SESSIONS = (("z_plane", "iu", ()), ("imaging_depth", "f", ()), ("pixel_size", "f", (2,)))
+
+
+def parameters_are_json(tables: StoredTables) -> Iterator[str]:
+    """The attribute `parameters` is a JSON object."""
+    yield from _no_json("parameters", tables.matching.parameters)
+
+
+def software_is_json(tables: StoredTables) -> Iterator[str]:
+    """The attribute `software`, if there is one, is a JSON object."""
+    if tables.matching.software:
+        yield from _no_json("software", tables.matching.software)
+
+
+def _no_json(name: str, text: Any) -> Iterator[str]:
+    try:
+        content = json.loads(text)
+    except (TypeError, ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict):
+        yield f"the attribute {name} is no JSON object"
+
+
+def there_are_sessions(tables: StoredTables) -> Iterator[str]:
+    """There is a session."""
+    if not tables.names:
+        yield "it has no sessions"
+
+
+def session_names_differ(tables: StoredTables) -> Iterator[str]:
+    """Each session has a name of its own."""
+    for name, times in Counter(tables.names).items():
+        if times > 1:
+            yield f"two sessions have the name {name!r}"
+
+
+def sessions_hold_numbers(tables: StoredTables) -> Iterator[str]:
+    """The codes and measures of the sessions are numbers."""
+    sessions, n = tables.matching.sessions, len(tables.names)
+    for code in ("status", "roi_selection"):
+        tables.numbers(sessions, code, "iu", (n,))
+    for name, kinds, shape in NUMBERS_OF_SESSIONS:
+        if name in sessions.colnames:
+            tables.numbers(sessions, name, kinds, (n, *shape))
+    yield from ()
+
+
+def roi_tables_are_own(tables: StoredTables) -> Iterator[str]:
+    """Each session has an ROI table, its own."""
+    found = tables.roi_tables
+    for position, roi_table in enumerate(found):
+        first = next(k for k, other in enumerate(found) if other is roi_table)
+        if first < position:
+            names = tables.names[first], tables.names[position]
+            yield f"the sessions {names[0]!r} and {names[1]!r} have the same ROI table {roi_table.name!r}"
+
+
+def roi_ids_differ(tables: StoredTables) -> Iterator[str]:
+    """Each ROI of a session has an id of its own."""
+    for position, name in enumerate(tables.names):
+        if not _are_ids(tables.roi_ids(position)):
+            yield f"the ids of the ROIs of the session {name!r} are not whole numbers, each its own"
+
+
+def images_are_there(tables: StoredTables) -> Iterator[str]:
+    """Each session has an image."""
+    for position, name in enumerate(tables.names):
+        if not hasattr(tables.target("image", position), "data"):
+            yield f"the image of the session {name!r} is no image"
+
+
+def cell_ids_differ(tables: StoredTables) -> Iterator[str]:
+    """Each cell has an id of its own."""
+    if not _are_ids(tables.cell_ids):
+        yield "the ids of the cells are not whole numbers, each its own"
+
+
+def cells_hold_one_roi_a_session(tables: StoredTables) -> Iterator[str]:
+    """A cell has at most one ROI in each session."""
+    for position in tables.positions:
+        if (tables.counts(position) > 1).any():
+            yield f"{tables.where(position)} has several ROIs for one cell"
+
+
+def cells_hold_rois_that_exist(tables: StoredTables) -> Iterator[str]:
+    """The ROIs of the cells are rows of the ROI tables."""
+    for position in tables.positions:
+        yield from _no_rows(tables.rows(position), len(tables.roi_ids(position)), tables.where(position))
+
+
+def rois_are_in_one_cell(tables: StoredTables) -> Iterator[str]:
+    """An ROI is in one cell only."""
+    for position in tables.positions:
+        values, times = np.unique(tables.rows(position), return_counts=True)
+        if (times > 1).any():
+            yield f"{tables.where(position)} has the ROI of row {values[times > 1][0]} in several cells"
+
+
+def presence_says_where_rois_are(tables: StoredTables) -> Iterator[str]:
+    """`presence` says that a cell is present exactly where it has an ROI."""
+    present = tables.present
+    presence = tables.numbers(tables.matching.cells, "presence", "iu", present.shape)
+    for cell, position in np.argwhere((presence == Presence.PRESENT) != present)[:1].tolist():
+        has = "has an ROI" if present[cell, position] else "has no ROI"
+        yield (
+            f"the cell {tables.cell_ids[cell]} {has} in the session {tables.names[position]!r}, but its presence there "
+            f"is {presence[cell, position]}"
+        )
+
+
+def sessions_of_cells_are_counted(tables: StoredTables) -> Iterator[str]:
+    """`n_sessions` counts the sessions in which a cell has an ROI."""
+    stated = tables.numbers(tables.matching.cells, "n_sessions", "iu", tables.cell_ids.shape)
+    for cell in tables.cell_ids[stated != tables.present.sum(axis=1)][:1]:
+        yield f"n_sessions of the cell {cell} is not the number of sessions with an ROI of it"
+
+
+def confidence_is_a_probability(tables: StoredTables) -> Iterator[str]:
+    """`confidence` is between 0 and 1."""
+    yield from _no_fraction(tables, tables.matching.cells, "confidence")
+
+
+def reviews_are_codes(tables: StoredTables) -> Iterator[str]:
+    """`review` is a code."""
+    if "review" in tables.matching.cells.colnames:
+        tables.numbers(tables.matching.cells, "review", "iu", tables.cell_ids.shape)
+    yield from ()
+
+
+def pairs_are_of_two_sessions(tables: StoredTables) -> Iterator[str]:
+    """The fixed session of a candidate pair comes before the moving one."""
+    for table in _there(tables.matching.roi_pairs):
+        fixed, moving = tables.pairs_of_sessions(table)
+        if (fixed >= moving).any():
+            yield "the fixed session of a pair in roi_pairs does not come before the moving one"
+
+
+def pairs_hold_rois_that_exist(tables: StoredTables) -> Iterator[str]:
+    """The ROIs of candidate pairs are rows of the ROI tables."""
+    for table in _there(tables.matching.roi_pairs):
+        for side, sessions in zip(("fixed", "moving"), tables.pairs_of_sessions(table), strict=True):
+            rows = tables.numbers(table, f"{side}_roi_row", "iu", sessions.shape)
+            for position, name in enumerate(tables.names):
+                where = f"{side}_roi_row of roi_pairs, session {name!r},"
+                yield from _no_rows(rows[sessions == position], len(tables.roi_ids(position)), where)
+
+
+def pairs_are_there_once(tables: StoredTables) -> Iterator[str]:
+    """A candidate pair is there once."""
+    for table in _there(tables.matching.roi_pairs):
+        fixed, moving = tables.pairs_of_sessions(table)
+        rows = [tables.numbers(table, f"{side}_roi_row", "iu", fixed.shape) for side in ("fixed", "moving")]
+        pairs = np.stack([fixed, rows[0].astype(np.int64), moving, rows[1].astype(np.int64)])
+        sizes = pairs.max(axis=1, initial=0) + 1
+        if len(np.unique(np.ravel_multi_index(tuple(np.maximum(pairs, 0)), tuple(sizes)))) < len(fixed):
+            yield "roi_pairs holds a pair of ROIs twice"
+
+
+def pairs_hold_numbers(tables: StoredTables) -> Iterator[str]:
+    """The evidence of candidate pairs is numbers."""
+    for table in _there(tables.matching.roi_pairs):
+        n = (len(table.id),)
+        tables.numbers(table, "accepted", "biu", n)
+        for name in ("centroid_distance", "cost", "margin"):
+            if name in table.colnames:
+                tables.numbers(table, name, "iuf", n)
+    yield from ()
+
+
+def overlaps_and_probabilities_are_fractions(tables: StoredTables) -> Iterator[str]:
+    """`iou` and `probability` of candidate pairs are between 0 and 1."""
+    for table in _there(tables.matching.roi_pairs):
+        for name in ("iou", "probability"):
+            yield from _no_fraction(tables, table, name)
+
+
+def registrations_are_of_two_sessions(tables: StoredTables) -> Iterator[str]:
+    """A registration is of two sessions, and there once; each is there in the direction from the earlier session."""
+    for table in _there(tables.matching.registrations):
+        times = Counter(_directions(tables, table))
+        for (first, second), n in times.items():
+            if first == second:
+                yield f"{_registration(tables, first, second)} is one with itself"
+            elif n > 1:
+                yield f"{_registration(tables, first, second)} is there twice"
+            elif first > second and (second, first) not in times:
+                yield f"{_registration(tables, first, second)} is there in one direction only"
+
+
+def registrations_align(tables: StoredTables) -> Iterator[str]:
+    """The matrix of a registration that has a meaning can be inverted, and its displacement is finite."""
+    for table in _there(tables.matching.registrations):
+        directions, n = _directions(tables, table), len(table.id)
+        matrices, outcomes = _matrices(tables, table)
+        displacements = None
+        if "displacement" in table.colnames:
+            size = np.shape(table["displacement"].data)[1:2]
+            displacements = tables.numbers(table, "displacement", "f", (n, *size, *size, 2))
+        for row in np.flatnonzero(np.isin(outcomes, RegistrationOutcome.with_matrix())):
+            both = "the sessions {!r} and {!r}".format(*(tables.names[position] for position in directions[row]))
+            if not aligns(matrices[row]):
+                yield f"the matrix that aligns {both} is singular or holds no finite numbers"
+            if displacements is not None and not np.isfinite(displacements[row]).all():
+                yield f"the displacement between {both} holds NaN or infinite values"
+
+
+def registrations_hold_numbers(tables: StoredTables) -> Iterator[str]:
+    """The scores of registrations are numbers."""
+    for table in _there(tables.matching.registrations):
+        for name in ("ssim", "score", "chance_score", "chance_matches"):
+            if name in table.colnames:
+                tables.numbers(table, name, "iuf", (len(table.id),))
+    yield from ()
+
+
+def decisions_hold_numbers(tables: StoredTables) -> Iterator[str]:
+    """Decisions name cells, ROIs and kinds by whole numbers."""
+    for table in _there(tables.matching.decisions):
+        n = (len(table.id),)
+        for name in ("decision", "kind", "cell_id", "other_cell_id", "roi_id"):
+            tables.numbers(table, name, "iu", n)
+        tables.numbers(table, "applied", "biu", n)
+    yield from ()
+
+
+def decisions_on_alignments_align(tables: StoredTables) -> Iterator[str]:
+    """A decision on an alignment names two sessions and a matrix that can be inverted."""
+    for table in _there(tables.matching.decisions):
+        n = len(table.id)
+        aligning = tables.numbers(table, "kind", "iu", (n,)) == DecisionKind.ALIGN
+        if aligning.any():
+            tables.column(table, "moving_session_name")
+            if not all(map(aligns, tables.numbers(table, "matrix", "f", (n, 3, 3))[aligning])):
+                yield "a decision on an alignment has a matrix that is singular or holds no finite numbers"
+
+
+def automatic_cells_hold_one_roi_a_session(tables: StoredTables) -> Iterator[str]:
+    """The cells as the method left them have at most one ROI in each session."""
+    for roi_table, name in zip(tables.roi_tables, tables.names, strict=True):
+        if AUTOMATIC not in roi_table.colnames:
+            continue
+        ids = tables.numbers(roi_table, AUTOMATIC, "iu", (len(roi_table.id),))
+        values, times = np.unique(ids[ids >= 0], return_counts=True)
+        if (times > 1).any():
+            yield f"{AUTOMATIC} of the session {name!r} puts several ROIs in the cell {values[times > 1][0]}"
+
+
+def images_hold_data(tables: StoredTables) -> Iterator[str]:
+    """The image of a session is finite where it has data, and has data in most pixels."""
+    for position, name in enumerate(tables.names):
+        checked_image(tables.target("image", position).data, name)
+    yield from ()
+
+
+def masks_and_images_have_one_size(tables: StoredTables) -> Iterator[str]:
+    """Image masks are as large as the session's image."""
+    for position, (roi_table, name) in enumerate(zip(tables.roi_tables, tables.names, strict=True)):
+        if "image_mask" in roi_table.colnames:
+            masks, image = (np.shape(d) for d in (roi_table["image_mask"].data, tables.target("image", position).data))
+            if sorted(masks[1:]) != sorted(image):
+                yield f"the masks of the session {name!r} have {_size(masks[1:])} pixels, its image {_size(image)}"
+
+
+def paths_lead_where_references_lead(tables: StoredTables) -> Iterator[str]:
+    """`roi_table_path` and `image_path` name the same objects as the references beside them."""
+    for column in ("roi_table", "image"):
+        stored = tables.column(tables.matching.sessions, f"{column}_path").data[:]
+        for position, name in enumerate(tables.names):
+            path, right = text_of(stored[position]), path_of(tables.target(column, position))
+            if path.strip("/") != right.strip("/"):
+                yield f"{column}_path of the session {name!r} is {path!r}, but the reference beside it leads to {right}"
+
+
+def sources_are_named_without_private_parts(tables: StoredTables) -> Iterator[str]:
+    """Where a session came from is told without folders of somebody's disk, users or passwords."""
+    sessions = tables.matching.sessions
+    stored = sessions["source_uri"].data[:] if "source_uri" in sessions.colnames else []
+    for name, uri in zip(tables.names, map(text_of, stored), strict=False):
+        if re.match(r"[/\\~]|[A-Za-z]:[/\\]", uri) or public_name(uri) != uri:
+            yield f"source_uri of the session {name!r} is an absolute path, or an address with a user or a query"
+
+
+def ids_are_not_given_again(tables: StoredTables) -> Iterator[str]:
+    """`last_cell_id`, if there is one, is greater than the id of every cell."""
+    last = tables.matching.last_cell_id
+    if last is not None and last <= tables.cell_ids.max(initial=-1):
+        yield f"last_cell_id is {last}, but there is a cell {tables.cell_ids.max()}"
+
+
+def registrations_are_there_both_ways(tables: StoredTables) -> Iterator[str]:
+    """A registration is there in both directions, one of which is the inverse of the other."""
+    for table in _there(tables.matching.registrations):
+        matrices, outcomes = _matrices(tables, table)
+        directions = _directions(tables, table)
+        rows = {pair: row for row, pair in enumerate(directions)}
+        for (first, second), row in rows.items():
+            back = rows.get((second, first))
+            if back is None:
+                yield f"{_registration(tables, first, second)} is there in one direction only"
+            elif first < second and outcomes[row] != outcomes[back]:
+                yield f"{_registration(tables, first, second)} has another outcome in the other direction"
+            elif first < second and outcomes[row] in RegistrationOutcome.with_matrix():
+                points = corners(np.shape(tables.target("image", first).data)[:2])
+                there = transform_points(matrices[row], points)
+                if not np.abs(transform_points(matrices[back], there) - points).max() <= MOST_APART:
+                    yield f"{_registration(tables, first, second)} is not the inverse of that in the other direction"
+
+
+def codes_are_known(tables: StoredTables) -> Iterator[str]:
+    """Every code has a meaning in this version of the format."""
+    matching = tables.matching
+    for table, column, codes in (
+        (matching.sessions, "status", SessionStatus),
+        (matching.sessions, "roi_selection", RoiSelection),
+        (matching.cells, "presence", Presence),
+        (matching.cells, "review", Review),
+        (matching.registrations, "outcome", RegistrationOutcome),
+        (matching.decisions, "kind", DecisionKind),
+    ):
+        if table is not None and column in table.colnames:
+            for code in sorted(set(np.unique(table[column].data[:]).tolist()) - set(codes)):
+                yield f"the column {column} of {table.name} holds {label_of(codes, code)}"
+
+
+RELIED_ON: tuple[Rule, ...] = (
+    parameters_are_json,
+    software_is_json,
+    there_are_sessions,
+    session_names_differ,
+    sessions_hold_numbers,
+    roi_tables_are_own,
+    roi_ids_differ,
+    images_are_there,
+    cell_ids_differ,
+    cells_hold_one_roi_a_session,
+    cells_hold_rois_that_exist,
+    rois_are_in_one_cell,
+    presence_says_where_rois_are,
+    sessions_of_cells_are_counted,
+    confidence_is_a_probability,
+    reviews_are_codes,
+    pairs_are_of_two_sessions,
+    pairs_hold_rois_that_exist,
+    pairs_are_there_once,
+    pairs_hold_numbers,
+    overlaps_and_probabilities_are_fractions,
+    registrations_are_of_two_sessions,
+    registrations_align,
+    registrations_hold_numbers,
+    decisions_hold_numbers,
+    decisions_on_alignments_align,
+    automatic_cells_hold_one_roi_a_session,
+)
+ALL: tuple[Rule, ...] = (
+    *RELIED_ON,
+    images_hold_data,
+    masks_and_images_have_one_size,
+    paths_lead_where_references_lead,
+    sources_are_named_without_private_parts,
+    ids_are_not_given_again,
+    registrations_are_there_both_ways,
+    codes_are_known,
+)
+
+
+def checked_image(stored: Any, session: str) -> Floats32:
+    """The copy of a session's projection image, NaN where it has no data."""
+    image = np.asarray(stored[:])
+    if image.ndim != 2 or not image.size or image.dtype.kind not in "biuf":
+        raise Contradiction(f"the image of the session {session!r} is not one of numbers in rows and columns")
+    with np.errstate(over="ignore"):
+        image = image.astype(np.float32, copy=False)
+    n_lost = int(np.isnan(image).sum())
+    if n_lost > MOST_WITHOUT_DATA * image.size or np.isinf(image).any():
+        raise Contradiction(
+            f"the image of the session {session!r} holds infinite values, or no data (NaN) in {n_lost} of its "
+            f"{image.size} pixels"
+        )
+    return image
+
+
+def _there(table: Any) -> tuple[Any, ...]:
+    return () if table is None else (table,)
+
+
+def _are_ids(ids: Array) -> bool:
+    return ids.dtype.kind in "iu" and len(np.unique(ids)) == len(ids)
+
+
+def _no_rows(rows: Array, n_rois: int, where: str) -> Iterator[str]:
+    for wrong in rows[(rows < 0) | (rows >= n_rois)][:1]:
+        yield f"{where} holds the row {wrong}, but the ROI table has {n_rois} rows, from 0 on"
+
+
+def _no_fraction(tables: StoredTables, table: Any, name: str) -> Iterator[str]:
+    if name in table.colnames:
+        values = tables.numbers(table, name, "iuf", (len(table.id),))
+        for wrong in values[(values < -ROUNDING) | (values > 1 + ROUNDING)][:1]:
+            yield f"the column {name} of {table.name} holds {wrong:g}, which is not between 0 and 1"
+
+
+def _directions(tables: StoredTables, table: Any) -> list[tuple[int, int]]:
+    fixed, moving = tables.pairs_of_sessions(table)
+    return list(zip(fixed.tolist(), moving.tolist(), strict=True))
+
+
+def _matrices(tables: StoredTables, table: Any) -> tuple[Array, Array]:
+    """The matrices and the outcomes of registrations."""
+    n = len(table.id)
+    outcomes = tables.numbers(table, "outcome", "iu", (n,))
+    return tables.numbers(table, "matrix", "iuf", (n, 3, 3)).astype(float), outcomes
+
+
+def _registration(tables: StoredTables, first: int, second: int) -> str:
+    return f"the registration of the sessions {tables.names[first]!r} and {tables.names[second]!r}"
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))

@@ -1,0 +1,6 @@
+"""Where cells should be in the sessions in which they were not detected, and their fluorescence there."""
+
+from .outlines import Outlines, propagated_outlines
+from .pipeline import PropagatedFile, propagate_files
+
+__all__ = ["Outlines", "PropagatedFile", "propagate_files", "propagated_outlines"]

@@ -1,0 +1,134 @@
+"""Find the movie of an imaging plane in an NWB file, and how its frames lie to the session's masks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pynwb import NWBFile
+from pynwb.image import ImageSeries
+from pynwb.ophys import CorrectedImageStack
+
+from ..arrays import Array, Indices
+from ..errors import InputError
+from ..model import Session
+from ..storage.datasets import is_in_file
+from ..storage.opening import objects_of
+from .candidates import TableCandidate, path_of
+
+FRAMES_LOOKED_AT = 32  #: spread over the movie, to see how it is oriented
+
+
+@dataclass(frozen=True)
+class Movie:
+    """A movie whose frames are of the size of a session's image."""
+
+    path: str  #: in the file
+    series: ImageSeries
+    transposed: bool  #: whether its frames are stored [col, row]
+    mirrored: bool  #: whether their columns, once they are [row, col], are in reverse order
+
+    @property
+    def data(self) -> Any:
+        """The frames as stored, of shape (n_frames, n, m)."""
+        return self.series.data
+
+    @property
+    def n_frames(self) -> int:
+        """Number of frames."""
+        return int(self.data.shape[0])
+
+    def stored_places(self, shape: tuple[int, int]) -> Indices:
+        """Where in a stored frame each pixel of the session's image lies, both as linear indices."""
+        return stored_places(shape, self.transposed, self.mirrored)
+
+
+def stored_places(shape: tuple[int, int], transposed: bool, mirrored: bool) -> Indices:
+    """For each pixel of an image of `shape` (n_rows, n_cols), where it lies as stored, both as linear indices."""
+    row, col = np.divmod(np.arange(shape[0] * shape[1]), shape[1])
+    col = shape[1] - 1 - col if mirrored else col
+    return np.asarray(col * shape[0] + row if transposed else row * shape[1] + col, np.intp)
+
+
+def find_movie(
+    nwbfile: NWBFile, table: TableCandidate, session: Session, where: str, wanted: str | None = None
+) -> Movie | None:
+    """The movie in which the ROIs of a table were found; None if the file does not hold it.
+
+    If there are several, that which was corrected for motion.
+
+    Parameters
+    ----------
+    nwbfile : NWBFile
+        Open.
+    table : TableCandidate
+        The ROI table in this file.
+    session : Session
+        Read from that table.
+    where : str
+        The file, for messages.
+    wanted : str, optional
+        Path of the movie in the file, or the path's end.
+
+    Raises
+    ------
+    InputError
+        There are several, or that which is wanted is not there.
+    """
+    movies = sorted(
+        ((path_of(item), item) for item in objects_of(nwbfile) if _shows(item, table, session.shape)),
+        key=lambda movie: movie[0],
+    )
+    if wanted is not None:
+        chosen = [movie for movie in movies if f"/{movie[0]}".endswith(f"/{wanted.strip('/')}")]
+        if not chosen:
+            raise InputError(
+                f"{where}: there is no movie {wanted} of the imaging plane {table.plane} with frames of the image's "
+                f"size; there are: {_listed(movies)}."
+            )
+        movies = chosen
+    movies = [movie for movie in movies if isinstance(movie[1].parent, CorrectedImageStack)] or movies
+    if len(movies) > 1:
+        raise InputError(
+            f"{where}: there are several movies of the imaging plane {table.plane}; choose one with --movie: "
+            f"{_listed(movies)}."
+        )
+    for path, series in movies:
+        return Movie(path, series, _is_transposed(series.data, session), session.orientation.mirrored)
+    return None
+
+
+def _listed(movies: Sequence[tuple[str, ImageSeries]]) -> str:
+    return ", ".join(path for path, _ in movies) or "none"
+
+
+def _shows(item: Any, table: TableCandidate, shape: tuple[int, int]) -> bool:
+    """Whether this is a movie in the file of the table's plane, with frames of the image's size."""
+    if not isinstance(item, ImageSeries) or not is_in_file(item.data) or item.data.dtype.kind not in "biuf":
+        return False
+    original = getattr(item.parent, "original", None) if isinstance(item.parent, CorrectedImageStack) else None
+    plane = getattr(item, "imaging_plane", None) or getattr(original, "imaging_plane", None)
+    frame = tuple(item.data.shape[1:])
+    fits = len(item.data) > 0 and frame in (shape, shape[::-1])
+    return fits and (plane is None or plane is table.imaging_plane)
+
+
+def _is_transposed(data: Any, session: Session) -> bool:
+    """By the size of the frames; if they are square, by what the image shows, or as the masks if there is none."""
+    if session.shape[0] != session.shape[1]:
+        return tuple(data.shape[1:]) != session.shape
+    if not session.has_image:
+        return session.orientation.masks_transposed
+    frames = np.unique(np.linspace(0, len(data) - 1, FRAMES_LOOKED_AT).astype(int))
+    mean = np.mean([np.asarray(data[int(frame)], float) for frame in frames], axis=0)
+    image = session.image[:, ::-1] if session.orientation.mirrored else session.image
+    return _likeness(mean.T, image) > _likeness(mean, image)
+
+
+def _likeness(one: Array, other: Array) -> float:
+    """Correlation of two images; 0 where one has no contrast."""
+    one, other = (np.nan_to_num(each - np.nanmean(each)).ravel() for each in (one, other))
+    size = float(np.linalg.norm(one) * np.linalg.norm(other))
+    return float(one @ other) / size if size else 0.0

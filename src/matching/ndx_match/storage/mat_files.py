@@ -1,0 +1,72 @@
+"""Numbers in files of MATLAB, of version 5 to 7 and of 7.3, which is HDF5."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from ..arrays import Array
+from ..errors import InputError
+
+
+def read_mat(path: Path, *names: str, optional: bool = False) -> Array | None:
+    """A numeric array of a MATLAB file, of the shape that it has in MATLAB.
+
+    Parameters
+    ----------
+    path : Path
+    *names : str
+        Of the variable and, within a struct, of its fields.
+    optional : bool
+        Return None if there is none of these names.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or does not hold it.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file.")
+    try:
+        found = _of_hdf5(path, names) if h5py.is_hdf5(path) else _of_older(path, names)
+    except (MemoryError, Exception) as error:  # h5py and SciPy raise many kinds for damaged files
+        raise InputError(f"{path}: cannot be read as a MATLAB file ({error or type(error).__name__}).") from None
+    if found is None and optional:
+        return None
+    if found is None or found.dtype.kind not in "biuf":
+        raise InputError(f"{path}: holds no numbers {'.'.join(names)}; give the file as the tool wrote it.")
+    return found
+
+
+def _of_hdf5(path: Path, names: tuple[str, ...]) -> Array | None:
+    with h5py.File(path, "r") as file:
+        item: Any = file
+        for name in names:
+            # Hard links alone: others lead out of the file.
+            if not isinstance(item, h5py.Group) or not isinstance(item.get(name, getlink=True), h5py.HardLink):
+                return None
+            item = item[name]
+        if not isinstance(item, h5py.Dataset):
+            return None
+        if item.attrs.get("MATLAB_empty", 0):
+            return np.zeros(tuple(item[()]))
+        return np.asarray(item[()]).T
+
+
+def _of_older(path: Path, names: tuple[str, ...]) -> Array | None:
+    from scipy.io import loadmat
+
+    item: Any = loadmat(path, variable_names=names[:1]).get(names[0])
+    for name in names[1:]:
+        if (
+            not isinstance(item, np.ndarray)
+            or item.dtype.names is None
+            or name not in item.dtype.names
+            or not item.size
+        ):
+            return None
+        item = item[name].ravel()[0]
+    return item if isinstance(item, np.ndarray) else None

@@ -1,0 +1,127 @@
+"""The activity of all cells in a session, from a series of responses in the NWB file that the session came from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from hdmf.utils import get_data_shape
+from pynwb.ophys import RoiResponseSeries
+
+from ._columns import array
+from .traces import names_of, roi_axis
+
+BLOCK_BYTES = 64_000_000  #: of a series read at a time
+
+
+def choose_series(series: list[RoiResponseSeries], name: str | None, session: str) -> RoiResponseSeries:
+    """The one series of responses of a session, by its name, that of its container, or both with a slash.
+
+    Raises
+    ------
+    KeyError
+        If there is none, or none of that name.
+    ValueError
+        If there are several.
+    """
+    known = ", ".join(sorted(map(path_of, series))) or "none"
+    if name is not None:
+        series = [each for each in series if name in (*names_of(each), path_of(each))]
+    if not series:
+        named = "" if name is None else f" {name!r}"
+        raise KeyError(f"the file of the session {session!r} has no series of responses{named}; there are: {known}.")
+    if len(series) > 1:
+        listed = ", ".join(sorted(map(path_of, series)))
+        raise ValueError(
+            f"the file of the session {session!r} has several series of responses; give name one of: {listed}."
+        )
+    return series[0]
+
+
+def path_of(series: RoiResponseSeries) -> str:
+    """Container and name of a series, for example `DfOverF/RoiResponseSeries`."""
+    return "/".join(names_of(series))
+
+
+def responses(series: RoiResponseSeries, roi_rows: npt.NDArray[np.integer]) -> npt.NDArray[np.floating]:
+    """The traces of ROIs in the series' unit, shape (n, n_times), NaN where a row is -1 or the series lacks the ROI.
+
+    Read piece by piece. `roi_rows` are rows of the ROI table, of which the series may hold some, in any order.
+
+    Raises
+    ------
+    ValueError
+        If the series does not tell which axis is that of the ROIs, or holds one of the ROIs twice.
+    """
+    axis = roi_axis(series)
+    data: Any = np.asarray(series.data) if isinstance(series.data, list | tuple) else series.data
+    shape = tuple(get_data_shape(data))
+    places = _places(series, roi_rows)
+    found = np.flatnonzero(places >= 0)
+    n_times = shape[1] if axis == 0 else shape[0]
+    dtype = np.result_type(data.dtype, np.float32)
+    values = np.full((len(roi_rows), n_times), np.nan, dtype)
+    step = max(1, BLOCK_BYTES * shape[0] // max(1, int(np.prod(shape)) * data.dtype.itemsize))
+    for start in range(0, shape[0], step):
+        block = np.asarray(data[start : start + step])
+        if axis == 0:
+            here = found[(places[found] >= start) & (places[found] < start + step)]
+            values[here] = block[places[here] - start]
+        else:
+            block = block.reshape(len(block), -1)  # of a single ROI, the times alone
+            values[found, start : start + step] = block[:, places[found]].T
+    if series.conversion != 1 or series.offset != 0:
+        values = (values * series.conversion + series.offset).astype(dtype)
+    return values
+
+
+def times_of(series: RoiResponseSeries, n_times: int) -> npt.NDArray[np.float64]:
+    """The time of each sample in seconds from the file's reference time, shape (n_times,).
+
+    Raises
+    ------
+    ValueError
+        If there are not as many timestamps as samples.
+    """
+    if series.timestamps is None:
+        return (series.starting_time or 0.0) + np.arange(n_times) / series.rate
+    times = np.asarray(series.timestamps[:], np.float64)
+    if len(times) != n_times:
+        raise ValueError(
+            f"the series {path_of(series)} holds {n_times} samples, but {len(times)} timestamps; repair the file."
+        )
+    return times
+
+
+def labelled(
+    values: npt.NDArray[np.floating], cells: pd.Index, series: RoiResponseSeries, session: str, xarray: bool
+) -> Any:
+    """The traces of cells, shape (n_cells, n_times), as a DataFrame or as a DataArray of xarray."""
+    times = pd.Index(times_of(series, values.shape[1]), name="time")
+    about = {"session": session, "series": path_of(series), "units": str(series.unit)}
+    if xarray:
+        try:
+            from xarray import DataArray
+        except ImportError as error:
+            raise ImportError('this needs xarray; run pip install "ndx-cell-matching[xarray]".') from error
+        coordinates = {"cell_id": cells.to_numpy(), "time": times.to_numpy()}
+        traces = DataArray(values, coordinates, ("cell_id", "time"), name="activity", attrs=about)
+        traces["time"].attrs["units"] = "s"
+        return traces
+    frame = pd.DataFrame(values, index=cells, columns=times)
+    frame.attrs.update(about)
+    return frame
+
+
+def _places(series: RoiResponseSeries, roi_rows: npt.NDArray[np.integer]) -> npt.NDArray[np.intp]:
+    """Where each ROI lies along the series' axis of ROIs, -1 where it does not."""
+    held = array(series.rois).astype(np.intp)
+    counts = np.bincount(held, minlength=int(roi_rows.max(initial=-1)) + 1)
+    twice = np.flatnonzero(counts > 1)
+    if np.isin(twice, roi_rows).any():
+        raise ValueError(f"the series {path_of(series)} holds the ROI in row {twice[0]} of its table more than once.")
+    place = np.full(len(counts) + 1, -1, np.intp)  # the last for the rows that are -1
+    place[held] = np.arange(len(held))
+    return place[roi_rows]
