@@ -62,9 +62,10 @@ _PACKAGE = "needs the Allen Institute's package: test_allen_package.py"
 #: How commands begin that are not run here -> why, and what runs them or their like instead.
 NOT_RUN = {
     "ndx-match batch data -o matches --scheduler": "needs a cluster: test_batch.py starts one",
-    "ndx-match batch data -o matches --sessions": "needs folders of Suite2p: the tests of folders make them",
+    "ndx-match batch data -o matches --sessions": "needs folders of Suite2p: test_folders.py makes them",
     'ndx-match batch "$animal"': "part of a job of Slurm: test_batch.py",
-    "ndx-match check sub-M1": "needs the NWB Inspector's libraries: the tests of check",
+    "ndx-match check-activity": "needs traces of three matched sessions: test_activity.py makes them",
+    "ndx-match check sub-M1": "names a file of a dandiset: test_check.py",
     "ndx-match convert old.nwb.zarr": "needs Zarr of two formats: test_zarr_formats.py",
     "ndx-match import --from": _IMPORTS,
     "ndx-match review": "waits for a person: test_review.py",
@@ -72,7 +73,7 @@ NOT_RUN = {
     "ndx-match write dandi://": _NETWORK,
     "ndx-match write https://": _NETWORK,
     "ndx-match write s3://": _NETWORK,
-    "ndx-match write day1/suite2p": "needs folders of Suite2p: the tests of folders make them",
+    "ndx-match write day1/suite2p": "needs folders of Suite2p: test_folders.py makes them",
     "ndx-match write sub-722884882": "needs real sessions: test_readme.py compares what is printed",
     "pip install": _INSTALLS,
     "python3.9 -m venv": _PACKAGE,
