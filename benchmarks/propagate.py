@@ -23,7 +23,6 @@ from ndx_match.model import MatchResult
 from ndx_match.propagate import propagate_files
 from ndx_match.propagate.carriers import Carriers, stored_carriers
 from ndx_match.propagate.outlines import LOOKED_FOR, carried_outlines
-from ndx_match.propagate.refinement import refined
 from ndx_match.simulate import TIERS, Simulation, SimulationParameters, body_masks, simulate
 from ndx_match.simulate.files import write_simulation
 from ndx_match.sources import read_sessions
@@ -41,11 +40,10 @@ HIDDEN = 5  #: detected ROIs that are taken out of the first session
 ABOUT_OUTLINES = """
 Simulated sessions (seeds {seeds}, END not included), matched by `consensus` with default parameters. For every session
 and every cell that is absent in it though its place lies in the field, the outline is compared with the pixels inside
-the true outline of the cell (IoU, intersection over union): the masks carried over by the stored registrations alone
-(`--no-refine`), with the local shifts that the images show (the default), and the same masks by the true warp. Beside
-it detected ROIs with the true outlines of their cells. Cells of which a session has no ROI are those that are hard to
-see: far from the focal plane, where the body is cut smaller, or dim. Left out are cells whose ROIs are not all of one
-true cell."""
+the true outline of the cell (IoU, intersection over union): the masks carried over by the stored registrations, and
+the same masks by the true warp. Beside it detected ROIs with the true outlines of their cells. Cells of which a session
+has no ROI are those that are hard to see: far from the focal plane, where the body is cut smaller, or dim. Left out are
+cells whose ROIs are not all of one true cell."""
 ABOUT_MOVIES = """
 Movies of {n_frames} frames of the first sessions of {n_animals} animals, {shape[0]} x {shape[1]} pixels: on the mean
 image transients of every cell in view, detected or not, weaker out of focus, fluctuations of the neuropil, and noise.
@@ -58,20 +56,19 @@ class Fit:
     """Outlines, one entry each: of how many masks, and IoU with the true body, by how the masks were carried."""
 
     n_sources: np.ndarray
-    stored: np.ndarray  #: by the stored registrations alone
-    refined: np.ndarray  #: with the local shifts that the images show, as by default
+    stored: np.ndarray  #: by the stored registrations
     true: np.ndarray  #: by the true warp
     detected: np.ndarray  #: IoU of each detected ROI with its true body, of all sessions
 
     @staticmethod
     def together(parts: Sequence[Fit]) -> Fit:
         """Of several simulations."""
-        names = ("n_sources", "stored", "refined", "true", "detected")
+        names = ("n_sources", "stored", "true", "detected")
         return Fit(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
-    def ratio(self, carried: str, chosen: np.ndarray | slice = slice(None)) -> float:
+    def ratio(self) -> float:
         """Of the mean IoU to that by the true warp."""
-        return float(getattr(self, carried)[chosen].mean() / self.true[chosen].mean())
+        return float(self.stored.mean() / self.true.mean())
 
     def median(self, carried: str, chosen: np.ndarray | slice = slice(None)) -> float:
         """Of the IoU; NaN where there is none."""
@@ -115,25 +112,21 @@ def fit_of(parameters: SimulationParameters, seed: int) -> Fit:
 
 
 def _fit_of_session(simulation: Simulation, result: MatchResult, target: int) -> np.ndarray:
-    """Number of sources, and IoU by stored, refined and true warp, of each outline of one true cell in view."""
+    """Number of sources, and IoU by stored and by true warp, of each outline of one true cell in view."""
     sessions, numbers = simulation.sessions, true_cells(simulation, result)
     absent = np.isin(result.presence[:, target], LOOKED_FOR) & (numbers >= 0)
     cells = np.where(absent[:, None], result.cells, -1)
     stored = {k: each for k, each in stored_carriers(sessions, result, target).items() if simulation.related(target, k)}
-    carried = (
-        stored,
-        {k: refined(sessions[target], sessions[k], each) for k, each in stored.items()},
-        {k: true_carriers(simulation, target, k) for k in stored},
-    )
+    true = {k: true_carriers(simulation, target, k) for k in stored}
     iou, n_sources = [], {}
-    for carriers in carried:
+    for carriers in (stored, true):
         outlines = carried_outlines(sessions, cells, target, carriers)
         of_each = _iou_with_bodies(simulation, target, outlines.masks, numbers[outlines.cell_rows])
         iou.append(dict(zip(outlines.cell_rows.tolist(), of_each.tolist(), strict=True)))
         n_sources.update(zip(outlines.cell_rows.tolist(), outlines.n_sources.tolist(), strict=True))
-    # At the edge of the field one of them may give no outline.
+    # At the edge of the field one of the two may give no outline.
     common = [row for row in iou[0] if all(np.isfinite(each.get(row, np.nan)) for each in iou)]
-    return np.array([(n_sources[row], *(each[row] for each in iou)) for row in common], float).reshape(-1, 4)
+    return np.array([(n_sources[row], *(each[row] for each in iou)) for row in common], float).reshape(-1, 3)
 
 
 def true_carriers(simulation: Simulation, target: int, source: int) -> Carriers:
@@ -169,17 +162,16 @@ def report_outlines(fits: dict[str, Fit], seeds: str) -> list[str]:
     for tier, fit in fits.items():
         several = fit.n_sources > 1
         for name, chosen in (("1", ~several), ("2 or more", several)):
-            medians = [fit.median(carried, chosen) for carried in ("stored", "refined", "true")]
+            medians = [fit.median(carried, chosen) for carried in ("stored", "true")]
             if chosen.any():
                 rows.append([tier, name, int(chosen.sum()), *(f"{value:.3f}" for value in medians),
                              f"{fit.median('detected'):.3f}"])  # fmt: skip
         if len(fit.true):
-            ratio, iou = fit.ratio("refined"), fit.median("refined", several)
-            held.append([tier, f"{fit.ratio('stored'):.3f}", f"{ratio:.3f}", verdict(ratio >= OF_TRUE_WARP),
-                         f"{iou:.3f}", verdict(not iou < LEAST_IOU)])  # fmt: skip
-    header = ["tier", "sessions", "outlines", "stored", "refined", "true warp", "detected ROIs"]
-    titles = ["tier", "stored / true", "refined / true", f"at least {OF_TRUE_WARP}", "refined, 2 or more sessions",
-              f"at least {LEAST_IOU:.2f}"]  # fmt: skip
+            iou = [fit.median("stored", several)] if several.any() else []
+            held.append([tier, f"{fit.ratio():.3f}", verdict(fit.ratio() >= OF_TRUE_WARP),
+                         *([f"{iou[0]:.3f}", verdict(iou[0] >= LEAST_IOU)] if iou else ["-", "-"])])  # fmt: skip
+    header = ["tier", "sessions", "outlines", "stored", "true warp", "detected ROIs"]
+    titles = ["tier", "stored / true", f"at least {OF_TRUE_WARP}", "2 or more sessions", f"at least {LEAST_IOU:.2f}"]
     return [
         "## Outlines",
         ABOUT_OUTLINES.format(seeds=seeds),

@@ -111,7 +111,7 @@ def test_annotated_copies_can_be_matched_again(folder: Path):
 
 
 @pytest.mark.slow
-def test_mistakes_are_one_sentence_and_leave_nothing_behind(folder: Path):
+def test_mistakes_are_one_sentence_and_leave_nothing_behind(folder: Path, tmp_path_factory):
     paths, matches = sessions_of(folder), folder / "matches.nwb"
     foreign = write_simulation(simulate(PARAMETERS, seed=4), folder / "foreign", n_samples=5)[0]
     truncated = folder / "truncated.nwb"
@@ -122,7 +122,7 @@ def test_mistakes_are_one_sentence_and_leave_nothing_behind(folder: Path):
     run("annotate", paths[0], *paths, *output).refused(str(paths[0]), "holds no matched cells")
     run("annotate", matches, truncated, *output).refused(str(truncated), "damaged or incomplete")
     run("annotate", matches, folder / "gone.nwb", "--in-place").refused("there is no such file")
-    run("annotate", matches, folder / "sessions", "--in-place").refused("this is a folder")
+    run("annotate", matches, tmp_path_factory.mktemp("empty"), "--in-place").refused("this is a folder")
     run("annotate", matches, *paths).refused("-o DIR", "--in-place")
     run("annotate", matches, *paths, *output, "--in-place").refused("-o DIR", "--in-place")
     run("annotate", matches, *paths, "-o", folder / "sessions", "--overwrite").refused(

@@ -199,7 +199,8 @@ def test_export(matches: Path, tmp_path: Path, suffix: str):
 
 
 def test_export_refuses_other_formats_and_its_own_input(matches: Path, tmp_path: Path):
-    run("export", matches, "-o", tmp_path / "cells.xlsx").refused("must end in .csv, .json or .parquet")
+    known = ".csv, .figpack.tar.gz, .json or .parquet"
+    run("export", matches, "-o", tmp_path / "cells.xlsx").refused(f"must end in {known}")
     before = matches.read_bytes()
     link = tmp_path / "cells.csv"
     link.symlink_to(matches)

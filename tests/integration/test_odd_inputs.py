@@ -352,14 +352,14 @@ def test_a_file_that_another_program_writes_is_not_called_damaged(tmp_path: Path
     assert "damaged" not in outcome.err
 
 
-def test_a_folder_is_named_with_its_files(tmp_path: Path, good: dict[str, Path]):
+def test_a_folder_stands_for_the_files_in_it(tmp_path: Path, good: dict[str, Path]):
     folder = tmp_path / "sessions"
     folder.mkdir()
     for arguments in (("inspect", folder), ("write", folder, "-o", tmp_path / "m.nwb")):
         run(*arguments).refused(f"{folder}: this is a folder; give an NWB file")
     for name in ("b.nwb", "a.nwb"):
         shutil.copy(good["image_mask"], folder / name)
-    run("write", folder, "-o", tmp_path / "m.nwb").refused("this is a folder; give the NWB files in it (a.nwb, b.nwb)")
+    run("write", folder, "-o", tmp_path / "m.nwb").refused(f"{folder / 'b.nwb'}: this is the same session")
 
 
 def test_names_with_line_breaks_stay_in_their_line(tmp_path: Path, good: dict[str, Path], second: Path):

@@ -138,7 +138,7 @@ class TestMasksAndImages:
     @pytest.mark.parametrize(
         ("kind", "options"),
         [
-            ("image_mask", {"transpose": "masks"}),
+            pytest.param("image_mask", {"transpose": "masks"}, marks=pytest.mark.slow),
             pytest.param("image_mask", {"transpose": "image", "mirror": ("a.nwb",)}, marks=pytest.mark.slow),
             ("pixel_mask", {"transpose": "both", "mirror": ("a.nwb",)}),
             pytest.param("voxel_mask", {"transpose": "image"}, marks=pytest.mark.slow),

@@ -96,7 +96,7 @@ def test_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
 
 
 def test_other_suffix_is_refused(tmp_path):
-    with pytest.raises(OutputError, match=r"must end in \.csv, \.json or \.parquet"):
+    with pytest.raises(OutputError, match=r"must end in \.csv, \.figpack\.tar\.gz, \.json or \.parquet"):
         export(PLANE, tmp_path / "cells.xlsx")
 
 

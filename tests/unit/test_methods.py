@@ -59,7 +59,7 @@ def test_an_added_method_has_its_option_and_help(toy: Path):
     text = " ".join(run_with(toy, "write", "--help").succeeded().out.split())
     assert "--method [consensus|allen|nway|same-row]" in text
     assert "same-row: matches the ROIs in the same row" in text
-    assert "--first-row INTEGER same-row: first row that is matched. [default: 0; at least 0]" in text
+    assert "Parameters of same-row: --first-row INTEGER First row that is matched. [default: 0; at least 0]" in text
 
 
 @pytest.mark.slow

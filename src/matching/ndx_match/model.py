@@ -13,7 +13,7 @@ Conventions that hold everywhere in this package:
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -26,15 +26,33 @@ from ndx_cell_matching.codes import Presence, RegistrationOutcome, RoiSelection,
 
 from .arrays import Array, Bools, Bytes, Floats, Floats32, Indices, Ints32, Ints64, Points
 from .decisions import AutomaticCells, Decision, Reviews
-from .errors import InputError
+from .errors import InputError, one_line
 from .footprints import without_rows
 from .gaps import filled
 
 LEAST_PROBABILITY = 0.001  #: of a pair of ROIs that is kept as evidence, if the method gives probabilities
+SHOWN_SESSIONS = 30  #: of a list of sessions
 CLEARLY_MORE = 1.5  #: times as many matches as by chance, below which an alignment is suspect
 #: Called as `progress(stage, done, total)` while a method runs.
 Progress = Callable[[str, int, int], None]
+Step = Callable[..., None]  #: called after each step of a stage, or with the number of steps
 Item = TypeVar("Item")
+
+
+def as_texts(texts: str | Iterable[str]) -> tuple[str, ...]:
+    """Texts as a tuple, also if a single one is given."""
+    return (texts,) if isinstance(texts, str) else tuple(texts)
+
+
+def check_are_sessions(sessions: Any, function: str) -> None:
+    """Raise TypeError if something else is given to a function that takes sessions."""
+    if isinstance(sessions, Sequence) and all(isinstance(each, Session) for each in sessions):
+        return
+    given = type(sessions[0] if isinstance(sessions, (list, tuple)) and sessions else sessions).__name__
+    raise TypeError(
+        f"{function} takes a list of sessions, and was given {given}; read them first: "
+        "sessions = ndx_match.read_sessions(['a.nwb', 'b.nwb'])."
+    )
 
 
 def with_progress(progress: Progress | None, stage: str, items: Sequence[Item]) -> Iterator[Item]:
@@ -45,6 +63,20 @@ def with_progress(progress: Progress | None, stage: str, items: Sequence[Item]) 
         yield item
     if progress:
         progress(stage, len(items), len(items))
+
+
+def steps_of(progress: Progress | None, stage: str, n_steps: int) -> Step:
+    """A function to be called after each of the steps of a stage, which tells `progress` how many are done."""
+    done = 0
+
+    def step(n: int = 1) -> None:
+        nonlocal done
+        done += n
+        if progress:
+            progress(stage, done, n_steps)
+
+    step(0)
+    return step
 
 
 class _Brief:
@@ -193,6 +225,11 @@ class Session(_Brief):
         """(n_rows, n_cols) of the image."""
         return self.image.shape[0], self.image.shape[1]
 
+    def _repr_html_(self) -> str:
+        from .report.notebook import html_of_sessions
+
+        return html_of_sessions([self])
+
     def holds(self, points: Points) -> Bools:
         """Whether points (x, y), shape (n, 2), finite, lie in the field, on pixels with data."""
         col, row = np.floor(points.T + 0.5)
@@ -220,6 +257,23 @@ class Session(_Brief):
         return replace(
             self, takes_part=everyone, roi_selection=RoiSelection.ALL, roi_selection_reason=RoiSelection.ALL.label
         )
+
+
+class Sessions(list[Session]):
+    """Sessions in their order, shown as a table."""
+
+    def __repr__(self) -> str:
+        shown = (
+            f"<{each.name}: {each.n_taking_part} of {each.n_rois} ROIs, image {each.shape[0]} x {each.shape[1]}>"
+            for each in self[:SHOWN_SESSIONS]
+        )
+        more = len(self) - SHOWN_SESSIONS
+        return "[" + ",\n ".join([*map(one_line, shown), *([f"... and {more} more"] if more > 0 else [])]) + "]"
+
+    def _repr_html_(self) -> str:
+        from .report.notebook import html_of_sessions
+
+        return html_of_sessions(self)
 
 
 @dataclass(frozen=True, repr=False)
@@ -387,6 +441,11 @@ class MatchResult(_Brief):
             if len(np.unique(rows)) != len(rows):
                 raise ValueError("an ROI is in more than one cell")
 
+    def _repr_html_(self) -> str:
+        from .report.notebook import html_of_result
+
+        return html_of_result(self)
+
     @property
     def n_matches(self) -> Ints64:
         """The number of matches of every two sessions: of the cells with an ROI in both, shape (n, n)."""
@@ -442,6 +501,11 @@ class MatchedPlane(_Brief):
     sessions: tuple[Session, ...]  #: `takes_part` is made to agree with the result: an ROI took part if it is in a cell
     result: MatchResult
     name: str = ""  #: of the imaging plane; empty if it does not matter, because there is only one
+
+    def _repr_html_(self) -> str:
+        from .report.notebook import html_of_plane
+
+        return html_of_plane(self)
 
     def __post_init__(self) -> None:
         if len(self.sessions) != self.result.cells.shape[1]:

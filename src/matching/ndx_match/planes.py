@@ -42,6 +42,14 @@ def match_planes(
     MethodError
         There is no such method, the parameters are not the method's, or no plane could be matched. An error that is
         not one of this package's is raised as it is.
+
+    Examples
+    --------
+    >>> import ndx_match
+    >>> read = ndx_match.read_planes(["planes1.nwb", "planes2.nwb"])
+    >>> matched = ndx_match.match_planes(read.planes)
+    >>> [plane.name for plane in matched.planes]
+    ['deep', 'upper']
     """
     method = find_method(method) if isinstance(method, str) else method
     parameters = method_parameters(method, parameters)

@@ -6,6 +6,7 @@ import json
 import operator
 import os
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any, Literal
 
 import numpy as np
@@ -558,7 +559,8 @@ class CellMatching(_CellMatching):
         names = self.session_names
         if isinstance(session, str):
             if session not in names:
-                raise KeyError(f"there is no session {session!r}; the sessions are {', '.join(names)}.")
+                meant = "".join(f" (did you mean {name}?)" for name in get_close_matches(session, names, n=1))
+                raise KeyError(f"there is no session {session!r}{meant}; the sessions are {', '.join(names)}.")
             return names.index(session)
         position = operator.index(session)
         if not 0 <= position < len(names):

@@ -16,6 +16,7 @@ from ..errors import InputError, OutputError
 from ..matchfile.read import planes_of_open_file
 from ..model import FileState, MatchedPlane, MatchResult, Progress, Session, with_progress
 from ..sources import list_contents, open_nwb
+from ..sources.inputs import expand, listed
 from ..storage.columns import COLUMN, Columns, has_column
 from ..storage.files import copy_files, sha256_of
 from ..storage.opening import damaged, format_of
@@ -40,7 +41,7 @@ class AnnotatedFile:
 
 def annotate_files(
     matches: str | os.PathLike[str],
-    inputs: Sequence[str | os.PathLike[str]],
+    inputs: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
     folder: str | os.PathLike[str] | None = None,
     *,
     in_place: bool = False,
@@ -60,8 +61,8 @@ def annotate_files(
     ----------
     matches : path
         The match file.
-    inputs : sequence of path
-        Files from which its sessions were read, not necessarily all.
+    inputs : path or sequence of path
+        Files from which its sessions were read, not necessarily all; folders and patterns stand for the files in them.
     folder : path, optional
         Where to write the copies, under the names of the inputs; made if it does not exist.
     in_place : bool
@@ -77,15 +78,22 @@ def annotate_files(
         A file cannot be read, is of no session of the match file, has changed, or has such a column already.
     OutputError
         A copy exists already, cannot be written, or differs from its source in more than the column.
+
+    Examples
+    --------
+    >>> import ndx_match
+    >>> files = ndx_match.annotate_files("matches.nwb", "sessions", folder="annotated")
+    >>> len(files)
+    3
     """
     if (folder is None) != in_place:
         raise OutputError("Give either a folder for the annotated copies (-o DIR) or --in-place.")
-    for location in (matches, *inputs):
+    for location in (matches, *listed(inputs)):
         if is_url(location):
             raise InputError(
                 f"{public_name(location)}: files are annotated on the local disk; download this one and give the copy."
             )
-    sources = [Path(path) for path in inputs]
+    sources = [Path(path) for path in expand(inputs)]
     with open_nwb(matches) as nwbfile:
         planes = planes_of_open_file(nwbfile, str(matches), footprints=False, plane=plane)
         description = _description(planes[0].result, nwbfile.identifier)

@@ -20,6 +20,7 @@ from ..sources.planes import PlaneOfFile, list_planes
 from ..sources.read import SourceFile
 from ..storage.opening import first_line, objects_of
 from ..storage.remote import file_stem, public_name, shared_access
+from ..suggestions import did_you_mean
 from .inputs import Input
 
 
@@ -77,8 +78,10 @@ def look_at(source: Input, options: SourceOptions) -> FileSeen:
             planes = list_planes(file, options)
             chosen = tuple(plane for plane in planes if wanted in (None, "", plane.name, plane.options.plane))
             if not chosen:
-                named = ", ".join(plane.name for plane in planes)
-                return FileSeen(source, left_out=f"there is no plane {wanted} with ROIs in it, but {named}")
+                named = [plane.name for plane in planes]
+                meant = did_you_mean(str(wanted), named)
+                without = f"there is no plane {wanted}{meant} with ROIs in it, but {', '.join(named)}"
+                return FileSeen(source, left_out=without)
             start = nwbfile.session_start_time
             in_utc = start if start.tzinfo else start.replace(tzinfo=timezone.utc)
             return FileSeen(source, source.subject or file.subject_id, in_utc, chosen)

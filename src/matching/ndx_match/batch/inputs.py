@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import InputError
-from ..folders import NWB_ENDINGS, is_folder
+from ..folders import is_folder
+from ..sources.inputs import expand_local, sessions_below
 from ..storage.csv_tables import read_rows
 from ..storage.outputs import has_zarr_name
 from ..storage.remote import is_of_dandi, is_url, public_name, same_place, shared_access
@@ -49,7 +50,7 @@ def find_inputs(locations: Sequence[str], sessions: Sequence[str] = (), but_in: 
         if not is_url(location) and location.lower().endswith(".csv"):
             found += _in_manifest(Path(location), len(found))
         elif not is_url(location) and os.path.isdir(location) and not (has_zarr_name(location) or is_folder(location)):
-            found += _in_folder(Path(location), but_in)
+            found += [Input(path) for path in sessions_below(os.path.abspath(location), but_in)]
         else:
             found += [Input(address) for address in _expanded(location, sessions)]
     if not found:
@@ -64,39 +65,11 @@ def find_inputs(locations: Sequence[str], sessions: Sequence[str] = (), but_in: 
 def _expanded(location: str, sessions: Sequence[str] = ()) -> list[str]:
     """The single files for which a location stands, as any process finds them."""
     if not is_url(location):
-        return [os.path.abspath(location)]
+        return [os.path.abspath(path) for path in expand_local(location)]
     if not is_of_dandi(location):
         return [location]
     with shared_access() as access:
         return [str(each) for each in access.expand([location], sessions)]
-
-
-def _in_folder(folder: Path, but_in: Path | None) -> Iterator[Input]:
-    """The NWB files below a folder, Zarr stores too, or else other programs' results, sorted by path.
-
-    Hidden ones and the match files' folder are left out.
-    """
-    yield from map(Input, _below(folder, but_in, _is_nwb) or _below(folder, but_in, is_folder))
-
-
-def _is_nwb(path: str) -> bool:
-    """By the name, which of a folder must be that of a Zarr store."""
-    return path.endswith(NWB_ENDINGS[os.path.isdir(path) :])
-
-
-def _below(folder: Path, but_in: Path | None, is_session: Callable[[str], bool]) -> list[str]:
-    """All below a folder that are sessions, in which nothing more is looked for, sorted by path."""
-    left_out = None if but_in is None else os.path.realpath(but_in)
-    paths: list[str] = []
-    for parent, folders, names in os.walk(os.path.abspath(folder)):
-        seen = [name for name in folders if not name.startswith(".")]
-        sessions = [name for name in seen if is_session(os.path.join(parent, name))]
-        folders[:] = [
-            name for name in seen if name not in sessions and os.path.realpath(os.path.join(parent, name)) != left_out
-        ]
-        files = [name for name in names if not name.startswith(".") and is_session(os.path.join(parent, name))]
-        paths += [os.path.join(parent, name) for name in (*sessions, *files)]
-    return sorted(paths)
 
 
 def _in_manifest(path: Path, first: int) -> Iterator[Input]:

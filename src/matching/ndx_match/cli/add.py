@@ -12,12 +12,23 @@ from ..matchfile import FileMetadata, output_path, read_planes_of_match_file, wr
 from ..methods import check_adds
 from ..sources import SourceOptions, read_more_sessions, source_warnings
 from ..storage.opening import files_kept_open
-from .common import LOCATION, jobs_option, output_option, overwrite_option, progress_bar, source_options, warn
+from .common import (
+    LOCATION,
+    MATCH_FILE,
+    Example,
+    command,
+    jobs_option,
+    output_option,
+    overwrite_option,
+    progress_bar,
+    source_options,
+    warn,
+)
 from .write import check_target, dandi_name_option, metadata_options, print_result
 
 
-@click.command()
-@click.argument("matches", type=LOCATION, metavar="MATCHES.NWB")
+@command(Example("ndx-match add matches.nwb day4.nwb -o more.nwb", "Add a session to three that are matched"))
+@click.argument("matches", type=MATCH_FILE, metavar="MATCHES.NWB")
 @click.argument("inputs", nargs=-1, required=True, type=LOCATION, metavar="FILE...")
 @output_option()
 @overwrite_option
@@ -43,7 +54,7 @@ def add(
     """
     check_target((matches, *inputs), output, overwrite, dandi_name)
     with files_kept_open(), progress_bar() as progress:
-        before = the_only_plane(read_planes_of_match_file(matches), public_name(matches))
+        before = the_only_plane(read_planes_of_match_file(matches, progress=progress), public_name(matches))
         check_adds(before.result.method)
         sessions = read_more_sessions(inputs, before.sessions, options, progress)
         together = (*before.sessions, *sessions)
@@ -51,5 +62,5 @@ def add(
         if dandi_name:
             output_path(together, output, metadata, overwrite, dandi_name)
         plane = add_sessions(before, sessions, progress)
-        written = write_planes([plane], output, metadata, overwrite, dandi_name)
+        written = write_planes([plane], output, metadata, overwrite, dandi_name, progress=progress)
     print_result([plane], written)

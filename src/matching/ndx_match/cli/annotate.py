@@ -6,11 +6,25 @@ from pathlib import Path
 
 import click
 
-from .common import FILE, LOCATION, overwrite_option, plane_option, progress_bar, say, warn
+from .common import (
+    FILE,
+    LOCATION,
+    MATCH_FILE,
+    Example,
+    command,
+    overwrite_option,
+    plane_option,
+    progress_bar,
+    say,
+    warn,
+)
 
 
-@click.command()
-@click.argument("matches", type=LOCATION, metavar="MATCHES.NWB")
+@command(
+    Example("ndx-match annotate matches.nwb day1.nwb day2.nwb day3.nwb -o annotated", "Write copies into a folder"),
+    Example("ndx-match annotate matches.nwb sessions/ --in-place", "Change the files themselves", slow=True),
+)
+@click.argument("matches", type=MATCH_FILE, metavar="MATCHES.NWB")
 @click.argument("inputs", nargs=-1, required=True, type=LOCATION, metavar="FILE...")
 @click.option("-o", "--output", type=FILE, metavar="DIR", help="Folder for the copies; made if it does not exist.")
 @click.option("--in-place", is_flag=True, help="Change the files themselves instead, each through a checked copy.")

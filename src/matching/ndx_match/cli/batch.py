@@ -12,12 +12,27 @@ from ..batch.summary import PAGE, TABLE
 from ..matchfile import FileMetadata
 from ..methods import Method, Parameters
 from ..sources import SourceOptions
-from .common import LOCATION, jobs_option, output_option, progress_bar, say, source_options, table, warn
+from .common import (
+    LOCATION,
+    Example,
+    command,
+    jobs_option,
+    output_option,
+    progress_bar,
+    say,
+    say_text,
+    source_options,
+    table,
+    warn,
+)
 from .methods import method_options
 from .write import metadata_options, options_for
 
 
-@click.command()
+@command(
+    Example("ndx-match batch sessions -o results", "Match the NWB files of a folder, animal by animal"),
+    Example("ndx-match batch manifest.csv -o results", "Match the files that a table names", slow=True),
+)
 @click.argument("inputs", nargs=-1, required=True, type=LOCATION, metavar="FOLDER|MANIFEST.csv|dandi://...")
 @output_option("Folder of the match files; made if it does not exist.")
 @click.option("--overwrite", is_flag=True, help="Do what is done already again, and replace match files of others.")
@@ -62,7 +77,7 @@ def batch(
             done = figures.level if each.is_new else f"{figures.level} (done before)"
             rows.append((each.file, *map(str, numbers), done))
     if len(rows) > 1:
-        click.echo(table(rows))
+        say_text(table(rows))
     warn(result.notes)
     say(f"Wrote {output / TABLE} and {output / PAGE}")
     failed = [each for each in result.outcomes if each.record.outcome == FAILED]

@@ -9,10 +9,14 @@ from rich.filesize import decimal
 
 from ..errors import InputError
 from ..storage.remote.cache import SIZE_VARIABLE, Cache, size_limit
-from .summary import table
+from .common import Example, command, say_text, table
 
 
-@click.command()
+@command(
+    Example("ndx-match cache", "Show what is kept"),
+    Example("ndx-match cache --clear", "Delete it"),
+    prints_result=True,
+)
 @click.option("--clear", is_flag=True, help="Delete all that is kept.")
 def cache(clear: bool) -> None:
     """Show where and how much is kept of files on the network, or delete it."""
@@ -23,12 +27,12 @@ def cache(clear: bool) -> None:
     size = decimal(sum(file.size for file in files))
     if clear:
         kept.clear()
-        click.echo(f"{kept.folder}: {len(files)} files deleted ({size})")
+        say_text(f"{kept.folder}: {len(files)} files deleted ({size})")
         return
-    click.echo(f"{kept.folder}: {len(files)} files, {size} of {decimal(size_limit())} at most ({SIZE_VARIABLE})")
+    say_text(f"{kept.folder}: {len(files)} files, {size} of {decimal(size_limit())} at most ({SIZE_VARIABLE})")
     if files:
         rows = [
             (decimal(file.size), datetime.fromtimestamp(file.used).strftime("%Y-%m-%d %H:%M"), file.address)
             for file in files
         ]
-        click.echo("\n" + table([("size", "used last", "address"), *rows]))
+        say_text("\n" + table([("size", "used last", "address"), *rows]))

@@ -7,11 +7,14 @@ from collections import Counter
 import click
 
 from ..storage.remote import public_name
-from .common import LOCATION, progress_bar, say
+from .common import MATCH_FILE, Example, command, progress_bar, say
 
 
-@click.command(epilog="Example: ndx-match check sub-M1/sub-M1_ses-day1ToDay9_desc-cellmatches_ophys.nwb")
-@click.argument("matches", type=LOCATION, metavar="MATCHES.NWB")
+@command(
+    Example("ndx-match check matches.nwb", "Whether DANDI would take it; not by this name", code=1),
+    prints_result=True,
+)
+@click.argument("matches", type=MATCH_FILE, metavar="MATCHES.NWB")
 def check(matches: str) -> int:
     """Say what is wrong with a match file, and what to do about it.
 

@@ -13,17 +13,21 @@ from ..activity.structure import FEWEST_CELLS, N_SHUFFLES, Kept
 from ..errors import InputError
 from ..matchfile import read_planes_of_match_file
 from ..model import cell_of_roi
+from ..sources.inputs import files_of_matched_sessions
 from ..storage.remote import public_name, shared_access
-from .common import LOCATION, plane_option, progress_bar, say, table, warn
+from .common import LOCATION, MATCH_FILE, Example, command, plane_option, progress_bar, say, say_text, table, warn
 
 MOST_DOUBTS = 30  #: cells that are listed
 VERDICTS = {True: "kept", False: "NOT KEPT", None: "cannot tell"}
 
 
-@click.command(
-    "check-activity", epilog="Example: ndx-match check-activity matches.nwb day1.nwb day2.nwb day3.nwb --series DfOverF"
+@command(
+    Example("ndx-match check-activity matches.nwb day1.nwb day2.nwb day3.nwb", "Whether cells keep their activity"),
+    Example("ndx-match check-activity matches.nwb sessions --series dff", "By one of several series"),
+    name="check-activity",
+    prints_result=True,
 )
-@click.argument("matches", type=LOCATION, metavar="MATCHES.NWB")
+@click.argument("matches", type=MATCH_FILE, metavar="MATCHES.NWB")
 @click.argument("inputs", nargs=-1, required=True, type=LOCATION, metavar="FILE...")
 @click.option("--series", metavar="NAME",
               help="Series of responses to take: its name, that of its container, or both with a slash.  [default: the "
@@ -42,9 +46,9 @@ def check_activity_(
     structure that could tell right matches from wrong ones, the command says so.
     """
     name = public_name(matches)
-    with progress_bar() as progress, shared_access() as access:
+    with progress_bar() as progress, shared_access():
         planes = read_planes_of_match_file(matches, plane=plane)
-        structures = read_structures(planes, access.expand(inputs, ()), name, series, progress)
+        structures = read_structures(planes, files_of_matched_sessions(inputs), name, series, progress)
         if not any(len(found) > 1 for found in structures):
             raise InputError(f"{name}: only one session is in the files given; give those of two or more.")
         checks = [
@@ -54,9 +58,9 @@ def check_activity_(
         ]
     for number, check in enumerate(checks):
         say(*[""] * bool(number), *([f"plane {check.plane.name}", ""] if len(planes) > 1 else []))
-        click.echo(table([*_pairs(check)]))
+        say_text(table([*_pairs(check)]))
         if check.doubts:
-            click.echo(f"\n{table([*_doubts(check)])}")
+            say_text(f"\n{table([*_doubts(check)])}")
         warn(_warnings(check))
         if not check.tells:
             say("It cannot be told from this activity whether the matches are right.")

@@ -1,28 +1,32 @@
-"""Options and output that several commands share."""
+"""What the modules of commands share: decorators, options and, from `output`, all that is printed."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import click
-from rich.console import Console
-from rich.filesize import decimal
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeElapsedColumn
-from rich.text import Text
+from click.shell_completion import CompletionItem
 
 from ..addresses import is_address, public_name
-from ..errors import InputError, one_line
+from ..errors import InputError
 from ..folders import read_session_table
-from ..model import Progress as ProgressCallback
 from ..sources import DEPTH_TOLERANCE, SourceOptions
+from ..sources.inputs import the_one_file
 from ..sources.orientation import TRANSPOSE
-from ..storage.remote import file_stem, remote_access, shared_access
+from ..storage.remote import remote_access
 from ..workers import limited_workers
+from .command import RUNNING, in_group
+from .command import Example as Example
+from .command import command as command
+from .output import note as note
+from .output import progress_bar as progress_bar
+from .output import say as say
+from .output import say_text as say_text
+from .output import table as table
+from .output import warn as warn
 
 
 class _LocalPath(click.Path):
@@ -34,9 +38,27 @@ class _LocalPath(click.Path):
         return super().convert(value, param, ctx)
 
 
+class _Location(click.ParamType):
+    """A path or URL of a file to read. Where one is wanted, a folder or pattern that stands for one is taken too."""
+
+    name = "location"
+
+    def __init__(self, of_matches: bool = False) -> None:
+        self._of_matches = of_matches
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        is_one_of_many = param is not None and param.nargs != 1
+        return value if is_one_of_many else the_one_file(str(value), self._of_matches)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Files, which the shell finds."""
+        return [CompletionItem(incomplete, type="file")]
+
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 FILE = _LocalPath(path_type=Path)
-LOCATION = click.STRING  #: of a file to read: a path, or a URL, which a Path would change
+LOCATION = _Location()  #: of a file to read: a path, or a URL, which a Path would change
+MATCH_FILE = _Location(of_matches=True)  #: of a match file to read
 
 
 def option_group(
@@ -58,6 +80,19 @@ def option_group(
         names = [option.name for option in of_group if option.expose_value]
         with_group.__click_params__ = [*parameters, *of_group]  # type: ignore[attr-defined]
         return cast(Command, with_group)
+
+    return decorate
+
+
+def under(heading: str, *options: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Apply options that stand under a heading of the help."""
+
+    def decorate(command: Any) -> Any:
+        before = len(getattr(command, "__click_params__", []))
+        for option in reversed(options):
+            command = option(command)
+        in_group(heading, command.__click_params__[before:])
+        return command
 
     return decorate
 
@@ -86,7 +121,7 @@ def _limit_workers(context: click.Context, parameter: click.Parameter, jobs: int
     context.with_resource(limited_workers(jobs))
 
 
-_SOURCE_OPTIONS = (
+_SOURCE_OPTIONS = (under("Inputs",
     click.option("--plane", metavar="NAME", help="Imaging plane to take where files hold several."),
     click.option("--roi-table", metavar="PATH", help="ROI table to take: its path in the file, or the path's end."),
     click.option("--image", metavar="PATH", help="Projection image to take: its path in the file, or the path's end; "
@@ -107,22 +142,24 @@ _SOURCE_OPTIONS = (
     click.option("--sessions", "session_table", metavar="TABLE.csv", type=FILE,
                  help="Table of what is known of the sessions of folders without NWB: its columns are folder, "
                  "session_start, session_id, subject_id, imaging_depth, pixel_size."),
-    click.option("--no-cache", is_flag=True, expose_value=False, callback=_enter_access,
-                 help="Do not keep what is fetched from the network for another time."),
-)  # fmt: skip
-_SELECTION_OPTIONS = (
+), under(RUNNING, click.option(
+    "--no-cache", is_flag=True, expose_value=False, callback=_enter_access,
+    help="Do not keep what is fetched from the network for another time.",
+)))  # fmt: skip
+_SELECTION_OPTION = under("Which ROIs are matched",
     click.option("--all-rois", is_flag=True, help="Match every ROI, not only those that the file's writer accepts."),
     click.option("--where", metavar="CONDITION", multiple=True,
                  help="Match the ROIs that meet a condition on a column, 'iscell>0.5'; can be given several times."),
 )  # fmt: skip
-_CHECKSUM_OPTION = click.option(
-    "--checksum/--no-checksum", default=True, help="Record the SHA-256 of each input.  [default: record]"
+_CHECKSUM_OPTION = under(
+    "Inputs",
+    click.option("--checksum/--no-checksum", default=True, help="Record the SHA-256 of each input.  [default: record]"),
 )
 
 
 def source_options(selection: bool = False, checksum: bool = False) -> Callable[[Command], Command]:
     """Give a command what to take from its inputs, as the argument `options`: SourceOptions."""
-    more = (*_SELECTION_OPTIONS * selection, *(_CHECKSUM_OPTION,) * checksum)
+    more = (*(_SELECTION_OPTION,) * selection, *(_CHECKSUM_OPTION,) * checksum)
     return option_group("options", _make_options, *_SOURCE_OPTIONS, *more)
 
 
@@ -162,17 +199,19 @@ def _depth_tolerance(all_planes: bool, depth_tolerance: float | None) -> float |
 all_planes_options = option_group(
     "all_planes",
     _depth_tolerance,
+    under("Inputs",
     click.option("--all-planes", is_flag=True,
                  help="Every imaging plane that two or more files have, each on its own; the planes of the files are "
                  "paired by name, else by depth."),
     click.option("--depth-tolerance", metavar="UM", type=float,
                  help="--all-planes: micrometres by which the depths of one plane may differ between files.  "
                  f"[default: {DEPTH_TOLERANCE:g}]"),
+    ),
 )  # fmt: skip
-jobs_option = click.option(
+jobs_option = under(RUNNING, click.option(
     "-j", "--jobs", metavar="N", type=click.IntRange(min=1), expose_value=False, callback=_limit_workers,
     help="How many things are done at the same time; the result is the same for any.  [default: the number of cores]",
-)  # fmt: skip
+))  # fmt: skip
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace an existing output.")
 
 
@@ -184,62 +223,3 @@ def output_option(what: str = "Match file to write; a Zarr store if it ends in .
 def plane_option(what: str) -> Callable[[Command], Command]:
     """`--plane` of the commands that read match files."""
     return click.option("--plane", metavar="NAME", help=what)
-
-
-@contextmanager
-def progress_bar() -> Iterator[ProgressCallback]:
-    """Progress on the terminal; nothing where standard error is no terminal."""
-    columns = (TextColumn("{task.description:<12}"), BarColumn(), _Amount(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
-        tasks: dict[str, Any] = {}
-
-        def show(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bar.add_task(stage, total=total)
-            bar.update(tasks[stage], completed=done, total=total)
-
-        fetching_id = bar.add_task("fetching", total=None, visible=False, amount="")
-        (fetching,) = (task for task in bar.tasks if task.id == fetching_id)
-
-        def show_bytes(name: str, fetched: int, size: int) -> None:
-            # Called within HDF5, so with h5py's lock: taking that of the bar, whose thread may wait for h5py's to
-            # collect garbage, would be a deadlock.
-            fetching.fields["amount"] = f"{decimal(fetched)} (of {decimal(size)}) {file_stem(name)}"
-            fetching.visible = True
-
-        with shared_access() as access:
-            before, access.progress = access.progress, show_bytes
-            try:
-                yield show
-            finally:
-                access.progress = before
-
-
-class _Amount(MofNCompleteColumn):
-    """How much is done: steps of a known number, or bytes fetched, of which it is not known how many will be needed."""
-
-    def render(self, task: Task) -> Text:
-        if "amount" not in task.fields:
-            return super().render(task)
-        return Text(task.fields["amount"], no_wrap=True, overflow="ellipsis")
-
-
-def warn(warnings: Iterable[str]) -> None:
-    """Print warnings to standard error."""
-    for warning in warnings:
-        say(f"Warning: {warning}", err=True)
-
-
-def say(*lines: object, err: bool = False) -> None:
-    """Print lines, each as one whatever is in it; all that is shown of files goes through here or :func:`table`."""
-    for line in lines:
-        click.echo(one_line(line), err=err)
-
-
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """Left-aligned columns, the first row being their titles."""
-    shown = [[one_line(cell) for cell in row] for row in rows]
-    widths = [max(len(row[k]) for row in shown) for k in range(len(shown[0]))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in shown
-    )

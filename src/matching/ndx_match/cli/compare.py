@@ -16,7 +16,7 @@ from ..simulate.scores import LinkScore
 from ..storage.outputs import check_folder, folder_for_outputs
 from ..storage.publish import publish
 from ..storage.remote import public_name
-from .common import FILE, LOCATION, plane_option, progress_bar, say, table, warn
+from .common import FILE, MATCH_FILE, Example, command, plane_option, progress_bar, say, say_text, table, warn
 from .summary import MAXIMUM_PAIRS
 
 MEANINGS = {
@@ -27,9 +27,17 @@ MEANINGS = {
 }
 
 
-@click.command("compare", epilog="Example: ndx-match compare consensus.nwb nway.nwb -o compared")
-@click.argument("x", type=LOCATION, metavar="X.NWB")
-@click.argument("y", type=LOCATION, metavar="Y.NWB")
+@command(
+    Example("ndx-match compare matches.nwb nway.nwb", "Which cells two methods find alike"),
+    Example(
+        "ndx-match compare matches.nwb nway.nwb -o compared --truth truth.json",
+        "Which are right, of simulated sessions",
+    ),
+    name="compare",
+    prints_result=True,
+)
+@click.argument("x", type=MATCH_FILE, metavar="X.NWB")
+@click.argument("y", type=MATCH_FILE, metavar="Y.NWB")
 @click.option("--truth", type=FILE, metavar="TRUTH",
               help="Truth of simulated sessions, by which links are right or wrong.")  # fmt: skip
 @click.option("-o", "--output", type=FILE, metavar="DIR", help="Folder for cells.csv and a picture of each plane.")
@@ -49,13 +57,13 @@ def compare_(x: str, y: str, truth: Path | None, output: Path | None, plane: str
         comparisons, warnings = compare(first, second, names)
     say(f"x: {names[0]}, {_methods(first)}", f"y: {names[1]}, {_methods(second)}")
     for comparison in comparisons:
-        click.echo()
+        say_text()
         if len(comparisons) > 1:
             say(f"plane {comparison.first.name}", "")
-        click.echo("\n\n".join(_parts(comparison, truth)))
+        say_text("\n\n".join(_parts(comparison, truth)))
     warn(warnings)
     if output is not None:
-        click.echo()
+        say_text()
         for path in _write(comparisons, names, output):
             say(f"Wrote {path}")
 

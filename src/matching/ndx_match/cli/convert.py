@@ -6,10 +6,13 @@ from pathlib import Path
 
 import click
 
-from .common import FILE, LOCATION, overwrite_option, say
+from .common import FILE, LOCATION, Example, command, overwrite_option, progress_bar, say
 
 
-@click.command()
+@command(
+    Example("ndx-match convert matches.nwb matches.nwb.zarr", "From HDF5 to Zarr"),
+    Example("ndx-match convert day1.nwb.zarr copy.nwb", "From Zarr to HDF5"),
+)
 @click.argument("source", type=LOCATION, metavar="FILE")
 @click.argument("output", type=FILE, metavar="OUTPUT")
 @overwrite_option
@@ -20,4 +23,6 @@ def convert(source: str, output: Path, overwrite: bool) -> None:
     """
     from ..storage.convert import convert_file
 
-    say(f"Wrote {convert_file(source, output, overwrite)}")
+    with progress_bar() as progress:
+        written = convert_file(source, output, overwrite, progress)
+    say(f"Wrote {written}")

@@ -13,11 +13,14 @@ from ..decisions import Decision
 from ..errors import InputError
 from ..storage.outputs import check_output
 from ..storage.remote import is_url, public_name
-from .common import FILE, LOCATION, output_option, overwrite_option, progress_bar, say, warn
+from .common import FILE, MATCH_FILE, Example, command, output_option, overwrite_option, progress_bar, say, warn
 
 
-@click.command()
-@click.argument("matches", type=LOCATION, metavar="MATCHES.NWB")
+@command(
+    Example("ndx-match curate matches.nwb decisions.csv -o curated.nwb", "Apply the decisions saved from a report"),
+    Example("ndx-match curate matches.nwb decisions.csv -o curated.nwb --reviewer Ada", "Say who decided"),
+)
+@click.argument("matches", type=MATCH_FILE, metavar="MATCHES.NWB")
 @click.argument("decisions", type=FILE, metavar="DECISIONS.CSV")
 @output_option("Match file to write; a Zarr store if it ends in .zarr.")
 @click.option("--reviewer", metavar="NAME", default="", help="Who decided, where the list does not say.")
@@ -36,8 +39,8 @@ def curate(matches: str, decisions: Path, output: Path, reviewer: str, overwrite
     now = datetime.now().astimezone().isoformat(timespec="seconds")
     made = [_signed(decision, reviewer, now) for decision in read_decisions(decisions)]
     with progress_bar() as progress:
-        curated = apply(read_planes_of_match_file(matches), made, progress)
-        written = write_planes(curated.planes, output, overwrite=overwrite)
+        curated = apply(read_planes_of_match_file(matches, progress=progress), made, progress)
+        written = write_planes(curated.planes, output, overwrite=overwrite, progress=progress)
     warn(curated.sentences)
     warn(written.warnings)
     say(f"Applied {len(made) - len(curated.left_out)} of {len(made)} decisions")
@@ -48,8 +51,11 @@ def _signed(decision: Decision, reviewer: str, now: str) -> Decision:
     return replace(decision, reviewer=decision.reviewer or reviewer, reviewed_on=decision.reviewed_on or now)
 
 
-@click.command()
-@click.argument("matches", type=LOCATION, metavar="MATCHES.NWB")
+@command(
+    Example("ndx-match review matches.nwb -o reviewed.nwb", "Correct a match in the browser"),
+    Example("ndx-match review matches.nwb --no-browser --port 8000", "Through a tunnel from another machine"),
+)
+@click.argument("matches", type=MATCH_FILE, metavar="MATCHES.NWB")
 @click.option("-o", "--output", type=FILE, metavar="PATH",
               help="Match file that saving writes.  [default: MATCHES_reviewed.nwb beside it]")  # fmt: skip
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port of the page.  [default: any that is free]")

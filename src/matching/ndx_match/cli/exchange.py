@@ -16,6 +16,9 @@ from ..storage.outputs import check_folder, check_output, make_folder
 from .common import (
     FILE,
     LOCATION,
+    MATCH_FILE,
+    Example,
+    command,
     output_option,
     overwrite_option,
     plane_option,
@@ -30,8 +33,11 @@ from .write import check_target, dandi_name_option, metadata_options, print_resu
 EXPORTERS = formats.find_exporters()
 
 
-@click.command()
-@click.argument("matches", type=LOCATION, metavar="MATCHES.NWB")
+@command(
+    Example("ndx-match export matches.nwb -o cells.csv", "One row per cell, for any program"),
+    Example("ndx-match export matches.nwb -o output.json", "In the format of the Allen Institute's package"),
+)
+@click.argument("matches", type=MATCH_FILE, metavar="MATCHES.NWB")
 @output_option(
     "File to write; its name says the format. "
     + " ".join(f"{suffix}: {exporter.summary}." for suffix, exporter in EXPORTERS.items())
@@ -45,14 +51,15 @@ def export(matches: str, output: Path, plane: str | None, overwrite: bool) -> No
     """
     exporter = formats.find_exporter(output)
     check_output(output, overwrite, [matches])
-    planes = read_planes_of_match_file(matches, footprints=exporter.needs_masks, plane=plane)
+    with progress_bar() as progress:
+        planes = read_planes_of_match_file(matches, exporter.needs_masks, plane, progress)
     formats.export(planes, output, overwrite)
     n_cells = sum(len(found.result.cells) for found in planes)
     in_planes = f" in {len(planes)} imaging planes" if len(planes) > 1 else ""
     say(f"Wrote {output}: {n_cells} cells of {len(sessions_of(planes))} sessions{in_planes}")
 
 
-@click.command()
+@command(Example("ndx-match prepare day1.nwb day2.nwb -o nway_input", "Write what the package reads"))
 @click.argument("inputs", nargs=-1, required=True, type=LOCATION, metavar="FILE...")
 @output_option("Folder to write into; made if it does not exist.")
 @source_options()
@@ -71,7 +78,10 @@ def prepare(inputs: tuple[str, ...], output: Path, options: SourceOptions) -> No
                f"--output_json {output / 'output.json'} --output_directory {output}")  # fmt: skip
 
 
-@click.command("import", epilog="Example: ndx-match import --from track2p RESULT day1.nwb day2.nwb -o matches.nwb")
+@command(
+    Example("ndx-match import --from nway nway.json day1.nwb day2.nwb day3.nwb -o matches.nwb", "From its result"),
+    name="import",
+)
 @importer_options
 @click.argument("inputs", nargs=-1, required=True, type=LOCATION, metavar="[RESULT] FILE...")
 @output_option()
@@ -105,5 +115,5 @@ def import_(
         if dandi_name:
             output_path(sessions, output, metadata, overwrite, dandi_name)
         matched = formats.import_result(tool, result, sessions, parameters, progress)
-        written = write_match_file(sessions, matched, output, metadata, overwrite, dandi_name)
+        written = write_match_file(sessions, matched, output, metadata, overwrite, dandi_name, progress)
     print_result([MatchedPlane(tuple(sessions), matched)], written)

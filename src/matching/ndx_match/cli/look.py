@@ -10,26 +10,35 @@ import click
 from ..errors import InputError, one_line
 from ..model import MatchedPlane
 from ..sources import InspectedFile, SourceOptions, inspect_file
+from ..sources.inputs import expand
 from ..sources.orientation import in_words
 from ..sources.pairing import RecordedPlane, pair_planes
 from ..sources.planes import check_all_planes
 from ..storage.outputs import check_folder, check_output
-from ..storage.remote import public_name, shared_access
+from ..storage.remote import public_name
 from .common import (
     LOCATION,
+    MATCH_FILE,
+    Example,
     all_planes_options,
+    command,
     output_option,
     overwrite_option,
     plane_option,
     progress_bar,
     say,
+    say_text,
     source_options,
     table,
 )
 from .summary import print_planes
 
 
-@click.command()
+@command(
+    Example("ndx-match inspect day1.nwb", "What a file holds, and what would be used of it"),
+    Example("ndx-match inspect sessions/ --all-planes", "Which planes of several files belong together"),
+    prints_result=True,
+)
 @click.argument("inputs", nargs=-1, required=True, type=LOCATION, metavar="FILE...")
 @source_options(selection=True)
 @all_planes_options
@@ -40,13 +49,12 @@ def inspect(inputs: tuple[str, ...], options: SourceOptions, all_planes: float |
     """
     if all_planes is not None:
         check_all_planes(options, all_planes)
-    with shared_access() as access:
-        paths = access.expand(inputs, options.sessions)
+    paths = expand(inputs, options.sessions)
     options.check_files(paths)
     recorded: list[RecordedPlane] = []
     for number, path in enumerate(paths):
         if number:
-            click.echo()
+            say("")
         with progress_bar():
             file = inspect_file(path, options, all_planes is not None)
         recorded += file.recorded
@@ -55,8 +63,8 @@ def inspect(inputs: tuple[str, ...], options: SourceOptions, all_planes: float |
         _print_pairing(recorded, all_planes)
 
 
-@click.command()
-@click.argument("matches", type=LOCATION, metavar="MATCHES.NWB")
+@command(Example("ndx-match show matches.nwb", "What write printed"), prints_result=True)
+@click.argument("matches", type=MATCH_FILE, metavar="MATCHES.NWB")
 @plane_option("Show this imaging plane only, where the match file holds several.")
 def show(matches: str, plane: str | None) -> None:
     """Print the sessions, the pairs with their registrations and matched fractions, and the cells by size.
@@ -65,7 +73,8 @@ def show(matches: str, plane: str | None) -> None:
     """
     from ..matchfile import read_planes_of_match_file
 
-    planes = read_planes_of_match_file(matches, footprints=False, plane=plane)
+    with progress_bar() as progress:
+        planes = read_planes_of_match_file(matches, footprints=False, plane=plane, progress=progress)
     name = one_line(public_name(matches))
 
     def heading(file: MatchedPlane) -> str:
@@ -80,8 +89,11 @@ def show(matches: str, plane: str | None) -> None:
     print_planes(planes, heading)
 
 
-@click.command()
-@click.argument("matches", type=LOCATION, metavar="MATCHES.NWB")
+@command(
+    Example("ndx-match plot matches.nwb -o pictures", "Draw all pictures", slow=True),
+    Example("ndx-match plot matches.nwb -o pictures --format pdf", "For a paper", slow=True),
+)
+@click.argument("matches", type=MATCH_FILE, metavar="MATCHES.NWB")
 @output_option("Folder for the pictures.")
 @click.option("--all-pairs", is_flag=True, help="Draw every pair even of more than six sessions.")
 @click.option(
@@ -102,15 +114,15 @@ def plot(matches: str, output: Path, all_pairs: bool, kind: str, plane: str | No
     from .write import draw_planes
 
     check_folder(output)
-    planes = read_planes_of_match_file(matches, plane=plane)
     with progress_bar() as progress:
+        planes = read_planes_of_match_file(matches, plane=plane, progress=progress)
         written = draw_planes(planes, output, progress, all_pairs, kind)
     for path in written:
         say(path)
 
 
-@click.command()
-@click.argument("matches", type=LOCATION, metavar="MATCHES.NWB")
+@command(Example("ndx-match report matches.nwb -o report.html", "A page to look at the match with"))
+@click.argument("matches", type=MATCH_FILE, metavar="MATCHES.NWB")
 @output_option("HTML file to write.")
 @plane_option("Show this imaging plane only, where the match file holds several.")
 @overwrite_option
@@ -123,8 +135,8 @@ def report(matches: str, output: Path, plane: str | None, overwrite: bool) -> No
     from ..report.page import write_page
 
     check_output(output, overwrite, [matches])
-    planes = read_planes_of_match_file(matches, plane=plane)
     with progress_bar() as progress:
+        planes = read_planes_of_match_file(matches, plane=plane, progress=progress)
         write_page(planes, output, public_name(matches).rsplit("/", 1)[-1], overwrite, progress)
     say(f"Wrote {output}")
 
@@ -162,7 +174,7 @@ def _lines(file: InspectedFile) -> Iterator[str]:
 
 
 def _print_pairing(recorded: Sequence[RecordedPlane], tolerance: float) -> None:
-    click.echo()
+    say("")
     try:
         pairing = pair_planes(recorded, tolerance)
     except InputError as error:
@@ -172,7 +184,7 @@ def _print_pairing(recorded: Sequence[RecordedPlane], tolerance: float) -> None:
     for plane in pairing.planes:
         names = {member.session: str(member) for member in plane.members}
         rows.append((plane.name, *(names.get(session, "-") for session in rows[0][1:])))
-    click.echo(table(rows))
+    say_text(table(rows))
     for warning in pairing.warnings:
         say(f"note  {warning}")
 

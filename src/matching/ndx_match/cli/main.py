@@ -12,14 +12,19 @@ from importlib import import_module
 from typing import NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from .. import __version__
 from ..errors import InputError, NdxMatchError, one_line
 from ..storage.publish import settle_drafts
+from ..suggestions import did_you_mean
+from .command import HelpContext
 from .home import usable_home
+from .logs import LOG, log_closed_at_end
 from .signals import Stop, stop_on_signals
 from .streams import checked_streams
 
+COMPLETION = "_NDX_MATCH_COMPLETE"  #: environment variable by which a shell asks
 ERROR, BUG, INTERRUPTED = 2, 70, 130
 
 #: Name of a command -> its module, its function and its help in one line.
@@ -52,6 +57,8 @@ COMMANDS = {
 class _Commands(click.Group):
     """Imports a command's module only when that command is used, so that help comes at once."""
 
+    context_class = HelpContext
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
@@ -61,6 +68,19 @@ class _Commands(click.Group):
         module, function, _ = COMMANDS[cmd_name]
         command: click.Command = getattr(import_module(f"..{module}", __name__), function)
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
+            ctx.fail(f"There is no command {name!r}{did_you_mean(name, COMMANDS)}.")
+        return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        names = [name for name in COMMANDS if name.startswith(incomplete)]
+        options = click.Command.shell_complete(self, ctx, incomplete)
+        return [*(CompletionItem(name, help=COMMANDS[name][2]) for name in names), *options]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -79,18 +99,29 @@ def main(arguments: list[str] | None = None) -> None:
     0: done; 2: a mistake that a sentence explains; 70: a bug; 128 and the number of a signal that ended it: 130 for
     Ctrl-C, 143 for SIGTERM, 129 for SIGHUP.
     """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if COMPLETION in os.environ:
+        _complete(arguments)
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # of libraries; our own are printed as sentences
     logging.lastResort = None
     logging.raiseExceptions = False
     os.environ["MPLBACKEND"] = "agg"  # Jupyter's is for figures in a notebook, and may not be installed here
-    with checked_streams(sys.argv[1:] if arguments is None else arguments), stop_on_signals() as stop:
+    with checked_streams(arguments), log_closed_at_end(), stop_on_signals() as stop:
         try:
             code = _run(arguments, stop)
+            LOG.info("Ended with %d", code)
         finally:
             if stop.code is not None:
                 _end(stop.code)
     sys.exit(code)
+
+
+def _complete(arguments: list[str]) -> NoReturn:
+    """Answer the shell, which asks what could follow on its line, and end; in silence if that cannot be told."""
+    with suppress(Exception):
+        cli.main(args=arguments, prog_name="ndx-match")
+    sys.exit(1)
 
 
 def _end(code: int) -> NoReturn:
@@ -102,18 +133,20 @@ def _end(code: int) -> NoReturn:
     sys.exit(code)
 
 
-def _run(arguments: list[str] | None, stop: Stop) -> int:
+def _run(arguments: list[str], stop: Stop) -> int:
     try:
         _check_working_directory()
         with usable_home():
-            code = cli.main(args=arguments, prog_name="ndx-match", standalone_mode=False)
+            code = cli.main(args=arguments, prog_name="ndx-match", standalone_mode=False, obj=arguments, color=_color())
         sys.stdout.flush()
     except NdxMatchError as error:
+        LOG.error("%s", error)
         click.echo(f"Error: {error}", err=True)
         return ERROR
     except click.exceptions.Abort:  # of a signal
         return INTERRUPTED
     except click.ClickException as error:
+        LOG.error("%s", error.format_message())
         error.show()
         return error.exit_code
     except BrokenPipeError:
@@ -121,6 +154,7 @@ def _run(arguments: list[str] | None, stop: Stop) -> int:
     except Exception as error:
         if stop.code is not None:
             return stop.code
+        LOG.exception("%s", one_line(error))
         if os.environ.get("NDX_MATCH_DEBUG"):
             traceback.print_exc()
             return BUG
@@ -131,6 +165,11 @@ def _run(arguments: list[str] | None, stop: Stop) -> int:
         )
         return BUG
     return code if isinstance(code, int) else 0
+
+
+def _color() -> bool | None:
+    """Whether help and errors are coloured: None for where they are shown on a terminal."""
+    return False if os.environ.get("NO_COLOR") else None
 
 
 def _check_working_directory() -> None:

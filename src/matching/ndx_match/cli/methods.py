@@ -12,7 +12,7 @@ from ..errors import MethodError
 from ..formats import Importer, called, find_importers
 from ..methods import DEFAULT, Method, Parameters, all_methods
 from ..methods.parameters import Parameter, parameters_of
-from .common import option_group
+from .common import option_group, under
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -30,9 +30,30 @@ class ParameterOption:
         return self.parameter.option.replace("-", "_")
 
     def click_option(self) -> Callable[[Any], Any]:
-        """The option, whose value is None if it is not given."""
+        """The option, whose value is None if it is not given, and one for each value that has a name."""
         kind = click.Choice(self.parameter.choices) if self.parameter.choices else self.parameter.kind
-        return click.option(self.flags, self.value_name, type=kind, default=None, help=self.help)
+        names = (
+            click.option(f"--{name}", is_flag=True, help=f"The same as --{self.parameter.option} {value:g}.")
+            for name, value in self.parameter.names
+        )
+        option = click.option(self.flags, self.value_name, type=kind, default=None, help=self.help)
+        return under(f"Parameters of {' and '.join(self.methods)}", option, *names)
+
+    def given(self, values: Mapping[str, Any]) -> Any:
+        """The value that a command was given, as a number or by its name; None if it was given none.
+
+        Raises
+        ------
+        MethodError
+            It was given more than one.
+        """
+        number = values[self.value_name]
+        options = [] if number is None else [f"--{self.parameter.option}"]
+        names = [name for name, _ in self.parameter.names if values[name]]
+        options += [f"--{name}" for name in names]
+        if len(options) > 1:
+            raise MethodError(f"{' and '.join(options)} state the same thing; give one of them.")
+        return names[0] if names else number
 
     @property
     def flags(self) -> str:
@@ -42,12 +63,12 @@ class ParameterOption:
 
     @property
     def help(self) -> str:
-        """Whose it is, its description, unit, default and limits."""
+        """Its description, unit, default and limits."""
         known = self.parameter
         unit = f", in {known.unit}" if known.unit else ""
         default = f"default: {known.default_text}" if known.default_text else ""
         values = "; ".join(filter(None, (default, known.limits)))
-        return f"{', '.join(self.methods)}: {known.description}{unit}.{f'  [{values}]' if values else ''}"
+        return f"{known.description[0].upper()}{known.description[1:]}{unit}.{f'  [{values}]' if values else ''}"
 
 
 def parameter_options(of_methods: Mapping[str, type[Parameters]]) -> tuple[ParameterOption, ...]:
@@ -73,8 +94,11 @@ def method_options(command: Command) -> Command:
     """
     methods = all_methods()
     summaries = "; ".join(f"{method.name}: {method.summary}" for method in methods.values())
-    about = f"{summaries}. Options below name the methods they belong to."
-    choice = click.option("--method", type=click.Choice(list(methods)), default=DEFAULT, show_default=True, help=about)
+    about = f"{summaries}."
+    choice = under(
+        "Method",
+        click.option("--method", type=click.Choice(list(methods)), default=DEFAULT, show_default=True, help=about),
+    )
     known = {name: method.parameters for name, method in methods.items()}
 
     def make(name: str, given: dict[str, Any]) -> tuple[Method, Parameters]:
@@ -122,13 +146,14 @@ def _choice_with_parameters(
     def choose(**values: Any) -> Any:
         name, given = values[choice_name], {}
         for option in options:
-            if values[option.value_name] is None:
+            value = option.given(values)
+            if value is None:
                 continue
             if name not in option.methods:
                 raise MethodError(
                     f"--{option.parameter.option} does not belong to --{choice_name} {name}; --help says whose it is."
                 )
-            given[option.parameter.name] = values[option.value_name]
+            given[option.parameter.name] = value
         return make(name, given)
 
     return option_group(argument, choose, choice, *(option.click_option() for option in options))

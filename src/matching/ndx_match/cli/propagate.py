@@ -6,19 +6,32 @@ from pathlib import Path
 
 import click
 
-from .common import LOCATION, output_option, overwrite_option, plane_option, progress_bar, say, warn
+from .common import (
+    LOCATION,
+    MATCH_FILE,
+    Example,
+    command,
+    output_option,
+    overwrite_option,
+    plane_option,
+    progress_bar,
+    say,
+    warn,
+)
 
-EXAMPLE = "Example: ndx-match propagate matches.nwb day1.nwb day2.nwb -o propagated"
 
-
-@click.command(epilog=EXAMPLE)
-@click.argument("matches", type=LOCATION, metavar="MATCHES.NWB")
+@command(
+    Example("ndx-match propagate matches.nwb -o propagated", "Outlines of absent cells in all sessions"),
+    Example(
+        "ndx-match propagate matches.nwb day1.nwb -o propagated --min-sources 2",
+        "With fluorescence of a movie",
+    ),
+)
+@click.argument("matches", type=MATCH_FILE, metavar="MATCHES.NWB")
 @click.argument("inputs", nargs=-1, type=LOCATION, metavar="[FILE...]")
 @output_option("Folder for the files, NAME_propagated.nwb for the session NAME; made if it does not exist.")
 @click.option("--min-sources", metavar="N", type=click.IntRange(min=1), default=1, show_default=True,
               help="In how many other sessions a cell must have been detected.")  # fmt: skip
-@click.option("--no-refine", is_flag=True, help="Carry masks by the stored alignments alone, without the local shifts "
-              "that the images show.")  # fmt: skip
 @click.option("--movie", metavar="PATH", help="Movie to take where files hold several: its path in the file, or the "
               "path's end.")  # fmt: skip
 @click.option("--no-traces", is_flag=True, help="Write the outlines only, without reading movies.")
@@ -29,7 +42,6 @@ def propagate(
     inputs: tuple[str, ...],
     output: Path,
     min_sources: int,
-    no_refine: bool,
     movie: str | None,
     no_traces: bool,
     plane: str | None,
@@ -49,7 +61,6 @@ def propagate(
             inputs,
             output,
             min_sources=min_sources,
-            refine=not no_refine,
             traces=not no_traces,
             movie=movie,
             overwrite=overwrite,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -12,7 +13,7 @@ from ..methods import match
 from ..model import MatchedPlane
 from ..simulate.scores import LinkScore, TrackScore, complete_tracks_score, score_links
 from ..sources import read_sessions
-from .common import FILE, LOCATION, output_option, overwrite_option, plane_option, progress_bar
+from .common import FILE, MATCH_FILE, Example, command, output_option, overwrite_option, plane_option, progress_bar, say
 from .write import draw, print_result
 
 TIER_NAMES = (
@@ -21,7 +22,10 @@ TIER_NAMES = (
 )  # fmt: skip
 
 
-@click.command()
+@command(
+    Example("ndx-match simulate -o simulated --sessions 3 --tier few_cells", "Three small sessions", slow=True),
+    Example("ndx-match simulate -o simulated --tier hard --seed 7", "Larger shifts, more noise", slow=True),
+)
 @output_option("Folder to write into; made if it does not exist.")
 @click.option(
     "--sessions", type=click.IntRange(2, 200), default=None, help="Number of sessions.  [default: the tier's]"
@@ -32,21 +36,21 @@ TIER_NAMES = (
 def simulate(output: Path, sessions: int | None, tier: str, seed: int, overwrite: bool) -> None:
     """Simulate sessions of one animal: mean images, ROI masks and truth.json, which `ndx-match score` reads."""
     for path in _simulate(output, sessions, tier, seed, overwrite):
-        click.echo(path)
-    click.echo(output / "truth.json")
+        say(path)
+    say(output / "truth.json")
 
 
-@click.command()
-@click.argument("matches", type=LOCATION, metavar="MATCHES.NWB")
+@command(Example("ndx-match score matches.nwb truth.json", "How many matches are right"), prints_result=True)
+@click.argument("matches", type=MATCH_FILE, metavar="MATCHES.NWB")
 @click.argument("truth", type=FILE, metavar="TRUTH")
 @plane_option("Imaging plane to compare, where the match file holds several.")
 def score(matches: str, truth: Path, plane: str | None) -> None:
     """Compare a match file with the truth: TRUTH is the file truth.json, or the folder that holds it."""
     links, tracks = _score(read_match_file(matches, footprints=False, plane=plane), truth)
-    click.echo(_score_text(links, tracks))
+    say(_score_text(links, tracks))
 
 
-@click.command()
+@command(Example("ndx-match demo -o demo", "The whole job, in about 20 seconds", slow=True))
 @click.option("-o", "--output", type=FILE, default=Path("ndx-match-demo"), show_default=True, metavar="DIR")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 @overwrite_option
@@ -61,11 +65,15 @@ def demo(output: Path, seed: int, overwrite: bool) -> None:
         progress("simulating", 1, 1)
         sessions = read_sessions(paths, progress=progress)
         result = match(sessions, progress=progress)
-        written = write_match_file(sessions, result, matches, overwrite=overwrite)
+        written = write_match_file(sessions, result, matches, overwrite=overwrite, progress=progress)
     file = MatchedPlane(tuple(sessions), result)
     print_result([file], written)
     draw([file], plots, matches)
-    click.echo(_score_text(*_score(file, output)))
+    say(_score_text(*_score(file, output)))
+    say("", "Next, look at every cell on a page that opens in your browser:")
+    say(f"  {shlex.join(['ndx-match', 'review', str(matches)])}")
+    say("and match sessions of your own:")
+    say("  ndx-match write day1.nwb day2.nwb -o matches.nwb")
 
 
 def _simulate(output: Path, n_sessions: int | None, tier: str, seed: int, overwrite: bool) -> tuple[Path, ...]:

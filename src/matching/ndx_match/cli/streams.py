@@ -64,13 +64,18 @@ class CheckedStream:
                 raise OutputError(f"Standard output cannot be written ({reason}); give it another place.") from error
 
 
+def addresses_in(arguments: Sequence[str]) -> list[str]:
+    """The addresses that a command was given, alone or after a `=`."""
+    values = [*arguments, *(argument.partition("=")[2] for argument in arguments)]
+    return [value for value in values if is_address(value)]
+
+
 @contextmanager
 def checked_streams(arguments: Sequence[str]) -> Iterator[None]:
     """Let the block write into streams that exist and are checked."""
     _fill_closed()
     before = sys.stdout, sys.stderr
-    addresses = [argument for argument in arguments if is_address(argument)]
-    addresses += [argument.partition("=")[2] for argument in arguments if is_address(argument.partition("=")[2])]
+    addresses = addresses_in(arguments)
     sys.stdout, sys.stderr = (  # type: ignore[assignment]
         CheckedStream(stream or os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"), addresses, must_work)
         for stream, must_work in zip(before, (True, False), strict=True)

@@ -27,19 +27,25 @@ from ..methods import Method, Parameters, match
 from ..model import MatchedPlane, Progress
 from ..planes import match_planes, progress_of
 from ..sources import SourceOptions, plane_warnings, read_planes, read_sessions, source_warnings
+from ..sources.inputs import expand_local
 from ..storage.opening import files_kept_open, format_of
 from ..storage.outputs import check_folder, check_output, make_folder
 from .common import (
     FILE,
     LOCATION,
+    MATCH_FILE,
+    Example,
     all_planes_options,
+    command,
     jobs_option,
+    note,
     option_group,
     output_option,
     overwrite_option,
     progress_bar,
     say,
     source_options,
+    under,
     warn,
 )
 from .methods import method_options
@@ -55,31 +61,41 @@ def _metadata(keywords: str | None, experimenter: tuple[str, ...], **values: Any
 metadata_options = option_group(
     "metadata",
     _metadata,
-    click.option(
-        "--session-id", metavar="ID", help="Of the match file, in letters and digits.  [default: FIRSTToLAST]"
+    under(
+        "Metadata of the match file",
+        click.option(
+            "--session-id", metavar="ID", help="Of the match file, in letters and digits.  [default: FIRSTToLAST]"
+        ),
+        click.option("--subject-id", metavar="ID"),
+        click.option("--sex", type=click.Choice(["M", "F", "O", "U"])),
+        click.option("--species", metavar="NAME", help="In Latin: 'Mus musculus'."),
+        click.option("--age", metavar="DURATION", help="ISO 8601: P90D, or a range P90D/P95D."),
+        click.option("--subject-description", metavar="TEXT"),
+        click.option(
+            "--location", metavar="NAME", help="Of the imaging planes; for a mouse a term of the Allen atlas."
+        ),
+        click.option("--experimenter", metavar="'LAST, FIRST'", multiple=True, help="Can be given several times."),
+        click.option("--institution", metavar="NAME"),
+        click.option("--lab", metavar="NAME"),
+        click.option("--experiment-description", metavar="TEXT"),
+        click.option("--keywords", metavar="WORD,WORD"),
     ),
-    click.option("--subject-id", metavar="ID"),
-    click.option("--sex", type=click.Choice(["M", "F", "O", "U"])),
-    click.option("--species", metavar="NAME", help="In Latin: 'Mus musculus'."),
-    click.option("--age", metavar="DURATION", help="ISO 8601: P90D, or a range P90D/P95D."),
-    click.option("--subject-description", metavar="TEXT"),
-    click.option("--location", metavar="NAME", help="Of the imaging planes; for a mouse a term of the Allen atlas."),
-    click.option("--experimenter", metavar="'LAST, FIRST'", multiple=True, help="Can be given several times."),
-    click.option("--institution", metavar="NAME"),
-    click.option("--lab", metavar="NAME"),
-    click.option("--experiment-description", metavar="TEXT"),
-    click.option("--keywords", metavar="WORD,WORD"),
 )
 dandi_name_option = click.option(
     "--dandi-name", is_flag=True, help="-o is a dandiset's folder; name the file in DANDI's style in it."
 )
 
 
-@click.command()
+@command(
+    Example("ndx-match write day1.nwb day2.nwb day3.nwb -o matches.nwb", "Match three sessions"),
+    Example("ndx-match write sessions/ -o matches.nwb --confident", "Match a folder, with sure matches only"),
+    Example("ndx-match write 'day*.nwb' -o matches.nwb --plots pictures", "Draw pictures too", slow=True),
+    Example("ndx-match write day*.nwb -o new.nwb --previous matches.nwb", "Match again, with the same ids", slow=True),
+)
 @click.argument("inputs", nargs=-1, required=True, type=LOCATION, metavar="FILE...")
 @output_option()
 @overwrite_option
-@click.option("--previous", type=LOCATION, metavar="OLD.NWB",
+@click.option("--previous", type=MATCH_FILE, metavar="OLD.NWB",
               help="Match file of an earlier run with some of the files, whose cells keep their ids.")  # fmt: skip
 @click.option("--plots", type=FILE, metavar="DIR", help="Write pictures of the result into this folder.")
 @source_options(selection=True, checksum=True)
@@ -103,10 +119,11 @@ def write(
     """Match the cells of two or more sessions of one animal and write a new NWB file.
 
     The order of the files is the order of the sessions in tables and pictures. The inputs are never changed. Each is a
-    path or a URL: https://..., s3://..., dandi://dandi/DANDISET/PATH; a folder of DANDI stands for its ophys files. A
-    folder of Suite2p or minian, and a file of CaImAn, EXTRACT or Inscopix, can stand in place of an NWB file. Of files
-    with several imaging planes, --plane matches one and --all-planes all. With --previous, cells keep the ids that they
-    have in an earlier match file, and decisions of persons in it are applied again.
+    path, a folder or a pattern such as 'day*.nwb', which stand for the NWB files in them, or an address (https, s3, or
+    dandi://dandi/DANDISET/PATH, of which a folder stands for its ophys files). A folder of Suite2p or minian, and a
+    file of CaImAn, EXTRACT or Inscopix, can stand in place of an NWB file. If files have several imaging planes,
+    --plane matches one and --all-planes all. With --previous, cells keep the ids that they have in an earlier match
+    file, and decisions of persons in it are applied again.
     """
     chosen, parameters = method
     options = options_for(chosen, options)
@@ -141,7 +158,7 @@ def write(
             curated, lost = continue_from(matched, earlier, shown, progress)
             matched = curated.planes  # which hold the decisions that could not be applied, to be printed with the rest
             warn(lost)
-        written = write_planes(matched, output, metadata, overwrite, dandi_name, warnings)
+        written = write_planes(matched, output, metadata, overwrite, dandi_name, warnings, progress)
     print_result(matched, written)
     if plots is not None:
         draw(matched, plots, written.path)
@@ -157,7 +174,7 @@ def options_for(method: Method, options: SourceOptions) -> SourceOptions:
 def check_target(inputs: Sequence[str], output: Path, overwrite: bool, dandi_name: bool) -> None:
     """Refuse a match file that cannot be written; one named as DANDI wants it, only when the subject is known."""
     if not dandi_name:
-        check_output(output, overwrite, inputs)
+        check_output(output, overwrite, [path for each in inputs for path in expand_local(each)])
         format_of(output)
 
 
@@ -167,13 +184,12 @@ def print_result(planes: Sequence[MatchedPlane], written: WrittenFile) -> None:
     warn(written.warnings)
     for missing in written.missing:
         need = "DANDI needs it" if missing.required else "recommended"
-        say(f"Note: {missing.field}: {missing.problem} ({need}); {missing.remedy}.", err=True)
-    click.echo()
-    say(f"Wrote {written.path}")
+        note(f"Note: {missing.field}: {missing.problem} ({need}); {missing.remedy}.")
+    say("", f"Wrote {written.path}")
     related = related_resources([session for plane in planes for session in plane.sessions])
     if related:
-        click.echo("\nIf it goes to another dandiset, add to relatedResource in that dandiset's metadata:")
-        click.echo(json.dumps(related, indent=2))
+        say("", "If it goes to another dandiset, add to relatedResource in that dandiset's metadata:")
+        say(json.dumps(related, indent=2))
 
 
 def draw(planes: Sequence[MatchedPlane], folder: Path, matches: Path) -> None:

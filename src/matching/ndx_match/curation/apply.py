@@ -14,6 +14,7 @@ from ndx_cell_matching.codes import DecisionKind, RegistrationOutcome, Review
 from ..arrays import Array
 from ..decisions import Decision, Reviews
 from ..model import MatchedPlane
+from ..suggestions import did_you_mean
 from .cells import no_reviews, with_cells
 
 Roi = tuple[int, int]  #: position of a session and `roi_row`
@@ -83,7 +84,8 @@ def apply_decisions(planes: Sequence[MatchedPlane], decisions: Iterable[Decision
         if decision.plane in names or (not decision.plane and len(planes) == 1):
             of_plane[names.index(decision.plane) if decision.plane else 0].append(decision)
         else:
-            what = f"there is no imaging plane {decision.plane!r}" if decision.plane else "it names no imaging plane"
+            missing = f"there is no imaging plane {decision.plane!r}{did_you_mean(decision.plane, names)}"
+            what = missing if decision.plane else "it names no imaging plane"
             left_out.append(LeftOut(decision, what))
     curated = []
     for plane, some in zip(planes, of_plane, strict=True):
@@ -285,7 +287,7 @@ class _Cells:
 
     def _session(self, name: str) -> int:
         if name not in self._position:
-            raise _Misfit(f"there is no session {name}")
+            raise _Misfit(f"there is no session {name}{did_you_mean(name, self._position)}")
         return self._position[name]
 
     @cached_property

@@ -139,12 +139,14 @@ def find_exporter(path: str | os.PathLike[str]) -> Exporter:
     return exporters[max(fitting, key=len)]
 
 
-def export(planes: Sequence[MatchedPlane], path: str | os.PathLike[str], overwrite: bool = False) -> None:
+def export(
+    planes: MatchedPlane | Sequence[MatchedPlane], path: str | os.PathLike[str], overwrite: bool = False
+) -> None:
     """Write matched cells in the format that the path ends in, whole or not at all.
 
     Parameters
     ----------
-    planes : sequence of MatchedPlane
+    planes : MatchedPlane or sequence of MatchedPlane
         One for each imaging plane.
     path : path
     overwrite : bool
@@ -155,8 +157,15 @@ def export(planes: Sequence[MatchedPlane], path: str | os.PathLike[str], overwri
     OutputError
         No format has this suffix, the format holds one imaging plane and there are several, or the file exists or
         cannot be written.
+
+    Examples
+    --------
+    >>> import ndx_match
+    >>> found = ndx_match.read_match_file("matches.nwb")
+    >>> ndx_match.export([found], "cells.csv")
     """
     exporter = find_exporter(path)
+    planes = [planes] if isinstance(planes, MatchedPlane) else planes
     if len(planes) > 1 and not exporter.several_planes:
         names = ", ".join(plane.name for plane in planes)
         raise OutputError(f"{path}: this format holds one imaging plane; choose one with --plane: {names}.")

@@ -15,7 +15,7 @@ from pynwb.file import Subject
 from pynwb.ophys import ImagingPlane
 
 from .. import __version__
-from ..model import MatchedPlane
+from ..model import MatchedPlane, as_texts
 from ..sources.subjects import FACTS_OF_SUBJECT, UNKNOWN_SEX
 from ..storage.datasets import text_of
 
@@ -36,7 +36,15 @@ _DURATION = re.compile(
 
 @dataclass(frozen=True)
 class FileMetadata:
-    """What to write into the match file instead of what the sources say; None takes theirs."""
+    """What to write into the match file instead of what the sources say; None takes theirs.
+
+    Examples
+    --------
+    >>> import ndx_match
+    >>> metadata = ndx_match.FileMetadata(institution="An institute", keywords="cortex")
+    >>> metadata.keywords
+    ('cortex',)
+    """
 
     session_id: str | None = None  #: by default made of the first and last session's
     subject_id: str | None = None
@@ -50,6 +58,11 @@ class FileMetadata:
     lab: str | None = None
     experiment_description: str | None = None
     keywords: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("experimenter", "keywords"):
+            texts = getattr(self, name)
+            object.__setattr__(self, name, None if texts is None else as_texts(texts))
 
 
 @dataclass(frozen=True)

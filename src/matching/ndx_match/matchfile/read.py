@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from typing import Any
@@ -21,14 +22,18 @@ from ..model import (
     MatchResult,
     Orientation,
     Presence,
+    Progress,
     RegistrationOutcome,
     RoiPairs,
     RoiSelection,
     Session,
     SessionStatus,
     SourceInfo,
+    Step,
+    steps_of,
 )
 from ..sources.candidates import MASK_KINDS, path_of
+from ..sources.inputs import the_one_file
 from ..sources.masks import read_masks
 from ..sources.orientation import orient
 from ..storage.datasets import text_of
@@ -36,6 +41,7 @@ from ..storage.files import Location, as_location
 from ..storage.opening import objects_of
 from ..storage.remote import public_name
 from ..storage.unchanged import open_steady
+from ..suggestions import did_you_mean
 from .check import check_matching, contradictions_refused
 from .decisions import read_automatic, read_decisions_table, read_reviews
 from .registrations import read_registrations
@@ -61,6 +67,13 @@ def read_match_file(path: Location, footprints: bool = True, plane: str | None =
         The file is damaged or no match file, or it holds no such plane.
     AmbiguousInputError
         It holds several planes and none was chosen.
+
+    Examples
+    --------
+    >>> import ndx_match
+    >>> found = ndx_match.read_match_file("matches.nwb")
+    >>> found.result.cells.shape[1] == len(found.sessions) == 3
+    True
     """
     planes = read_planes_of_match_file(path, footprints, plane)
     if len(planes) > 1:
@@ -71,9 +84,11 @@ def read_match_file(path: Location, footprints: bool = True, plane: str | None =
 
 
 def read_planes_of_match_file(
-    path: Location, footprints: bool = True, plane: str | None = None
+    path: Location, footprints: bool = True, plane: str | None = None, progress: Progress | None = None
 ) -> tuple[MatchedPlane, ...]:
     """Read all imaging planes of a match file, in the order of their names, or the one of the given name.
+
+    `progress` is called as `progress("opening", done, total)`.
 
     Raises
     ------
@@ -81,8 +96,10 @@ def read_planes_of_match_file(
         The file is damaged or no match file, or it holds no such plane.
     """
     location = as_location(path)
+    if isinstance(path, (str, os.PathLike)):
+        location = the_one_file(path, of_matches=True)
     with open_steady(location) as (nwbfile, state):
-        planes = planes_of_open_file(nwbfile, public_name(location), footprints, plane)
+        planes = planes_of_open_file(nwbfile, public_name(location), footprints, plane, progress)
     return tuple(replace(each, sessions=_kept_in(each.sessions, location, state)) for each in planes)
 
 
@@ -95,7 +112,9 @@ def _kept_in(sessions: Sequence[Session], location: Any, state: FileState | None
     )
 
 
-def planes_of_open_file(nwbfile: NWBFile, where: str, footprints: bool, plane: str | None) -> tuple[MatchedPlane, ...]:
+def planes_of_open_file(
+    nwbfile: NWBFile, where: str, footprints: bool, plane: str | None, progress: Progress | None = None
+) -> tuple[MatchedPlane, ...]:
     """As :func:`read_planes_of_match_file`, of a file that is open; messages begin with `where`."""
     matchings = [item for item in objects_of(nwbfile) if isinstance(item, CellMatching)]
     if not matchings:
@@ -106,10 +125,14 @@ def planes_of_open_file(nwbfile: NWBFile, where: str, footprints: bool, plane: s
         named = [(_plane_name(matching), matching) for matching in sorted(matchings, key=lambda item: item.name)]
     chosen = [(name, matching) for name, matching in named if plane in (None, name)]
     if not chosen:
-        names = ", ".join(sorted(name for name, _ in named))
-        raise InputError(f"{where}: this match file holds no plane {plane!r}; give --plane one of: {names}.")
+        names = sorted(name for name, _ in named)
+        meant = did_you_mean(plane or "", names)
+        raise InputError(
+            f"{where}: this match file holds no plane {plane!r}{meant}; give --plane one of: {', '.join(names)}."
+        )
     with contradictions_refused(where):
-        return tuple(_read_plane(matching, name, where, footprints) for name, matching in chosen)
+        step = steps_of(progress, "opening", sum(len(matching.sessions) for _, matching in chosen))
+        return tuple(_read_plane(matching, name, where, footprints, step) for name, matching in chosen)
 
 
 def _plane_name(matching: CellMatching) -> str:
@@ -117,12 +140,15 @@ def _plane_name(matching: CellMatching) -> str:
     return matching.imaging_plane or text_of(matching.sessions["source_plane_path"].data[0]).rsplit("/", 1)[-1]
 
 
-def _read_plane(matching: CellMatching, name: str, where: str, footprints: bool) -> MatchedPlane:
+def _read_plane(matching: CellMatching, name: str, where: str, footprints: bool, step: Step) -> MatchedPlane:
     check_matching(matching)
     result = _result(matching)
-    sessions = tuple(_session(matching, k, where, footprints, rows) for k, rows in enumerate(result.cells.T))
+    sessions: list[Session] = []
+    for position, rows in enumerate(result.cells.T):
+        sessions.append(_session(matching, position, where, footprints, rows))
+        step()
     warnings = (*result.warnings, *_unknown_codes(result, sessions))
-    return MatchedPlane(sessions, replace(result, warnings=warnings), name)
+    return MatchedPlane(tuple(sessions), replace(result, warnings=warnings), name)
 
 
 def _session(matching: CellMatching, position: int, where: str, footprints: bool, cells: Array) -> Session:

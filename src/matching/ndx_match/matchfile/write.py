@@ -17,7 +17,16 @@ from pynwb.ophys import ImageSegmentation
 
 from ..arrays import Ints64
 from ..errors import OutputError
-from ..model import MatchedPlane, MatchResult, Session, with_distinct_cell_ids
+from ..model import (
+    MatchedPlane,
+    MatchResult,
+    Progress,
+    Session,
+    Step,
+    check_are_sessions,
+    steps_of,
+    with_distinct_cell_ids,
+)
 from ..sources import Plane, source_warnings
 from ..sources.read import SourceFile
 from ..storage.formats import StorageFormat
@@ -48,6 +57,7 @@ def write_match_file(
     metadata: FileMetadata | None = None,
     overwrite: bool = False,
     dandi_name: bool = False,
+    progress: Progress | None = None,
 ) -> WrittenFile:
     """Write the match file: whole or not at all.
 
@@ -66,6 +76,8 @@ def write_match_file(
         Replace an existing file.
     dandi_name : bool
         Name the file in DANDI's style, `sub-<id>/sub-<id>_ses-<id>_desc-cellmatches_ophys.nwb`.
+    progress : callable, optional
+        Called as `progress("writing", done, total)`.
 
     Raises
     ------
@@ -73,8 +85,18 @@ def write_match_file(
         The file exists, its folder does not, it cannot be written, or what writes its format is not installed.
     InputError
         A source was changed since it was read, or is damaged.
+
+    Examples
+    --------
+    >>> import ndx_match
+    >>> sessions = ndx_match.read_sessions("sessions")
+    >>> result = ndx_match.match(sessions)
+    >>> written = ndx_match.write_match_file(sessions, result, "new_matches.nwb")
+    >>> written.path.name
+    'new_matches.nwb'
     """
-    return write_planes([MatchedPlane(tuple(sessions), result)], output, metadata, overwrite, dandi_name)
+    check_are_sessions(sessions, "write_match_file")
+    return write_planes([MatchedPlane(tuple(sessions), result)], output, metadata, overwrite, dandi_name, (), progress)
 
 
 def write_planes(
@@ -84,6 +106,7 @@ def write_planes(
     overwrite: bool = False,
     dandi_name: bool = False,
     warnings: Sequence[str] = (),
+    progress: Progress | None = None,
 ) -> WrittenFile:
     """Write a match file of one or several imaging planes: whole or not at all.
 
@@ -91,7 +114,7 @@ def write_planes(
     ----------
     planes : sequence of MatchedPlane
         What was matched in each plane; where there are several, the names of the planes must differ.
-    output, metadata, overwrite, dandi_name
+    output, metadata, overwrite, dandi_name, progress
         As of :func:`write_match_file`.
     warnings : sequence of str
         What a user of the file should know of its planes, beside the warnings of the results and of the sources.
@@ -100,6 +123,13 @@ def write_planes(
     ------
     OutputError, InputError
         As :func:`write_match_file`.
+
+    Examples
+    --------
+    >>> import ndx_match
+    >>> read = ndx_match.read_planes(["planes1.nwb", "planes2.nwb"])
+    >>> matched = ndx_match.match_planes(read.planes)
+    >>> written = ndx_match.write_planes(matched.planes, "matches_of_planes.nwb")
     """
     metadata = metadata or FileMetadata()
     planes = with_distinct_cell_ids(planes)
@@ -112,10 +142,11 @@ def write_planes(
         if all(session.kept_in is not None for session in sessions):
             metadata = replace(metadata, session_id=metadata.session_id or of_sessions[0].session_id)
         nwbfile = build_nwbfile(of_sessions, [session.name for session in sessions], planes, metadata)
-        copies = _add_data(nwbfile, planes, sources, metadata.location, warnings, path, file_format)
+        write_each = steps_of(progress, "writing", 2 * len(every_plane))  # each is prepared and filled
+        copies = _add_data(nwbfile, planes, sources, metadata.location, warnings, path, file_format, write_each)
         missing = tuple(missing_fields(nwbfile, path))
         with folder_for_outputs(path.parent), publish(path, overwrite, file_format.is_folder) as temporary:
-            file_format.write(temporary, nwbfile, lambda root: _fill(root, copies))
+            file_format.write(temporary, nwbfile, lambda root: _fill(root, copies, write_each))
             check_sources(every_plane)
     left_out = [
         f"{session.name}: the copy of the ROI table lacks columns that point elsewhere in its source: "
@@ -173,9 +204,10 @@ def dandi_path(folder: Path, subject_id: str, session_id: str) -> Path:
     return folder / f"sub-{subject}" / f"sub-{subject}_ses-{session}_desc-cellmatches_ophys.nwb"
 
 
-def _fill(root: Any, copies: Sequence[SessionCopy]) -> None:
+def _fill(root: Any, copies: Sequence[SessionCopy], step: Step) -> None:
     for copy in copies:
         fill_pixels(root[ROI_TABLES], copy)
+        step()
 
 
 def _add_data(
@@ -186,6 +218,7 @@ def _add_data(
     warnings: Sequence[str],
     path: Path,
     file_format: StorageFormat,
+    step: Step,
 ) -> list[SessionCopy]:
     """Fill the file; returns the copies of the sessions, whose mask pixels are still to be written."""
     module = nwbfile.create_processing_module("ophys", "Cells matched across imaging sessions.")
@@ -201,12 +234,11 @@ def _add_data(
     copies: list[SessionCopy] = []
     for number, plane in enumerate(planes):
         suffix = f"_{plane.name}" if len(planes) > 1 else ""
-        copied = [
-            copy_session(
-                each, sources[each.data_source.uri], copied_planes, f"{each.name}{suffix}", file_format, automatic
-            )
-            for each, automatic in zip(plane.sessions, _automatic(plane), strict=True)
-        ]
+        copied = []
+        for each, automatic in zip(plane.sessions, _automatic(plane), strict=True):
+            name, source = f"{each.name}{suffix}", sources[each.data_source.uri]
+            copied.append(copy_session(each, source, copied_planes, name, file_format, automatic))
+            step()
         for copy in copied:
             segmentation.add_plane_segmentation(copy.table)
             images.add_image(copy.image)

@@ -49,7 +49,21 @@ def match(
     MethodError
         There is no such method; the parameters are not the method's or make no sense; there are fewer than two
         sessions, or one that the method cannot take.
+    TypeError
+        Paths are given in place of sessions.
+
+    Examples
+    --------
+    >>> import ndx_match
+    >>> sessions = ndx_match.read_sessions("sessions")
+    >>> result = ndx_match.match(sessions)
+    >>> result.cells.shape == (len(result.cell_ids), 3)  # the ROI row of each cell in each session, -1 where absent
+    True
+    >>> confident = ndx_match.match(sessions, parameters={"least_probability": "confident"})
     """
+    from ..model import check_are_sessions
+
+    check_are_sessions(sessions, "match")
     method = find_method(method) if isinstance(method, str) else method
     valid = method_parameters(method, parameters)
     taken = sessions_for(method, sessions)

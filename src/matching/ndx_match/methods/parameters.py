@@ -11,6 +11,9 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 from ..errors import MethodError
 
+#: Names of probabilities from which two ROIs are taken to be the same cell.
+NAMED_PROBABILITIES = (("confident", 0.9), ("inclusive", 0.3))
+
 P = TypeVar("P", bound="type[Parameters]")
 _LIMITS = (
     ("above", "greater than {}", lambda value, limit: value > limit),
@@ -36,6 +39,7 @@ class Parameter:
     below: float | None = None  #: likewise
     choices: tuple[str, ...] = ()  #: the values allowed; empty: any
     option: str = ""  #: name of the command's option, without dashes in front
+    names: tuple[tuple[str, float], ...] = ()  #: of values that can be given by name, `confident` for 0.9
     stored: bool = True  #: whether a match file stores it: False for what does not decide the result
 
     @property
@@ -80,6 +84,8 @@ class Parameter:
         """
         if value is None and self.optional:
             return None
+        if isinstance(value, str):
+            value = dict(self.names).get(value, value)
         converted = self._converted(value)
         if converted is None or not self._in_range(converted):
             raise MethodError(f"{self.name} is {value!r}; it must be {self.allowed}.")

@@ -15,7 +15,6 @@ from ..arrays import Bools, Floats, Floats32, Indices, Ints32, Ints64, Points
 from ..footprints import from_pixels, pairwise_iou
 from ..model import MatchResult, Presence, Session
 from .carriers import Carriers, Carry, stored_carriers
-from .refinement import refined
 
 #: Of an absent cell that can be looked for in the session.
 LOOKED_FOR = (Presence.NOT_DETECTED, Presence.AMBIGUOUS, Presence.NOT_LOOKED_FOR)
@@ -39,7 +38,7 @@ class Outlines:
 
 
 def propagated_outlines(
-    sessions: Sequence[Session], result: MatchResult, target: int, min_sources: int = 1, refine: bool = True
+    sessions: Sequence[Session], result: MatchResult, target: int, min_sources: int = 1
 ) -> Outlines:
     """The outlines of the cells that are absent in a session though their place lies in its field.
 
@@ -51,15 +50,10 @@ def propagated_outlines(
         Position of the session.
     min_sources : int
         In how many other sessions, aligned with this one, a cell must have an ROI.
-    refine : bool
-        Correct the stored registrations by the local shifts that the images show.
     """
     absent = np.isin(result.presence[:, target], LOOKED_FOR)
     cells = np.where(absent[:, None], result.cells, -1)
-    carriers = stored_carriers(sessions, result, target)
-    if refine and absent.any():
-        carriers = {k: refined(sessions[target], sessions[k], each) for k, each in carriers.items()}
-    return carried_outlines(sessions, cells, target, carriers, min_sources)
+    return carried_outlines(sessions, cells, target, stored_carriers(sessions, result, target), min_sources)
 
 
 def carried_outlines(

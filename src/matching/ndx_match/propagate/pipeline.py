@@ -15,6 +15,7 @@ from ..errors import InputError
 from ..matchfile.read import read_planes_of_match_file
 from ..matchfile.sources import open_sources
 from ..model import MatchedPlane, Progress, with_progress
+from ..sources.inputs import files_of_matched_sessions
 from ..sources.movies import Movie, find_movie
 from ..sources.read import SourceFile, check_paths
 from ..storage.opening import format_of, open_nwb
@@ -46,7 +47,6 @@ def propagate_files(
     folder: str | os.PathLike[str],
     *,
     min_sources: int = 1,
-    refine: bool = True,
     traces: bool = True,
     movie: str | None = None,
     overwrite: bool = False,
@@ -70,8 +70,6 @@ def propagate_files(
         Where to write; made if it does not exist.
     min_sources : int
         In how many other sessions a cell must have an ROI.
-    refine : bool
-        Correct the stored registrations by the local shifts that the images of the sessions show.
     traces : bool
         Read the movies.
     movie : str, optional
@@ -89,6 +87,7 @@ def propagate_files(
     OutputError
         A file exists already or cannot be written.
     """
+    inputs = files_of_matched_sessions(inputs)
     check_paths(inputs, fewest=0)
     planes = read_planes_of_match_file(matches, plane=plane)
     files = _files_of_sessions(inputs, planes, matches)
@@ -100,7 +99,7 @@ def propagate_files(
             check_output(path, overwrite, [each for each in (matches, *inputs) if not is_url(each)])
 
     def outlines_of(each: MatchedPlane, session: int) -> Outlines:
-        return propagated_outlines(each.sessions, each.result, session, min_sources, refine)
+        return propagated_outlines(each.sessions, each.result, session, min_sources)
 
     written: list[PropagatedFile] = []
     paths: list[Path] = []

@@ -44,6 +44,13 @@ def cell_map_figure(sessions: Sequence[Session], result: MatchResult) -> Figure:
 
     A cell that was found in several sessions is filled with the same colour in all of them and carries its id; an
     unmatched ROI has a white outline only. The title of a session that was set aside says so in red.
+
+    Examples
+    --------
+    >>> import ndx_match
+    >>> found = ndx_match.read_match_file("matches.nwb")
+    >>> figure = ndx_match.cell_map_figure(found.sessions, found.result)
+    >>> figure.savefig("cells.pdf")
     """
     n_sessions = len(sessions)
     aspect = float(np.clip(max(session.shape[0] / session.shape[1] for session in sessions), 0.25, 3))

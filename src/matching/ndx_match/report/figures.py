@@ -67,6 +67,14 @@ def write_figures(
     ------
     OutputError
         If the folder or a file in it cannot be written; no file is ever half written.
+
+    Examples
+    --------
+    >>> import ndx_match
+    >>> found = ndx_match.read_match_file("matches.nwb")
+    >>> paths = ndx_match.write_figures(found.sessions, found.result, "pictures")
+    >>> len(paths)
+    7
     """
     if len(sessions) != len(result.session_status):
         raise ValueError(f"{len(sessions)} sessions do not fit a result of {len(result.session_status)}")

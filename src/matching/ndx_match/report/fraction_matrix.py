@@ -38,6 +38,13 @@ def fraction_matrix_figure(sessions: Sequence[Session], result: MatchResult) -> 
     Left the fraction that their own comparison found (:func:`~.fractions.matched_fractions`), right what they share
     in the final cells (:func:`~.fractions.shared_cell_fractions`). Matches are the cells with an ROI in both sessions,
     in either panel. The diagonal holds the number of ROIs; a dash stands where two sessions could not be compared.
+
+    Examples
+    --------
+    >>> import ndx_match
+    >>> found = ndx_match.read_match_file("matches.nwb")
+    >>> figure = ndx_match.fraction_matrix_figure(found.sessions, found.result)
+    >>> figure.savefig("fractions.pdf")
     """
     n_sessions = len(sessions)
     numbers = [str(position) for position in range(1, n_sessions + 1)]

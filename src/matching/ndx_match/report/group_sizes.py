@@ -23,6 +23,13 @@ def group_sizes_figure(sessions: Sequence[Session], result: MatchResult) -> Figu
     """Cells by the number of sessions, and centroid distance and IoU of the candidate pairs.
 
     Pairs are those of all sessions, as the method accepted or rejected them when it compared two sessions.
+
+    Examples
+    --------
+    >>> import ndx_match
+    >>> found = ndx_match.read_match_file("matches.nwb")
+    >>> figure = ndx_match.group_sizes_figure(found.sessions, found.result)
+    >>> figure.savefig("sizes.pdf")
     """
     figure = new_figure(WIDTH, 3.4)
     groups, distances, overlaps = figure.subplots(1, 3)

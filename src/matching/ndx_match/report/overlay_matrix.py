@@ -45,6 +45,13 @@ def overlay_matrix_figure(sessions: Sequence[Session], result: MatchResult) -> F
     i the same two as they were recorded, where their sizes agree. The diagonal holds the sessions themselves.
     Each overlay's title is the number by which the method judged the alignment, as it is printed; in red stands what is
     not registered, or probably wrongly.
+
+    Examples
+    --------
+    >>> import ndx_match
+    >>> found = ndx_match.read_match_file("matches.nwb")
+    >>> figure = ndx_match.overlay_matrix_figure(found.sessions, found.result)
+    >>> figure.savefig("overlays.pdf")
     """
     n_sessions = len(sessions)
     tile = max((WIDTH - GAP) / n_sessions - GAP, min(SMALLEST_TILE, LARGEST_WIDTH / n_sessions))

@@ -34,6 +34,13 @@ def registration_figure(sessions: Sequence[Session], result: MatchResult, fixed:
     have their local brightness evened out, and the contrast of all images is stretched. The ROIs that the two sessions
     have in common are outlined, in the colours of their sessions. An alignment that the method refused is shown, and
     said to be refused in red, as is one that gives hardly more matches than a wrong one.
+
+    Examples
+    --------
+    >>> import ndx_match
+    >>> found = ndx_match.read_match_file("matches.nwb")
+    >>> figure = ndx_match.registration_figure(found.sessions, found.result, fixed=0, moving=1)
+    >>> figure.savefig("registration.pdf")
     """
     pair = (sessions[fixed], sessions[moving])
     registration = result.registration(fixed, moving)

@@ -56,7 +56,7 @@ class Desk:
         self._title = public_name(matches).rsplit("/", 1)[-1]
         self._reviewer = reviewer
         self._progress = progress
-        self._opened: tuple[MatchedPlane, ...] = read_planes_of_match_file(matches)
+        self._opened: tuple[MatchedPlane, ...] = read_planes_of_match_file(matches, progress=progress)
         self._shown = self._opened
         self._decisions: list[Decision] = []
         self._written: FileState | None = state_of(output) if output.exists() else None

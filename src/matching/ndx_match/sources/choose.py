@@ -12,7 +12,9 @@ from urllib.parse import unquote, urlsplit
 
 from ..errors import AmbiguousInputError, InputError
 from ..folders import SessionFacts, is_folder, names_folder
+from ..model import as_texts
 from ..storage.remote import is_url, public_name, same_place
+from ..suggestions import did_you_mean
 from .candidates import FileContents, ImageCandidate, TableCandidate, with_masks
 from .layouts import Layout
 from .masks import z_planes
@@ -30,7 +32,14 @@ Candidate = TypeVar("Candidate", TableCandidate, ImageCandidate)
 
 @dataclass(frozen=True)
 class SourceOptions:
-    """What to take from every file."""
+    """What to take from every file.
+
+    Examples
+    --------
+    >>> import ndx_match
+    >>> options = ndx_match.SourceOptions(all_rois=True, checksum=False)
+    >>> sessions = ndx_match.read_sessions("sessions", options)
+    """
 
     plane: str | None = None  #: name of the imaging plane
     roi_table: str | None = None  #: path in the file, or its last parts
@@ -58,6 +67,8 @@ class SourceOptions:
     session_table: tuple[SessionFacts, ...] = ()  #: more that is known of such sessions, and perhaps of others
 
     def __post_init__(self) -> None:
+        for name in ("mirror", "where", "sessions"):
+            object.__setattr__(self, name, as_texts(getattr(self, name)))
         for choice in (self.transpose, *(choice for _, choice in self.transpose_file)):
             if choice is not None and choice not in TRANSPOSE:
                 raise InputError(f"--transpose {choice} is not one of {', '.join(TRANSPOSE)}.")
@@ -118,9 +129,10 @@ def choose_table(contents: FileContents, options: SourceOptions, where: str, lay
     if options.plane is not None:
         of_plane = [table for table in tables if table.belongs_to(options.plane)]
         if not of_plane:
-            planes = ", ".join(sorted({table.plane for table in contents.tables}))
+            planes = sorted({table.plane for table in contents.tables})
             raise InputError(
-                f"{where}: no ROI table belongs to a plane {options.plane!r}; give --plane one of: {planes}."
+                f"{where}: no ROI table belongs to a plane {options.plane!r}{did_you_mean(options.plane, planes)}; "
+                f"give --plane one of: {', '.join(planes)}."
             )
         tables = of_plane
     tables = with_masks(tables)

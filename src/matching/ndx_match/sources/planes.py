@@ -91,7 +91,7 @@ def check_all_planes(options: SourceOptions, depth_tolerance: float) -> None:
 
 
 def read_planes(
-    paths: Sequence[Location],
+    paths: Location | Sequence[Location],
     options: SourceOptions | None = None,
     depth_tolerance: float = DEPTH_TOLERANCE,
     progress: Progress | None = None,
@@ -103,8 +103,8 @@ def read_planes(
 
     Parameters
     ----------
-    paths : sequence of path
-        One file per session, in the order of the sessions.
+    paths : path or sequence of path
+        One file per session, in the order of the sessions; folders and patterns stand for the NWB files in them.
     options : SourceOptions, optional
         Without `plane`.
     depth_tolerance : float
@@ -118,6 +118,13 @@ def read_planes(
         two sessions.
     AmbiguousInputError
         A plane has several ROI tables or images and `options` does not settle which.
+
+    Examples
+    --------
+    >>> import ndx_match
+    >>> read = ndx_match.read_planes(["planes1.nwb", "planes2.nwb"])
+    >>> [plane.name for plane in read.planes]
+    ['deep', 'upper']
     """
     options = options or SourceOptions()
     check_all_planes(options, depth_tolerance)

@@ -18,7 +18,7 @@ from ndx_cell_matching import CellMatching, MatchedCellsTable
 
 from ..errors import InputError
 from ..folders import take_folders
-from ..model import FileState, Progress, Session, SourceInfo, with_progress
+from ..model import FileState, Progress, Session, Sessions, SourceInfo, with_progress
 from ..storage.files import Location, as_location, sha256_of
 from ..storage.hdf5.borrowed import borrowed_data, borrowed_metadata
 from ..storage.opening import objects_of, refuse_folder
@@ -28,6 +28,7 @@ from .candidates import FileContents, ImageCandidate, TableCandidate, list_conte
 from .checks import ids_of
 from .choose import SourceOptions, choose_image, choose_table, choose_z_plane
 from .images import read_projection
+from .inputs import expand
 from .layouts import Recognised, depth_of_plane, pixel_size_of_plane, recognise
 from .masks import read_masks
 from .orientation import about_fit, decide, orient
@@ -115,6 +116,13 @@ def read_session(path: Location, options: SourceOptions | None = None) -> Sessio
         The file cannot be read or lacks what is needed, or its masks, image and ids do not fit each other.
     AmbiguousInputError
         It holds several planes, tables or images and `options` does not settle which.
+
+    Examples
+    --------
+    >>> import ndx_match
+    >>> session = ndx_match.read_session("day1.nwb")
+    >>> session.image.shape, session.footprints.shape[1]  # one row of `footprints` for each ROI
+    ((150, 140), 21000)
     """
     options = options or SourceOptions()
     take_folders([as_location(path)], options.session_starts, options.session_table)
@@ -190,18 +198,26 @@ def _refuse_borrowed(file: SourceFile, table: TableCandidate, image: ImageCandid
 
 
 def read_sessions(
-    paths: Sequence[Location], options: SourceOptions | None = None, progress: Progress | None = None
-) -> list[Session]:
+    paths: Location | Sequence[Location], options: SourceOptions | None = None, progress: Progress | None = None
+) -> Sessions:
     """Read the sessions to be matched, in the order given, with distinct names.
 
-    Paths, URLs of files, URLs of folders on DANDI, which stand for all optical physiology files in them, and HDF5 files
-    that are open in binary mode; these must stay open until the match file is written. Paths may be of folders and
-    files of other programs' results (:mod:`ndx_match.folders`).
+    Paths, folders and patterns, which stand for the NWB files in them, URLs of files, URLs of folders on DANDI, which
+    stand for all optical physiology files in them, and HDF5 files that are open in binary mode; these must stay open
+    until the match file is written. Paths may be of folders and files of other programs' results
+    (:mod:`ndx_match.folders`).
 
     Raises
     ------
     InputError
         As :func:`read_session`; also fewer than two files, the same session twice, or different subjects.
+
+    Examples
+    --------
+    >>> import ndx_match
+    >>> sessions = ndx_match.read_sessions("sessions")  # a folder; or a list: ["day1.nwb", "day2.nwb"]
+    >>> len(sessions)
+    3
     """
     options = options or SourceOptions()
     with shared_access():
@@ -211,17 +227,17 @@ def read_sessions(
 
 def read_each(
     files: Sequence[tuple[str | os.PathLike[str], SourceOptions]], progress: Progress | None = None
-) -> list[Session]:
+) -> Sessions:
     """As :func:`read_sessions`, of single files, each with options of its own."""
     with shared_access():
         check_paths([location for location, _ in files])
         sessions = [read_session(location, options) for location, options in with_progress(progress, "reading", files)]
     check_together(sessions, files[0][1])
-    return with_distinct_names(sessions)
+    return Sessions(with_distinct_names(sessions))
 
 
 def read_more_sessions(
-    paths: Sequence[Location],
+    paths: Location | Sequence[Location],
     earlier: Sequence[Session],
     options: SourceOptions | None = None,
     progress: Progress | None = None,
@@ -247,13 +263,14 @@ def read_more_sessions(
     return named
 
 
-def locations_of(paths: Sequence[Location], options: SourceOptions, fewest: int = 2) -> list[str | os.PathLike[str]]:
+def locations_of(
+    paths: Location | Sequence[Location], options: SourceOptions, fewest: int = 2
+) -> list[str | os.PathLike[str]]:
     """The files and folders for which paths stand, one for each session.
 
     Raises InputError if one cannot be used, there are too few, or the options do not fit them.
     """
-    with shared_access() as access:
-        locations = access.expand(paths, options.sessions)
+    locations = expand(paths, options.sessions)
     options.check_files(locations)
     take_folders(locations, options.session_starts, options.session_table)
     check_paths(locations, fewest)

@@ -12,7 +12,8 @@ import numpy as np
 from hdmf.build import DatasetBuilder, GroupBuilder, ReferenceBuilder
 
 from ..errors import InputError, NdxMatchError
-from .datasets import holds_references, is_compound, is_in_file, stored, streamed, text_of
+from ..model import Progress
+from .datasets import Meter, holds_references, is_compound, is_in_file, stored, streamed, text_of
 from .files import Location, as_location
 from .formats import StorageFormat
 from .opening import format_of, open_reader
@@ -25,7 +26,9 @@ SMALL_BYTES = 16_000  #: of an array up to which it is not compressed
 EMPTY_TEXT = h5py.string_dtype()  #: the type of texts of which there are none, which hdmf cannot see
 
 
-def convert_file(source: Location, output: str | os.PathLike[str], overwrite: bool = False) -> Path:
+def convert_file(
+    source: Location, output: str | os.PathLike[str], overwrite: bool = False, progress: Progress | None = None
+) -> Path:
     """Write all that an NWB file holds in another format: whole or not at all.
 
     Every group, dataset, attribute, link and reference is written as it was read, also what the schema does not know;
@@ -39,6 +42,8 @@ def convert_file(source: Location, output: str | os.PathLike[str], overwrite: bo
         The file to write, a Zarr store where its name ends in `.zarr`, else HDF5.
     overwrite : bool
         Replace an existing file.
+    progress : callable, optional
+        Called as `progress("MB converted", done, total)` while large data are converted.
 
     Raises
     ------
@@ -61,7 +66,7 @@ def convert_file(source: Location, output: str | os.PathLike[str], overwrite: bo
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of what hdmf writes in another type
                 builder = io.read_builder()
-                _hand_over(builder, target)
+                _hand_over(builder, target, Meter("MB converted", progress))
                 target.write_builder(temporary, builder, io)
         except (NdxMatchError, OSError):
             raise
@@ -72,21 +77,22 @@ def convert_file(source: Location, output: str | os.PathLike[str], overwrite: bo
     return path
 
 
-def _hand_over(group: GroupBuilder, target: StorageFormat) -> None:
+def _hand_over(group: GroupBuilder, target: StorageFormat, meter: Meter) -> None:
     """Replace all datasets that lie in a file by what hdmf writes in the other format."""
     for name, dataset in group.datasets.items():
         data = stored(dataset.data)
         if holds_references(dataset.data) or isinstance(data, ReferenceBuilder):
             continue  # hdmf resolves references
-        values, dtype = _handed_over(data[()] if is_in_file(data) and not data.ndim else data, dataset.dtype, target)
+        data = data[()] if is_in_file(data) and not data.ndim else data
+        values, dtype = _handed_over(data, dataset.dtype, target, meter)
         replacement = DatasetBuilder(name, values, dtype, attributes=dict(dataset.attributes), source=dataset.source)
         replacement.location = dataset.location
         group.datasets[name] = replacement
     for inner in group.groups.values():
-        _hand_over(inner, target)
+        _hand_over(inner, target, meter)
 
 
-def _handed_over(data: Any, dtype: Any, target: StorageFormat) -> tuple[Any, Any]:
+def _handed_over(data: Any, dtype: Any, target: StorageFormat, meter: Meter) -> tuple[Any, Any]:
     """The data to be written, and their type for hdmf.
 
     The names of types that hdmf-zarr states, hdmf does not know all, and writes what it does not know as float32.
@@ -103,7 +109,7 @@ def _handed_over(data: Any, dtype: Any, target: StorageFormat) -> tuple[Any, Any
         return text_of(data), "utf"
     if is_compound(data):
         return target.compressed(data[:]), dtype
-    values = streamed(data, target)
+    values = streamed(data, target, meter)
     if isinstance(values, np.ndarray) and values.nbytes > SMALL_BYTES:
         values = target.compressed(values)
     return values, dtype if isinstance(dtype, list) else getattr(data, "dtype", None)

@@ -9,12 +9,15 @@ import numpy as np
 from hdmf.data_utils import GenericDataChunkIterator
 from hdmf.query import ReferenceResolver
 
+from ..model import Progress
+
 if TYPE_CHECKING:
     from .formats import StorageFormat
 
 LARGE_BYTES = 100_000  #: of an uncompressed dataset from which it is compressed on the way
 BUFFER_BYTES = 16_000_000  #: of it held in memory at a time
 CHUNK_BYTES = 1_000_000
+MEGABYTE = 1_000_000
 
 
 def stored(data: Any) -> Any:
@@ -60,8 +63,27 @@ def in_memory(data: Any) -> Any:
     return data[:] if is_in_file(data) else data
 
 
-def streamed(data: Any, target: StorageFormat) -> Any:
-    """Small data in memory; large data as they are in the file, or through a compressing iterator."""
+class Meter:
+    """Tells how many of the bytes that will be read were read, in MB."""
+
+    def __init__(self, stage: str, progress: Progress | None) -> None:
+        self.total = 0
+        self._done = 0
+        self._stage = stage
+        self._progress = progress
+
+    def count(self, n_bytes: int) -> None:
+        """Count what was read."""
+        self._done += n_bytes
+        if self._progress is not None:
+            self._progress(self._stage, self._done // MEGABYTE, self.total // MEGABYTE)
+
+
+def streamed(data: Any, target: StorageFormat, meter: Meter | None = None) -> Any:
+    """Small data in memory; large data as they are in the file, or through a compressing iterator.
+
+    `meter` gets the number of bytes of what an iterator will read, and of each piece when it is read.
+    """
     if not is_in_file(data) or data.nbytes < LARGE_BYTES:
         return in_memory(data)
     if target.takes(data):
@@ -71,8 +93,11 @@ def streamed(data: Any, target: StorageFormat) -> Any:
     row_bytes = max(1, data.nbytes // data.shape[0])
     chunk_rows = max(1, min(data.shape[0], CHUNK_BYTES // row_bytes))
     buffer_rows = max(chunk_rows, BUFFER_BYTES // row_bytes // chunk_rows * chunk_rows)
+    if meter is not None:
+        meter.total += data.nbytes
     iterator = _DatasetIterator(
         data,
+        meter,
         chunk_shape=(chunk_rows, *data.shape[1:]),
         buffer_shape=(min(buffer_rows, data.shape[0]), *data.shape[1:]),
     )
@@ -90,12 +115,16 @@ def copy_rows(source: Any, target: Any) -> None:
 class _DatasetIterator(GenericDataChunkIterator):
     """Reads a dataset of another file piece by piece."""
 
-    def __init__(self, dataset: Any, **shapes: Any) -> None:
+    def __init__(self, dataset: Any, meter: Meter | None, **shapes: Any) -> None:
         self.dataset = dataset
+        self.meter = meter
         super().__init__(**shapes)
 
     def _get_data(self, selection: tuple[slice, ...]) -> Any:
-        return self.dataset[selection]
+        piece = self.dataset[selection]
+        if self.meter is not None:
+            self.meter.count(piece.nbytes)
+        return piece
 
     def _get_maxshape(self) -> tuple[int, ...]:
         return tuple(self.dataset.shape)

@@ -10,10 +10,10 @@ from scipy.sparse import csr_array
 from scipy.special import expit
 
 from ...arrays import Floats, Ints32
-from ...model import RoiPairs
+from ...model import RoiPairs, Step
 from .aligned import AlignedSessions
 from .candidates import ComparedPairs, candidate_pairs, impossible_pairs
-from .frame import CommonFrame, bend, frame_around
+from .frame import ROUNDS, CommonFrame, bend, frame_around
 from .groups import group_rois
 from .overlap_tuning import ALL_PAIRS_UP_TO, SOFTNESS, moves_to_overlap
 from .pairs import PreparedSession
@@ -21,6 +21,9 @@ from .parameters import ConsensusParameters
 from .probability import LARGEST_LOG_ODDS, cells_of_pairs, margins, match_log_odds, probable_cells
 from .supports import warp_supports
 from .synchronisation import Component
+
+TUNING_STEPS = 2  #: of a session while overlaps are tuned
+N_STEPS = TUNING_STEPS + len(ROUNDS) + 1  #: of a session in all
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,14 @@ class ComponentMatch:
     cells: Ints32  #: `roi_row`, shape (n_cells, n_sessions of the component)
 
 
-def match_component(aligned: AlignedSessions, parameters: ConsensusParameters) -> ComponentMatch:
-    """Bring sessions to one frame, compare their ROIs and group them to cells."""
+def match_component(
+    aligned: AlignedSessions, parameters: ConsensusParameters, step: Step = lambda n: None
+) -> ComponentMatch:
+    """Bring sessions to one frame, compare their ROIs and group them to cells.
+
+    `step` is called with numbers of steps done, `N_STEPS` a session in all.
+    """
+    n = len(aligned.members)
     component, members, radius = aligned.component, aligned.members, aligned.radius
     del aligned  # so that the images can be forgotten
     shapes = [member.shape for member in members]
@@ -48,9 +57,12 @@ def match_component(aligned: AlignedSessions, parameters: ConsensusParameters) -
         matrices = [matrix @ np.linalg.inv(move) for matrix, move in zip(frame.matrices, moves, strict=True)]
         first = np.linalg.inv(matrices[0])
         component = replace(component, matrices=tuple(matrix @ first for matrix in matrices))
+        step(TUNING_STEPS * n // len(rounds))
     frame = frame_around(component.matrices, shapes, radius)
     if parameters.non_rigid:
-        frame = bend(frame, [member.channels for member in members], radius)
+        frame = bend(frame, [member.channels for member in members], radius, step)
+    else:
+        step(len(ROUNDS) * n)
     members = tuple(member.without_images() for member in members)
     regions = _in_frame(frame, members)
     reach = parameters.reach * radius
@@ -59,6 +71,7 @@ def match_component(aligned: AlignedSessions, parameters: ConsensusParameters) -
     log_odds = match_log_odds(candidates, impossible, len(members), radius)
     grouped = _cells(candidates, log_odds, [region.shape[0] for region in regions])
     cells, probability = probable_cells(candidates, expit(log_odds), grouped, parameters.least_probability)
+    step(n)
     return ComponentMatch(component, frame, _as_roi_pairs(component, candidates, probability, cells), cells)
 
 

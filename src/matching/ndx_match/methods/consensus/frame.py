@@ -11,6 +11,7 @@ import numpy as np
 
 from ...arrays import Channels, Floats32, Matrix, Points
 from ...footprints import corners, transform_points
+from ...model import Step
 from ...warping import affine_places
 from .blocks import LocalShifts, grid_points, local_shifts
 from .deformation import Deformation, choose_stiffness, fit
@@ -70,8 +71,11 @@ def warp_to_frame(channels: Channels, places: Floats32) -> Channels:
     return np.stack([cv2.remap(channel, places[..., 0], places[..., 1], cv2.INTER_LINEAR) for channel in channels])
 
 
-def bend(frame: CommonFrame, channels: Sequence[Channels], radius: float) -> CommonFrame:
-    """Let each session but the first bend towards the mean of the others, where the data support it."""
+def bend(frame: CommonFrame, channels: Sequence[Channels], radius: float, step: Step = lambda n: None) -> CommonFrame:
+    """Let each session but the first bend towards the mean of the others, where the data support it.
+
+    `step` is called with 1 for each session and each of the `ROUNDS`.
+    """
     n = len(channels)
     warped = [warp_to_frame(channels[k], frame.places(k)) for k in range(n)]
     covered = [(w != 0).any(axis=0) for w in warped]
@@ -82,7 +86,9 @@ def bend(frame: CommonFrame, channels: Sequence[Channels], radius: float) -> Com
     deformations = list(frame.deformations)
     stiffness: dict[int, float] = {}
     for half, largest, target in ROUNDS:
+        step(1)
         for k in range(1, n):
+            step(1)
             if stiffness.get(k) == np.inf:
                 continue  # held-out shifts said that bending does not help this session
             others = (total - warped[k]) / np.maximum(count - covered[k], 1)

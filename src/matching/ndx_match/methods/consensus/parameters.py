@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..parameters import Parameters, documented, parameter
+from ..parameters import NAMED_PROBABILITIES, Parameters, documented, parameter
 
 NAME = "consensus"
 
@@ -41,4 +41,6 @@ class ConsensusParameters(Parameters):
     reach: float = parameter(
         1.6, "distance of centroids up to which two ROIs are compared", above=0, unit="typical ROI radii"
     )
-    least_probability: float = parameter(0.5, "probability that every two ROIs of a cell must reach", above=0, below=1)
+    least_probability: float = parameter(
+        0.5, "probability that every two ROIs of a cell must reach", above=0, below=1, names=NAMED_PROBABILITIES
+    )

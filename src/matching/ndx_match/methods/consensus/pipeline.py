@@ -16,11 +16,20 @@ from ndx_cell_matching.registrations import GRID, displacement_points
 from ... import __version__
 from ...arrays import Matrix
 from ...footprints import transform_points
-from ...model import MatchResult, Progress, Registration, RegistrationOutcome, RoiPairs, Session, SessionStatus
+from ...model import (
+    MatchResult,
+    Progress,
+    Registration,
+    RegistrationOutcome,
+    RoiPairs,
+    Session,
+    SessionStatus,
+    steps_of,
+)
 from ...presence import presence_codes
 from ...workers import one_thread_per_worker
 from .aligned import align_sessions
-from .component_match import ComponentMatch, match_component
+from .component_match import N_STEPS, ComponentMatch, match_component
 from .confidence import confidence_of, with_ambiguous
 from .hints import hint_of
 from .order import canonical_order, renumbered
@@ -52,13 +61,11 @@ def match_sessions(
         )
         components = [found.component for found in aligned]
         together = [found for found in aligned if len(found.component.members) > 1]
-        n_together = len(together)
+        step = steps_of(progress, "matching", sum(N_STEPS * len(found.members) for found in together))
         del aligned
         matches: list[ComponentMatch] = []
         while together:
-            progress("matching", len(matches), n_together)
-            matches.append(match_component(together.pop(0), parameters))  # none other holds its images any more
-        progress("matching", n_together, max(1, n_together))
+            matches.append(match_component(together.pop(0), parameters, step))  # none other holds its images any more
         hints = _hints(ordered, components, parameters)
     components = [_as_given(component, order) for component in components]
     alignments = dict(_alignment_as_given(pair, alignment, order) for pair, alignment in alignments.items())

@@ -16,7 +16,7 @@ from string import Template
 
 from ... import __version__
 from ...errors import one_line
-from ...model import MatchedPlane, Progress, with_progress
+from ...model import MatchedPlane, Progress, steps_of
 from ...storage.publish import publish
 from .content import plane_content
 from .verdict import Verdict, verdict_of
@@ -29,7 +29,7 @@ SCRIPTS = (
 
 
 def write_page(
-    planes: Sequence[MatchedPlane],
+    planes: MatchedPlane | Sequence[MatchedPlane],
     path: str | os.PathLike[str],
     title: str = "",
     overwrite: bool = False,
@@ -39,7 +39,7 @@ def write_page(
 
     Parameters
     ----------
-    planes : sequence of MatchedPlane
+    planes : MatchedPlane or sequence of MatchedPlane
         What a match file holds; footprints included.
     path : path
     title : str
@@ -53,8 +53,14 @@ def write_page(
     ------
     OutputError
         If the file exists and may not be replaced, or cannot be written.
+
+    Examples
+    --------
+    >>> import ndx_match
+    >>> found = ndx_match.read_match_file("matches.nwb")
+    >>> ndx_match.write_page([found], "matches.html", title="matches.nwb")
     """
-    page = make_page(planes, title, progress)
+    page = make_page([planes] if isinstance(planes, MatchedPlane) else planes, title, progress)
     with publish(path, overwrite) as temporary:
         Path(temporary).write_text(page, encoding="utf-8")
 
@@ -78,11 +84,12 @@ def make_page(
 
     Without `service` the page is a file by itself, and what is decided on it is saved as a list of decisions.
     """
+    step = steps_of(progress, "page", sum(len(plane.sessions) for plane in planes))
     content = {
         "service": None if service is None else asdict(service),
         "title": one_line(title),
         "software": f"ndx-match {__version__}",
-        "planes": [plane_content(plane) for plane in with_progress(progress, "page", planes)],
+        "planes": [plane_content(plane, step) for plane in planes],
     }
     packed = gzip.compress(json.dumps(content, separators=(",", ":"), allow_nan=False).encode(), 6, mtime=0)
     assets = files(__package__) / "assets"

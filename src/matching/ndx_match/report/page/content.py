@@ -14,7 +14,7 @@ from ndx_cell_matching import label_of
 
 from ...arrays import Array, Floats, Floats32
 from ...errors import one_line
-from ...model import MatchedPlane, Presence, Registration, RegistrationOutcome, Session
+from ...model import MatchedPlane, Presence, Registration, RegistrationOutcome, Session, Step
 from ..colours import cell_colours
 from ..fractions import matched_fractions, n_accepted_pairs
 from ..images import even_out
@@ -30,8 +30,11 @@ LONGEST_NAME = 22  # characters of a name in a heading
 DISPLACEMENT_STEP = 0.05  # pixels: displacements are whole multiples of it
 
 
-def plane_content(plane: MatchedPlane) -> dict[str, Any]:
-    """Everything the page shows of a plane; only what JSON knows, and no number that is not finite."""
+def plane_content(plane: MatchedPlane, step: Step = lambda: None) -> dict[str, Any]:
+    """Everything the page shows of a plane; only what JSON knows, and no number that is not finite.
+
+    `step` is called after each session.
+    """
     sessions = tuple(session.only_taking_part() for session in plane.sessions)
     result = plane.result
     fractions, _ = matched_fractions(result, [session.n_taking_part for session in sessions])
@@ -50,7 +53,7 @@ def plane_content(plane: MatchedPlane) -> dict[str, Any]:
         "sureness": "lowest mean IoU of its ROIs" if result.confidence is None else "confidence",
         "sessions": [
             {
-                **_session(session, size),
+                **_session(session, size, step),
                 "short": one_line(short),
                 "day": day,
                 "nMatched": matched,
@@ -80,8 +83,9 @@ def plane_content(plane: MatchedPlane) -> dict[str, Any]:
     }
 
 
-def _session(session: Session, size: float) -> dict[str, Any]:
+def _session(session: Session, size: float, step: Step) -> dict[str, Any]:
     source, scale = _picture(session.image, size)
+    step()
     pixel = session.pixel_size
     return {
         "name": one_line(session.name),

@@ -14,6 +14,7 @@ from urllib.parse import urldefrag
 
 from ...addresses import public_name
 from ...errors import InputError
+from ...suggestions import did_you_mean
 from ..files import Location, as_location
 from . import dandi_assets
 from .blocks import BLOCK_BYTES
@@ -265,4 +266,7 @@ def _refuse_missing(sessions: Sequence[str], paths: Sequence[str]) -> None:
             labels = list(dict.fromkeys(session_label(path) for path in paths))
             more = ", ..." if len(labels) > SHOWN_SESSIONS else ""
             shown = ", ".join(labels[:SHOWN_SESSIONS])
-            raise InputError(f"There is no session {session} on DANDI here; give --session one of: {shown}{more}.")
+            meant = did_you_mean(session, labels)
+            raise InputError(
+                f"There is no session {session} on DANDI here{meant}; give --session one of: {shown}{more}."
+            )

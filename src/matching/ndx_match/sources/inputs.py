@@ -1,0 +1,153 @@
+"""Which files are meant: of folders and patterns such as `day*.nwb` those in them, of folders on DANDI too.
+
+Folders and files of other programs' results (:mod:`ndx_match.folders`) count as files.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from ..folders import NWB_ENDINGS, is_folder, take_folders
+from ..storage.files import Location
+from ..storage.opening import format_of
+from ..storage.outputs import has_zarr_name
+from ..storage.remote import is_url, shared_access
+
+
+def expand(locations: Location | Iterable[Location], sessions: Sequence[str] = ()) -> list[str | os.PathLike[str]]:
+    """Locations of single files: those given, and the files for which folders and patterns among them stand.
+
+    Parameters
+    ----------
+    locations : path, str or binary file, or an iterable of them
+        Paths, `https://`, `s3://` and `dandi://` URLs, open files.
+    sessions : sequence of str
+        Take only these sessions of folders on DANDI.
+
+    Raises
+    ------
+    InputError
+        Nothing fits a pattern, a folder on DANDI holds no such file, or DANDI cannot be asked.
+    """
+    found: list[Location] = []
+    for location in listed(locations):
+        found += expand_local(location) if isinstance(location, (str, os.PathLike)) else [location]
+    with shared_access() as access:
+        return access.expand(found, sessions)
+
+
+def files_of_matched_sessions(
+    locations: Location | Iterable[Location],
+) -> list[str | os.PathLike[str]]:
+    """As :func:`expand`, of files from which the sessions of a match file were read.
+
+    Folders of other programs among them are read as such; of these it need not be stated again when sessions began.
+    """
+    found = expand(locations)
+    take_folders(found, need_start=False)
+    return found
+
+
+def listed(locations: Any) -> list[Any]:
+    """The locations as a list, also if a single one is given."""
+    return [locations] if isinstance(locations, (str, os.PathLike)) or hasattr(locations, "read") else [*locations]
+
+
+def expand_local(location: str | os.PathLike[str]) -> list[str | os.PathLike[str]]:
+    """The files on the disk for which a path stands: a folder for the NWB files below it, a pattern for what fits it.
+
+    Sorted by path. A folder without NWB files stands for the results of other programs below it. Match files below a
+    folder are left out, because they hold the result for the others. A URL, a path of a file, a path where nothing is,
+    a folder that is the result of another program, and one without any of these stand for themselves.
+
+    Raises
+    ------
+    InputError
+        Nothing fits the pattern.
+    """
+    if is_url(location):
+        return [location]
+    if os.path.isdir(location) and not has_zarr_name(location) and not is_folder(location):
+        return [path for path in sessions_below(location) if not is_match_file(path)] or [location]
+    if os.path.lexists(location) or not glob.has_magic(str(location)):
+        return [location]
+    found = sorted(glob.glob(str(location), recursive=True))
+    if not found:
+        raise InputError(f"{location}: no file fits this pattern; give NWB files.")
+    return [path for each in found for path in expand_local(each)]
+
+
+def the_one_file(location: str | os.PathLike[str], of_matches: bool = False) -> str | os.PathLike[str]:
+    """The one file for which a path, a URL, a pattern or a folder stands.
+
+    Parameters
+    ----------
+    location : path or str
+        A path, folder, pattern or URL.
+    of_matches : bool
+        Take the match file of a folder, which is left out otherwise.
+
+    Raises
+    ------
+    InputError
+        A pattern fits none or several files, or there are several in a folder.
+    """
+    if is_url(location):
+        return location
+    if of_matches and os.path.isdir(location) and not has_zarr_name(location):
+        found: list[str | os.PathLike[str]] = []
+        found += [path for path in sessions_below(location) if is_match_file(path)] or [location]
+    else:
+        found = expand_local(location)
+    if len(found) > 1:
+        shown = ", ".join(map(str, found[:3])) + ", ..." * (len(found) > 3)
+        raise InputError(f"{location}: this stands for {len(found)} files ({shown}); give one of them.")
+    return found[0]
+
+
+def sessions_below(folder: str | os.PathLike[str], but_in: str | os.PathLike[str] | None = None) -> list[str]:
+    """The NWB files at any depth below a folder, Zarr stores too, or else the results of other programs there.
+
+    Sorted by path, without hidden ones. Nothing is looked for in the folder `but_in`.
+    """
+    return _below(folder, but_in, _is_nwb) or _below(folder, but_in, is_folder)
+
+
+def _is_nwb(path: str) -> bool:
+    """By the name, which of a folder must be that of a Zarr store."""
+    return path.endswith(NWB_ENDINGS[os.path.isdir(path) :])
+
+
+def _below(
+    folder: str | os.PathLike[str], but_in: str | os.PathLike[str] | None, is_session: Callable[[str], bool]
+) -> list[str]:
+    """All below a folder that are sessions, in which nothing more is looked for, sorted by path."""
+    left_out = None if but_in is None else os.path.realpath(but_in)
+    paths: list[str] = []
+    for parent, folders, names in os.walk(folder):
+        seen = [name for name in folders if not name.startswith(".")]
+        sessions = [name for name in seen if is_session(os.path.join(parent, name))]
+        folders[:] = [
+            name for name in seen if name not in sessions and os.path.realpath(os.path.join(parent, name)) != left_out
+        ]
+        files = [name for name in names if not name.startswith(".") and is_session(os.path.join(parent, name))]
+        paths += [os.path.join(parent, name) for name in (*sessions, *files)]
+    return sorted(paths)
+
+
+def is_match_file(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is a match file, by a look at its groups; False for one that cannot be read."""
+    try:
+        with format_of(path).table(Path(path), "processing") as modules:
+            return any(
+                item.attrs.get("neurodata_type") == "CellMatching"
+                for module in modules.values()
+                for item in module.values()
+            )
+    except Exception:  # whoever reads the file says what is wrong with it
+        return False

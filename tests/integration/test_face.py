@@ -1,0 +1,106 @@
+"""What `import ndx_match` gives, its examples, and how it answers what a notebook gives it."""
+
+from __future__ import annotations
+
+import doctest
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from example_files import example_files
+
+import ndx_match
+from ndx_match.errors import InputError
+
+NAMES = [name for name in ndx_match.__all__ if name != "__version__"]
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+FAST = {"", "FileMetadata", "export", "read_match_file", "read_session", "write_page"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(shutil.copytree(example_files(), tmp_path / "folder"))
+    return tmp_path / "folder"
+
+
+def test_nothing_heavy_is_imported_before_it_is_used():
+    code = "import sys, ndx_match; dir(ndx_match); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {"pynwb", "numpy", "cv2", "h5py", "matplotlib"} & set(done.stdout.split())
+
+
+def test_names_are_listed_and_a_misspelled_one_is_answered():
+    assert set(NAMES) < set(dir(ndx_match))
+    with pytest.raises(AttributeError, match=r"no attribute 'read_session_s' \(did you mean read_sessions\?\)"):
+        _ = ndx_match.read_session_s
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n not in FAST)) for n in ("", *NAMES)])
+def test_the_example_in_the_docstring_runs(name: str, folder: Path):
+    thing: Any = getattr(ndx_match, name) if name else ndx_match
+    (test,) = doctest.DocTestFinder(recurse=False).find(thing, name or "ndx_match", globs={})
+    assert test.examples
+    said: list[str] = []
+    doctest.DocTestRunner(optionflags=FLAGS).run(test, out=said.append)
+    assert not said, "".join(said)
+
+
+def test_paths_in_place_of_sessions_are_answered(folder: Path):
+    with pytest.raises(TypeError, match=r"match takes a list of sessions, and was given str; read them first"):
+        ndx_match.match(["day1.nwb", "day2.nwb"])
+    with pytest.raises(TypeError, match=r"match takes a list of sessions, and was given Session;"):
+        ndx_match.match(ndx_match.read_session("day1.nwb"))
+    found = ndx_match.read_match_file("matches.nwb")
+    with pytest.raises(TypeError, match=r"write_match_file takes a list of sessions, and was given str"):
+        ndx_match.write_match_file("day1.nwb", found.result, "m.nwb")
+
+
+def test_a_single_path_is_a_list_of_one(folder: Path):
+    with pytest.raises(InputError, match="at least two sessions"):
+        ndx_match.read_sessions("day1.nwb")
+    assert len(ndx_match.read_sessions("day*.nwb")) == 4
+    assert len(ndx_match.read_sessions(folder / "sessions")) == 3
+
+
+@pytest.mark.slow
+def test_a_single_file_is_annotated(folder: Path):
+    assert len(ndx_match.annotate_files("matches.nwb", "day2.nwb", "out")) == 1
+
+
+def test_a_single_text_is_not_taken_apart():
+    assert ndx_match.SourceOptions(where="iscell>0.5").where == ("iscell>0.5",)
+    assert ndx_match.SourceOptions(sessions="day1").sessions == ("day1",)
+    assert ndx_match.FileMetadata(experimenter="Doe, Jane").experimenter == ("Doe, Jane",)
+
+
+def test_a_folder_stands_for_its_match_file(folder: Path):
+    (folder / "matched").mkdir()
+    shutil.move("matches.nwb", "matched")
+    assert len(ndx_match.read_match_file("matched").sessions) == 3
+
+
+def test_sessions_and_results_are_shown_as_tables_and_on_one_screen(folder: Path):
+    sessions = ndx_match.read_sessions("sessions")
+    assert len(repr(sessions).splitlines()) == 3
+    assert max(map(len, repr(sessions).splitlines())) < 100
+    found = ndx_match.read_match_file("matches.nwb")
+    for shown in (sessions[0], sessions, found.result, found):
+        assert len(repr(shown)) < 3000
+        html = shown._repr_html_()
+        assert html.count("<table>") == html.count("</table>") >= 1
+    for session in sessions:
+        assert f"<td>{session.name}</td>" in sessions._repr_html_()
+        assert f"<td>{session.name}</td>" in found._repr_html_()
+    many = type(sessions)([sessions[0]] * 200)
+    assert len(repr(many).splitlines()) < 40
+    assert many._repr_html_().count("<tr>") < 70
+
+
+def test_names_from_files_are_escaped_in_tables(folder: Path):
+    from dataclasses import replace
+
+    session = replace(ndx_match.read_session("day1.nwb"), name="<script>")
+    assert "<script>" not in session._repr_html_()
