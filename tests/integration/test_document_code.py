@@ -82,6 +82,7 @@ NOT_RUN = {
     "python benchmarks/": "takes long: test_benchmarks.py tests the parts",
     "NDX_MATCH_SCREENSHOTS": "writes into the documentation: test_report_page.py makes the same pictures",
     "dask": "waits for work: test_batch.py starts a cluster",
+    "eval": "changes the shell in which it is typed: test_cli_comfort.py asks for completions",
     "#": "the head of a job of Slurm",
     "animal=": "part of a job of Slurm",
     "dandi download": "needs DANDI",
