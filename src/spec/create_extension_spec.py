@@ -10,6 +10,7 @@ import argparse
 import functools
 import sys
 from pathlib import Path
+from typing import Any
 
 from pynwb.spec import NWBAttributeSpec, NWBDatasetSpec, NWBGroupSpec, NWBNamespaceBuilder, NWBRefSpec, export_spec
 
@@ -17,8 +18,14 @@ from pynwb.spec import NWBAttributeSpec, NWBDatasetSpec, NWBGroupSpec, NWBNamesp
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "pynwb" / "ndx_cell_matching"))
 from codes import DecisionKind, Presence, RegistrationOutcome, Review, RoiSelection, SessionStatus
 
-NAME = "ndx-cell-matching"
-VERSION = "0.1.0"
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+#: Name, version and authors are those of the package, which are stated there and nowhere else.
+PROJECT: dict[str, Any] = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
 def column(
@@ -398,14 +405,13 @@ TYPES = [
 def main() -> None:
     """Command line: write the namespace and the types as YAML into a folder, which must exist."""
     parser = argparse.ArgumentParser(description="Generate the schema of the extension.")
-    default = Path(__file__).resolve().parents[2] / "spec"
-    parser.add_argument("folder", nargs="?", type=Path, default=default, help="where to write")
+    parser.add_argument("folder", nargs="?", type=Path, default=REPOSITORY / "spec", help="where to write")
     builder = NWBNamespaceBuilder(
-        name=NAME,
-        version=VERSION,
+        name=PROJECT["name"],
+        version=PROJECT["version"],
         doc="NWB extension for cells matched across imaging sessions. Licence: BSD-3-Clause.",
-        author=["The ndx-cell-matching developers"],
-        contact=[],
+        author=[author["name"] for author in PROJECT["authors"]],
+        contact=[author["email"] for author in PROJECT["authors"] if "email" in author],
     )
     builder.include_namespace("core")
     export_spec(builder, TYPES, str(parser.parse_args().folder))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import textwrap
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -28,19 +29,72 @@ DOCUMENTS = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"
 def blocks(language: str) -> Iterator[tuple[str, str]]:
     """Each block of code, with the name of its document and its number there."""
     for document in DOCUMENTS:
-        found = re.findall(rf"^```{language}\n(.*?)^```", document.read_text(), flags=re.DOTALL | re.MULTILINE)
+        found = re.findall(rf"^ *```{language}\n(.*?)^ *```", document.read_text(), flags=re.DOTALL | re.MULTILINE)
         for number, code in enumerate(found):
-            yield f"{document.name}-{number}", code
+            yield f"{document.name}-{number}", textwrap.dedent(code)
+
+
+def lines(code: str) -> list[str]:
+    """The commands of a block, one line each; in blocks that show output, what follows `$`."""
+    joined = re.sub(r"\\\n\s*", "", code).splitlines()
+    typed = [line.removeprefix("$ ") for line in joined if line.startswith("$ ")]
+    return typed or [line for line in joined if line]
 
 
 PYTHON = dict(blocks("python"))
-COMMANDS = sorted(
-    {
-        re.sub(r"\\\n\s*", "", command).strip()
-        for _, code in [*blocks("bash"), *blocks("console")]
-        for command in re.findall(r"^(?:\$ )?(ndx-match (?:[^\n]*\\\n)*[^\n]*)", code, flags=re.MULTILINE)
-    }
-)
+BLOCKS_OF_COMMANDS = {
+    name: lines(code)
+    for language in ("bash", "console")
+    for name, code in ((f"{language}-{n}", c) for n, c in blocks(language))
+}
+COMMANDS = sorted({line for found in BLOCKS_OF_COMMANDS.values() for line in found if line.startswith("ndx-match ")})
+#: Why blocks in these languages are not run.
+NOT_RUN_LANGUAGES = {
+    "json": "an example of data",
+    "matlab": "MATLAB is not free; the page says that nothing on it was run",
+    "snakemake": "Snakemake is not among the dependencies of the tests",
+    "toml": "a part of a file; test_plugins.py installs such entry points",
+}
+_IMPORTS = "needs results of the other tool: tests/unit/test_formats_*.py"
+_NETWORK = "needs the network: tests/integration/test_remote_*.py, with servers that stand in for it"
+_INSTALLS = "installs: .ci/run does"
+_PACKAGE = "needs the Allen Institute's package: test_allen_package.py"
+#: How commands begin that are not run here -> why, and what runs them or their like instead.
+NOT_RUN = {
+    "ndx-match batch data -o matches --scheduler": "needs a cluster: test_batch.py starts one",
+    "ndx-match batch data -o matches --sessions": "needs folders of Suite2p: test_folders.py makes them",
+    'ndx-match batch "$animal"': "part of a job of Slurm: test_batch.py",
+    "ndx-match check-activity": "needs traces of three matched sessions: test_activity.py makes them",
+    "ndx-match check sub-M1": "names a file of a dandiset: test_check.py",
+    "ndx-match convert old.nwb.zarr": "needs Zarr of two formats: test_zarr_formats.py",
+    "ndx-match import --from": _IMPORTS,
+    "ndx-match review": "waits for a person: test_review.py",
+    "ndx-match write --method allen": _PACKAGE,
+    "ndx-match write dandi://": _NETWORK,
+    "ndx-match write https://": _NETWORK,
+    "ndx-match write s3://": _NETWORK,
+    "ndx-match write day1/suite2p": "needs folders of Suite2p: test_folders.py makes them",
+    "ndx-match write sub-722884882": "needs real sessions: test_readme.py compares what is printed",
+    "pip install": _INSTALLS,
+    "python3.9 -m venv": _PACKAGE,
+    "~/envs/nway": _PACKAGE,
+    "python -m nway": _PACKAGE,
+    "python benchmarks/": "takes long: test_benchmarks.py tests the parts",
+    "NDX_MATCH_SCREENSHOTS": "writes into the documentation: test_report_page.py makes the same pictures",
+    "dask": "waits for work: test_batch.py starts a cluster",
+    "eval": "changes the shell in which it is typed: test_cli_comfort.py asks for completions",
+    "#": "the head of a job of Slurm",
+    "animal=": "part of a job of Slurm",
+    "dandi download": "needs DANDI",
+    "dandi organize": "test_review.py runs it",
+    "dandi validate": "test_match_file_dandi.py runs it",
+    "cd 000000 && dandi upload": "needs DANDI",
+}
+
+
+def reason_not_to_run(line: str) -> str:
+    """Why a command is not run here; empty if it is."""
+    return next((reason for beginning, reason in NOT_RUN.items() if line.startswith(beginning)), "")
 
 
 @pytest.fixture(scope="module")
@@ -125,3 +179,47 @@ def test_commands_have_the_options_that_they_are_given(command: str) -> None:
     found = cli.get_command(context, name)
     assert found is not None, name
     found.make_parser(click.Context(found, parent=context)).parse_args([a for a in arguments if a != "..."])
+
+
+def test_every_block_is_run_or_listed_with_the_reason() -> None:
+    languages = {found for document in DOCUMENTS for found in re.findall(r"^ *```(\w+)$", document.read_text(), re.M)}
+    assert languages - {"python", "bash", "console"} == set(NOT_RUN_LANGUAGES)
+    written = [line for found in BLOCKS_OF_COMMANDS.values() for line in found]
+    assert [line for line in written if not line.startswith("ndx-match ") and not reason_not_to_run(line)] == []
+    assert [beginning for beginning in NOT_RUN if not any(line.startswith(beginning) for line in written)] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name", [name for name, found in BLOCKS_OF_COMMANDS.items() if not all(map(reason_not_to_run, found))]
+)
+def test_commands_run(name: str, inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    commands = [line for line in BLOCKS_OF_COMMANDS[name] if not reason_not_to_run(line)]
+    monkeypatch.chdir(tmp_path)
+    provide_files(" ".join(commands), inputs, tmp_path)
+    for command in commands:
+        _, *arguments = shlex.split(command, comments=True)
+        if "-o" in arguments and (output := tmp_path / arguments[arguments.index("-o") + 1]).is_file():
+            output.unlink()
+        run(*arguments).succeeded()
+
+
+def provide_files(commands: str, inputs: Path, folder: Path) -> None:
+    """Put what commands read into the folder."""
+    provide("", inputs, folder)
+    for number, file in enumerate(("B.nwb", "C.nwb", "D.nwb"), start=2):
+        if not (folder / file).exists():
+            write_nwb(folder / file, make_nwbfile(field_of_view((3, 1)), session_id="799999999"))
+        shutil.copy(folder / file, folder / f"day{number}.nwb")
+    shutil.copy(folder / "C.nwb", folder / "c.nwb")
+    if "--all-planes" in commands:
+        for name in "AB":
+            shutil.copy(inputs / f"{name}_planes.nwb", folder / f"{name}.nwb")
+    for name in ("consensus", "nway"):
+        shutil.copy(folder / "matches.nwb", folder / f"{name}.nwb")
+    for name in ("data", "path/to/dandiset", "000000"):
+        (folder / name).mkdir(parents=True)
+    for name in "AB":
+        shutil.copy(folder / f"{name}.nwb", folder / "data")
+    cell = read_match_file(folder / "matches.nwb").result.cell_ids[0]
+    (folder / "decisions.csv").write_text(f"decision,kind,cell_id\n0,accept,{cell}\n")

@@ -32,8 +32,8 @@ class Importer:
     #: Whether it is known what the numbers stand for: a reading that does not fit the sessions is then refused; else
     #: there is a warning.
     reading_known: bool = True
-    #: What is asked for behind the name, as `NAME` in `--from column:NAME`, of an importer that reads the files of the
-    #: sessions: `read` gets it in place of a path.
+    #: What stands behind the name, for example `NAME` in `--from column:NAME`, if the importer reads the files of the
+    #: sessions and no file of its own. `read` gets it in place of a path.
     argument: str = ""
 
 

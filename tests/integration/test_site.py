@@ -1,0 +1,95 @@
+"""The pages are built without a warning, and their links within the site lead somewhere."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+class Page(HTMLParser):
+    """What a page links to, and the places in it to which others can."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.links: set[str] = set()
+        self.places: set[str] = {"", "top"}
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        for name, value in attrs:
+            if name in ("href", "src") and value:
+                self.links.add(value)
+            elif name in ("id", "name") and value:
+                self.places.add(value)
+
+
+def missing_links(folder: Path) -> list[str]:
+    """The links within the site that lead nowhere."""
+    pages = {path: Page(path) for path in folder.rglob("*.html")}
+    missing = []
+    for path, page in pages.items():
+        for link in page.links:
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc:
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            places = pages[target].places if target in pages else {parts.fragment}
+            if not target.exists() or unquote(parts.fragment) not in places:
+                missing.append(f"{path.relative_to(folder)}: {link}")
+    return sorted(missing)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pages, built of a copy."""
+    for library in ("sphinx", "myst_parser", "furo"):
+        pytest.importorskip(library, reason=f"{library} is not installed; install the group docs")
+    folder = tmp_path_factory.mktemp("site")
+    for name in ("docs", "spec", "src", "benchmarks", "examples"):
+        shutil.copytree(
+            REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("_build", "_pages", "__pycache__")
+        )
+    for name in ("pyproject.toml", "CHANGELOG.md", "CONTRIBUTING.md", "OWNER.md"):
+        shutil.copy(REPOSITORY / name, folder)
+    command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", "docs", "html"]
+    done = subprocess.run(command, cwd=folder, env=dict(os.environ), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder / "html"
+
+
+@pytest.mark.slow
+def test_links_within_the_site_lead_somewhere(site: Path):
+    assert missing_links(site) == []
+
+
+@pytest.mark.slow
+def test_the_site_holds_guide_interface_and_types(site: Path):
+    interface = (site / "api.html").read_text(encoding="utf-8")
+    for name in ("read_sessions", "write_match_file", "CellMatching", "to_dataframe", "cell_map_figure"):
+        assert name in interface
+    types = (site / "_pages" / "types.html").read_text(encoding="utf-8")
+    assert "MatchedSessionsTable" in types
+    assert any((site / "_images").glob("types*.svg"))
+    assert "registration_figure" in (site / "_pages" / "cell_matching.html").read_text(encoding="utf-8")
+
+
+def test_every_page_is_in_the_table_of_contents():
+    """So that a new page is named by this test before the site's build warns of it."""
+    contents = (REPOSITORY / "docs" / "index.md").read_text(encoding="utf-8").splitlines()
+    pages = {path.stem for path in (REPOSITORY / "docs").glob("*.md")} - {"index"}
+    assert pages <= set(contents), "name the page in docs/index.md"
+
+
+def test_a_link_to_a_page_or_place_that_is_not_there_is_found(tmp_path: Path):
+    (tmp_path / "a.html").write_text('<a href="b.html#here">b</a><a href="https://example.org">c</a>')
+    (tmp_path / "b.html").write_text('<p id="here"></p><a href="a.html#nowhere">a</a><img src="none.png">')
+    assert missing_links(tmp_path) == ["b.html: a.html#nowhere", "b.html: none.png"]
