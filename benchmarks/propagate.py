@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 from markdown_tables import machine, say, table, verdict, write
+from movies import add_movie, movie_of
 from pynwb import read_nwb
-from simulated_movie import add_movie, movie_of
 
 from ndx_match.footprints import pairwise_iou
 from ndx_match.matchfile import write_match_file

@@ -43,7 +43,7 @@ def test_a_format_is_added_by_one_file(toy, inputs: list[Path], tmp_path: Path):
 
     told = " ".join(run("import", "--help").out.split())
     assert "rows: cells as lists of rows." in told
-    assert "--first-number INTEGER rows: number of the first row. [default: 0; at least 0]" in told
+    assert "Parameters of rows: --first-number INTEGER Number of the first row. [default: 0; at least 0]" in told
 
     run("export", tmp_path / "m.nwb", "-o", tmp_path / "cells.rows").succeeded()
     (row, other_row), *others = json.loads((tmp_path / "cells.rows").read_text())

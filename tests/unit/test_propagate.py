@@ -11,11 +11,11 @@ import propagate
 import pytest
 from builders import START, field_of_view, make_nwbfile, result_of, session_of, write_nwb
 from helpers import listing, run
+from movies import add_movie, movie_of
 from pynwb import TimeSeries, read_nwb, validate
 from pynwb.image import ImageSeries
 from pynwb.ophys import CorrectedImageStack, TwoPhotonSeries
 from scipy.sparse import csr_array
-from simulated_movie import add_movie, movie_of
 
 from ndx_match.errors import InputError
 from ndx_match.footprints import pairwise_iou

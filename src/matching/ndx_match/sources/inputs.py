@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..addresses import is_address
 from ..errors import InputError
 from ..folders import NWB_ENDINGS, is_folder, take_folders
 from ..storage.files import Location
 from ..storage.opening import format_of
 from ..storage.outputs import has_zarr_name
-from ..storage.remote import is_url, shared_access
+from ..storage.remote import shared_access
 
 
 def expand(locations: Location | Iterable[Location], sessions: Sequence[str] = ()) -> list[str | os.PathLike[str]]:
@@ -70,7 +71,7 @@ def expand_local(location: str | os.PathLike[str]) -> list[str | os.PathLike[str
     InputError
         Nothing fits the pattern.
     """
-    if is_url(location):
+    if is_address(location):
         return [location]
     if os.path.isdir(location) and not has_zarr_name(location) and not is_folder(location):
         return [path for path in sessions_below(location) if not is_match_file(path)] or [location]
@@ -97,7 +98,7 @@ def the_one_file(location: str | os.PathLike[str], of_matches: bool = False) -> 
     InputError
         A pattern fits none or several files, or there are several in a folder.
     """
-    if is_url(location):
+    if is_address(location):
         return location
     if of_matches and os.path.isdir(location) and not has_zarr_name(location):
         found: list[str | os.PathLike[str]] = []

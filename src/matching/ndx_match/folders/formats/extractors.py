@@ -7,10 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from ...errors import InputError
+from ...storage.hdf5.reading import holds_any
 from ...storage.opening import first_line
 from ..libraries import needed
 from ..protocol import FolderFormat, Segmentation, SegmentedPlane, pixels_of
@@ -20,13 +20,7 @@ ACCEPTED = "is_accepted"  #: property that says which ROIs are cells
 
 def _holding(path: Path, endings: Sequence[str], *datasets: str) -> Sequence[Path]:
     """The file itself if it is an HDF5 file of such a name with one of these in it."""
-    if path.suffix.lower() not in endings or not path.is_file():
-        return []
-    try:
-        with h5py.File(path, "r") as file:
-            return [path] if any(name in file for name in datasets) else []
-    except OSError:
-        return []
+    return [path] if path.suffix.lower() in endings and path.is_file() and holds_any(path, datasets) else []
 
 
 def _read(path: Path, program: str, open_with: Callable[[Any, str], Any]) -> Segmentation:

@@ -6,7 +6,7 @@ import hashlib
 import io
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -93,3 +93,12 @@ def _type_map(file: h5py.File) -> TypeMap:
         NWBHDF5IO.load_namespaces(type_map, file=file)
         _type_maps[digest.digest()] = type_map
     return _type_maps[digest.digest()]
+
+
+def holds_any(path: str | os.PathLike[str], names: Iterable[str]) -> bool:
+    """Whether a file is HDF5, of whatever program, and holds an object at one of these paths."""
+    try:
+        with h5py.File(path, "r") as file:
+            return any(name in file for name in names)
+    except OSError:
+        return False
