@@ -37,7 +37,8 @@ class ParameterOption:
             for name, value in self.parameter.names
         )
         option = click.option(self.flags, self.value_name, type=kind, default=None, help=self.help)
-        return under(f"Parameters of {' and '.join(self.methods)}", option, *names)
+        *others, last = self.methods
+        return under(f"Parameters of {' and '.join(filter(None, [', '.join(others), last]))}", option, *names)
 
     def given(self, values: Mapping[str, Any]) -> Any:
         """The value that a command was given, as a number or by its name; None if it was given none.
