@@ -226,19 +226,20 @@ def _within_cells(
 def margins(pairs: ComparedPairs, probability: Floats) -> Floats:
     """How far each pair's probability is above the best of either ROI's other candidates in the other's session."""
     best_other = np.zeros(len(pairs))
+    every = np.arange(len(pairs))
     for own_session, own_row, other in (
         (pairs.first_session, pairs.first_row, pairs.second_session),
         (pairs.second_session, pairs.second_row, pairs.first_session),
     ):
-        _, group = np.unique(roi_towards(own_session, own_row, other), return_inverse=True)
-        order = np.lexsort((-probability, group))
-        start = np.flatnonzero(np.diff(group[order], prepend=-1))
-        count = np.diff(np.append(start, len(order)))
-        top = probability[order[start]]
-        second_best = np.where(count > 1, probability[order[np.minimum(start + 1, len(order) - 1)]], 0.0)
-        is_top = np.zeros(len(pairs), bool)
-        is_top[order[start]] = True
-        best_other = np.maximum(best_other, np.where(is_top, second_best[group], top[group]))
+        candidates_of = roi_towards(own_session, own_row, other)
+        best, second_best = (np.zeros(candidates_of.max(initial=-1) + 1) for _ in range(2))
+        np.maximum.at(best, candidates_of, probability)
+        winner = np.full(len(best), -1)
+        is_best = probability == best[candidates_of]
+        winner[candidates_of[is_best]] = every[is_best]  # one of those that are equal
+        is_winner = winner[candidates_of] == every
+        np.maximum.at(second_best, candidates_of[~is_winner], probability[~is_winner])
+        best_other = np.maximum(best_other, np.where(is_winner, second_best[candidates_of], best[candidates_of]))
     return np.asarray(probability - best_other)
 
 
