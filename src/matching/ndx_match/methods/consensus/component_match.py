@@ -65,11 +65,13 @@ def match_component(
         step(len(ROUNDS) * n)
     members = tuple(member.without_images() for member in members)
     regions = _in_frame(frame, members)
+    counts = [region.shape[0] for region in regions]
     reach = parameters.reach * radius
     candidates = candidate_pairs(regions, frame.shape[1], reach)
     impossible = impossible_pairs(regions, frame.shape[1], reach)
-    log_odds = match_log_odds(candidates, impossible, len(members), radius)
-    grouped = _cells(candidates, log_odds, [region.shape[0] for region in regions])
+    del members, regions  # of many sessions they take more room than anything that follows
+    log_odds = match_log_odds(candidates, impossible, n, radius)
+    grouped = _cells(candidates, log_odds, counts)
     cells, probability = probable_cells(candidates, expit(log_odds), grouped, parameters.least_probability)
     step(n)
     return ComponentMatch(component, frame, _as_roi_pairs(component, candidates, probability, cells), cells)
@@ -107,5 +109,5 @@ def _as_roi_pairs(component: Component, pairs: ComparedPairs, probability: Float
         iou=pairs.iou,
         accepted=cells_of_pairs(pairs, cells) >= 0,
         probability=probability,
-        margin=margins(pairs, probability),
+        margin=margins(pairs, probability.astype(np.float32)),
     )

@@ -195,7 +195,7 @@ def _match(
         iou=candidates.iou,
         accepted=cell[candidates.first_row] == cell_of_other,
         probability=probability,
-        margin=margins(candidates, probability.astype(float)).astype(np.float32),
+        margin=margins(candidates, probability),
     )
     registrations = _registrations(sessions, alignment, fitted)
     extended = _assemble(sessions, result, session, cell, renumbered(pairs, position.tolist()), registrations)

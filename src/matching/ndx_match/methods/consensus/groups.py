@@ -62,7 +62,7 @@ def group_rois(first: Ints64, second: Ints64, log_odds: Floats, session_of_roi: 
     """
     n_rois = len(session_of_roi)
     likely = log_odds > 0
-    links = coo_array((np.ones(likely.sum()), (first[likely], second[likely])), shape=(n_rois, n_rois))
+    links = coo_array((np.ones(likely.sum(), np.int8), (first[likely], second[likely])), shape=(n_rois, n_rois))
     _, component = connected_components(links, directed=False)
     whole = _are_groups(component, first[likely], session_of_roi)
     found = _members(component, whole)

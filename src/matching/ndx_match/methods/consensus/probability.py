@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.optimize import minimize
 
-from ...arrays import Floats, Indices, Ints32
+from ...arrays import Floats, Floats32, Indices, Ints32
 from ...model import cells_of_rois
 from .candidates import ComparedPairs, roi_towards
 
@@ -223,18 +223,18 @@ def _within_cells(
         yield cell, own, first, second, between
 
 
-def margins(pairs: ComparedPairs, probability: Floats) -> Floats:
+def margins(pairs: ComparedPairs, probability: Floats32) -> Floats32:
     """How far each pair's probability is above the best of either ROI's other candidates in the other's session."""
-    best_other = np.zeros(len(pairs))
-    every = np.arange(len(pairs))
+    best_other = np.zeros_like(probability)
+    every = np.arange(len(pairs), dtype=np.int32)
     for own_session, own_row, other in (
         (pairs.first_session, pairs.first_row, pairs.second_session),
         (pairs.second_session, pairs.second_row, pairs.first_session),
     ):
         candidates_of = roi_towards(own_session, own_row, other)
-        best, second_best = (np.zeros(candidates_of.max(initial=-1) + 1) for _ in range(2))
+        best, second_best = (np.zeros(candidates_of.max(initial=-1) + 1, probability.dtype) for _ in range(2))
         np.maximum.at(best, candidates_of, probability)
-        winner = np.full(len(best), -1)
+        winner = np.full(len(best), -1, np.int32)
         is_best = probability == best[candidates_of]
         winner[candidates_of[is_best]] = every[is_best]  # one of those that are equal
         is_winner = winner[candidates_of] == every

@@ -13,8 +13,10 @@ HALF = np.float32(0.5 - 1e-5)  #: of an interpolated mask, less what rounding ma
 def supports(footprints: csr_array) -> csr_array:
     """Ones where a footprint reaches half of its own maximum: a binary mask as it is, a broad footprint's core."""
     peak = np.repeat(footprints.max(axis=1).toarray().ravel(), np.diff(footprints.indptr))
-    regions = footprints.astype(np.float32)
-    regions.data[:] = (footprints.data >= 0.5 * peak) & (footprints.data > 0)
+    inside = ((footprints.data >= 0.5 * peak) & (footprints.data > 0)).astype(np.float32)
+    # Numbers of 32 bits, which take half the memory, and no image has more pixels than they can count.
+    ends = footprints.indices.astype(np.int32), footprints.indptr.astype(np.int32)
+    regions = csr_array((inside, *ends), shape=footprints.shape)
     regions.eliminate_zeros()
     return regions
 
@@ -45,7 +47,7 @@ def warp_supports(regions: csr_array, shape: tuple[int, int], places: Floats32) 
     covered[2:-2, 2:-2].flat[regions.indices] = True
     covered[:-1] |= covered[1:].copy()
     covered[:, :-1] |= covered[:, 1:].copy()
-    near = np.flatnonzero(covered[top + 2, left + 2])
+    near = np.flatnonzero(covered[top + 2, left + 2]).astype(np.int32)
     left, top = left[near], top[near]
     right_share, lower_share = x[near] - left, y[near] - top
     columns = np.stack([left, left + 1, left, left + 1], axis=1)
@@ -55,7 +57,7 @@ def warp_supports(regions: csr_array, shape: tuple[int, int], places: Floats32) 
     inside = (columns >= 0) & (columns < n_cols) & (rows >= 0) & (rows < n_rows)
     weights = np.where(inside, across * down, 0).astype(np.float32)
     sources = np.where(inside, rows * n_cols + columns, 0)
-    ends = 4 * np.arange(len(near) + 1)
+    ends = 4 * np.arange(len(near) + 1, dtype=np.int32)
     interpolation = csr_array((weights.ravel(), sources.ravel(), ends), shape=(len(near), n_rows * n_cols))
     # Transposed, as the matrix of the regions is turned round faster than that of the interpolation.
     warped = csr_array((interpolation @ csr_array(regions.T)).T)
