@@ -107,7 +107,9 @@ def test_without_structure_or_with_few_cells_nothing_can_be_told(days: dict):
     assert compare(*days[0.0][:2]).is_kept is None
     few = np.arange(FEWEST_CELLS - 1)
     parts = [(each.whole[np.ix_(few, few)],) * 3 for each in days[0.3][:2]]
-    assert compare_structures(parts[0], parts[1], POINTS[few], np.random.default_rng(0)) == Kept(len(few))
+    found = compare_structures(parts[0], parts[1], POINTS[few], np.random.default_rng(0))
+    assert (found.n_cells, found.is_kept) == (len(few), None)
+    assert np.isnan([found.correlation, found.chance, found.spread, found.possible]).all()
 
 
 def test_structure_that_is_there_in_one_session_only_tells_nothing(days: dict):
