@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import re
 from pathlib import Path
+from uuid import uuid4
 
+import h5py
 import numpy as np
 import pytest
 from builders import as_zarr, make_nwbfile, write_nwb, write_sessions
@@ -107,3 +110,35 @@ def test_an_open_file_that_cannot_be_read_is_one_sentence(paths: list[Path]):
             read_session(io.BytesIO(content))
     with open(paths[0]) as text, pytest.raises(InputError, match="open as text; open it in binary mode"):
         read_session(text)  # type: ignore[arg-type]
+
+
+def with_extension(path: Path) -> Path:
+    """The file, with the schema of an extension that includes the core, and an object of its type."""
+    spec = {"neurodata_type_def": "Example", "neurodata_type_inc": "LabMetaData", "doc": "An example."}
+    schema = [{"namespace": "core"}, {"source": "ndx-example.extensions"}]
+    about = {"name": "ndx-example", "version": "0.1.0", "doc": "An example.", "author": ["A"], "contact": ["a@b.c"]}
+    with h5py.File(path, "r+") as file:
+        folder = file[file.attrs[".specloc"]].create_group("ndx-example/0.1.0")
+        folder["namespace"] = json.dumps({"namespaces": [{**about, "schema": schema}]})
+        folder["ndx-example.extensions"] = json.dumps({"groups": [spec]})
+        item = file.require_group("general").create_group("example")
+        item.attrs.update(namespace="ndx-example", neurodata_type="Example", object_id=str(uuid4()))
+    return path
+
+
+def test_of_an_extension_only_the_types_that_it_uses_are_loaded(tmp_path):
+    path = with_extension(write_nwb(tmp_path / "a.nwb", make_nwbfile()))
+    with open_nwb(path) as nwbfile:
+        assert type(nwbfile.lab_meta_data["example"]).__name__ == "Example"
+        assert "image_segmentation" in nwbfile.processing["ophys"].data_interfaces
+        types = nwbfile.read_io.manager.namespace_catalog.get_namespace("ndx-example").get_registered_types()
+    assert {"Example", "LabMetaData"} <= set(types)
+    assert "PlaneSegmentation" not in types
+
+
+def test_a_type_of_the_core_may_be_named_by_an_extension_that_includes_it(tmp_path):
+    path = with_extension(write_nwb(tmp_path / "a.nwb", make_nwbfile()))
+    with h5py.File(path, "r+") as file:
+        file["processing/ophys/image_segmentation"].attrs["namespace"] = "ndx-example"
+    with open_nwb(path) as nwbfile:
+        assert type(nwbfile.processing["ophys"]["image_segmentation"]).__name__ == "ImageSegmentation"

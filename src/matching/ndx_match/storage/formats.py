@@ -44,8 +44,10 @@ class StorageFormat(ABC):
     write_options: ClassVar[Mapping[str, Any]] = {}
 
     @abstractmethod
-    def opened(self, location: Any, name: str) -> AbstractContextManager[Callable[[], HDMFIO]]:
+    def opened(self, location: Any, name: str) -> AbstractContextManager[Callable[..., HDMFIO]]:
         """A function that gives hdmf's reader of a file, whose data can be read while the block runs.
+
+        Called with True, the function gives a reader of the data alone, which may know only a part of the schema.
 
         An HDF5 file is given by a path or an object with its bytes, a Zarr store by its folder or what fetches its
         files; `name` is for messages. An InputError says that it is no NWB file of this format, may not be read, or

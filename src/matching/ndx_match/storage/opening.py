@@ -148,7 +148,7 @@ def _opened(path: Location) -> Iterator[NWBFile]:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of cached namespaces and old schema versions: not ours to mend
-                nwbfile = reader().read()
+                nwbfile = reader(True).read()
         except (OSError, InputError):
             raise
         except Exception as error:  # h5py, hdmf and pynwb raise many kinds for a damaged file or one against its schema
@@ -167,7 +167,7 @@ def objects_of(nwbfile: NWBFile) -> Iterator[Any]:
 
 
 @contextmanager
-def open_reader(path: Location) -> Iterator[Callable[[], HDMFIO]]:
+def open_reader(path: Location) -> Iterator[Callable[..., HDMFIO]]:
     """As :func:`open_nwb`, but gives a function that gives hdmf's reader of the file."""
     location = as_location(path)
     refuse_folder(location)

@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import h5py
+from hdmf.backends.hdf5.h5_utils import H5SpecReader
 from hdmf.build import BuildManager, TypeMap
-from pynwb import NWBHDF5IO, get_type_map
+from hdmf.spec import NamespaceCatalog
+from pynwb import NWBHDF5IO, NWBFile, get_type_map
 
 from ...errors import InputError
 
@@ -26,21 +28,43 @@ class Hdf5Reader(NWBHDF5IO):
 
     hdf5_file: h5py.File
 
+    @classmethod
+    def of(cls, file: h5py.File, types: TypeMap) -> Hdf5Reader:
+        """A reader that knows these types."""
+        reader = cls(file=file, mode="r", manager=BuildManager(types))
+        reader.hdf5_file = file
+        return reader
+
+
+class _FrugalReader(Hdf5Reader):
+    """Reads with few types, and with all of the schema in the file where that fails."""
+
+    def read(self) -> NWBFile:
+        try:
+            return super().read()
+        except (OSError, InputError):
+            raise
+        except Exception:  # of a schema that is more than it seems, or of a damaged file
+            return Hdf5Reader.of(self.hdf5_file, type_map(self.hdf5_file)).read()
+
 
 @contextmanager
-def open_hdf5(location: Any, name: str) -> Iterator[Callable[[], NWBHDF5IO]]:
-    """A function that gives hdmf's reader of a file: a path, or an object with the file's bytes."""
+def open_hdf5(location: Any, name: str) -> Iterator[Callable[[bool], NWBHDF5IO]]:
+    """A function that gives hdmf's reader of a file: a path, or an object with the file's bytes.
+
+    The argument of the function says that only the data are wanted, for which a part of the schema is enough.
+    """
     if isinstance(location, (str, os.PathLike)):
         _refuse_unreadable(location, name)
     elif isinstance(location, io.TextIOBase):
         raise InputError(f"{name}: this file is open as text; open it in binary mode.")
 
-    def reader() -> NWBHDF5IO:
+    def reader(only_data: bool = False) -> NWBHDF5IO:
         if "nwb_version" not in file.attrs:
             raise InputError(f"{name}: this HDF5 file is not an NWB file (it has no attribute nwb_version).")
-        io = Hdf5Reader(file=file, mode="r", manager=BuildManager(_type_map(file)))
-        io.hdf5_file = file
-        return io
+        if only_data and _knows_all(types := type_map(file, frugal=True), file):
+            return _FrugalReader.of(file, types)
+        return Hdf5Reader.of(file, type_map(file))
 
     try:
         with h5py.File(location, "r") as file:
@@ -72,11 +96,15 @@ def _refuse_unreadable(path: str | os.PathLike[str], name: str) -> None:
 
 
 #: By the digest of a schema. Files of one writer hold the same, and loading it takes longer than reading a file.
-_type_maps: dict[bytes, TypeMap] = {}
+_type_maps: dict[tuple[bytes, bool], TypeMap] = {}
 
 
-def _type_map(file: h5py.File) -> TypeMap:
-    """What reads the types of the schema that is kept in a file."""
+def type_map(file: h5py.File, frugal: bool = False) -> TypeMap:
+    """What reads the types of the schema that is kept in a file.
+
+    An extension includes all types of the core as a rule, and hdmf takes a third of a second to include them. With
+    `frugal`, only those are included that the extension's own types are made of.
+    """
     digest = hashlib.sha256()
 
     def add(name: str, item: h5py.Group | h5py.Dataset) -> None:
@@ -87,12 +115,76 @@ def _type_map(file: h5py.File) -> TypeMap:
     location = file.attrs.get(".specloc")
     if location is None:
         return get_type_map()
-    file[location].visititems(add)
-    if digest.digest() not in _type_maps:
-        type_map = get_type_map()
-        NWBHDF5IO.load_namespaces(type_map, file=file)
-        _type_maps[digest.digest()] = type_map
-    return _type_maps[digest.digest()]
+    schema = file[location]
+    schema.visititems(add)
+    key = digest.digest(), frugal
+    if key not in _type_maps:
+        types = get_type_map()
+        if frugal:
+            known = types.namespace_catalog
+            versions = NWBHDF5IO.get_namespaces(file=file)
+            new = {name: schema[name][version] for name, version in versions.items() if name not in known.namespaces}
+            types.load_namespaces("namespace", reader={name: _UsedTypes(group, known) for name, group in new.items()})
+        else:
+            NWBHDF5IO.load_namespaces(types, file=file)
+        _type_maps[key] = types
+    return _type_maps[key]
+
+
+def _knows_all(types: TypeMap, file: h5py.File) -> bool:
+    """Whether the types of all objects of a file are known by the namespaces that the objects name.
+
+    A file may name a type of the core by an extension that includes it; hdmf passes over objects of unknown types.
+    """
+    catalog = types.namespace_catalog
+    core = get_type_map().namespace_catalog.namespaces
+    new = {name: set(catalog.get_namespace(name).get_registered_types()) for name in catalog.namespaces}
+    new = {name: found for name, found in new.items() if name not in core}
+
+    def unknown(name: str, item: h5py.Group | h5py.Dataset) -> bool | None:
+        namespace, kind = (item.attrs.get(attribute) for attribute in ("namespace", "neurodata_type"))
+        return True if isinstance(namespace, str) and namespace in new and kind not in new[namespace] else None
+
+    return not new or file.visititems(unknown) is None
+
+
+class _UsedTypes(H5SpecReader):
+    """Reads an extension's schema; of namespaces that are known it includes only the types that it uses."""
+
+    def __init__(self, group: h5py.Group, known: NamespaceCatalog) -> None:
+        super().__init__(group=group)
+        self._known = known
+        self._namespaces: list[dict[str, Any]] | None = None
+
+    def read_namespace(self, ns_path: str) -> list[dict[str, Any]]:
+        if self._namespaces is None:
+            self._namespaces = [self._with_used_types(namespace) for namespace in super().read_namespace(ns_path)]
+        return self._namespaces
+
+    def _with_used_types(self, namespace: dict[str, Any]) -> dict[str, Any]:
+        specs = (self.read_spec(part["source"]) for part in namespace["schema"] if "source" in part)
+        used = {name for spec in specs for name in _named(spec)}
+        schema = []
+        for part in namespace["schema"]:
+            includes_all = "namespace" in part and not {"neurodata_types", "data_types"} & part.keys()
+            if includes_all and part["namespace"] in self._known.namespaces:
+                there = self._known.get_namespace(part["namespace"]).get_registered_types()
+                part = {**part, "neurodata_types": sorted(used.intersection(there))}
+            schema.append(part)
+        return {**namespace, "schema": schema}
+
+
+def _named(spec: Any) -> Iterator[str]:
+    """Names of types that a specification, as JSON, extends, holds or points to."""
+    if isinstance(spec, dict):
+        for key, value in spec.items():
+            if key in ("neurodata_type_inc", "data_type_inc", "target_type") and isinstance(value, str):
+                yield value
+            else:
+                yield from _named(value)
+    elif isinstance(spec, list):
+        for item in spec:
+            yield from _named(item)
 
 
 def holds_any(path: str | os.PathLike[str], names: Iterable[str]) -> bool:

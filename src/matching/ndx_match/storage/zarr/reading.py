@@ -41,11 +41,11 @@ ALLOW_PICKLE = "NUMCODECS_ALLOW_UNSAFE_PICKLE_DECODE"
 
 
 @contextmanager
-def open_zarr(folder: Folder, name: str) -> Iterator[Callable[[], HDMFIO]]:
+def open_zarr(folder: Folder, name: str) -> Iterator[Callable[..., HDMFIO]]:
     """A function that gives hdmf's reader of a Zarr store."""
     files = StoreFiles(folder)
 
-    def reader() -> HDMFIO:
+    def reader(only_data: bool = False) -> HDMFIO:
         with _explained(files):
             store_format, store = _format(files, name), CheckedStore(files)
             group = zarr.open(store, mode="r", **({} if FORMAT == 2 else {"use_consolidated": False}))

@@ -36,7 +36,7 @@ class ZarrFormat(StorageFormat):
     add_columns = staticmethod(add_columns)
     differences = staticmethod(differences)
 
-    def opened(self, location: Any, name: str) -> AbstractContextManager[Callable[[], HDMFIO]]:
+    def opened(self, location: Any, name: str) -> AbstractContextManager[Callable[..., HDMFIO]]:
         """A function that gives hdmf's reader of a store."""
         return open_zarr(RemoteFolder(location, name) if is_url(name) else LocalFolder(str(location)), name)
 
