@@ -29,11 +29,11 @@ class Importer:
     read: Callable[[Path, Sequence[Session], Mapping[str, Any]], MatchResult | ToolCells]
     #: Dataclass of what users can state about the result; each field is an option of the command.
     parameters: type[Parameters] = Parameters
-    #: Whether it is known what the numbers stand for: a reading that does not fit the sessions is then refused; else
+    #: Whether it is known what the numbers stand for. A reading that does not fit the sessions is then refused; else
     #: there is a warning.
     reading_known: bool = True
-    #: What stands behind the name, for example `NAME` in `--from column:NAME`, if the importer reads the files of the
-    #: sessions and no file of its own. `read` gets it in place of a path.
+    #: What a user adds to the importer's name, behind a colon, if it reads no file but those of the sessions. The
+    #: function gets it in place of a path.
     argument: str = ""
 
 
