@@ -22,11 +22,11 @@ def command_of(name: str) -> click.Command:
 
 
 def examples() -> list[object]:
-    """Each example, slow ones marked."""
+    """Each example; the first of a command is run with the fast tests, if it is not slow itself."""
     return [
-        pytest.param(example, id=example.line, marks=[pytest.mark.slow] * example.slow)
+        pytest.param(example, id=example.line, marks=[pytest.mark.slow] * (example.slow or number > 0))
         for name in COMMANDS
-        for example in getattr(command_of(name), "examples", ())
+        for number, example in enumerate(getattr(command_of(name), "examples", ()))
     ]
 
 

@@ -89,6 +89,7 @@ def test_each_plane_is_matched_as_if_it_were_alone(matches: Path, inputs: list[P
     assert not np.array_equal(planes[0].sessions[0].image, planes[1].sessions[0].image)
 
 
+@pytest.mark.slow
 def test_the_file_is_valid_and_read_with_pynwb_alone(matches: Path):
     assert pynwb.validate(path=matches) == []
     with pynwb.NWBHDF5IO(matches, "r") as io:

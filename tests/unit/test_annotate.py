@@ -225,6 +225,7 @@ def test_sessions_that_only_object_ids_tell_apart(folder: Path):
         annotate_files(matches, sources, folder / "again")
 
 
+@pytest.mark.slow
 def test_the_right_plane_is_annotated(folder: Path):
     paths = write_sessions(folder, planes=("deep", "shallow"))
     matches = write_matches(folder / "planes.nwb", paths, plane="shallow")
@@ -309,6 +310,7 @@ def test_a_copy_that_is_less_valid_than_its_source_is_not_kept(
     assert not (folder / "out").exists()
 
 
+@pytest.mark.slow
 def test_a_source_that_is_not_valid_can_be_annotated(folder: Path, sources: list[Path], validated: None):
     def spoil(file: h5py.File) -> None:
         plane = file["general/optophysiology/plane"]

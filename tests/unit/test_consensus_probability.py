@@ -170,6 +170,7 @@ def test_probabilities_are_calibrated(detection, n_sessions, spacing):
     assert found.expected_calibration_error < 0.05
 
 
+@pytest.mark.slow
 def test_a_sample_of_many_pairs_says_what_all_say(monkeypatch: pytest.MonkeyPatch):
     candidates, impossible, _ = simulated_field(np.random.default_rng(0), 8_000, spacing=3.0)
     of_all = match_log_odds(candidates, impossible, 2, RADIUS)

@@ -160,7 +160,7 @@ def test_matches_are_those_of_hdf5(hdf5: list[Path], stores: list[Path], method:
     assert_same(method.match(read_sessions([stores[0], hdf5[1], stores[2]])), expected)
 
 
-@pytest.mark.parametrize("mask_kind", ["image_mask", "pixel_mask"])
+@pytest.mark.parametrize("mask_kind", ["image_mask", pytest.param("pixel_mask", marks=pytest.mark.slow)])
 def test_a_match_file_is_the_same_whatever_the_formats(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mask_kind: str):
     """Also where masks are streamed, as large ones are."""
     monkeypatch.setattr(datasets, "LARGE_BYTES", 1000)

@@ -123,8 +123,8 @@ def type_map(file: h5py.File, frugal: bool = False) -> TypeMap:
         if frugal:
             known = types.namespace_catalog
             versions = NWBHDF5IO.get_namespaces(file=file)
-            new = {name: schema[name][version] for name, version in versions.items() if name not in known.namespaces}
-            types.load_namespaces("namespace", reader={name: _UsedTypes(group, known) for name, group in new.items()})
+            readers = {name: _UsedTypes(schema[name][version], known) for name, version in versions.items()}
+            types.load_namespaces("namespace", reader=readers)
         else:
             NWBHDF5IO.load_namespaces(types, file=file)
         _type_maps[key] = types
@@ -162,6 +162,8 @@ class _UsedTypes(H5SpecReader):
         return self._namespaces
 
     def _with_used_types(self, namespace: dict[str, Any]) -> dict[str, Any]:
+        if namespace["name"] in self._known.namespaces:
+            return namespace  # it is not loaded again
         specs = (self.read_spec(part["source"]) for part in namespace["schema"] if "source" in part)
         used = {name for spec in specs for name in _named(spec)}
         schema = []
