@@ -23,7 +23,7 @@ COUNTED_IOU = 0.3  #: from which two ROIs are taken to overlap
 SOFTNESS = (0.2, 0.1, 0.05, 0.025)  #: of that threshold, in turn, so that the search does not stop at the first hill
 REACH = 1.2  #: distance of centroids, in typical ROI radii, up to which pairs are counted
 ALL_PAIRS_UP_TO = 10  #: sessions that are all compared with each other; of more, those 1, 2, 4, 8, ... apart
-PAIRS_A_SESSION = 120  #: that are counted at most; more say nothing new of six numbers
+PAIRS_A_SESSION = 200  #: that are counted at most; more say nothing new of six numbers
 BATCH = 64  #: pairs whose overlaps are computed at a time
 EASY_MOVE = 0.5  #: typical ROI radii that a corner moves easily: few ROIs move little
 
