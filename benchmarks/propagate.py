@@ -22,6 +22,7 @@ from ndx_match.methods import match
 from ndx_match.model import MatchResult
 from ndx_match.propagate import propagate_files
 from ndx_match.propagate.carriers import Carriers, stored_carriers
+from ndx_match.propagate.content import NEUROPIL_SHARE
 from ndx_match.propagate.outlines import LOOKED_FOR, carried_outlines
 from ndx_match.simulate import TIERS, Simulation, SimulationParameters, body_masks, simulate
 from ndx_match.simulate.files import write_simulation
@@ -33,7 +34,6 @@ LEAST_IOU = 0.70  #: median, of outlines of two or more sessions
 LEAST_CORRELATION = 0.8  #: of a propagated trace with the true one
 #: What the movies show: a smaller field, so that a movie of 3,000 frames has 0.4 GB.
 OF_MOVIES = SimulationParameters(shape=(256, 256), n_cells=75)
-CORRECTION = 0.7  #: of the neuropil's fluorescence, that is subtracted
 HIDDEN = 5  #: detected ROIs that are taken out of the first session
 
 
@@ -210,7 +210,7 @@ def correlations_of(parameters: SimulationParameters, seed: int, n_frames: int) 
     found = {}
     for kind, of_rois in cells.items():
         for corrected in (False, True):
-            traces = raw[kind] - corrected * CORRECTION * raw[f"{kind}_neuropil"]
+            traces = raw[f"{kind}_corrected"] if corrected else raw[kind]
             found[f"{kind} {corrected}"] = _correlations(traces, of_rois, movie)
     found["n_sources"] = n_sources
     found["hidden"] = np.isin(cells["propagated"], numbers)
@@ -258,7 +258,7 @@ def report_movies(found: Sequence[dict[str, np.ndarray]], n_frames: int) -> list
     header = ["ROIs", "number", "median, raw", "median, corrected", "least", f"at least {LEAST_CORRELATION}"]
     hidden = together["propagated True"][together["hidden"]]
     judged = [
-        f"Corrected: less {CORRECTION} of the neuropil around the ROI. Of those taken out, the median is at least "
+        f"Corrected: less {NEUROPIL_SHARE} of the neuropil around the ROI. Of those taken out, the median is at least "
         f"{LEAST_CORRELATION}: {verdict(bool(np.nanmedian(hidden) >= LEAST_CORRELATION))}."
     ]
     about = ABOUT_MOVIES.format(n_frames=n_frames, n_animals=len(found), shape=OF_MOVIES.shape, n_hidden=HIDDEN)

@@ -182,7 +182,7 @@ def test_what_is_only_recommended_is_not_wrong(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_zarr_store_is_checked_alike(good: Path, tmp_path: Path) -> None:
-    pytest.importorskip("hdmf_zarr")
+    pytest.importorskip("hdmf_zarr", reason="hdmf-zarr is not installed; install the group test")
     folder = tmp_path / NAME.parent
     folder.mkdir()
     store = folder / f"{NAME.name}.zarr"

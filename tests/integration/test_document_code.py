@@ -148,7 +148,7 @@ def provide(code: str, inputs: Path, folder: Path) -> None:
     if "write_match_file(" in code or "write_planes(" in code:
         (folder / "matches.nwb").unlink()
     if "import zarr" in code:
-        pytest.importorskip("zarr")
+        pytest.importorskip("zarr", reason="Zarr is not installed; install the group test")
         as_zarr(folder / "a.nwb")
     if '"day2"' in code:
         days = [mock_source_nwbfile(n_rois=3, seed=seed, session_id=f"day{seed + 1}") for seed in range(2)]

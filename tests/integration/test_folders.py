@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import platform
 import shutil
 import sys
 import tarfile
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -42,6 +44,8 @@ Writer = Callable[[Path, Field, np.ndarray], Path]
 
 
 def needs(module: str) -> None:
+    if module == "isx" and (platform.machine() == "arm64" or sys.version_info >= (3, 14)):
+        pytest.skip("isx is not made for this machine or Python")
     if importlib.util.find_spec(module) is None:
         pytest.skip(f"{module} is not installed; install the group test")
 
@@ -414,8 +418,9 @@ def test_a_folder_that_may_not_be_read_is_refused(tmp_path: Path):
     folder = write_suite2p(tmp_path / "day1", FIELDS[0], ACCEPTED)
     inspected(folder).succeeded()  # after which nothing has to be imported any more
     for locked, problem in ((folder / "plane0" / "stat.npy", "Permission denied"), (folder / "plane0", "is a folder")):
-        for above in (tmp_path, *tmp_path.parents[:2]):
-            above.chmod(0o755)
+        for above in (tmp_path, *tmp_path.parents):
+            if Path(tempfile.gettempdir()) in above.parents:
+                above.chmod(0o755)
         locked.chmod(0)
         with without_privileges():
             outcome = inspected(folder)

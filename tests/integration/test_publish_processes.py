@@ -135,7 +135,7 @@ def test_signals_while_it_writes_leave_nothing(
     made: list[Path], tmp_path: Path, numbers: tuple[signal.Signals, ...], codes: set[int], output: str
 ):
     if output.endswith(".zarr"):
-        pytest.importorskip("hdmf_zarr")
+        pytest.importorskip("hdmf_zarr", reason="hdmf_zarr is not installed; install the group test")
     running = Running("write", *made, "-o", tmp_path / output, *METHOD)
     wait_for(lambda: drafts_in(tmp_path))
     running.send(*numbers, pause=0.002)
@@ -187,7 +187,7 @@ def test_where_cleaning_up_hangs_a_later_signal_ends_it_and_leaves_nothing(made:
 @pytest.mark.slow
 def test_what_a_killed_command_leaves_is_removed_by_the_next(made: list[Path], tmp_path: Path, output: str):
     if output.endswith(".zarr"):
-        pytest.importorskip("hdmf_zarr")
+        pytest.importorskip("hdmf_zarr", reason="hdmf_zarr is not installed; install the group test")
     killed = Running("write", *made, "-o", tmp_path / output, *METHOD)
     wait_for(lambda: drafts_in(tmp_path))
     killed.send(signal.SIGKILL)

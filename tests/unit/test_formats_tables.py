@@ -81,7 +81,7 @@ def test_csv_keeps_every_id(tmp_path):
 
 
 def test_parquet_keeps_every_id(tmp_path):
-    pytest.importorskip("pyarrow")
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed; install the group test")
     export(PLANE, tmp_path / "cells.parquet")
     table = pd.read_parquet(tmp_path / "cells.parquet")
     assert table["monday"].dtype == pd.Int64Dtype()
@@ -102,7 +102,7 @@ def test_other_suffix_is_refused(tmp_path):
 
 @pytest.mark.parametrize("name", ["cells.csv", "cells.parquet"])
 def test_failed_writing_leaves_the_old_file(tmp_path, monkeypatch, name):
-    pytest.importorskip("pyarrow")
+    pytest.importorskip("pyarrow", reason="pyarrow is not installed; install the group test")
     path = tmp_path / name
     path.write_text("old")
 

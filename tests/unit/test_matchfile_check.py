@@ -153,7 +153,7 @@ def test_every_command_that_reads_match_files_refuses_them(
 
 
 def test_contradictions_in_zarr(good: Path, tmp_path: Path) -> None:
-    zarr = pytest.importorskip("zarr")
+    zarr = pytest.importorskip("zarr", reason="zarr is not installed; install the group test")
     path = tmp_path / "m.nwb.zarr"
     run("convert", good, path).succeeded()
     read_match_file(path)

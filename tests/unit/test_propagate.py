@@ -265,7 +265,8 @@ class TestFiles:
         numbers = np.unique(np.concatenate(simulation.identity))
         nwbfile = read_nwb(min(written.iterdir()))
         series = nwbfile.processing["ophys"]["Fluorescence"].roi_response_series
-        assert set(series) == {"detected", "detected_neuropil", "propagated", "propagated_neuropil"}
+        kinds = ("", "_neuropil", "_corrected")
+        assert set(series) == {f"{name}{kind}" for name in ("detected", "propagated") for kind in kinds}
         tables = nwbfile.processing["ophys"]["roi_tables"].plane_segmentations
         assert series["propagated"].rois.table is tables["propagated"]
         cells = {
@@ -275,7 +276,9 @@ class TestFiles:
         for name, of_rows in cells.items():
             assert series[name].data.shape == (N_FRAMES, len(of_rows))
             assert series[name].rate == 30
-            traces = series[name].data[:] - 0.7 * series[f"{name}_neuropil"].data[:]
+            traces = series[f"{name}_corrected"].data[:]
+            subtracted = series[name].data[:] - 0.7 * series[f"{name}_neuropil"].data[:]
+            np.testing.assert_allclose(traces, subtracted, rtol=1e-4)
             alike = [np.corrcoef(trace, of_cell[cell])[0, 1] for trace, cell in zip(traces.T, of_rows, strict=True)]
             if name == "propagated":
                 of_several = tables["propagated"]["n_sources"][:] > 1

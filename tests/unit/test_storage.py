@@ -55,12 +55,12 @@ def test_storage_does_not_look_into_other_libraries():
     [("a.nwb", False), ("a.zarr", True), ("a.nwb.zarr", True), ("https://host/a.nwb.zarr?key=1", True), ("a", False)],
 )
 def test_the_format_of_a_file_that_is_not_there_is_that_of_its_name(name: str, is_folder: bool):
-    pytest.importorskip("hdmf_zarr")
+    pytest.importorskip("hdmf_zarr", reason="hdmf_zarr is not installed; install the group test")
     assert format_of(name).is_folder == is_folder
 
 
 def test_the_format_of_a_file_is_what_it_is(tmp_path: Path):
-    pytest.importorskip("hdmf_zarr")
+    pytest.importorskip("hdmf_zarr", reason="hdmf_zarr is not installed; install the group test")
     path = write_nwb(tmp_path / "a.nwb", make_nwbfile())
     assert format_of(as_zarr(path).rename(tmp_path / "store")).is_folder
     assert not format_of(path.rename(tmp_path / "file.zarr")).is_folder
@@ -134,6 +134,14 @@ def test_of_an_extension_only_the_types_that_it_uses_are_loaded(tmp_path):
         types = nwbfile.read_io.manager.namespace_catalog.get_namespace("ndx-example").get_registered_types()
     assert {"Example", "LabMetaData"} <= set(types)
     assert "PlaneSegmentation" not in types
+
+
+def test_a_schema_of_which_too_little_was_loaded_is_loaded_whole(tmp_path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("ndx_match.storage.hdf5.reading._type_maps", {})
+    monkeypatch.setattr("ndx_match.storage.hdf5.reading._named", lambda spec: ())
+    path = with_extension(write_nwb(tmp_path / "a.nwb", make_nwbfile()))
+    with open_nwb(path) as nwbfile:
+        assert type(nwbfile.lab_meta_data["example"]).__name__ == "Example"
 
 
 def test_a_type_of_the_core_may_be_named_by_an_extension_that_includes_it(tmp_path):

@@ -40,7 +40,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def stores(made: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One of the sessions, and the other that is not matched, as Zarr stores."""
-    pytest.importorskip("hdmf_zarr")
+    pytest.importorskip("hdmf_zarr", reason="hdmf_zarr is not installed; install the group test")
     folder = tmp_path_factory.mktemp("stores")
     for name in ("session_0.nwb", "another.nwb"):
         as_zarr(Path(shutil.copy(made / name, folder)))
@@ -315,7 +315,7 @@ def test_a_source_that_is_damaged_is_named_not_the_output_nor_another_source(
 ):
     """In a column that is copied but not read before: in memory, or, if large, by HDF5 while it writes."""
     if output.endswith(".zarr"):
-        pytest.importorskip("hdmf_zarr")
+        pytest.importorskip("hdmf_zarr", reason="hdmf_zarr is not installed; install the group test")
     if large:
         monkeypatch.setattr(datasets, "LARGE_BYTES", 10)
     paths = []

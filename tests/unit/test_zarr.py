@@ -204,7 +204,7 @@ def test_it_is_valid(written: Path):
 
 
 def test_the_inspector_finds_nothing_amiss(tmp_path: Path):
-    inspector = pytest.importorskip("nwbinspector")
+    inspector = pytest.importorskip("nwbinspector", reason="nwbinspector is not installed; install the group test")
     general = {"experimenter": ["Last, First"], "institution": "Here", "experiment_description": "A test."}
     sessions = read_sessions(write_sessions(tmp_path, SHIFTS, keywords=["mouse"], **general))
     path = write_match_file(sessions, match(sessions), tmp_path / "m.nwb.zarr").path

@@ -119,8 +119,8 @@ def _places(series: RoiResponseSeries, roi_rows: npt.NDArray[np.integer]) -> npt
     """Where each ROI lies along the series' axis of ROIs, -1 where it does not."""
     held = array(series.rois).astype(np.intp)
     counts = np.bincount(held, minlength=int(roi_rows.max(initial=-1)) + 1)
-    twice = np.flatnonzero(counts > 1)
-    if np.isin(twice, roi_rows).any():
+    twice = roi_rows[(roi_rows >= 0) & (counts[roi_rows] > 1)]
+    if len(twice):
         raise ValueError(f"the series {path_of(series)} holds the ROI in row {twice[0]} of its table more than once.")
     place = np.full(len(counts) + 1, -1, np.intp)  # the last for the rows that are -1
     place[held] = np.arange(len(held))

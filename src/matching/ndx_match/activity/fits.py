@@ -9,8 +9,8 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from ..arrays import Array, Bools, Floats, Floats32, Indices, Ints32, Points
-from .structure import N_NEIGHBOURS
 
+N_NEIGHBOURS = 8  #: ROIs near that of a cell that might fit it better
 #: Standard errors by which another ROI must fit better: of some thousand comparisons with right matches about one in
 #: twenty would go so far by chance.
 CLEARLY_BETTER = 4.0

@@ -24,7 +24,6 @@ FEWEST_CELLS = 20  #: with fewer nothing can be told
 KEPT = 4.0  #: z score from which the structure is kept
 LEAST_SHARE = 0.25  #: of what is possible that must be kept: as if half of the matches were right
 TELLING = 8.0  #: z score that right matches must be able to reach, so that a low one tells that matches are wrong
-N_NEIGHBOURS = 8  #: ROIs near that of a cell that might fit it better
 
 
 @dataclass(frozen=True)

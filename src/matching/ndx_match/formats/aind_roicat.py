@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import InputError
 from ..model import Session
 from .importing import ABSENT, NumberParameters, Reading, ToolCells, cells_of_labels, columns_of_sessions, whole_numbers
-from .importing.files import numbers_in, read_rows
+from .importing.files import numbers_in, read_table
 from .protocol import Importer
 
 TABLE = "ROICaT.tracking.results.csv"
@@ -21,7 +21,7 @@ def read_aind_roicat(path: Path, sessions: Sequence[Session], parameters: Mappin
     """Read `ROICaT.tracking.results.csv`, one row per ROI, or the folder that holds it."""
     path = path / TABLE if path.is_dir() else path
     where = str(path)
-    titles, rows = read_rows(path)
+    titles, rows = read_table(path)
     lost = {"session_name", "roi_session_index", "ucid"} - set(titles)
     if lost:
         raise InputError(f"{path}: has no column {min(lost)}; give {TABLE}.")

@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import InputError
 from ..model import MatchedPlane, Session
 from .importing import NumberParameters, Reading, ToolCells, columns_of_sessions, whole_numbers
-from .importing.files import numbers_in, read_rows
+from .importing.files import numbers_in, read_table
 from .importing.names import named_columns
 from .protocol import Exporter, Importer
 from .tables import cells_dataframe
@@ -32,7 +32,7 @@ def read_csv(path: Path, sessions: Sequence[Session], parameters: Mapping[str, A
     behind one of other names. A negative number means no ROI, too, unless it is an id. What :func:`write_csv` writes is
     read as it is meant.
     """
-    titles, rows = read_rows(path)
+    titles, rows = read_table(path)
     if {"plane", *OWN} <= set(titles):
         raise InputError(f"{path}: holds several imaging planes; write that of one with `ndx-match export --plane`.")
     own = titles[: len(OWN)] == list(OWN)

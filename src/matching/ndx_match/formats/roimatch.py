@@ -11,7 +11,7 @@ import numpy as np
 from ..errors import InputError
 from ..model import Session
 from .importing import NumberParameters, Reading, ToolCells, columns_of_sessions, whole_numbers
-from .importing.files import as_table, numbers_in, read_rows
+from .importing.files import as_table, numbers_in, read_table
 from .protocol import Importer
 
 
@@ -24,7 +24,7 @@ def read_roimatch(path: Path, sessions: Sequence[Session], parameters: Mapping[s
         names: Sequence[str] | int = table.shape[1]
         absent, reading = (table == 0) | np.isnan(table), Reading("accepted", 1)
     else:
-        titles, rows = read_rows(path)
+        titles, rows = read_table(path)
         if titles[0].lower() != "uuid":
             raise InputError(f"{path}: its first column is {titles[0]!r}, not uuid; give the table of ROIMatchGUI.")
         names = titles[1:]

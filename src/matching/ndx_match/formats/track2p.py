@@ -14,7 +14,7 @@ from ..errors import InputError
 from ..methods import parameter
 from ..model import Session
 from .importing import NumberParameters, Reading, ToolCells, columns_of_sessions, whole_numbers
-from .importing.files import as_table, numbers_in, read_npy, read_rows
+from .importing.files import as_table, numbers_in, read_npy, read_table
 from .protocol import Importer
 
 INDICES, MATCHES = "_suite2p_indices", "_match_mat"  #: in the names of its files
@@ -68,7 +68,7 @@ def _the_file(path: Path) -> Path:
 def _table(path: Path, allow_pickle: bool) -> tuple[list[str], Floats]:
     """The names of the sessions, if the file has them, and its table, NaN where there is no ROI."""
     if path.suffix == ".csv":
-        names, rows = read_rows(path, ";")
+        names, rows = read_table(path, ";")
         return names, numbers_in(rows, str(path)).reshape(len(rows), len(names))
     if path.suffix == ".mat":
         from ..storage.mat_files import read_mat

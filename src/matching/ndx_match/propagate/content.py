@@ -26,6 +26,7 @@ from .fluorescence import cell_pixels, mean_traces, neuropil_rings
 from .outlines import Outlines
 
 SEGMENTATION = "roi_tables"
+NEUROPIL_SHARE = 0.7  #: of the neuropil's fluorescence that is taken to reach into an ROI: what Suite2p subtracts too
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ def _series(
     file_format: StorageFormat,
     progress: Progress | None,
 ) -> Iterator[RoiResponseSeries]:
-    """The fluorescence of the ROIs of each table, by the name of the series, and of the neuropil around them."""
+    """The fluorescence of the ROIs of each table, of the neuropil around them, and of the ROIs less a part of that."""
     session = content.session
     parts = [session.footprints, content.outlines.masks][: len(tables)]
     of_cells = cell_pixels(session.only_taking_part().footprints, content.outlines.masks).reshape(session.shape)
@@ -184,6 +185,11 @@ def _series(
         for series, values, about in (
             (name, traces[:, own], "Mean fluorescence of each ROI, weighted by its mask"),
             (f"{name}_neuropil", traces[:, ring], "Mean fluorescence of the neuropil around each ROI, without cells"),
+            (
+                f"{name}_corrected",
+                traces[:, own] - NEUROPIL_SHARE * traces[:, ring],
+                f"Mean fluorescence of each ROI less {NEUROPIL_SHARE} of that of the neuropil around it",
+            ),
         ):
             yield _responses(series, values, f"{about}; of the movie {movie.path}, in its stored values.",
                              table, movie, file_format)  # fmt: skip

@@ -15,7 +15,7 @@ from ...errors import InputError
 MISSING = ("", "none", "nan", "na", "n/a", "<na>", "null")  #: words for no ROI, in small letters
 
 
-def read_rows(path: Path, delimiter: str | None = None) -> tuple[list[str], list[list[str]]]:
+def read_table(path: Path, delimiter: str | None = None) -> tuple[list[str], list[list[str]]]:
     """The titles and the rows of a table in text, each as long as the titles.
 
     The delimiter is by default that of comma, semicolon and tab which the first line has most often.

@@ -14,7 +14,7 @@ import h5py
 from hdmf.backends.hdf5.h5_utils import H5SpecReader
 from hdmf.build import BuildManager, TypeMap
 from hdmf.spec import NamespaceCatalog
-from pynwb import NWBHDF5IO, NWBFile, get_type_map
+from pynwb import NWBHDF5IO, get_type_map
 
 from ...errors import InputError
 
@@ -36,18 +36,6 @@ class Hdf5Reader(NWBHDF5IO):
         return reader
 
 
-class _FrugalReader(Hdf5Reader):
-    """Reads with few types, and with all of the schema in the file where that fails."""
-
-    def read(self) -> NWBFile:
-        try:
-            return super().read()
-        except (OSError, InputError):
-            raise
-        except Exception:  # of a schema that is more than it seems, or of a damaged file
-            return Hdf5Reader.of(self.hdf5_file, type_map(self.hdf5_file)).read()
-
-
 @contextmanager
 def open_hdf5(location: Any, name: str) -> Iterator[Callable[[bool], NWBHDF5IO]]:
     """A function that gives hdmf's reader of a file: a path, or an object with the file's bytes.
@@ -62,9 +50,7 @@ def open_hdf5(location: Any, name: str) -> Iterator[Callable[[bool], NWBHDF5IO]]
     def reader(only_data: bool = False) -> NWBHDF5IO:
         if "nwb_version" not in file.attrs:
             raise InputError(f"{name}: this HDF5 file is not an NWB file (it has no attribute nwb_version).")
-        if only_data and _knows_all(types := type_map(file, frugal=True), file):
-            return _FrugalReader.of(file, types)
-        return Hdf5Reader.of(file, type_map(file))
+        return Hdf5Reader.of(file, _types_for_data(file) if only_data else type_map(file))
 
     try:
         with h5py.File(location, "r") as file:
@@ -129,6 +115,19 @@ def type_map(file: h5py.File, frugal: bool = False) -> TypeMap:
             NWBHDF5IO.load_namespaces(types, file=file)
         _type_maps[key] = types
     return _type_maps[key]
+
+
+def _types_for_data(file: h5py.File) -> TypeMap:
+    """The types that reading a file takes: few, or all of its schema where these would not do."""
+    try:
+        types = type_map(file, frugal=True)
+        if _knows_all(types, file):
+            return types
+    except (OSError, InputError):
+        raise
+    except Exception:  # hdmf raises of any kind for a schema that is more than it seems, or that is damaged
+        pass
+    return type_map(file)
 
 
 def _knows_all(types: TypeMap, file: h5py.File) -> bool:
