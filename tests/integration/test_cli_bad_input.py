@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 import pytest
 from builders import SHAPE, field_of_view, make_nwbfile, write_nwb, write_sessions
-from helpers import COMMAND, listing, run, run_process, without_privileges
+from helpers import COMMAND, let_everyone_in, listing, run, run_process, without_privileges
 from PIL import Image
 from pynwb import NWBFile
 
@@ -231,9 +231,7 @@ def test_a_folder_that_may_not_be_written_into(tmp_path: Path):
     folder = tmp_path / "folder"
     folder.mkdir()
     paths = write_sessions(folder)
-    for path in (tmp_path, *tmp_path.parents):
-        if path.owner() == tmp_path.owner() and path != path.parent and "pytest" in str(path):
-            path.chmod(0o755)
+    let_everyone_in(tmp_path)
     run("write", *paths, "-o", tmp_path / "m.nwb", *METHOD).succeeded()
     folder.chmod(0o555)
     (tmp_path / "closed").mkdir(0o700)  # into which the user cannot even look

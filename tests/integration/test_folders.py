@@ -8,7 +8,6 @@ import platform
 import shutil
 import sys
 import tarfile
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -20,7 +19,7 @@ import numpy as np
 import pynwb
 import pytest
 from builders import Field, field_of_view
-from helpers import Outcome, run, without_privileges
+from helpers import Outcome, let_everyone_in, run, without_privileges
 from result_folders import START, write_caiman, write_extract, write_inscopix, write_minian, write_suite2p
 
 from ndx_match.batch.inputs import find_inputs
@@ -416,11 +415,9 @@ def test_damaged_results_of_suite2p_are_refused(tmp_path: Path):
 
 def test_a_folder_that_may_not_be_read_is_refused(tmp_path: Path):
     folder = write_suite2p(tmp_path / "day1", FIELDS[0], ACCEPTED)
+    let_everyone_in(tmp_path)
     inspected(folder).succeeded()  # after which nothing has to be imported any more
     for locked, problem in ((folder / "plane0" / "stat.npy", "Permission denied"), (folder / "plane0", "is a folder")):
-        for above in (tmp_path, *tmp_path.parents):
-            if Path(tempfile.gettempdir()) in above.parents:
-                above.chmod(0o755)
         locked.chmod(0)
         with without_privileges():
             outcome = inspected(folder)
