@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import csr_array, vstack
+from scipy.spatial import cKDTree
 
-from ...arrays import Floats, Floats32, Indices, Ints32, Ints64
-from ...footprints import centroids, near_pairs, pairwise_iou
+from ...arrays import Floats32, Indices, Ints32, Ints64
+from ...footprints import centroids, pixel_sets
 
 
 @dataclass(frozen=True)
@@ -48,49 +49,66 @@ def candidate_pairs(
     Regions are in the common frame, which is `n_cols` wide; an empty region is in no pair. Pairs are sorted by their
     sessions and ROIs. With `steps`, only sessions are compared whose positions differ by one of them.
     """
-    places = [centroids(region, n_cols) for region in regions]
     n = len(regions)
     later = [[j for j in range(i + 1, n) if steps is None or j - i in steps] for i in range(n)]
-    return ComparedPairs.concatenate(
-        [_compare(regions, places, i, others, reach) for i, others in enumerate(later) if others]
-    )
+    stack = _Regions(regions, n_cols)
+    return ComparedPairs.concatenate([stack.compare(i, others, reach) for i, others in enumerate(later) if others])
 
 
 def pairs_with_first(regions: Sequence[csr_array], n_cols: int, reach: float) -> ComparedPairs:
     """As :func:`candidate_pairs`, only those of the first session with the others."""
-    places = [centroids(region, n_cols) for region in regions]
-    return _compare(regions, places, 0, range(1, len(regions)), reach)
+    return _Regions(regions, n_cols).compare(0, range(1, len(regions)), reach)
 
 
 def impossible_pairs(regions: Sequence[csr_array], n_cols: int, reach: float) -> ComparedPairs:
     """Ordered pairs of different ROIs of the same session within reach: they cannot be the same cell."""
-    places = [centroids(region, n_cols) for region in regions]
-    return ComparedPairs.concatenate([_compare(regions, places, k, [k], reach) for k in range(len(regions))])
+    stack = _Regions(regions, n_cols)
+    return ComparedPairs.concatenate([stack.compare(k, [k], reach) for k in range(len(regions))])
 
 
-def _compare(
-    regions: Sequence[csr_array], places: Sequence[Floats], first: int, others: Sequence[int], reach: float
-) -> ComparedPairs:
-    """The near pairs between the ROIs of one session and those of others, compared at once."""
-    starts = np.cumsum([0, *(regions[k].shape[0] for k in others)])
-    stacked = regions[others[0]] if len(others) == 1 else csr_array(vstack([regions[k] for k in others], format="csr"))
-    a, b, distance = near_pairs(places[first], np.concatenate([places[k] for k in others]), reach)
-    position = np.searchsorted(starts, b, side="right") - 1
-    order = np.argsort(position, kind="stable")
-    if list(others) == [first]:
-        order = order[a != b]
-    a, b, distance, position = a[order], b[order], distance[order], position[order]
-    overlap = pairwise_iou(stacked, regions[first])  # only the masks of the second are sorted by pixels
-    areas = [np.diff(region.indptr)[rows] for region, rows in ((regions[first], a), (stacked, b))]
-    return ComparedPairs(
-        np.full(len(a), first, np.int32),
-        np.asarray(others, np.int32)[position],
-        a.astype(np.int32),
-        (b - starts[position]).astype(np.int32),
-        np.asarray(overlap[b, a], np.float32).ravel() if len(a) else np.zeros(0, np.float32),
-        distance.astype(np.float32),
-        (np.minimum(*areas) / np.maximum(*areas)).astype(np.float32) if len(a) else np.zeros(0, np.float32),
-    )
+class _Regions:
+    """The regions of all sessions below each other, and the places of their centroids."""
+
+    def __init__(self, regions: Sequence[csr_array], n_cols: int) -> None:
+        self.pixels = pixel_sets(csr_array(vstack(regions, format="csr")))
+        self.area = np.diff(self.pixels.indptr)
+        self.starts = np.cumsum([0, *(region.shape[0] for region in regions)])
+        places = [centroids(region, n_cols) for region in regions]
+        self.known = [np.flatnonzero(np.isfinite(points).all(axis=1)) for points in places]
+        self.trees = [cKDTree(points[rows]) for points, rows in zip(places, self.known, strict=True)]
+
+    def compare(self, first: int, others: Sequence[int], reach: float) -> ComparedPairs:
+        """The pairs of different ROIs within reach between one session and others, which are ascending."""
+        near = [self.trees[first].sparse_distance_matrix(self.trees[k], reach, output_type="ndarray") for k in others]
+        session = np.repeat(np.asarray(others, np.int32), [len(pairs) for pairs in near])
+        a = self.known[first][np.concatenate([pairs["i"] for pairs in near])]
+        b = np.concatenate([self.known[k][pairs["j"]] for k, pairs in zip(others, near, strict=True)])
+        distance = np.concatenate([pairs["v"] for pairs in near])
+        most = np.int64(self.area.size)
+        order = np.argsort((session * most + a) * most + b)  # by one number: three take three times as long
+        order = order[(session != first)[order] | (a != b)[order]]
+        a, b, distance, session = a[order], b[order], distance[order], session[order]
+        start, ends = self.starts[others[0]], self.starts[others[-1] + 1]
+        in_stack = b + self.starts[session]
+        shared = self._rows(start, ends) @ self._rows(*self.starts[[first, first + 1]]).T  # only the second is sorted
+        intersection = np.asarray(shared[in_stack - start, a]).ravel() if len(a) else np.zeros(0)
+        areas = self.area[a + self.starts[first]], self.area[in_stack]
+        return ComparedPairs(
+            np.full(len(a), first, np.int32),
+            session,
+            a.astype(np.int32),
+            b.astype(np.int32),
+            (intersection.astype(float) / (areas[0] + areas[1] - intersection)).astype(np.float32),
+            distance.astype(np.float32),
+            (np.minimum(*areas) / np.maximum(*areas)).astype(np.float32),
+        )
+
+    def _rows(self, start: int, end: int) -> csr_array:
+        """Those rows of the stack, without a copy."""
+        first, last = self.pixels.indptr[start], self.pixels.indptr[end]
+        indptr = self.pixels.indptr[start : end + 1] - first
+        pixels = self.pixels.data[first:last], self.pixels.indices[first:last], indptr
+        return csr_array(pixels, shape=(end - start, self.pixels.shape[1]), copy=False)
 
 
 def roi_towards(session: Ints32, row: Ints32, other: Ints32) -> Ints64:

@@ -7,7 +7,9 @@ components of the graph of these pairs are independent.
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 from scipy.sparse import coo_array, csr_array, triu
@@ -29,24 +31,25 @@ class Graph:
         self.matrix = csr_array(matrix)
         self.starts = self.matrix.indptr.tolist()
 
-    def near(self, roi: int) -> list[int]:
+    def near(self, roi: int) -> Indices:
         """The ROIs that could be the same cell."""
-        return self.matrix.indices[self.starts[roi] : self.starts[roi + 1]].tolist()  # type: ignore[no-any-return]
+        return np.asarray(self.matrix.indices[self.starts[roi] : self.starts[roi + 1]])
 
-    def values(self, roi: int) -> list[float]:
+    def values(self, roi: int) -> Floats:
         """How far the log-odds of each is above :data:`UNRELATED`."""
-        return self.matrix.data[self.starts[roi] : self.starts[roi + 1]].tolist()  # type: ignore[no-any-return]
+        return np.asarray(self.matrix.data[self.starts[roi] : self.starts[roi + 1]])
 
     def log_odds(self, roi: int) -> dict[int, float]:
         """The log-odds of each."""
-        return {other: value + UNRELATED for other, value in zip(self.near(roi), self.values(roi), strict=True)}
+        return dict(zip(self.near(roi).tolist(), (self.values(roi) + UNRELATED).tolist(), strict=True))
 
-    def likely_pairs(self) -> Iterator[tuple[int, int, float]]:
-        """Every pair that is more likely than not, once, with its log-odds."""
+    def likely_pairs(self) -> Iterator[tuple[float, int, int]]:
+        """The log-odds and ROIs of every pair that is more likely than not, once, the most likely first."""
         upper = triu(self.matrix, format="coo")
         likely = upper.data > -UNRELATED
-        a, b = (ends[likely].tolist() for ends in upper.coords)
-        yield from zip(a, b, (upper.data[likely] + UNRELATED).tolist(), strict=True)
+        (a, b), log_odds = (ends[likely] for ends in upper.coords), upper.data[likely] + UNRELATED
+        order = np.lexsort((b, a, -log_odds))
+        yield from zip(log_odds[order].tolist(), a[order].tolist(), b[order].tolist(), strict=True)
 
 
 def group_rois(first: Ints64, second: Ints64, log_odds: Floats, session_of_roi: Ints64) -> list[list[int]]:
@@ -142,32 +145,37 @@ class _Clustering:
 
     def __init__(self, graph: Graph, sessions: Sequence[int]) -> None:
         self.graph, self.sessions = graph, sessions
-        self.label = list(range(len(sessions)))
-        self.members: dict[int, list[int]] = {k: [k] for k in self.label}
+        self.label = np.arange(len(sessions))
+        self.members: dict[int, list[int]] = {k: [k] for k in range(len(sessions))}
         self.sessions_of = [{session} for session in sessions]  #: of the members of each label, while groups only grow
         self.next_label = len(self.label)
         self.waiting: set[int] = set()  #: ROIs whose group, or that of a neighbour, has changed
 
     def merge(self) -> None:
         """Merge the two groups of the largest gain until none is left that gains and breaks no constraint."""
-        queue = [(-value, a, b) for a, b, value in self.graph.likely_pairs()]
-        heapq.heapify(queue)
-        while queue:
-            negative, a, b = heapq.heappop(queue)
-            p, q = self.label[a], self.label[b]
+        label = list(range(len(self.label)))  # faster than an array where they are looked up one by one
+        once = chain(((-value, a, b) for value, a, b in self.graph.likely_pairs()), [(math.inf, 0, 0)])
+        again: list[tuple[float, int, int]] = []  # pairs whose gain has become less, as a heap
+        next_once = next(once)
+        while again or next_once[0] < math.inf:
+            if again and again[0] < next_once:
+                negative, a, b = heapq.heappop(again)
+            else:
+                (negative, a, b), next_once = next_once, next(once)
+            p, q = label[a], label[b]
             if p == q or not self.sessions_of[p].isdisjoint(self.sessions_of[q]):
                 continue
             small, large = sorted((p, q), key=lambda label: len(self.members[label]))
-            unrelated = UNRELATED * len(self.members[large])
-            gain = sum(self._gains(member).get(large, unrelated) for member in self.members[small])
+            gain = sum(self._gain(member, large) for member in self.members[small])
             if gain <= 0:
                 continue
-            if gain < -negative - 1e-9 and queue and gain < -queue[0][0]:
-                heapq.heappush(queue, (-gain, a, b))  # its groups have grown since: back in line
+            if gain < -negative - 1e-9 and -gain > min([*again[:1], next_once])[0]:
+                heapq.heappush(again, (-gain, a, b))  # its groups have grown since: back in line
                 continue
             self.sessions_of[p] |= self.sessions_of[q]
+            self.label[self.members[q]] = p
             for member in self.members[q]:
-                self.label[member] = p
+                label[member] = p
             self.members[p] += self.members.pop(q)
 
     def improve(self, sweeps: int = 10) -> None:
@@ -184,7 +192,7 @@ class _Clustering:
                 self._move(roi)
 
     def _move(self, roi: int) -> None:
-        home = self.label[roi]
+        home = int(self.label[roi])
         gains = self._gains(roi)
         if not gains:
             return
@@ -215,7 +223,7 @@ class _Clustering:
             self._put(roi, self._new_label())
 
     def _put(self, roi: int, target: int) -> None:
-        home = self.label[roi]
+        home = int(self.label[roi])
         self._has_changed(home)
         self.members[home].remove(roi)
         if not self.members[home]:
@@ -227,7 +235,7 @@ class _Clustering:
     def _has_changed(self, label: int) -> None:
         for member in self.members[label]:
             self.waiting.add(member)
-            self.waiting.update(self.graph.near(member))
+            self.waiting.update(self.graph.near(member).tolist())
 
     def _new_label(self) -> int:
         self.next_label += 1
@@ -238,8 +246,14 @@ class _Clustering:
 
         The ROI itself is no neighbour: in its own group it counts as unrelated.
         """
-        label, excess = self.label, dict[int, float]()
-        for other, value in zip(self.graph.near(roi), self.graph.values(roi), strict=True):
-            of = label[other]
-            excess[of] = excess.get(of, 0.0) + value
-        return {of: value + UNRELATED * len(self.members[of]) for of, value in excess.items()}
+        groups, place = np.unique(self.label[self.graph.near(roi)], return_inverse=True)
+        above = np.bincount(place, self.graph.values(roi)).tolist()
+        return {
+            group: value + UNRELATED * len(self.members[group])
+            for group, value in zip(groups.tolist(), above, strict=True)
+        }
+
+    def _gain(self, roi: int, group: int) -> float:
+        """The sum of the ROI's log-odds over the members of one group."""
+        of_group = self.label[self.graph.near(roi)] == group
+        return float(self.graph.values(roi)[of_group].sum()) + UNRELATED * len(self.members[group])

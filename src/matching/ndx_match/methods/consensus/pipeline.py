@@ -169,12 +169,15 @@ def _registrations(
     """Of every pair of sessions of one component the consistent transform; of others what was tried."""
     place = {k: number for number, component in enumerate(components) for k in component.members}
     affine = {k: m for found in matches for k, m in zip(found.component.members, found.component.matrices, strict=True)}
-    bent = {
-        k: (found.frame, at, found.frame.from_session(at, displacement_points(sessions[k].shape)))
-        for found in matches
-        for at, k in enumerate(found.component.members)
-    }
-    found = []
+    grids = [displacement_points(session.shape) for session in sessions]
+    carried = {}  # points of each session's grid in each other session
+    for found in matches:
+        members = found.component.members
+        in_frame = np.concatenate([found.frame.from_session(at, grids[k]) for at, k in enumerate(members)])
+        for at, j in enumerate(members):  # of all at once, as a call takes longer than its points
+            in_session = found.frame.to_session(at, in_frame).reshape(len(members), GRID, GRID, 2)
+            carried.update({(i, j): points for i, points in zip(members, in_session, strict=True) if i < j})
+    registrations = []
     for i, j in combinations(range(len(sessions)), 2):
         tried = alignments.get((i, j))
         steps: tuple[str, ...] = ("searched", "refined")
@@ -188,21 +191,19 @@ def _registrations(
                 steps, outcome = ("given by hand", "refined"), RegistrationOutcome.BY_HAND
             steps = (*steps, "made consistent")
             matrix = affine[j] @ np.linalg.inv(affine[i])
-            frame, at, in_frame = bent[j][0], bent[j][1], bent[i][2]
-            straight = transform_points(matrix, displacement_points(sessions[i].shape))
-            bending = (frame.to_session(at, in_frame) - straight).reshape(GRID, GRID, 2)
+            bending = carried[i, j] - transform_points(matrix, grids[i]).reshape(GRID, GRID, 2)
             displacement = bending.astype(np.float32) if np.abs(bending).max() > 1e-6 else None
         elif tried is not None:
             matrix, outcome = tried.matrix, RegistrationOutcome.NOT_REGISTERED
         else:
             continue
         score, chance = (None, None) if tried is None else (tried.score, tried.chance)
-        found.append(
+        registrations.append(
             Registration(
                 i, j, matrix, steps, outcome, reason, score=score, chance_score=chance, displacement=displacement
             )
         )
-    return tuple(found)
+    return tuple(registrations)
 
 
 def _as_float32(pairs: RoiPairs) -> RoiPairs:
