@@ -1,6 +1,6 @@
 """How time, memory and the match file grow with sessions, ROIs and pixels, beside another build; writes scaling.md.
 
-python benchmarks/scaling.py --sessions FOLDER --fields FOLDER [FOLDER ...] [--other PYTHON]
+python benchmarks/scaling.py --sessions FOLDER --fields FOLDER [FOLDER ...] [--other PYTHON] [--track2p PYTHON]
 
 FOLDER holds NWB files of one animal, in the order of their names, and `truth_rows.json`: under "rows", for each file,
 the number of the true cell of each row of its ROI table.
@@ -19,11 +19,14 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import track2p
 from markdown_tables import machine, megabytes, say, seconds, table, write
 from processes import Usage, measure, ndx_match
 
+from ndx_match.arrays import Ints32, Ints64
 from ndx_match.simulate.scores import score_links
 
+BESIDE_TRACK2P = 3  #: sessions
 READING = """
 import json, sys, time
 from pynwb import read_nwb
@@ -61,6 +64,7 @@ def main() -> None:
     parser.add_argument(
         "--fields", type=Path, nargs="*", default=[], metavar="FOLDER", help="of sessions of other sizes"
     )
+    parser.add_argument("--track2p", metavar="PYTHON", help="interpreter with Track2p  [none]")
     parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".md"))
     options = parser.parse_args()
     builds = {"this": sys.executable, **({"other": options.other} if options.other else {})}
@@ -68,6 +72,8 @@ def main() -> None:
     if options.sessions:
         found = [run(options.sessions, n, build, builds[build]) for n in options.counts for build in builds]
         parts += ["## More sessions", report(found), exponents(found)]
+        if options.track2p:
+            parts += ["## Beside Track2p", beside_track2p(options.track2p, options.sessions)]
     if options.fields:
         found = [run(folder, 0, build, builds[build]) for folder in options.fields for build in builds]
         parts += ["## More ROIs and pixels", report(found)]
@@ -83,16 +89,15 @@ def run(folder: Path, n_files: int, build: str, python: str) -> Measured:
         if usage.exit_code:
             raise SystemExit(f"{build} build: {usage.errors}")
         reading = measure([python, "-c", READING, str(output)])
-        found = Measured(
-            folder, len(files), build, usage, output.stat().st_size, _f1(folder, output), json.loads(reading.output)
-        )
+        f1 = score_links(_cells(output), _truth(folder, len(files))).f1
+        size, to_a_table = output.stat().st_size, json.loads(reading.output)
+        found = Measured(folder, len(files), build, usage, size, f1, to_a_table)
     say(f"  {folder.name}, {len(files)} sessions, {build} build: {usage.processor_seconds:.0f} s of processor time")
     return found
 
 
-def _f1(folder: Path, output: Path) -> float:
-    """F1 of the links of a match file, read without its classes, which another build defines otherwise."""
-    truth = [np.array(row) for row in json.loads((folder / "truth_rows.json").read_text())["rows"]]
+def _cells(output: Path) -> Ints32:
+    """`roi_row` of each cell of a match file in each session, read without classes that another build may lack."""
     columns = []
     with h5py.File(output) as file:
         cells = file["processing/ophys/CellMatching/cells"]
@@ -100,7 +105,12 @@ def _f1(folder: Path, output: Path) -> float:
             present = np.diff(cells[f"{name}_index"][:].astype(int), prepend=0) == 1
             columns.append(np.full(len(present), -1, np.int32))
             columns[-1][present] = cells[name][:]
-    return score_links(np.stack(columns, axis=1), truth[: len(columns)]).f1
+    return np.stack(columns, axis=1)
+
+
+def _truth(folder: Path, n_files: int) -> list[Ints64]:
+    """The number of the true cell of each ROI of the first sessions."""
+    return [np.array(row) for row in json.loads((folder / "truth_rows.json").read_text())["rows"][:n_files]]
 
 
 def report(found: Sequence[Measured]) -> str:
@@ -117,6 +127,34 @@ def report(found: Sequence[Measured]) -> str:
             factor = other.usage.processor_seconds / this.usage.processor_seconds
             ratios.append(f"{this.n_files} of {this.folder.name}: {factor:.1f} times less processor time")
     return table(header, rows) + (f"\n\nThis build against the other: {'; '.join(ratios)}." if ratios else "")
+
+
+def beside_track2p(python: str, folder: Path) -> str:
+    """Both tools on the first sessions of a folder; what Track2p takes of it grows fast."""
+    files = sorted(folder.glob("*.nwb"))[:BESIDE_TRACK2P]
+    truth = _truth(folder, len(files))
+    with tempfile.TemporaryDirectory() as temporary:
+        output = Path(temporary) / "matches.nwb"
+        ours = measure(ndx_match("write", *files, "-o", output))
+        cells = _cells(output)
+        theirs = measure(track2p.command(python, Path(temporary), track2p.write_folders(files, Path(temporary))))
+        if theirs.exit_code:
+            return f"Track2p did not run: {theirs.errors.strip().splitlines()[-1]}"
+        tracked = track2p.cells_found(Path(temporary), [len(rows) for rows in truth])
+    rows = []
+    for name, usage, found in (("ndx-match", ours, cells), ("Track2p", theirs, tracked)):
+        score = score_links(found, truth)
+        figures = (seconds(usage.processor_seconds), seconds(usage.seconds), megabytes(usage.peak))
+        shares = (f"{score.precision:.4f}", f"{score.recall:.4f}", f"{score.f1:.4f}")
+        rows.append((name, *figures, str((found >= 0).all(axis=1).sum()), *shares))
+    header = ("tool", "processor time", "time", "peak memory", "cells in all", "precision", "recall", "F1 of links")
+    say("  Track2p")
+    return (
+        f"The first {len(files)} sessions of {folder.name}, as NWB files and as Suite2p folders; Track2p "
+        f"{track2p.version(python)} with the settings it starts with. It follows cells from the first session on as "
+        "long as they are in every one, so that its recall of links counts what it does not look for.\n\n"
+        + table(header, rows)
+    )
 
 
 def exponents(found: Sequence[Measured]) -> str:

@@ -205,7 +205,7 @@ def test_temporary_files_are_removed(tmp_path, sessions, monkeypatch):
 
 
 def test_interpreter_is_missing(sessions):
-    with pytest.raises(MethodError, match=r"no/such/python: there is no such Python interpreter.*--nway-python"):
+    with pytest.raises(MethodError, match=r"no/such/python: there is no such Python interpreter.*with `python`,"):
         match(sessions, AllenParameters(python="/no/such/python"))
 
 
@@ -231,7 +231,7 @@ def test_package_is_missing(tmp_path, sessions):
         match(sessions, AllenParameters(python=python))
     message = str(caught.value)
     assert python in message
-    for advice in ("ophys_nway_matching", "0.6.0", "0.5.1", "Python 3.9", "pandas<3", "--nway-python", "--method nway"):
+    for advice in ("ophys_nway_matching", "0.6.0", "0.5.1", "Python 3.9", "pandas<3", "`python`", "method='nway'"):
         assert advice in message
 
 
@@ -244,13 +244,13 @@ def test_astronomy_package_is_recognised(tmp_path, sessions):
 @pytest.mark.parametrize(
     ("text", "exit_code", "messages"),
     [
-        (TWO_SESSIONS_CRASH, 1, ["drew its plots", "not subscriptable", "two sessions", "pandas<3", "--method nway"]),
-        (FAILED_PAIR, 1, ["not all pairwise registrations succeeded", "could not align one pair", "--method nway"]),
+        (TWO_SESSIONS_CRASH, 1, ["drew its plots", "not subscriptable", "two sessions", "pandas<3", "method='nway'"]),
+        (FAILED_PAIR, 1, ["not all pairwise registrations succeeded", "could not align one pair", "method='nway'"]),
         (
             "Traceback (most recent call last):\n  File\n    x = 1\nImportError: libGL.so.1: no such file\n"
             "sys:1: ResourceWarning: left open",
             1,
-            ["exit code 1", "ImportError: libGL.so.1: no such file", "--method nway"],
+            ["exit code 1", "ImportError: libGL.so.1: no such file", "method='nway'"],
         ),
         ("something odd\n\n", 3, ["exit code 3", "something odd"]),
         ("", 0, ["ended without a result (exit code 0)"]),

@@ -159,7 +159,7 @@ def test_package_takes_every_parameter(nway_python):
 @pytest.mark.slow
 def test_crash_of_the_package_with_two_sessions_is_explained(nway_python):
     sessions, _ = make_sessions()
-    with pytest.raises(MethodError, match=r"crashed while it drew its plots.*two sessions.*--method nway"):
+    with pytest.raises(MethodError, match=r"crashed while it drew its plots.*two sessions.*method='nway'"):
         match(sessions[:2], AllenParameters(python=nway_python))
 
 

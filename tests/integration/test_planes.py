@@ -127,10 +127,10 @@ def test_a_file_of_one_plane_says_nothing_of_planes(tmp_path: Path):
 
 
 def test_reading_asks_for_a_plane_where_there_are_several(matches: Path):
-    with pytest.raises(AmbiguousInputError, match="--plane: deep, upper"):
+    with pytest.raises(AmbiguousInputError, match="choose one with `plane`: deep, upper"):
         read_match_file(matches)
     assert read_match_file(matches, plane="upper").name == "upper"
-    with pytest.raises(InputError, match="no plane 'middle'; give --plane one of: deep, upper"):
+    with pytest.raises(InputError, match="no plane 'middle'; give `plane` one of: deep, upper"):
         read_match_file(matches, plane="middle")
 
 

@@ -153,7 +153,7 @@ def test_a_column_that_is_there_is_replaced_only_where_asked(folder: Path, sourc
     others = write_matches(folder / "others.nwb", sources, CELLS[::-1].copy())
     before = sources[0].read_bytes()
     for options in ({"folder": folder / "out"}, {"in_place": True}):
-        with pytest.raises(InputError, match="has a column global_roi_id already; replace it with --overwrite"):
+        with pytest.raises(InputError, match="has a column global_roi_id already; replace it with overwrite=True"):
             annotate_files(others, sources, **options)
     assert sources[0].read_bytes() == before
     assert not (folder / "out").exists()
@@ -167,7 +167,7 @@ def test_a_column_that_is_there_is_replaced_only_where_asked(folder: Path, sourc
 def test_existing_copies_are_replaced_only_where_asked(folder: Path, sources: list[Path]):
     (folder / "out").mkdir()
     (folder / "out" / "session_1.nwb").write_text("mine")
-    with pytest.raises(OutputError, match="--overwrite"):
+    with pytest.raises(OutputError, match="overwrite=True"):
         annotate_files(folder / "matches.nwb", sources, folder / "out")
     assert listing(folder / "out") == {"session_1.nwb"}
     annotate_files(folder / "matches.nwb", sources, folder / "out", overwrite=True)
@@ -360,8 +360,8 @@ def test_what_cannot_be_written_is_refused_before_any_work(folder: Path, sources
     same_name.parent.mkdir()
     shutil.copy(sources[0], same_name)
     for inputs, options, words in (
-        (sources, {}, "-o DIR"),
-        (sources, {"folder": folder / "out", "in_place": True}, "--in-place"),
+        (sources, {}, "a folder for the annotated copies or in_place=True"),
+        (sources, {"folder": folder / "out", "in_place": True}, "in_place=True"),
         (sources, {"folder": folder}, "would replace one of the inputs"),
         (sources, {"folder": folder, "overwrite": True}, "would replace one of the inputs"),
         (sources, {"folder": matches}, "this is a file"),

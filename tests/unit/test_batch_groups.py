@@ -109,5 +109,5 @@ def test_options_for_files_go_to_these_only():
 
 
 def test_a_tolerance_that_makes_no_sense():
-    with pytest.raises(InputError, match="depth-tolerance"):
+    with pytest.raises(InputError, match="depth_tolerance"):
         group_files([], SourceOptions(), tolerance=-1)

@@ -410,7 +410,7 @@ def test_a_wrong_reading_of_a_plain_table_is_imported_with_a_warning(tmp_path: P
 
 def test_the_options_that_a_refusal_names_settle_it(tmp_path: Path):
     np.save(tmp_path / "a.npy", ACCEPTED)
-    with pytest.raises(InputError, match="give --numbers accepted --count-from 0"):
+    with pytest.raises(InputError, match="give numbers='accepted' count_from=0"):
         imported("caiman", tmp_path / "a.npy")
     result = imported("caiman", tmp_path / "a.npy", numbers="accepted", count_from=0)
     assert_cells(result)

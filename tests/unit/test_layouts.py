@@ -226,9 +226,9 @@ def test_a_condition_replaces_the_writers_choice(unpack):
     ("where", "message"),
     [
         ("iscell", "is no condition"),
-        ("quality>1", "there is no column 'quality'; give --where one of: .*iscell"),
+        ("quality>1", "there is no column 'quality'; give `where` one of: .*iscell"),
         ("iscell>high", "'high' is none"),
-        ("iscell>2", "none of the 18 ROIs has iscell > 2; give --all-rois"),
+        ("iscell>2", "none of the 18 ROIs has iscell > 2; give all_rois=True or another `where`"),
         ("pixel_mask>2", "holds lists"),
     ],
 )
@@ -255,7 +255,7 @@ def test_another_channel_can_be_chosen(unpack):
 
 def test_voxel_masks_of_several_planes_ask_for_one(unpack):
     path = unpack("suite2p_two_planes")
-    with pytest.raises(AmbiguousInputError, match="--z-plane: 0, 1, project them with --z-plane all, or match each"):
+    with pytest.raises(AmbiguousInputError, match="`z_plane`: 0, 1, project them with z_plane='all', or match each"):
         read_session(path)
     with pytest.raises(InputError, match="lies in z plane 2, only in: 0, 1"):
         read_session(path, SourceOptions(z_plane=2))
@@ -296,7 +296,7 @@ PLANES = [f"ImagingPlaneChan{channel}Plane{plane}" for channel in (1, 2) for pla
 def test_several_planes_and_channels_have_images_of_their_own(unpack):
     """Tables and images whose names end alike belong together."""
     path = unpack("neuroconv_2planes_2channels")
-    with pytest.raises(AmbiguousInputError, match="4 ROI tables; choose a plane with --plane: " + ", ".join(PLANES)):
+    with pytest.raises(AmbiguousInputError, match="4 ROI tables; choose a plane with `plane`: " + ", ".join(PLANES)):
         read_session(path)
     for plane in PLANES:
         session = read_session(path, SourceOptions(plane=plane))
@@ -411,7 +411,7 @@ def test_a_volume_of_several_planes_asks_for_one(unpack, tmp_path: Path):
         voxels = table["voxel_mask"][:]
         voxels["z"][table["voxel_mask_index"][8] :] = 2
         table["voxel_mask"][...] = voxels
-    with pytest.raises(AmbiguousInputError, match="--z-plane: 1, 2"):
+    with pytest.raises(AmbiguousInputError, match="`z_plane`: 1, 2"):
         read_session(path)
     session = read_session(path, SourceOptions(z_plane=2))
     assert session.excluded.tolist() == list(range(9))

@@ -398,7 +398,7 @@ def test_characters_that_dandi_does_not_accept_are_replaced():
 @pytest.mark.parametrize("subject", [None, {**SUBJECT, "subject_id": "???"}])
 def test_a_name_in_dandis_style_needs_a_subject(tmp_path: Path, subject):
     sessions = read_sessions(write_sessions(tmp_path, subject=subject))
-    with pytest.raises(OutputError, match="give --subject-id"):
+    with pytest.raises(OutputError, match="give subject_id='ID'"):
         write_match_file(sessions, match(sessions), tmp_path, dandi_name=True)
     written = write_match_file(sessions, match(sessions), tmp_path, FileMetadata(subject_id="m1"), dandi_name=True)
     assert written.path.parent.name == "sub-m1"
@@ -406,7 +406,7 @@ def test_a_name_in_dandis_style_needs_a_subject(tmp_path: Path, subject):
 
 def test_a_name_in_dandis_style_needs_a_folder(tmp_path: Path):
     sessions = read_sessions(write_sessions(tmp_path))
-    with pytest.raises(OutputError, match="no such folder; with --dandi-name, -o names the dandiset's folder"):
+    with pytest.raises(OutputError, match="no such folder; with dandi_name=True, the output is the dandiset's folder"):
         write_match_file(sessions, match(sessions), tmp_path / "none", dandi_name=True)
 
 

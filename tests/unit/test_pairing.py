@@ -39,7 +39,7 @@ def test_planes_of_other_names_are_paired_by_depth_the_nearest_first():
 def test_the_tolerance_decides():
     recorded = planes(a={"p": 100}, b={"p": 120})
     with pytest.raises(
-        InputError, match=r"within 15 um\): a has p \(100 um\), b has p \(120 um\); .*--depth-tolerance"
+        InputError, match=r"within 15 um\): a has p \(100 um\), b has p \(120 um\); .*`depth_tolerance`"
     ):
         pair_planes(recorded)
     assert members(pair_planes(recorded, 20)) == {"p": ["a.p", "b.p"]}

@@ -402,7 +402,7 @@ class TestMovies:
         assert self.find() is None
         assert self.find(("small", (5, 30, 60)), ("volume", (5, 60, 60, 3)), ("empty", (0, 60, 60))) is None
         assert self.find(("raw", (5, 60, 60)), ("small", (5, 30, 60))).path == "acquisition/raw"
-        with pytest.raises(InputError, match=r"several movies .* --movie: acquisition/one, acquisition/two"):
+        with pytest.raises(InputError, match=r"several movies .* `movie`: acquisition/one, acquisition/two"):
             self.find(("one", (5, 60, 60)), ("two", (5, 60, 60)))
         assert self.find(("one", (5, 60, 60)), ("two", (5, 60, 60)), wanted="two").path == "acquisition/two"
         found = self.find(("one", (5, 60, 60)), ("two", (5, 60, 60)), corrected="one")

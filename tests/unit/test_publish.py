@@ -33,7 +33,7 @@ def test_the_working_directory_is_accepted(tmp_path: Path, monkeypatch: pytest.M
 def test_an_existing_file_needs_overwrite(tmp_path: Path):
     path = tmp_path / "matches.nwb"
     path.touch()
-    with pytest.raises(OutputError, match="exists already; give another name or --overwrite"):
+    with pytest.raises(OutputError, match="exists already; give another name or overwrite=True"):
         check_output(path)
     check_output(path, overwrite=True)
 
@@ -151,7 +151,7 @@ def put(path: Path, text: str, overwrite: bool = False) -> None:
 
 def test_what_is_there_is_not_replaced(output: Path):
     write(output, "theirs")
-    with pytest.raises(OutputError, match="exists already; give another name or --overwrite"):
+    with pytest.raises(OutputError, match="exists already; give another name or overwrite=True"):
         put(output, "ours")
     assert content(output) == "theirs"
     put(output, "ours", overwrite=True)

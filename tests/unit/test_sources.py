@@ -29,7 +29,7 @@ def two_planes(tmp_path: Path) -> Path:
 def test_inspecting_a_file_says_what_would_be_read(two_planes: Path):
     unclear = inspect_file(two_planes, SourceOptions(checksum=False))
     assert unclear.used == {}
-    assert "--plane: VISp_0, VISp_1" in unclear.problems[""]
+    assert "`plane`: VISp_0, VISp_1" in unclear.problems[""]
     options = SourceOptions(plane="VISp_1", checksum=False)
     clear, read = inspect_file(two_planes, options), read_session(two_planes, options)
     assert clear.used[""].source == read.source
@@ -101,7 +101,7 @@ def test_an_empty_mask_is_kept_and_reported(tmp_path: Path):
 
 
 def test_a_file_of_several_planes_asks_for_one(two_planes: Path):
-    with pytest.raises(AmbiguousInputError, match="--plane: VISp_0, VISp_1"):
+    with pytest.raises(AmbiguousInputError, match="with `plane`: VISp_0, VISp_1"):
         read_session(two_planes)
     session = read_session(two_planes, SourceOptions(plane="VISp_1"))
     assert session.source.plane_path == "general/optophysiology/VISp_1"
@@ -112,10 +112,10 @@ def test_a_file_of_several_planes_asks_for_one(two_planes: Path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (SourceOptions(plane="VISl"), "give --plane one of: VISp_0, VISp_1"),
-        (SourceOptions(roi_table="other"), "give --roi-table one of: processing/VISp_0/"),
-        (SourceOptions(roi_table="roi_table"), "--plane: VISp_0, VISp_1"),
-        (SourceOptions(plane="VISp_0", image="other"), "give --image one of: processing/VISp_0/"),
+        (SourceOptions(plane="VISl"), "give `plane` one of: VISp_0, VISp_1"),
+        (SourceOptions(roi_table="other"), "give `roi_table` one of: processing/VISp_0/"),
+        (SourceOptions(roi_table="roi_table"), "`plane`: VISp_0, VISp_1"),
+        (SourceOptions(plane="VISp_0", image="other"), "give `image` one of: processing/VISp_0/"),
     ],
 )
 def test_a_choice_that_settles_nothing_is_told_what_there_is(two_planes: Path, options: SourceOptions, message: str):
@@ -139,7 +139,7 @@ def test_two_tables_of_one_plane_ask_for_a_table(tmp_path: Path):
     table = roi_table(field_of_view().masks, nwbfile.imaging_planes["plane"])
     nwbfile.processing["ophys"].add(ImageSegmentation(name="other", plane_segmentations=[table]))
     path = write_nwb(tmp_path / "a.nwb", nwbfile)
-    with pytest.raises(AmbiguousInputError, match=r"--roi-table: .*image_segmentation/roi_table, .*other/roi_table"):
+    with pytest.raises(AmbiguousInputError, match=r"`roi_table`: .*image_segmentation/roi_table, .*other/roi_table"):
         read_session(path)
     assert "other" in read_session(path, SourceOptions(roi_table="other/roi_table")).source.roi_table_path
 
@@ -153,7 +153,7 @@ def test_the_mean_image_is_preferred_and_another_can_be_chosen(tmp_path: Path):
 
 def test_images_none_of_which_is_known_ask_for_one(tmp_path: Path):
     path = write_nwb(tmp_path / "a.nwb", make_nwbfile(images=("reference_1", "reference_2")))
-    with pytest.raises(AmbiguousInputError, match=r"--image: .*reference_1, .*reference_2"):
+    with pytest.raises(AmbiguousInputError, match=r"`image`: .*reference_1, .*reference_2"):
         read_session(path)
 
 
@@ -274,7 +274,7 @@ def test_different_subjects_are_refused_unless_that_is_allowed(tmp_path: Path):
         write_nwb(tmp_path / f"{name}.nwb", make_nwbfile(session_id=name, subject={**SUBJECT, "subject_id": name}))
         for name in ("mouse-1", "mouse-2")
     ]
-    with pytest.raises(InputError, match=r"mouse-1 .*mouse-2 .*--allow-different-subjects"):
+    with pytest.raises(InputError, match=r"mouse-1 .*mouse-2 .*allow_different_subjects=True"):
         read_sessions(paths)
     assert len(read_sessions(paths, SourceOptions(allow_different_subjects=True))) == 2
 

@@ -503,7 +503,7 @@ def test_only_a_store_of_an_nwb_file_is_replaced(tmp_path: Path, hdf5: list[Path
     sessions = read_sessions(hdf5[:2])
     result = match(sessions)
     before = contents(store)
-    with pytest.raises(OutputError, match="this folder exists already; give another name or --overwrite"):
+    with pytest.raises(OutputError, match="this folder exists already; give another name or overwrite=True"):
         write_match_file(sessions, result, store)
     assert contents(store) == before
     write_match_file(sessions, result, store, overwrite=True)
@@ -603,7 +603,7 @@ def test_a_column_that_is_there_is_replaced_only_where_asked(
 ):
     matches = match_files / "m.nwb.zarr"
     (copy,) = (file.path for file in annotate_files(matches, stores[:1], tmp_path / "out"))
-    with pytest.raises(InputError, match="has a column global_roi_id already; replace it with --overwrite"):
+    with pytest.raises(InputError, match="has a column global_roi_id already; replace it with overwrite=True"):
         annotate_files(matches, [copy], tmp_path / "again")
     (again,) = annotate_files(matches, [copy], tmp_path / "again", overwrite=True)
     assert again.path == tmp_path / "again" / copy.name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from .addresses import public_text
+from .wording import advice
 
 #: Characters that would break a line, or that a terminal takes for commands.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -18,11 +19,12 @@ def one_line(text: object) -> str:
 class NdxMatchError(Exception):
     """Base of every error that `ndx_match` raises on purpose; the command prints it and exits with 2.
 
-    Addresses in the message, also in what it cites of other libraries, lose what may not be shown.
+    Addresses in the message, also in what it cites of other libraries, lose what may not be shown. Options of the
+    command that it names become the arguments of Python that do the same, unless the command runs.
     """
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(public_text(message))
+        super().__init__(advice(public_text(message)))
 
     def __str__(self) -> str:
         return one_line(super().__str__())

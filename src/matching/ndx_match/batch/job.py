@@ -24,6 +24,7 @@ from ..storage.opening import files_kept_open
 from ..storage.outputs import check_output
 from ..storage.remote import is_url, public_name, recorded_location, remote_access
 from ..storage.unchanged import state_of
+from ..wording import in_command
 from .groups import Group, Member
 from .records import (
     DONE,
@@ -117,6 +118,7 @@ def find_done(job: Job) -> Outcome | None:
     return outcome_of(job, before) if is_same_work(before, now) else None
 
 
+@in_command()  # of which batches are a part, also in the processes of other machines
 def do_job(job: Job, progress: Progress | None = None) -> Outcome:
     """Match a group and write its match file and record, unless that is done already; errors are in the record."""
     begun = time.monotonic()

@@ -18,6 +18,7 @@ from .. import __version__
 from ..errors import InputError, NdxMatchError, one_line
 from ..storage.publish import settle_drafts
 from ..suggestions import did_you_mean
+from ..wording import in_command
 from .command import HelpContext
 from .home import usable_home
 from .logs import LOG, log_closed_at_end
@@ -136,7 +137,7 @@ def _end(code: int) -> NoReturn:
 def _run(arguments: list[str], stop: Stop) -> int:
     try:
         _check_working_directory()
-        with usable_home():
+        with usable_home(), in_command():
             code = cli.main(args=arguments, prog_name="ndx-match", standalone_mode=False, obj=arguments, color=_color())
         sys.stdout.flush()
     except NdxMatchError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from .. import __version__
 from ..model import MatchedPlane, as_texts
 from ..sources.subjects import FACTS_OF_SUBJECT, UNKNOWN_SEX
 from ..storage.datasets import text_of
+from ..wording import advice
 
 MOUSE = ("Mus musculus", "Mouse", "mouse", "http://purl.obolibrary.org/obo/NCBITaxon_10090")
 NO_BRAIN_AREA = ("unknown", "none", "n/a", "na", "no location", "location", "brain", "cortex", "v1")
@@ -71,7 +72,7 @@ class MissingField:
 
     field: str  #: in words
     problem: str  #: what is wrong with it
-    remedy: str  #: what to do: the command's option that fills it, if there is one
+    remedy: str  #: what to do: the option, or the argument in Python, that fills it, if there is one
     required: bool  #: whether DANDI refuses a file without it
 
 
@@ -134,7 +135,8 @@ def is_placeholder(text: str | None) -> bool:
 
 def missing_fields(nwbfile: NWBFile, path: Path) -> list[MissingField]:
     """What a match file, about to be written to `path`, lacks for DANDI and the inspector."""
-    return [*_of_file(nwbfile, path), *_of_subject(nwbfile.subject), *_of_planes(nwbfile)]
+    fields = [*_of_file(nwbfile, path), *_of_subject(nwbfile.subject), *_of_planes(nwbfile)]
+    return [replace(field, remedy=advice(field.remedy)) for field in fields]
 
 
 def _of_file(nwbfile: NWBFile, path: Path) -> Iterator[MissingField]:

@@ -61,9 +61,7 @@ def check_output(
             raise OutputError(f"{path}: the output and the input {source} lie one within the other; choose another -o.")
     kind = "folder" if os.path.isdir(path) else "file"
     if os.path.exists(path) and not overwrite:
-        raise OutputError(
-            f"{path}: this {kind} exists already; give another name or --overwrite (in Python overwrite=True)."
-        )
+        raise OutputError(f"{path}: this {kind} exists already; give another name or --overwrite.")
     if zarr and os.path.exists(path) and not is_zarr_nwb(path):
         raise OutputError(f"{path}: this {kind} is no Zarr store of an NWB file and is not replaced; remove it first.")
     if not os.access(path.parent, os.W_OK | os.X_OK):

@@ -153,7 +153,7 @@ def _reserve(draft: Draft, folder: bool) -> None:
 
 def _exists(path: Path, problem: str = "exists already") -> OutputError:
     kind = "folder" if os.path.isdir(path) else "file"
-    return OutputError(f"{path}: this {kind} {problem}; give another name or --overwrite (in Python overwrite=True).")
+    return OutputError(f"{path}: this {kind} {problem}; give another name or --overwrite.")
 
 
 def is_full(error: OSError) -> bool:
