@@ -57,14 +57,14 @@ class SourceOptions:
     #: The plane (z) to take of voxel masks that lie in several; `all` projects them onto one.
     z_plane: int | str | None = None
     allow_different_subjects: bool = False  #: do not refuse files of different animals
-    #: Compute the SHA-256 of each file; of a file on the network take the one that its archive recorded, if any.
+    #: Compute the SHA-256 of each file; of a file on the network take the checksum that its archive recorded, if any.
     checksum: bool = True
-    #: Of folders on DANDI take these sessions only: labels, their first parts, or patterns with `*`.
+    #: From folders on DANDI, take only these sessions: labels, their first parts, or patterns with `*`.
     sessions: tuple[str, ...] = ()
-    #: When the sessions of folders without NWB began, in ISO 8601: (folder, time); a folder by its path or parts of it
-    #: that follow each other, empty if there is only one.
+    #: When the sessions of folders without NWB began, in ISO 8601: (folder, time); a folder by its path or
+    #: consecutive parts of it; empty if there is only one folder.
     session_starts: tuple[tuple[str, str], ...] = ()
-    session_table: tuple[SessionFacts, ...] = ()  #: more that is known of such sessions, and perhaps of others
+    session_table: tuple[SessionFacts, ...] = ()  #: more about such sessions; others may be listed too
 
     def __post_init__(self) -> None:
         for name in ("mirror", "where", "sessions"):
@@ -75,10 +75,10 @@ class SourceOptions:
         if self.all_rois and self.where:
             raise InputError("--all-rois and --where exclude each other; give one of them.")
         for folder, start in self.session_starts:
-            SessionFacts(folder, start)  # raises if that is no date
+            SessionFacts(folder, start)  # raises InputError if this is no date
 
     def transposition_of(self, location: str | os.PathLike[str]) -> str | None:
-        """What `transpose` is for a file."""
+        """The value of `transpose` for a file."""
         chosen = [choice for name, choice in self.transpose_file if _is_named(location, name)]
         return chosen[-1] if chosen else self.transpose
 
@@ -87,7 +87,7 @@ class SourceOptions:
         return any(_is_named(location, name) for name in self.mirror)
 
     def check_files(self, locations: Sequence[str | os.PathLike[str]]) -> None:
-        """Raise InputError if an option is for a file that is not among these, or for one that cannot be told."""
+        """Raise InputError if an option names a file that is not among these, or names several of them."""
         for option, name in (
             *(("--transpose", name) for name, _ in self.transpose_file),
             *(("--mirror", name) for name in self.mirror),
@@ -109,7 +109,7 @@ class SourceOptions:
 
 
 def _is_named(location: str | os.PathLike[str], name: str) -> bool:
-    """Whether a name is that of a file: as given or shown, another path to the same, or its last parts."""
+    """Whether a name means a file: its path as given or shown, another path to it, or the path's last parts."""
     if name in (str(location), public_name(location)) or same_place(location) == same_place(name):
         return True
     path = unquote(urlsplit(str(location)).path) if is_url(location) else Path(location).as_posix()
@@ -233,7 +233,7 @@ def choose_z_plane(table: TableCandidate, options: SourceOptions, where: str) ->
 
 
 def other_image(contents: FileContents, options: SourceOptions) -> str:
-    """What to do where an image cannot be used, a phrase."""
+    """A phrase that says what to do if an image cannot be used."""
     alone = f"{'--method consensus ' * options.image_required}--image {NO_IMAGE} to register by the ROIs alone"
     return f"choose another image with --image, or give {alone}" if len(contents.images) > 1 else f"give {alone}"
 
