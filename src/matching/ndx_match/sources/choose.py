@@ -117,9 +117,9 @@ def _is_named(location: str | os.PathLike[str], name: str) -> bool:
 
 
 def choose_table(contents: FileContents, options: SourceOptions, where: str, layout: Layout) -> TableCandidate:
-    """The ROI table to match: where its writer puts it, or the only one; those without masks are passed over.
+    """The ROI table to match: the one where its writer puts it, or the only one; tables without masks are ignored.
 
-    Raises InputError if there is none (of the given name), AmbiguousInputError if several are left.
+    Raises InputError if there is none (of the given name), and AmbiguousInputError if several are left.
     """
     tables: Sequence[TableCandidate] = contents.tables
     if not tables:
@@ -241,7 +241,7 @@ def other_image(contents: FileContents, options: SourceOptions) -> str:
 def _of_size(
     images: Sequence[ImageCandidate], table: TableCandidate, where: str, remedy: str
 ) -> Sequence[ImageCandidate]:
-    """Those of the masks' size, or else those of that size when one of the two is transposed."""
+    """The images of the masks' size, or else those of that size when one of the two is transposed."""
     assert table.mask_shape is not None
     for shape in (table.mask_shape, table.mask_shape[::-1]):
         fitting = [image for image in images if image.shape == shape]
@@ -257,7 +257,7 @@ def _of_size(
 def _not_of_others(
     images: Sequence[ImageCandidate], contents: FileContents, table: TableCandidate, layout: Layout
 ) -> Sequence[ImageCandidate]:
-    """Those whose names do not end as the names of other tables do."""
+    """The images whose names do not end as the names of other tables do."""
     suffix = layout.suffix_of(table)
     others = {
         name
@@ -287,7 +287,7 @@ def _by_path(candidates: Sequence[Candidate], wanted: str, what: str, option: st
 
 
 def _nearest(images: Sequence[ImageCandidate], table: TableCandidate) -> Sequence[ImageCandidate]:
-    """Those that share the longest beginning of their path with the table, or carry its plane's name."""
+    """The images that share the longest beginning of their path with the table, or carry its plane's name."""
     of_plane = [image for image in images if table.plane and table.plane in image.path.split("/")]
     if of_plane:
         return of_plane
