@@ -96,7 +96,7 @@ def test_what_is_lost_is_said():
     assert len(warnings) == 2
     assert "a: 1 of the 20 ROIs that took part in old.nwb" in warnings[0]
     assert "(ROI ids 104)" in warnings[0]
-    assert "Of old.nwb not among the files: b;" in warnings[1]
+    assert "These sessions of old.nwb are not among the files: b;" in warnings[1]
 
 
 def test_a_result_of_other_sessions_is_refused():
