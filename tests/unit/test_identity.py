@@ -12,7 +12,7 @@ from builders import field_of_view, make_nwbfile, result_of, session_of, write_n
 from helpers import run
 
 from ndx_match.errors import InputError
-from ndx_match.identity import keep_ids, same_rois, successors
+from ndx_match.identity import keep_ids, same_rois, same_session, successors
 from ndx_match.matchfile import read_match_file, write_match_file
 from ndx_match.model import MatchedPlane, Session, SourceInfo
 from ndx_match.sources import read_sessions
@@ -60,6 +60,14 @@ def test_of_cells_that_compete_for_an_id_the_one_with_most_rois_gets_it():
 def test_an_id_goes_to_the_cell_with_which_most_rois_keep_theirs():
     # The new cell 0 shares two ROIs with the old cell 0 and one with 1; the new cell 1 shares two with the old cell 0.
     assert successors(np.array([0, 0, 0, 1, 1]), np.array([0, 0, 1, 0, 0]), 2, 2).tolist() == [1, 0]
+
+
+def test_planes_of_one_volume_are_different_sessions():
+    whole = session("a")
+    upper, lower = (replace(whole, orientation=replace(whole.orientation, z_plane=z)) for z in (0, 1))
+    assert same_session(upper, upper)
+    assert not same_session(upper, lower)
+    assert not same_session(upper, whole)
 
 
 def test_an_roi_is_recognised_by_its_mask_even_if_the_ids_moved_up():

@@ -35,14 +35,13 @@ class KeptSessions:
 def same_session(session: Session, other: Session) -> bool:
     """Whether two sessions were read from the same ROI table of the same recording.
 
-    They are compared by the object ids of file and ROI table. If these differ, as after an export, they are compared
-    by the file's identifier, the table's path and the plane (z) that was taken.
+    They are compared by the object ids of file and ROI table or, as these differ after an export, by the file's
+    identifier and the table's path. The plane (z) that was taken of a volume must be the same too.
     """
     a, b = session.source, other.source
-    if a.object_id and (a.object_id, a.roi_table_object_id) == (b.object_id, b.roi_table_object_id):
-        return True
-    known = bool(a.identifier) and (a.identifier, a.roi_table_path) == (b.identifier, b.roi_table_path)
-    return known and session.orientation.z_plane == other.orientation.z_plane
+    by_object_id = bool(a.object_id) and (a.object_id, a.roi_table_object_id) == (b.object_id, b.roi_table_object_id)
+    by_path = bool(a.identifier) and (a.identifier, a.roi_table_path) == (b.identifier, b.roi_table_path)
+    return (by_object_id or by_path) and session.orientation.z_plane == other.orientation.z_plane
 
 
 def same_rois(session: Session, earlier: Session) -> Indices:
