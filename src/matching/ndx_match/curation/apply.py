@@ -18,7 +18,7 @@ from ..suggestions import did_you_mean
 from .cells import no_reviews, with_cells
 
 Roi = tuple[int, int]  #: position of a session and `roi_row`
-Told = tuple[int, str, str, str]  #: review, reviewer, reviewed_on, review_comment
+ReviewOfCell = tuple[int, str, str, str]  #: review, reviewer, reviewed_on, review_comment
 
 
 @dataclass(frozen=True)
@@ -98,23 +98,23 @@ def apply_decisions(planes: Sequence[MatchedPlane], decisions: Iterable[Decision
 
 def _apply(plane: MatchedPlane, decisions: Sequence[Decision], new_ids: _NewIds) -> MatchedPlane:
     cells = _Cells(plane, new_ids)
-    told = []
+    applied = []
     for decision in decisions:
         try:
-            told.append(replace(cells.apply(decision), applied=True, reason=""))
+            applied.append(replace(cells.apply(decision), applied=True, reason=""))
         except _Misfit as misfit:
-            told.append(replace(decision, applied=False, reason=str(misfit)))
+            applied.append(replace(decision, applied=False, reason=str(misfit)))
     result = plane.result
     ids = np.array(list(cells.members), np.int64)
     rows = np.full((len(ids), len(plane.sessions)), -1, np.int32)
     for row, rois in zip(rows, cells.members.values(), strict=True):
         sessions, roi_rows = zip(*rois, strict=True)
         row[list(sessions)] = roi_rows
-    told_of = [cells.told[cell_id] for cell_id in cells.members]
-    codes, reviewers, dates, comments = zip(*told_of, strict=True) if told_of else ((),) * 4
+    reviews_of = [cells.reviews[cell_id] for cell_id in cells.members]
+    codes, reviewers, dates, comments = zip(*reviews_of, strict=True) if reviews_of else ((),) * 4
     changed = with_cells(result, rows, ids)
     reviews = Reviews(np.array(codes, np.uint8), reviewers, dates, comments)
-    return replace(plane, result=replace(changed, reviews=reviews, decisions=(*result.decisions, *told)))
+    return replace(plane, result=replace(changed, reviews=reviews, decisions=(*result.decisions, *applied)))
 
 
 class _Misfit(Exception):
@@ -122,7 +122,7 @@ class _Misfit(Exception):
 
 
 class _NewIds:
-    """Cell ids that were never used in a file."""
+    """Ids for new cells: the one that a decision names, or one that was never used in the file."""
 
     def __init__(self, planes: Sequence[MatchedPlane], decisions: Sequence[Decision]) -> None:
         named = (number for d in decisions for number in (d.cell_id, d.other_cell_id) if number is not None)
@@ -130,7 +130,7 @@ class _NewIds:
         self.taken = {int(number) for plane in planes for number in plane.result.cell_ids}
 
     def give(self, wanted: int | None) -> int:
-        """Return the wanted id if no cell of this file has it or had it, or else a new id."""
+        """Return the wanted id if no cell has it and none got it here, or else a new id."""
         if wanted is None or wanted in self.taken or wanted < 0:
             wanted, self._next = self._next, self._next + 1
         self.taken.add(wanted)
@@ -151,7 +151,7 @@ class _Cells:
         self._automatic = {frozenset(rois) for rois in _members(first.cells, first.cell_ids).values()}
         reviews = result.reviews or no_reviews(len(result.cells))
         columns = (reviews.review.tolist(), reviews.reviewer, reviews.reviewed_on, reviews.review_comment)
-        self.told: dict[int, Told] = dict(zip(self.members, zip(*columns, strict=True), strict=True))
+        self.reviews: dict[int, ReviewOfCell] = dict(zip(self.members, zip(*columns, strict=True), strict=True))
 
     def apply(self, decision: Decision) -> Decision:
         """Apply a decision, and return it completed by what it did."""
@@ -221,7 +221,7 @@ class _Cells:
     def _judge(self, decision: Decision) -> Decision:
         cell_id = self._cell(decision)
         code = Review.UNCERTAIN if decision.kind == DecisionKind.UNCERTAIN else self._code(cell_id)
-        self._tell(decision, cell_id, code)
+        self._record_review(decision, cell_id, code)
         rois = decision.rois or self._names(self.members[cell_id])
         return replace(decision, cell_id=cell_id, rois=rois)
 
@@ -241,10 +241,10 @@ class _Cells:
             return
         self.members[cell_id] = rois
         self._cell_of.update(dict.fromkeys(rois, cell_id))
-        self._tell(decision, cell_id, self._code(cell_id))
+        self._record_review(decision, cell_id, self._code(cell_id))
 
-    def _tell(self, decision: Decision, cell_id: int, code: int) -> None:
-        self.told[cell_id] = (code, decision.reviewer, decision.reviewed_on, decision.review_comment)
+    def _record_review(self, decision: Decision, cell_id: int, code: int) -> None:
+        self.reviews[cell_id] = (code, decision.reviewer, decision.reviewed_on, decision.review_comment)
 
     def _code(self, cell_id: int) -> Review:
         """The review of a cell that a person finds right: accepted if it is as the method made it, or else changed."""
