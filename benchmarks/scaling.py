@@ -26,7 +26,7 @@ from processes import Usage, measure, ndx_match
 from ndx_match.arrays import Ints32, Ints64
 from ndx_match.simulate.scores import score_links
 
-BESIDE_TRACK2P = 3  #: sessions
+BESIDE_OTHERS = 3  #: sessions that other tools are run on
 READING = """
 import json, sys, time
 from pynwb import read_nwb
@@ -65,6 +65,7 @@ def main() -> None:
         "--fields", type=Path, nargs="*", default=[], metavar="FOLDER", help="of sessions of other sizes"
     )
     parser.add_argument("--track2p", metavar="PYTHON", help="interpreter with Track2p  [none]")
+    parser.add_argument("--allen", metavar="PYTHON", help="interpreter with the Allen Institute's package  [none]")
     parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".md"))
     options = parser.parse_args()
     builds = {"this": sys.executable, **({"other": options.other} if options.other else {})}
@@ -72,8 +73,7 @@ def main() -> None:
     if options.sessions:
         found = [run(options.sessions, n, build, builds[build]) for n in options.counts for build in builds]
         parts += ["## More sessions", report(found), exponents(found)]
-        if options.track2p:
-            parts += ["## Beside Track2p", beside_track2p(options.track2p, options.sessions)]
+        parts += ["## Beside other tools", beside_others(options.sessions, options.track2p, options.allen)]
     if options.fields:
         found = [run(folder, 0, build, builds[build]) for folder in options.fields for build in builds]
         parts += ["## More ROIs and pixels", report(found)]
@@ -129,32 +129,42 @@ def report(found: Sequence[Measured]) -> str:
     return table(header, rows) + (f"\n\nThis build against the other: {'; '.join(ratios)}." if ratios else "")
 
 
-def beside_track2p(python: str, folder: Path) -> str:
-    """Both tools on the first sessions of a folder; what Track2p takes of it grows fast."""
-    files = sorted(folder.glob("*.nwb"))[:BESIDE_TRACK2P]
+def beside_others(folder: Path, of_track2p: str | None, of_allen: str | None) -> str:
+    """This build and other tools on the first sessions of a folder, one row for each tool."""
+    files = sorted(folder.glob("*.nwb"))[:BESIDE_OTHERS]
     truth = _truth(folder, len(files))
-    with tempfile.TemporaryDirectory() as temporary:
-        output = Path(temporary) / "matches.nwb"
-        ours = measure(ndx_match("write", *files, "-o", output))
-        cells = _cells(output)
-        theirs = measure(track2p.command(python, Path(temporary), track2p.write_folders(files, Path(temporary))))
-        if theirs.exit_code:
-            return f"Track2p did not run: {theirs.errors.strip().splitlines()[-1]}"
-        tracked = track2p.cells_found(Path(temporary), [len(rows) for rows in truth])
     rows = []
-    for name, usage, found in (("ndx-match", ours, cells), ("Track2p", theirs, tracked)):
-        score = score_links(found, truth)
+
+    def add(name: str, usage: Usage, cells: Ints32) -> None:
+        score = score_links(cells, truth)
         figures = (seconds(usage.processor_seconds), seconds(usage.seconds), megabytes(usage.peak))
         shares = (f"{score.precision:.4f}", f"{score.recall:.4f}", f"{score.f1:.4f}")
-        rows.append((name, *figures, str((found >= 0).all(axis=1).sum()), *shares))
+        rows.append((name, *figures, str((cells >= 0).all(axis=1).sum()), *shares))
+        say(f"  {name}: {usage.processor_seconds:.0f} s of processor time")
+
+    runs = {"consensus": ("consensus",), "nway": ("nway",)}
+    if of_allen:
+        runs["allen, which runs the Allen Institute's package 0.5.1"] = ("allen", "--nway-python", of_allen)
+    with tempfile.TemporaryDirectory() as temporary:
+        for name, method in runs.items():
+            output = Path(temporary) / f"{method[0]}.nwb"
+            usage = measure(ndx_match("write", *files, "-o", output, "--method", *method))
+            if usage.exit_code:
+                raise SystemExit(f"{name}: {usage.errors}")
+            add(f"ndx-match, method {name}", usage, _cells(output))
+        if of_track2p:
+            folders = track2p.write_folders(files, Path(temporary))
+            usage = measure(track2p.command(of_track2p, Path(temporary), folders))
+            if usage.exit_code:
+                raise SystemExit(f"Track2p: {usage.errors}")
+            cells = track2p.cells_found(Path(temporary), [len(rois) for rois in truth])
+            add(f"Track2p {track2p.version(of_track2p)}", usage, cells)
     header = ("tool", "processor time", "time", "peak memory", "cells in all", "precision", "recall", "F1 of links")
-    say("  Track2p")
-    return (
-        f"The first {len(files)} sessions of {folder.name}, as NWB files and as Suite2p folders; Track2p "
-        f"{track2p.version(python)} with the settings it starts with. It follows cells from the first session on as "
-        "long as they are in every one, so that its recall of links counts what it does not look for.\n\n"
-        + table(header, rows)
-    )
+    about = f"The first {len(files)} sessions of {folder.name}; each tool with the settings it starts with."
+    if of_track2p:
+        about += " Track2p reads them as Suite2p folders. It looks for cells that are in every session from the first"
+        about += " on, so that its recall also counts cells that it does not look for."
+    return f"{about}\n\n{table(header, rows)}"
 
 
 def exponents(found: Sequence[Measured]) -> str:

@@ -15,7 +15,7 @@ def main(path: str) -> None:
     in_all = cells[cells["n_sessions"] == len(sessions)]
     print(f"{len(in_all)} of {len(cells)} cells are in all {len(sessions)} sessions")
 
-    # The ROIs of the first of them: rows of the ROI tables that the match file holds, and their ids.
+    # The ROIs of the first of these cells: their rows in the copied ROI tables, and their ids.
     for name, roi_table in zip(sessions["session_name"], matching.sessions["roi_table"][:], strict=True):
         roi_row = int(in_all[name].iloc[0][0])
         print(f"session {name}: roi_row {roi_row}, roi_id {roi_table.id[roi_row]}")

@@ -12,7 +12,7 @@ from builders import field_of_view, make_nwbfile, result_of, session_of, write_n
 from helpers import run
 
 from ndx_match.errors import InputError
-from ndx_match.identity import keep_ids, same_rois, successors
+from ndx_match.identity import keep_ids, same_rois, same_session, successors
 from ndx_match.matchfile import read_match_file, write_match_file
 from ndx_match.model import MatchedPlane, Session, SourceInfo
 from ndx_match.sources import read_sessions
@@ -62,6 +62,14 @@ def test_an_id_goes_to_the_cell_with_which_most_rois_keep_theirs():
     assert successors(np.array([0, 0, 0, 1, 1]), np.array([0, 0, 1, 0, 0]), 2, 2).tolist() == [1, 0]
 
 
+def test_planes_of_one_volume_are_different_sessions():
+    whole = session("a")
+    upper, lower = (replace(whole, orientation=replace(whole.orientation, z_plane=z)) for z in (0, 1))
+    assert same_session(upper, upper)
+    assert not same_session(upper, lower)
+    assert not same_session(upper, whole)
+
+
 def test_an_roi_is_recognised_by_its_mask_even_if_the_ids_moved_up():
     old, rows = session("a"), [row for row in range(N_ROIS) if row != 4]
     assert same_rois(session("a", rows), old).tolist() == rows
@@ -96,7 +104,7 @@ def test_what_is_lost_is_said():
     assert len(warnings) == 2
     assert "a: 1 of the 20 ROIs that took part in old.nwb" in warnings[0]
     assert "(ROI ids 104)" in warnings[0]
-    assert "Of old.nwb not among the files: b;" in warnings[1]
+    assert "These sessions of old.nwb are not among the files: b;" in warnings[1]
 
 
 def test_a_result_of_other_sessions_is_refused():

@@ -1,6 +1,6 @@
 """Match the cells of calcium-imaging sessions across days, from NWB files to an NWB file.
 
-What a notebook needs is here, and imported when it is first used:
+Everything that a notebook needs is here. Each name is imported when it is first used:
 
 >>> import ndx_match
 >>> sessions = ndx_match.read_sessions("sessions")

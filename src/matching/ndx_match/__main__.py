@@ -6,7 +6,7 @@ import gc
 import sys
 from importlib.util import find_spec
 
-#: What the extra `match` installs; the extension alone does without.
+#: Packages that the extra `match` installs; the extension alone does not need them.
 NEEDED = ("click", "rich", "scipy", "cv2", "skimage", "networkx", "matplotlib", "PIL", "threadpoolctl")
 
 
@@ -22,11 +22,11 @@ def main() -> None:
         sys.exit(2)
     from .cli import main as run
 
-    gc.set_threshold(20_000, 20, 20)  # pynwb's schemas are a million small objects, and none of them is garbage
+    gc.set_threshold(20_000, 20, 20)  # pynwb's schemas are a million small objects, none of them garbage
     try:
         run()
     finally:
-        gc.freeze()  # or they are looked through once more at the end
+        gc.freeze()  # else they are searched once more at exit
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Add sessions to what was matched before, without matching all again."""
+"""Add sessions to an earlier result without matching all sessions again."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from .sources import source_warnings
 
 
 def add_sessions(plane: MatchedPlane, sessions: Sequence[Session], progress: Progress | None = None) -> MatchedPlane:
-    """Add sessions to what was matched in a plane, one after the other, each against all that are there.
+    """Add sessions to the result of a plane, one after another; each is matched with those that are then in it.
 
     Parameters
     ----------
     plane : MatchedPlane
-        Its masks and images included, as of :func:`ndx_match.matchfile.read_match_file`.
+        As read by :func:`ndx_match.matchfile.read_match_file`, with masks and images.
     sessions : sequence of Session
-        Of names that no session of the plane has, as of :func:`ndx_match.sources.read_more_sessions`.
+        As read by :func:`ndx_match.sources.read_more_sessions`. No session of the plane may have the same name.
     progress : callable, optional
 
     Returns
     -------
     MatchedPlane
-        With the new sessions last. Cells keep their ROIs, ids and rows, decisions and reviews of persons included.
+        The plane with the new sessions last. Cells keep their ROIs, ids and rows; decisions and reviews are kept too.
 
     Raises
     ------
     MethodError
-        As :func:`ndx_match.methods.add`.
+        In the cases that :func:`ndx_match.methods.add` lists.
     """
-    # What is said of all sessions together is said anew when the file is written.
+    # Warnings about all sessions together are made anew when the file is written.
     stale = source_warnings(plane.sessions)
     result = replace(plane.result, warnings=tuple(each for each in plane.result.warnings if each not in stale))
     together = plane.sessions
@@ -43,12 +43,12 @@ def add_sessions(plane: MatchedPlane, sessions: Sequence[Session], progress: Pro
 
 
 def the_only_plane(planes: Sequence[MatchedPlane], where: str) -> MatchedPlane:
-    """The plane of a match file that holds one.
+    """The plane of a match file that holds only one.
 
     Raises
     ------
     InputError
-        It holds several.
+        The match file holds several planes.
     """
     if len(planes) > 1:
         raise InputError(

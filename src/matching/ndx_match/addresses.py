@@ -1,4 +1,4 @@
-"""What may be shown of an address: the one place that decides it, for messages, match files, caches and output."""
+"""Decide which parts of an address may be shown in messages, match files, caches and output."""
 
 from __future__ import annotations
 
@@ -8,41 +8,42 @@ from collections.abc import Iterable
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 _KNOWN = "https?|s3|dandi|ftps?|sftp|gs|gcs|az|abfss?"
-#: The start of an address, also of one that went through a Path, which leaves one slash.
+#: The start of an address. A Path leaves only one slash after the colon, which is accepted too.
 _START = re.compile(rf"[\0-\x20]*((?:{_KNOWN})(?=:)|[a-z][a-z0-9+.-]+(?=:/)):[/\\]*", re.I)
 _IN_TEXT = re.compile(
     rf"(?<![a-z0-9+.-])((?:(?:{_KNOWN}):[/\\]+|[a-z][a-z0-9+.-]+://)[^\s'\"<>|]*?)(?=[.,:;)\]]*(?:[\s'\"<>|]|$))", re.I
 )
 _HOST = re.compile(r"(?:[.-]*\w[\w.-]*|\[[0-9a-f:.]+\])(?::\d{0,5})?", re.I)
 _VERSION = re.compile(r"versionId=[\w.-]+", re.ASCII)
-_NUMBER = re.compile(r"\d{1,4}", re.ASCII)  #: of a file among those whose addresses look the same
+_NUMBER = re.compile(r"\d{1,4}", re.ASCII)  #: tells files apart whose addresses otherwise look the same
 
 
 def is_address(location: object) -> bool:
-    """Whether a text is an address, of whatever kind, and not a path."""
+    """Whether a text is an address of any kind rather than a path."""
     return _START.match(str(location)) is not None
 
 
 def split_address(address: object) -> SplitResult | None:
-    """The parts of an address; None where they cannot be told from each other."""
+    """The parts of an address; None if the text cannot be divided into them."""
     text = str(address)
     start = _START.match(text)
     if start is None:
         return None
     try:
         parts = urlsplit(f"{start.group(1)}://{text[start.end() :]}")
-        _ = parts.port  # an error where it is no number
+        _ = parts.port  # raises ValueError if the port is not a number
     except ValueError:
         return None
-    is_cut_off = not parts.path and "@" in parts.query + parts.fragment  # within a password with ? or #
+    is_cut_off = not parts.path and "@" in parts.query + parts.fragment  # at a ? or # in a password
     return parts if _HOST.fullmatch(parts.netloc.rpartition("@")[2]) and not is_cut_off else None
 
 
 def public_name(location: str | os.PathLike[str]) -> str:
-    """A location as it may be shown and recorded: a path as it is, an address without user, query and fragment.
+    """A location as it may be shown and recorded: a path unchanged, an address without user, query and fragment.
 
-    Of the query the version of an object (`versionId`) stays, of the fragment a number, by which files are told apart
-    whose addresses differ in what is left out. Of an address that cannot be understood only its kind is shown.
+    Two parts stay: the version of an object (`versionId`) in the query, and a number in the fragment, which tells
+    files apart whose addresses differ only in what is left out. If an address cannot be divided into its parts, only
+    its kind is shown.
     """
     if not is_address(location):
         return str(location)
@@ -56,8 +57,11 @@ def public_name(location: str | os.PathLike[str]) -> str:
 
 
 def public_text(text: str, addresses: Iterable[str] = ()) -> str:
-    """A text in which every address is as it may be shown; `addresses` are known to be in it, perhaps with spaces."""
+    """The text with every address as it may be shown.
+
+    `addresses` are known to occur in the text, and may contain spaces.
+    """
     for address in addresses:
         for written in (address, repr(address)[1:-1]):
             text = text.replace(written, public_name(address))
-    return _IN_TEXT.sub(lambda found: public_name(found.group(1)), text)
+    return _IN_TEXT.sub(lambda match: public_name(match.group(1)), text)

@@ -28,32 +28,32 @@ class Kind(IntEnum):
 
     @property
     def label(self) -> str:
-        """In words."""
+        """The kind in words."""
         return ("the same", "split", "merged", "regrouped")[self]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two results of one imaging plane, in the sessions and ROIs that are in both.
+    """The comparison of two results of one imaging plane, over the sessions and ROIs that both have.
 
-    A piece is what a cell of the first result and one of the second have in common: at least one ROI.
+    A piece is the set of ROIs, at least one, that a cell of the first result and a cell of the second share.
     """
 
     first: MatchedPlane
     second: MatchedPlane
-    #: Positions of the sessions that are in both, in the first and in the second result, in the order of the first.
+    #: For each session that both results have, its position in the first and in the second, in the order of the first.
     places: tuple[tuple[int, int], ...]
-    #: The `roi_row`, in the first result, of each piece's ROI in each session of both, shape (n_pieces, n_sessions), -1
-    #: if it has none.
+    #: For each piece the `roi_row` of its ROI in each of these sessions, as in the first result; -1 if it has none.
+    #: Shape (n_pieces, n_sessions).
     pieces: Ints32
     first_cell: Indices  #: the cell of each piece in the first result, shape (n_pieces,)
-    second_cell: Indices  #: and in the second
+    second_cell: Indices  #: the cell of each piece in the second result, shape (n_pieces,)
     #: How many ROIs of these sessions are in a cell of the first result only, and of the second only.
     n_only: tuple[int, int]
 
     @property
     def sessions(self) -> list[Session]:
-        """The sessions that are in both, as the first result has them."""
+        """The sessions that both results have, as in the first."""
         return [self.first.sessions[first] for first, _ in self.places]
 
     @cached_property
@@ -86,7 +86,7 @@ class Comparison:
         return np.maximum(self.sizes_of_cells(), self.sizes_of_cells(second=True)) > 1
 
     def n_cells(self, second: bool = False) -> tuple[list[int], list[int]]:
-        """How many cells of one of the results are of each kind: of those of several sessions, and of those of one."""
+        """The number of cells of each kind in one of the results: among those of several sessions, and of one."""
         cell, size = self.second_cell if second else self.first_cell, self.sizes_of_cells(second)
         several, one = (
             [len(np.unique(cell[(self.kinds == kind) & chosen])) for kind in Kind] for chosen in (size > 1, size == 1)
@@ -94,7 +94,7 @@ class Comparison:
         return several, one
 
     def cells_of(self, second: bool = False) -> Ints32:
-        """The cells of one of the results, of the ROIs that are in both, laid out as `pieces`."""
+        """The cells of one of the results, with only the ROIs that both results have, laid out as `pieces`."""
         _, cell = np.unique(self.second_cell if second else self.first_cell, return_inverse=True)
         cells = np.full((cell.max(initial=-1) + 1, self.pieces.shape[1]), -1, np.int32)
         np.maximum.at(cells, cell, self.pieces)
@@ -102,16 +102,16 @@ class Comparison:
 
     @property
     def links(self) -> tuple[Ints64, Ints64, Ints64]:
-        """Links of every two sessions in the first result, in the second and in both, each shape (n, n).
+        """The number of links of every two sessions in the first result, in the second and in both, each shape (n, n).
 
         A link is a pair of ROIs of two sessions in one cell.
         """
         return shared_cells(self.cells_of()), shared_cells(self.cells_of(second=True)), shared_cells(self.pieces)
 
     def scores(self, identity: Sequence[Ints64]) -> tuple[LinkScore, LinkScore, LinkScore]:
-        """The links of the first result, of the second and of both against the truth.
+        """Score the links of the first result, of the second and of both against the truth.
 
-        `identity` is the true cell of each ROI of :attr:`sessions`, as of :func:`~.simulate.scores.score_links`.
+        `identity` is the true cell of each ROI of :attr:`sessions`, as in :func:`~.simulate.scores.score_links`.
         """
         first, second = self.cells_of(), self.cells_of(second=True)
         return score_links(first, identity), score_links(second, identity), score_links(self.pieces, identity)
@@ -120,28 +120,28 @@ class Comparison:
 def compare(
     first: Sequence[MatchedPlane], second: Sequence[MatchedPlane], names: tuple[str, str] = ("the first", "the second")
 ) -> tuple[tuple[Comparison, ...], tuple[str, ...]]:
-    """Compare two results in the sessions and ROIs that both have, each imaging plane with that of the same sessions.
+    """Compare two results over the sessions and ROIs that both have. Imaging planes are paired by their sessions.
 
     Sessions and ROIs are recognised by :mod:`ndx_match.identity`, whatever their names and ids are.
 
     Parameters
     ----------
     first, second : sequence of MatchedPlane
-        With their masks, as of :func:`ndx_match.matchfile.read_planes_of_match_file`.
+        As read by :func:`ndx_match.matchfile.read_planes_of_match_file`, with masks.
     names : tuple of str
-        What messages call the two: their files.
+        The names of the two results in messages, usually their files.
 
     Returns
     -------
     comparisons : tuple of Comparison
-        One for each imaging plane that is in both.
+        One for each imaging plane that both have.
     warnings : tuple of str
-        What is in one of the two only, one sentence each.
+        What only one of the two has, one sentence each.
 
     Raises
     ------
     InputError
-        No session is in both.
+        The two results have no session in common.
     """
     earlier = [session for plane in first for session in plane.sessions]
     if not any(same_session(session, other) for plane in second for session in plane.sessions for other in earlier):
@@ -169,8 +169,8 @@ def _names_without(planes: Sequence[MatchedPlane], places: Collection[Place]) ->
 def _compare(
     first: MatchedPlane, second: MatchedPlane, places: tuple[tuple[int, int], ...], rows: Sequence[Indices]
 ) -> Comparison:
-    """As :func:`compare`, of one plane; `rows` are the `roi_row`s in the first result of each session's ROIs."""
-    found = []
+    """Compare one plane. For each shared session, `rows` holds the first result's `roi_row` of each of its ROIs."""
+    parts = []
     n_only = np.zeros(2, int)
     for k, ((x, y), row_in_first) in enumerate(zip(places, rows, strict=True)):
         first_cell = cell_of_roi(first.result.cells[:, x], first.sessions[x].n_rois)
@@ -179,9 +179,9 @@ def _compare(
         of_second = cell_of_roi(second.result.cells[:, y], len(row_in_first))
         second_cell[row_in_first[known]] = of_second[known]
         both = np.flatnonzero((first_cell >= 0) & (second_cell >= 0))
-        found.append(np.stack([first_cell[both], second_cell[both], np.full(len(both), k), both], axis=1))
+        parts.append(np.stack([first_cell[both], second_cell[both], np.full(len(both), k), both], axis=1))
         n_only += (first_cell >= 0).sum() - len(both), (of_second >= 0).sum() - len(both)
-    rois = np.concatenate(found)
+    rois = np.concatenate(parts)
     cells, piece = np.unique(rois[:, :2], axis=0, return_inverse=True)
     pieces = np.full((len(cells), len(places)), -1, np.int32)
     pieces[piece.ravel(), rois[:, 2]] = rois[:, 3]
@@ -189,9 +189,9 @@ def _compare(
 
 
 def table_of_pieces(comparisons: Sequence[Comparison]) -> list[list[object]]:
-    """A row for each piece: its kind, its cells in both results, and the ids of its ROIs; those that agree come last.
+    """One row per piece: its kind, its cells in both results, and the ids of its ROIs. Those that agree come last.
 
-    The first row has the titles.
+    The first row holds the titles.
     """
     sessions = list(dict.fromkeys(session.name for each in comparisons for session in each.sessions))
     rows: list[list[object]] = [["plane", "kind", "cell_id_x", "cell_id_y", *sessions]]

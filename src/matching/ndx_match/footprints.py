@@ -12,13 +12,13 @@ from ndx_cell_matching.registrations import transform_points as transform_points
 
 from .arrays import Array, Floats, Floats32, Indices, Ints64, Matrix, Points
 
-LARGEST_CONDITION = 1e14  #: condition number of a matrix beyond which it is singular
+LARGEST_CONDITION = 1e14  #: a matrix with a greater condition number counts as singular
 
 
 def pixel_coordinates(footprints: csr_array, n_cols: int) -> tuple[Indices, Indices, Indices]:
-    """Row of the footprint, row and column of the image, of every pixel, in the order of the data.
+    """The `roi_row`, image row and image column of every pixel that is stored, in the order of the data.
 
-    Footprints are of shape (n_rois, n_rows * n_cols): one ROI a row, pixels in row-major order.
+    Footprints have the shape (n_rois, n_rows * n_cols): one row per ROI, pixels in row-major order.
     """
     roi_row = np.repeat(np.arange(footprints.shape[0]), np.diff(footprints.indptr))
     pixel_row, pixel_col = np.divmod(footprints.indices.astype(np.intp), n_cols)
@@ -36,7 +36,7 @@ def centroids(footprints: csr_array, n_cols: int) -> Floats:
 
 
 def aligns(matrix: Array) -> bool:
-    """Whether a 3 x 3 homogeneous matrix maps points and can be inverted: finite, and not singular to rounding."""
+    """Whether a 3 x 3 homogeneous matrix maps points and can be inverted: it is finite and not nearly singular."""
     if not np.isfinite(matrix).all() or np.linalg.cond(matrix) > LARGEST_CONDITION:
         return False
     return bool(matrix[2, 2] != 0 and np.linalg.inv(matrix)[2, 2] != 0)
@@ -51,7 +51,7 @@ def affine_matrix(linear: Floats, source: Points, target: Points) -> Matrix:
 
 
 def affine_near(matrix: Matrix, points: Points) -> Matrix:
-    """The affine map that is nearest to a projective one at points (x, y), three or more and not in one line."""
+    """The affine map nearest to a projective one at given points (x, y): three or more, and not all in one line."""
     design = np.column_stack([points, np.ones(len(points))])
     solution = np.linalg.lstsq(design, transform_points(matrix, points), rcond=None)[0]
     return np.vstack([solution.T, [0.0, 0.0, 1.0]])
@@ -68,7 +68,10 @@ def corners(shape: tuple[int, ...]) -> Points:
 
 
 def near_pairs(first: Points, second: Points, reach: float) -> tuple[Indices, Indices, Floats]:
-    """Pairs of points within reach: positions in both arrays, sorted by them, and distances; NaN is near nothing."""
+    """Pairs of points within reach: their positions in both arrays, by which they are sorted, and their distances.
+
+    A point with NaN is in no pair.
+    """
     known = [np.flatnonzero(np.isfinite(points).all(axis=1)) for points in (first, second)]
     trees = [cKDTree(points[rows]) for points, rows in zip((first, second), known, strict=True)]
     near = trees[0].sparse_distance_matrix(trees[1], reach, output_type="coo_matrix")
@@ -78,7 +81,7 @@ def near_pairs(first: Points, second: Points, reach: float) -> tuple[Indices, In
 
 
 def from_pixels(pixels: Sequence[Ints64], n_pixels: int, weights: Sequence[Floats32] | None = None) -> csr_array:
-    """Footprints of the given pixels, in row-major order; by default each pixel weighs 1."""
+    """Footprints with the given pixels, numbered in row-major order; by default each pixel has the weight 1."""
     indptr = np.concatenate([[0], np.cumsum([len(part) for part in pixels])]).astype(np.int64)
     indices = np.concatenate([np.zeros(0, np.int64), *pixels])
     data = np.ones(len(indices), np.float32) if weights is None else np.concatenate([np.zeros(0, np.float32), *weights])
@@ -88,8 +91,8 @@ def from_pixels(pixels: Sequence[Ints64], n_pixels: int, weights: Sequence[Float
 def pairwise_iou(fixed: csr_array, moving: csr_array) -> csr_array:
     """Intersection over union of the pixel sets of every pair of footprints that overlap.
 
-    A pixel belongs to a footprint, shape (n_fixed or n_moving, n_pixels), where it is stored; weights are ignored. Only
-    the pairs that share a pixel are stored in the result, shape (n_fixed, n_moving).
+    The footprints have the shapes (n_fixed, n_pixels) and (n_moving, n_pixels). A pixel belongs to a footprint if it is
+    stored, whatever its weight. The result, shape (n_fixed, n_moving), stores only the pairs that share a pixel.
     """
     fixed, moving = pixel_sets(fixed), pixel_sets(moving)
     intersection = (fixed @ moving.T).tocoo()

@@ -9,9 +9,9 @@ from .arrays import Bools, Floats32
 
 
 def filled(image: Floats32) -> tuple[Floats32, Bools | None]:
-    """The image with the nearest pixel's value where a pixel is not finite, and which are finite; None if all are.
+    """Replace pixels that are not finite by the nearest finite ones; also say which are finite (None if all are).
 
-    Without any finite pixel it is zeros.
+    An image without any finite pixel becomes zeros.
     """
     has_data = np.isfinite(image)
     if has_data.all():

@@ -1,4 +1,4 @@
-"""Cells keep their ids: what a new result has in common with an earlier one, ROI by ROI."""
+"""Keep the ids of cells in a new result, by the ROIs that it has in common with an earlier one."""
 
 from __future__ import annotations
 
@@ -14,42 +14,42 @@ from .errors import InputError
 from .footprints import pairwise_iou
 from .model import MatchedPlane, Session, cell_of_roi, with_distinct_cell_ids
 
-SAME_MASK = 0.5  #: IoU of two masks of one session from which they are of one ROI
+SAME_MASK = 0.5  #: IoU from which two masks of one session are of the same ROI
 EARLIER = "the earlier result"
-LISTED = 5  #: ids that a sentence names at most
+LISTED = 5  #: greatest number of ids that a sentence names
 
 Place = tuple[int, int]  #: position of a plane, and of a session in it
 
 
 @dataclass(frozen=True)
 class KeptSessions:
-    """Where the sessions of an earlier result are among new ones."""
+    """The sessions and ROIs of an earlier result that new sessions have as well."""
 
-    #: The earlier place of a session, by its new one.
+    #: New place of a session -> its earlier place.
     places: Mapping[Place, Place]
-    #: The earlier `roi_row` of each ROI of a session, shape (n_rois,), -1 for an ROI that is new, by its new place.
+    #: New place of a session -> the earlier `roi_row` of each of its ROIs, shape (n_rois,), -1 for a new ROI.
     rows: Mapping[Place, Indices]
-    warnings: tuple[str, ...]  #: what of the earlier result is not found again, one sentence each
+    warnings: tuple[str, ...]  #: what the new sessions lack of the earlier result, one sentence each
 
 
 def same_session(session: Session, other: Session) -> bool:
     """Whether two sessions were read from the same ROI table of the same recording.
 
-    By the object ids of file and ROI table; where these are new, as after an export, by the file's identifier and the
-    table's path.
+    They are compared by the object ids of file and ROI table or, as these differ after an export, by the file's
+    identifier and the table's path. The plane (z) that was taken of a volume must be the same too.
     """
     a, b = session.source, other.source
-    if a.object_id and (a.object_id, a.roi_table_object_id) == (b.object_id, b.roi_table_object_id):
-        return True
-    known = bool(a.identifier) and (a.identifier, a.roi_table_path) == (b.identifier, b.roi_table_path)
-    return known and session.orientation.z_plane == other.orientation.z_plane
+    by_object_id = bool(a.object_id) and (a.object_id, a.roi_table_object_id) == (b.object_id, b.roi_table_object_id)
+    by_path = bool(a.identifier) and (a.identifier, a.roi_table_path) == (b.identifier, b.roi_table_path)
+    return (by_object_id or by_path) and session.orientation.z_plane == other.orientation.z_plane
 
 
 def same_rois(session: Session, earlier: Session) -> Indices:
-    """The `roi_row` of each ROI in an earlier reading of the same session, shape (n_rois,); -1 for one that is new.
+    """The `roi_row` of each ROI in an earlier reading of the same session, shape (n_rois,); -1 for a new ROI.
 
-    Two ROIs are the same where their masks overlap by half and neither overlaps another more, those of the same id
-    first: an id that was given to another ROI since says nothing. An ROI with an empty mask is known by its id alone.
+    Two ROIs are the same if the IoU of their masks is 0.5 or more and neither overlaps another ROI more. ROIs with the
+    same id come first, but an id alone proves nothing, because it may since have been given to another ROI. Only an ROI
+    with an empty mask is recognised by its id alone.
     """
     if session.shape != earlier.shape:
         return np.full(session.n_rois, -1, np.intp)
@@ -57,17 +57,17 @@ def same_rois(session: Session, earlier: Session) -> Indices:
     similar = overlap.data >= SAME_MASK
     new, old = (ends[similar] for ends in overlap.coords)
     alike = overlap.data[similar] + (session.roi_ids[new] == earlier.roi_ids[old])
-    found = np.full(session.n_rois, -1, np.intp)
+    earlier_row = np.full(session.n_rois, -1, np.intp)
     mutual = _first_of_each(new, alike) & _first_of_each(old, alike)
-    found[new[mutual]] = old[mutual]
+    earlier_row[new[mutual]] = old[mutual]
     empty_new, empty_old = (np.flatnonzero(np.diff(each.footprints.indptr) == 0) for each in (session, earlier))
     _, at_new, at_old = np.intersect1d(session.roi_ids[empty_new], earlier.roi_ids[empty_old], return_indices=True)
-    found[empty_new[at_new]] = empty_old[at_old]
-    return found
+    earlier_row[empty_new[at_new]] = empty_old[at_old]
+    return earlier_row
 
 
 def _first_of_each(ends: Array, values: Array) -> Array:
-    """Which entries have the highest value among those of the same end, the first of equals."""
+    """Which entries have the highest value among those with the same end; of equal ones the first."""
     order = np.lexsort((-values, ends))
     best = np.zeros(len(ends), bool)
     best[order[np.flatnonzero(np.diff(ends[order], prepend=-1))]] = True
@@ -77,16 +77,16 @@ def _first_of_each(ends: Array, values: Array) -> Array:
 def keep_ids(
     planes: Sequence[MatchedPlane], previous: Sequence[MatchedPlane], where: str = EARLIER
 ) -> tuple[tuple[MatchedPlane, ...], tuple[str, ...]]:
-    """The planes with the cell ids of an earlier result, and what of it is not found again, one sentence each.
+    """Give planes the cell ids of an earlier result; also say what they lack of it, one sentence each.
 
     Parameters
     ----------
     planes : sequence of MatchedPlane
         A new result.
     previous : sequence of MatchedPlane
-        The earlier one, its masks included, as of :func:`ndx_match.matchfile.read_planes_of_match_file`.
+        The earlier result, as read by :func:`ndx_match.matchfile.read_planes_of_match_file`, with masks.
     where : str
-        What messages call the earlier result: its file.
+        The name of the earlier result in messages, usually its file.
 
     Raises
     ------
@@ -110,37 +110,43 @@ def check_continues(sessions: Sequence[Session], previous: Sequence[MatchedPlane
 def find_kept(
     sessions: Sequence[Sequence[Session]], previous: Sequence[MatchedPlane], where: str = EARLIER
 ) -> KeptSessions:
-    """Find the sessions and ROIs of an earlier result among sessions, plane by plane; raises as :func:`keep_ids`."""
+    """Find the sessions and ROIs of an earlier result among the sessions of each plane.
+
+    Raises
+    ------
+    InputError
+        None of the sessions of the earlier result is among the sessions.
+    """
     check_continues([session for plane in sessions for session in plane], previous, where)
     places: dict[Place, Place] = {}
     earlier = {(p, k): session for p, plane in enumerate(previous) for k, session in enumerate(plane.sessions)}
     rows: dict[Place, Indices] = {}
     warnings: list[str] = []
     for place, session in (((p, k), s) for p, plane in enumerate(sessions) for k, s in enumerate(plane)):
-        found = next((at for at, other in earlier.items() if same_session(session, other)), None)
-        if found is None or found in places.values():
+        earlier_place = next((at for at, other in earlier.items() if same_session(session, other)), None)
+        if earlier_place is None or earlier_place in places.values():
             continue
-        places[place], rows[place] = found, same_rois(session, earlier[found])
-        warnings += _lost(earlier[found], rows[place], where)
+        places[place], rows[place] = earlier_place, same_rois(session, earlier[earlier_place])
+        warnings += _lost(earlier[earlier_place], rows[place], where)
     missing = [session.name for at, session in earlier.items() if at not in places.values()]
     if missing:
         listed = ", ".join(dict.fromkeys(missing))
         warnings.append(
-            f"Of {where} not among the files: {listed}; the ids of cells that were seen nowhere else are not given "
-            "again."
+            f"These sessions of {where} are not among the files: {listed}; the ids of cells that were seen only there "
+            "are not used again."
         )
     return KeptSessions(places, rows, tuple(warnings))
 
 
 def _lost(earlier: Session, rows: Indices, where: str) -> list[str]:
-    """A sentence if ROIs that took part are not there any more."""
+    """A sentence if ROIs that took part are missing now."""
     lost = np.flatnonzero(earlier.takes_part & ~np.isin(np.arange(earlier.n_rois), rows))
     if not len(lost):
         return []
     ids = ", ".join(map(str, earlier.roi_ids[lost[:LISTED]])) + ", ..." * (len(lost) > LISTED)
     return [
-        f"{earlier.name}: {len(lost)} of the {earlier.n_taking_part} ROIs that took part in {where} are not there any "
-        f"more, by their masks and ids (ROI ids {ids})."
+        f"{earlier.name}: {len(lost)} of the {earlier.n_taking_part} ROIs that took part in {where} were not found "
+        f"again by their masks and ids (ROI ids {ids})."
     ]
 
 
@@ -149,9 +155,9 @@ def with_kept_ids(
 ) -> tuple[MatchedPlane, ...]:
     """The planes with the cell ids of an earlier result.
 
-    A cell gets the id of the earlier cell with which it shares the most ROIs. Where several compete, each id goes to
-    one cell, so that as many ROIs as possible keep their id, the first of equals. The other cells get ids above all
-    that cells of the earlier result ever had, in their order.
+    A cell gets the id of the earlier cell with which it shares the most ROIs. If several cells compete, each id goes to
+    one of them, so that as many ROIs as possible keep the id of their cell. The other cells get, in their order, ids
+    above all that cells of the earlier result ever had.
     """
     starts = np.cumsum([0, *(len(plane.result.cells) for plane in planes)])
     earlier_starts = np.cumsum([0, *(len(plane.result.cells) for plane in previous)])
@@ -180,9 +186,10 @@ def with_kept_ids(
 
 
 def successors(new_cells: Indices, old_cells: Indices, n_new: int, n_old: int) -> Indices:
-    """The old cell that each new cell continues, shape (n_new,), -1 for none, so that most ROIs stay in their cell.
+    """The old cell that each new cell continues, shape (n_new,), -1 for none.
 
-    `new_cells` and `old_cells` are the cells of each ROI that is in both, positions below `n_new` and `n_old`.
+    They are chosen so that as many ROIs as possible stay in their cell. `new_cells` and
+    `old_cells` are the cells of each ROI that both results have: positions below `n_new` and `n_old`.
     """
     shared = coo_array((np.ones(len(new_cells), np.int64), (new_cells, old_cells)), shape=(n_new, n_old))
     shared.sum_duplicates()

@@ -1,11 +1,12 @@
-"""What flows through the pipeline: sessions in, a match result out.
+"""The data of the pipeline: sessions go in, a match result comes out.
 
 Conventions that hold everywhere in this package:
 
 - arrays over pixels are indexed [row, col]; points and matrices are in (x, y) = (col, row);
 - `roi_row` is the position of an ROI in its session's ROI table (0, 1, 2, ...), `roi_id` is the value of the
-  table's `id` column; they are never mixed; neither are `cell_row`, the position of a cell in a result, and
-  `cell_id`, the number by which it is known for as long as it exists;
+  table's `id` column; the two are never mixed;
+- `cell_row` is the position of a cell in a result, `cell_id` is a number that it keeps for as long as it exists;
+  these are never mixed either;
 - a session pair is (fixed, moving) with fixed earlier in the list of inputs; a registration matrix maps fixed
   pixel coordinates to moving pixel coordinates.
 """
@@ -30,12 +31,12 @@ from .errors import InputError, one_line
 from .footprints import without_rows
 from .gaps import filled
 
-LEAST_PROBABILITY = 0.001  #: of a pair of ROIs that is kept as evidence, if the method gives probabilities
-SHOWN_SESSIONS = 30  #: of a list of sessions
-CLEARLY_MORE = 1.5  #: times as many matches as by chance, below which an alignment is suspect
+LEAST_PROBABILITY = 0.001  #: a candidate pair with a lower probability is kept only within a cell
+SHOWN_SESSIONS = 30  #: greatest number of sessions of which a list shows each
+CLEARLY_MORE = 1.5  #: an alignment with fewer than so many times the matches that chance gives is suspect
 #: Called as `progress(stage, done, total)` while a method runs.
 Progress = Callable[[str, int, int], None]
-Step = Callable[..., None]  #: called after each step of a stage, or with the number of steps
+Step = Callable[..., None]  #: called after each step of a stage, or after several with their number
 Item = TypeVar("Item")
 
 
@@ -45,7 +46,7 @@ def as_texts(texts: str | Iterable[str]) -> tuple[str, ...]:
 
 
 def check_are_sessions(sessions: Any, function: str) -> None:
-    """Raise TypeError if something else is given to a function that takes sessions."""
+    """Raise TypeError if a function that takes sessions is given something else."""
     if isinstance(sessions, Sequence) and all(isinstance(each, Session) for each in sessions):
         return
     given = type(sessions[0] if isinstance(sessions, (list, tuple)) and sessions else sessions).__name__
@@ -56,7 +57,7 @@ def check_are_sessions(sessions: Any, function: str) -> None:
 
 
 def with_progress(progress: Progress | None, stage: str, items: Sequence[Item]) -> Iterator[Item]:
-    """The items one by one, telling `progress` how many are done."""
+    """Yield the items one by one, and report to `progress` how many are done."""
     for done, item in enumerate(items):
         if progress:
             progress(stage, done, len(items))
@@ -66,7 +67,7 @@ def with_progress(progress: Progress | None, stage: str, items: Sequence[Item]) 
 
 
 def steps_of(progress: Progress | None, stage: str, n_steps: int) -> Step:
-    """A function to be called after each of the steps of a stage, which tells `progress` how many are done."""
+    """A function to call after each step of a stage; it reports to `progress` how many are done."""
     done = 0
 
     def step(n: int = 1) -> None:
@@ -80,7 +81,7 @@ def steps_of(progress: Progress | None, stage: str, n_steps: int) -> Step:
 
 
 class _Brief:
-    """A dataclass of arrays that is shown without what is in them."""
+    """A dataclass of arrays that is shown without their values."""
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{each.name}={_shown(getattr(self, each.name))}" for each in fields(self) if each.repr)  # type: ignore[arg-type]
@@ -98,12 +99,12 @@ def _shown(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Orientation:
-    """How masks and image are stored in the source, as against [row, col]."""
+    """How the source stores masks and image, if not as [row, col]."""
 
-    masks_transposed: bool = False  #: stored [col, row]; of pixel and voxel masks, x holds the row
+    masks_transposed: bool = False  #: stored [col, row]; in pixel and voxel masks, x holds the row
     image_transposed: bool = False  #: stored [col, row]
-    #: Image masks whose pixels, flattened by columns, were shaped again by rows: transposed if the field is square,
-    #: torn to stripes if it is not.
+    #: The pixels of image masks were flattened by columns and then reshaped by rows. Masks of a square field are then
+    #: transposed, others are torn to stripes.
     masks_scrambled: bool = False
     mirrored: bool = False  #: the columns of masks and image are in reverse order, once both are [row, col]
     z_plane: int | None = None  #: the plane (z) of voxel masks that was taken; None for all
@@ -113,8 +114,8 @@ class Orientation:
 class SourceInfo:
     """Where a session came from: columns of the match file, there with the prefix `source_`. Empty if unknown."""
 
-    #: Path or URL of the NWB file, as opened. In the match file its name, a path relative to the match file, or a URL
-    #: without user and query.
+    #: Path or URL of the NWB file, as opened. The match file holds its name, a path relative to the match file, or a
+    #: URL without user and query.
     uri: str = ""
     identifier: str = ""  #: of the file
     object_id: str = ""  #: of the file
@@ -130,23 +131,23 @@ class SourceInfo:
 
 @dataclass(frozen=True)
 class FileState:
-    """By what a change of a file shows."""
+    """The properties of a file that show whether it was changed."""
 
-    size: int  #: in bytes; of a Zarr store of all its files
-    #: When the content was changed last, in nanoseconds; of a Zarr store that of any of its files, of a file on the
-    #: network what its server says of its version.
+    size: int  #: in bytes; for a Zarr store the sum over its files
+    #: When the content was last changed, in nanoseconds; for a Zarr store the latest time of its files, for a file on
+    #: the network what its server states of its version.
     modified: int | str
-    changed: int = 0  #: when content, permissions or links were changed last; unlike `modified`, no program can set it
-    n_files: int = 1  #: of a Zarr store
+    changed: int = 0  #: when content, permissions or links were last changed; unlike `modified`, no program can set it
+    n_files: int = 1  #: number of files of a Zarr store
 
 
 @dataclass(frozen=True, repr=False)
 class Session(_Brief):
     """One imaging session of one plane."""
 
-    name: str  #: unique among the sessions matched together; that of the session's column in the match file
+    name: str  #: unique among the sessions matched together; it also names the session's column in the match file
     #: Projection image (the mean over time, if there is a choice), shape (n_rows, n_cols); zeros if there is none.
-    #: Pixels that are not finite hold no data: they get the value of the nearest pixel, and `has_data` says which.
+    #: Pixels that are not finite hold no data: they get the value of the nearest finite pixel.
     image: Floats32
     #: The masks' weights, float32, shape (n_rois, n_rows * n_cols), one row per ROI: pixel [row, col] is column
     #: `row * n_cols + col`. Explicit zeros are not allowed; an ROI with an empty mask is an empty row.
@@ -163,17 +164,17 @@ class Session(_Brief):
     has_data: Bools | None = None
     session_start: str = ""  #: ISO 8601 text; empty if unknown
     subject_id: str = ""  #: empty if unknown
-    #: What the file says of the animal that does not change from day to day, for example `sex`; not kept in a match
+    #: What the file says about the animal, without what changes from day to day; for example `sex`. Not kept in a match
     #: file.
     subject: Mapping[str, str] = field(default_factory=dict, compare=False)
     orientation: Orientation = Orientation()  #: how masks and image were stored
     orientation_reason: str = ""  #: why they were read so, for people
     source: SourceInfo = field(default_factory=SourceInfo)
-    #: What the user should know of how the session was read, one sentence each; not kept in a match file.
+    #: What the user should know about how the session was read, one sentence each; not kept in a match file.
     warnings: tuple[str, ...] = field(default=(), compare=False)
-    #: Of the file when it was read, if it is known; not kept in a match file.
+    #: The state of the file when it was read, if it is known; not kept in a match file.
     state: FileState | None = field(default=None, compare=False, repr=False)
-    #: Where masks and image lie in the match file from which the session was read, None if it was read from its own.
+    #: If the session was read from a match file, where masks and image lie in it; None if read from its own file.
     kept_in: SourceInfo | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -202,12 +203,12 @@ class Session(_Brief):
 
     @property
     def data_source(self) -> SourceInfo:
-        """The file that holds the masks and the image as they were read, and where in it they are."""
+        """The file from which masks and image were read, and where they are in it."""
         return self.kept_in or self.source
 
     @property
     def n_rois(self) -> int:
-        """Number of ROIs, those that take no part included."""
+        """Number of ROIs, including those that take no part."""
         return len(self.roi_ids)
 
     @property
@@ -244,18 +245,18 @@ class Session(_Brief):
         return np.flatnonzero((np.diff(self.footprints.indptr) == 0) & self.takes_part)
 
     def only_taking_part(self) -> Session:
-        """The session with the masks of the ROIs that take no part emptied, which matches them with nothing."""
+        """The session with empty masks for the ROIs that take no part, so that they are matched with nothing."""
         return self if self.takes_part.all() else replace(self, footprints=without_rows(self.footprints, self.excluded))
 
     def with_all_rois(self) -> Session:
-        """The session with every ROI taking part; if one plane (z) of voxel masks was taken, every ROI in it."""
-        everyone = np.ones(self.n_rois, bool)
+        """The session with all ROIs taking part; if only one plane (z) of voxel masks was taken, all ROIs in it."""
+        in_plane = np.ones(self.n_rois, bool)
         if self.orientation.z_plane is not None:
-            everyone = np.diff(self.footprints.indptr) > 0
-        if np.array_equal(everyone, self.takes_part):
+            in_plane = np.diff(self.footprints.indptr) > 0
+        if np.array_equal(in_plane, self.takes_part):
             return self
         return replace(
-            self, takes_part=everyone, roi_selection=RoiSelection.ALL, roi_selection_reason=RoiSelection.ALL.label
+            self, takes_part=in_plane, roi_selection=RoiSelection.ALL, roi_selection_reason=RoiSelection.ALL.label
         )
 
 
@@ -306,7 +307,7 @@ class Registration(_Brief):
         return self.outcome in RegistrationOutcome.with_matrix()
 
     def like_chance(self, n_accepted: int) -> bool:
-        """Whether so many accepted pairs of ROIs are hardly more than an alignment gives that is wrong."""
+        """Whether `n_accepted` pairs of ROIs are hardly more than a wrong alignment gives."""
         return self.chance_matches is not None and n_accepted < CLEARLY_MORE * self.chance_matches
 
 
@@ -320,8 +321,8 @@ class RoiPairs(_Brief):
     moving_roi_row: Ints32
     centroid_distance: npt.NDArray[np.floating[Any]]  #: in pixels of the fixed session, after registration
     iou: npt.NDArray[np.floating[Any]]  #: intersection over union of the masks as the method defines it, 0 to 1
-    #: Whether the method took the two ROIs for one cell, of `nway` when it compared these two sessions. How many
-    #: matches two sessions have is told by the cells (`MatchResult.n_matches`).
+    #: Whether the method took the two ROIs for one cell; `nway` decides this when it compares their two sessions. The
+    #: number of matches of two sessions follows from the cells (`MatchResult.n_matches`).
     accepted: Bools
     cost: npt.NDArray[np.floating[Any]] | None = None  #: the method's cost, lower is better
     probability: npt.NDArray[np.floating[Any]] | None = None  #: that the two ROIs are the same cell
@@ -346,7 +347,7 @@ class RoiPairs(_Brief):
         return RoiPairs(**columns)
 
     def by_rois(self, values: Array | None) -> dict[tuple[int, int, int, int], float]:
-        """Values of the pairs by (fixed session, its roi_row, moving session, its roi_row); without values none."""
+        """Values by the pair's (fixed session, its roi_row, moving session, its roi_row); empty if there are none."""
         rois = np.stack([self.fixed_session, self.fixed_roi_row, self.moving_session, self.moving_roi_row], axis=1)
         return {} if values is None else dict(zip(map(tuple, rois.tolist()), values.tolist(), strict=True))
 
@@ -354,8 +355,8 @@ class RoiPairs(_Brief):
     def concatenate(parts: Sequence[RoiPairs]) -> RoiPairs:
         """All pairs of several collections, in order; optional columns must be present in all or in none."""
         if not parts:
-            whole, real = np.zeros(0, np.int32), np.zeros(0)
-            return RoiPairs(whole, whole, whole, whole, real, real, np.zeros(0, bool))
+            integers, reals = np.zeros(0, np.int32), np.zeros(0)
+            return RoiPairs(integers, integers, integers, integers, reals, reals, np.zeros(0, bool))
         columns: dict[str, Any] = {
             name: None if first is None else np.concatenate([getattr(part, name) for part in parts])
             for name, first in vars(parts[0]).items()
@@ -377,16 +378,16 @@ def cell_of_roi(rows: Ints32, n_rois: int) -> Indices:
 def cells_of_rois(cells: Ints32, sessions: Ints32, roi_rows: Ints32) -> Indices:
     """The cell of each ROI, given by session and `roi_row`, shape (n,); -1 if it is in none.
 
-    `cells` is that of a `MatchResult`.
+    `cells` are those of a `MatchResult`.
     """
     n_rois = 1 + max(int(rows.max(initial=-1)) for rows in (cells, roi_rows))
     return np.stack([cell_of_roi(rows, n_rois) for rows in cells.T])[sessions, roi_rows]
 
 
 def shared_cells(cells: Ints32) -> Ints64:
-    """The number of cells with an ROI in both of every two sessions, shape (n_sessions, n_sessions).
+    """For every two sessions the number of cells with an ROI in both, shape (n_sessions, n_sessions).
 
-    `cells` is that of a `MatchResult`; on the diagonal are the cells of each session.
+    `cells` are those of a `MatchResult`. The diagonal counts the cells of each session.
     """
     present = (cells >= 0).astype(np.int64)
     return np.asarray(present.T @ present)
@@ -448,7 +449,7 @@ class MatchResult(_Brief):
 
     @property
     def n_matches(self) -> Ints64:
-        """The number of matches of every two sessions: of the cells with an ROI in both, shape (n, n)."""
+        """The number of matches of every two sessions, that is, of cells with an ROI in both, shape (n, n)."""
         return shared_cells(self.cells)
 
     @property
@@ -460,9 +461,9 @@ class MatchResult(_Brief):
 
     @property
     def pairs_not_ruled_out(self) -> RoiPairs:
-        """The candidate pairs that a reader can use: those within cells, and of the others those that may be right.
+        """The candidate pairs that a reader can use: all pairs within cells, and the others that may be right.
 
-        Pairs are ruled out by a probability below :data:`LEAST_PROBABILITY`, if the method gives probabilities.
+        If the method gives probabilities, one below :data:`LEAST_PROBABILITY` rules a pair out.
         """
         pairs = self.roi_pairs
         if pairs.probability is None:
@@ -479,7 +480,7 @@ class MatchResult(_Brief):
         return (self.cells >= 0).sum(axis=1)
 
     def registration(self, fixed: int, moving: int) -> Registration | None:
-        """The registration of a pair of sessions, None where it was not tried."""
+        """The registration of a pair of sessions; None if it was not tried."""
         wanted = (fixed, moving)
         return next((r for r in self.registrations if (r.fixed_session, r.moving_session) == wanted), None)
 
@@ -496,11 +497,11 @@ class MatchResult(_Brief):
 
 @dataclass(frozen=True, repr=False)
 class MatchedPlane(_Brief):
-    """What was matched in one imaging plane, usually the only one: what a match file holds of it."""
+    """The sessions and the result of one imaging plane, as a match file holds them; usually it is the only plane."""
 
     sessions: tuple[Session, ...]  #: `takes_part` is made to agree with the result: an ROI took part if it is in a cell
     result: MatchResult
-    name: str = ""  #: of the imaging plane; empty if it does not matter, because there is only one
+    name: str = ""  #: of the imaging plane; empty if there is only one
 
     def _repr_html_(self) -> str:
         from .report.notebook import html_of_plane
@@ -518,12 +519,12 @@ def _taking_part(session: Session, rows: Ints32) -> Session:
     takes_part = cell_of_roi(rows, session.n_rois) >= 0
     if np.array_equal(takes_part, session.takes_part):
         return session
-    whole = session.with_all_rois()
-    return whole if np.array_equal(takes_part, whole.takes_part) else replace(session, takes_part=takes_part)
+    complete = session.with_all_rois()
+    return complete if np.array_equal(takes_part, complete.takes_part) else replace(session, takes_part=takes_part)
 
 
 def with_distinct_cell_ids(planes: Sequence[MatchedPlane]) -> tuple[MatchedPlane, ...]:
-    """The planes, with new cell ids that go on from plane to plane if two cells have the same id."""
+    """The planes; if two cells have the same id, all get new ids, which are counted on from plane to plane."""
     ids = np.concatenate([plane.result.cell_ids for plane in planes])
     if len(np.unique(ids)) == len(ids):
         return tuple(planes)

@@ -1,4 +1,4 @@
-"""Match the cells of several imaging planes, plane by plane: a plane that fails leaves the others alone."""
+"""Match the cells of several imaging planes, plane by plane; a plane that fails does not affect the others."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .sources import Plane
 
 @dataclass(frozen=True)
 class MatchedPlanes:
-    """The planes that were matched, and of those that could not be why, one sentence each."""
+    """The planes that were matched, and one sentence for each plane that could not be, which says why."""
 
     planes: tuple[MatchedPlane, ...]
     warnings: tuple[str, ...]
@@ -27,7 +27,7 @@ def match_planes(
     parameters: Parameters | Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> MatchedPlanes:
-    """Match every plane on its own; method and parameters are as of :func:`ndx_match.methods.match`.
+    """Match every plane on its own; method and parameters are those of :func:`ndx_match.methods.match`.
 
     Parameters
     ----------
@@ -40,8 +40,8 @@ def match_planes(
     Raises
     ------
     MethodError
-        There is no such method, the parameters are not the method's, or no plane could be matched. An error that is
-        not one of this package's is raised as it is.
+        There is no such method, the parameters are not the method's, or no plane could be matched. If no plane could be
+        matched, the first error that is not one of this package's is raised unchanged.
 
     Examples
     --------
@@ -58,7 +58,7 @@ def match_planes(
     for plane in planes:
         try:
             result = match(plane.sessions, method, parameters, progress_of(progress, plane.name))
-        except Exception as error:  # a plane must not lose the others, whatever its data do to a library
+        except Exception as error:  # data may make any library fail, and the other planes must not be lost
             failures[plane.name] = error
         else:
             matched.append(MatchedPlane(plane.sessions, result, plane.name))
@@ -79,7 +79,7 @@ def _failure(plane: str, error: Exception) -> str:
 
 
 def progress_of(progress: Progress | None, plane: str) -> Progress:
-    """Progress of one plane among several."""
+    """Report the progress of one plane among several, with its name."""
 
     def of_plane(stage: str, done: int, total: int) -> None:
         if progress is not None:

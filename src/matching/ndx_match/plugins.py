@@ -1,4 +1,4 @@
-"""Find what a new file adds: one in a folder of this package, or one that another package names as an entry point."""
+"""Find plug-ins: the modules in a folder of this package, and the entry points of other packages."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ def find_plugins(
     name: str = "name",
     stand_in: Callable[[str, Callable[..., NoReturn]], Plugin] | None = None,
 ) -> dict[str, Plugin]:
-    """What the modules of a folder define under an attribute, and what other packages name as entry points, by name.
+    """The plug-ins that the modules of a folder define and that other packages name as entry points, by name.
 
     Parameters
     ----------
     package : str
         Name of the package whose folder is searched. Modules without the attribute are helpers.
     group : str
-        Group of the entry points. Each names a plug-in, or a module that defines the attribute as ours do.
+        Group of the entry points. Each names a plug-in, or a module that defines the attribute as in this package.
     kind : type
-        Of the plug-ins; others of the group are of another kind.
+        Type of the plug-ins; objects of another type are ignored.
     attribute : str
-        Holds a plug-in; with an S behind it, a sequence of several.
+        Name of the module's attribute that holds a plug-in; the name with an S appended holds a sequence of several.
     name : str
-        Attribute of a plug-in by which users tell it from others.
+        Attribute of a plug-in that holds its name for users.
     stand_in : callable, optional
-        Called as `stand_in(name, refuse)` for an entry point that cannot be loaded, so that it can be listed: makes a
-        plug-in that calls `refuse`, which raises the error, when it is used.
+        Called as `stand_in(name, refuse)` for an entry point that cannot be loaded, so that it can still be listed. It
+        returns a plug-in that calls `refuse`, which raises the error, when it is used.
 
     Raises
     ------
     NdxMatchError
-        Two plug-ins have one name, or an entry point cannot be loaded and there is no `stand_in`.
+        Two plug-ins have the same name, or an entry point cannot be loaded and there is no `stand_in`.
     """
     folder = import_module(package).__path__
     modules = [import_module(f"{package}.{module.name}") for module in pkgutil.iter_modules(folder)]
-    found: dict[str, Plugin] = {}
+    plugins: dict[str, Plugin] = {}
     for entry_name, source in [*(("", module) for module in modules), *_of_other_packages(group)]:
         if isinstance(source, NdxMatchError):
             refuse = partial(_refuse, source)
@@ -58,13 +58,13 @@ def find_plugins(
             if not isinstance(plugin, kind):
                 continue
             called = getattr(plugin, name)
-            if called in found:
+            if called in plugins:
                 raise NdxMatchError(
                     f"There are two plug-ins of {group} with the {name} {called!r}; uninstall the package of one, or "
                     "give it another."
                 )
-            found[called] = plugin
-    return dict(sorted(found.items()))
+            plugins[called] = plugin
+    return dict(sorted(plugins.items()))
 
 
 def _defined(source: Any, attribute: str) -> list[Any]:
@@ -79,12 +79,12 @@ def _refuse(error: NdxMatchError, *_: Any) -> NoReturn:
 
 @functools.cache
 def _of_other_packages(group: str) -> tuple[tuple[str, Any], ...]:
-    """The names of the entry points of a group, and what they name, or why it cannot be loaded."""
+    """The entry points of a group: the name of each, and the object that it names or the error of loading it."""
     loaded: list[tuple[str, Any]] = []
     for entry_point in sorted(entry_points(group=group), key=lambda entry_point: entry_point.name):
         try:
             loaded.append((entry_point.name, entry_point.load()))
-        except Exception as error:  # whatever a foreign module does when it is imported
+        except Exception as error:  # another package's module may raise anything when it is imported
             reason = f"this plug-in of {group} cannot be loaded ({error}); repair or uninstall it."
             loaded.append((entry_point.name, NdxMatchError(f"{entry_point.value}: {reason}")))
     return tuple(loaded)

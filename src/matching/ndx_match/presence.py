@@ -1,4 +1,4 @@
-"""Why a cell has no ROI in a session, from registrations and fields of view."""
+"""Derive from registrations and fields of view why a cell has no ROI in a session."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def presence_codes(
 ) -> Bytes:
     """Code of :class:`~ndx_match.model.Presence` for each cell and session, uint8, shape (n_cells, n_sessions).
 
-    An absent cell is *outside the field* where every one of its ROIs that can be carried into the session lands
-    outside the image or on pixels without data; *session not registered* where none can be carried there; else *not
-    detected*.
+    An absent cell is *session not registered* if the session is registered with none of those in which the cell has an
+    ROI. It is *outside the field* if all its ROIs that can be mapped into the session land outside the image or on
+    pixels without data. Otherwise it is *not detected*.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def presence_codes(
         `roi_row`, -1 absent.
     sessions : sequence of Session
     registrations : sequence of Registration
-        Those not `registered` are ignored.
+        Those that are not `registered` are ignored.
     session_status : ndarray of uint8, shape (n_sessions,)
         Codes of :class:`~ndx_match.model.SessionStatus`.
     """
@@ -38,7 +38,7 @@ def presence_codes(
     def carry(source: int, target: int, matrix: Array) -> None:
         wanted = np.flatnonzero(present[:, source] & ~present[:, target])
         points = transform_points(matrix, positions[source][cells[wanted, source]])
-        known = np.isfinite(points).all(axis=1)  # an ROI with an empty mask has no place to carry
+        known = np.isfinite(points).all(axis=1)  # an ROI with an empty mask has no centroid
         wanted, points = wanted[known], points[known]
         carried[wanted, target] = True
         inside[wanted[sessions[target].holds(points)], target] = True

@@ -1,4 +1,4 @@
-"""What was probably meant by a name that is not known."""
+"""Suggest what was probably meant by an unknown name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A question in brackets with the most similar of the known names, after a space; empty if none is similar.
+    """A space and a question in brackets, which names the most similar known name; empty if none is similar.
 
     Examples
     --------

@@ -24,7 +24,7 @@ def to_8_bit(image: Array) -> Bytes:
 
 
 def warp_image(image: Array, matrix: Matrix, shape: tuple[int, ...], perspective: bool | None = None) -> Array:
-    """The moving image as the fixed session sees it: bilinear, zero outside; the type of the pixels stays.
+    """Warp a moving image to the fixed session: bilinear, 0 outside the moving image, with the same dtype.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ def warp_image(image: Array, matrix: Matrix, shape: tuple[int, ...], perspective
     shape : tuple of int
         (n_rows, n_cols) of the fixed image.
     perspective : bool, optional
-        Use all of the matrix, not just its affine part; by default where the matrix has more than that.
+        Whether to use the whole matrix rather than its affine part; by default only if the matrix has perspective.
     """
     flags, size = cv2.INTER_LINEAR + cv2.WARP_INVERSE_MAP, (shape[1], shape[0])
     if perspective is None:
@@ -50,9 +50,10 @@ def is_affine(matrix: Floats) -> bool:
 
 
 def warp_registered(image: Array, registration: Registration, shape: tuple[int, int]) -> Array:
-    """The moving image as the fixed session, of `shape` (n_rows, n_cols), sees it: with the registration's deformation.
+    """Warp a moving image to the fixed session by a registration, including its displacement.
 
-    Bilinear; 0 outside what the moving session saw. The type of the pixels stays.
+    `shape` is (n_rows, n_cols) of the fixed image. Interpolation is bilinear, pixels outside the moving image are 0,
+    and the dtype stays the same.
     """
     if registration.displacement is None:
         return warp_image(image, registration.matrix, shape)
@@ -69,8 +70,9 @@ def warp_registered(image: Array, registration: Registration, shape: tuple[int, 
 def displacement_weights(positions: Array, length: int, n_points: int) -> Floats:
     """Weights of the points of a displacement grid at positions along one axis, shape (n, n_points).
 
-    The points are spaced evenly over the axis of an image, from the first to the last of its `length` pixels; beyond
-    the image its edge counts. As :func:`ndx_cell_matching.registrations.displacement_at`, for rows and columns apart.
+    The points are spaced evenly over the axis of an image, from the first to the last of its `length` pixels. Positions
+    beyond the image get the weights of its edge. :func:`ndx_cell_matching.registrations.displacement_at` does the same
+    for both axes at once.
     """
     place = np.clip(positions * (n_points - 1) / max(length - 1, 1), 0, n_points - 1)
     return np.maximum(0, 1 - np.abs(place[:, None] - np.arange(n_points)))

@@ -1,4 +1,4 @@
-"""Advice in messages: options of the command where it runs, else the arguments of Python that do the same."""
+"""Word the advice in messages: it names options while the command runs, else the arguments of Python."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 #: Arguments of functions, fields of `SourceOptions` and `FileMetadata`, and parameters of methods. An option that is
-#: not here has no argument of its own in Python and is left as it is.
+#: not listed has no argument of its own in Python and is left as it is.
 ARGUMENTS = {
     "--age": "age",
     "--all-rois": "all_rois",
@@ -68,7 +68,7 @@ def in_command() -> Iterator[None]:
 
 
 def advice(text: str) -> str:
-    """A message in the words of whoever reads it: `--plane upper` of the command is `plane='upper'` in Python.
+    """A message in the words of its reader: the option `--plane upper` of the command is `plane='upper'` in Python.
 
     Commands in backquotes stay as they are.
     """

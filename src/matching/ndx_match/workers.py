@@ -1,4 +1,4 @@
-"""How many things are done at the same time, on which no result depends."""
+"""How many things are done at the same time; no result depends on it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _limit: ContextVar[int | None] = ContextVar("limit", default=None)
 
 
 def number_of_workers() -> int:
-    """As many as :func:`limited_workers` allows, by default one for each core that this process may use."""
+    """The number that :func:`limited_workers` allows; by default one for each core that this process may use."""
     return _limit.get() or _cores()
 
 
 @contextmanager
 def limited_workers(number: int | None) -> Iterator[None]:
-    """Allow so many workers while the block runs; None: as before."""
+    """Limit the number of workers while the block runs; None changes nothing."""
     token = _limit.set(number if number is not None else _limit.get())
     try:
         yield

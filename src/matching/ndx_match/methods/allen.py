@@ -1,4 +1,4 @@
-"""Runs the Allen Institute's own nway package, which by its licence cannot be part of this, in its own interpreter."""
+"""Run the Allen Institute's nway package, which its licence keeps out of this one, in an interpreter of its own."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NAME = "allen"
 MODULE = "nway.nway_matching"
 POLL_SECONDS = 0.2
 
-#: The package's own names of parameters, where they differ.
+#: Name of a parameter -> its name in the package, if that differs.
 _NAMES = {
     "motion_type": "motionType",
     "gauss_filt_size": "gaussFiltSize",
@@ -78,13 +78,13 @@ class AllenParameters(PipelineParameters):
 
     python: str | None = parameter(
         None,
-        "Python interpreter that has the Allen Institute's package, by its path or name; without it the one that runs "
+        "path or name of the Python interpreter that has the Allen Institute's package; without it the one that runs "
         "ndx-match",
         option="nway-python",
         stored=False,
     )
     timeout_minutes: float | None = parameter(
-        None, "time after which the package is stopped; without it none", above=0, unit="minutes", stored=False
+        None, "time after which the package is stopped; without it never", above=0, unit="minutes", stored=False
     )
 
     def __post_init__(self) -> None:
@@ -96,16 +96,16 @@ class AllenParameters(PipelineParameters):
             )
 
     def arguments(self) -> list[str]:
-        """The package's own names and values."""
+        """The arguments of the package's command: its names of the parameters, and their values."""
         values = {**self.stored(), "maximum_distance": int(self.maximum_distance)}
         return [part for name, value in values.items() for part in (f"--{_NAMES.get(name, name)}", str(value))]
 
 
 @dataclass(frozen=True)
 class Interpreter:
-    """An interpreter that has the package, by its absolute path, with the versions on which the numbers depend."""
+    """An interpreter that has the package, with the versions on which the numbers depend."""
 
-    path: str
+    path: str  #: absolute
     package_version: str
     software: Mapping[str, str]  #: versions of Python and of libraries
 
@@ -115,14 +115,14 @@ def match(
 ) -> MatchResult:
     """Match the cells of several sessions with the Allen Institute's package.
 
-    Arguments and result are those of :func:`ndx_match.methods.match`; see Garrett et al. 2023,
+    Arguments and result are those of :func:`ndx_match.methods.match`. The method is described by Garrett et al. 2023,
     10.1101/2023.02.14.528085, p. 31.
 
     Raises
     ------
     MethodError
-        As there; also the interpreter or the package is missing, or the package ended without an output or took too
-        long.
+        In the cases listed there; also if the interpreter or the package is missing, or if the package ended without
+        an output or took too long.
     InputError
         The package's output does not fit the sessions.
     """
@@ -158,21 +158,21 @@ METHOD = Method(
 
 
 def find_package(python: str = sys.executable) -> Interpreter:
-    """Ask an interpreter, a path or a name on the `PATH`, for the Allen Institute's package.
+    """Find the Allen Institute's package in an interpreter, which is given by its path or its name on the `PATH`.
 
     Raises
     ------
     MethodError
         There is no such interpreter, it does not work, or it does not have the package.
     """
-    found = shutil.which(os.path.expanduser(python))
-    if found is None:
+    located = shutil.which(os.path.expanduser(python))
+    if located is None:
         raise MethodError(
             f"{python}: there is no such Python interpreter; give the path of the one that has the Allen Institute's "
             "package with --nway-python, or use --method nway, which does not need it."
         )
-    # absolute, because the package runs in another folder; links stay, because an environment's interpreter is one
-    path = os.path.abspath(found)
+    # Absolute, because the package runs in another folder. An environment's interpreter is a link, so links stay.
+    path = os.path.abspath(located)
     about = _ask(path)
     versions = about["versions"]
     package = versions.pop("ophys-nway-matching")
@@ -216,7 +216,7 @@ def _ask(path: str) -> dict[str, Any]:
 def _run(
     command: Sequence[str], folder: Path, timeout_minutes: float | None, n_pairs: int, progress: Progress | None
 ) -> tuple[int, str]:
-    """Run the package in a folder; its exit code and everything it printed."""
+    """Run the package in a folder, and return its exit code and everything it printed."""
     log = folder / "log.txt"
     deadline = None if timeout_minutes is None else time.monotonic() + 60 * timeout_minutes
     with open(log, "wb") as stream:
@@ -265,7 +265,7 @@ def _text(log: Path) -> str:
 
 
 def _environment(python: str) -> dict[str, str]:
-    """Ours, without what would lead another interpreter to our packages or open windows for its plots."""
+    """Our environment, changed so that another interpreter neither finds our packages nor opens windows for plots."""
     environment = {**os.environ, "MPLBACKEND": "Agg"}
     if python != sys.executable:
         for name in ("PYTHONPATH", "PYTHONHOME"):

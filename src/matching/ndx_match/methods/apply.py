@@ -1,4 +1,4 @@
-"""Apply a method to sessions: the rules that hold for Python and for the command alike."""
+"""Apply a method to sessions, by the same rules in Python and in the command."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ def match(
     Parameters
     ----------
     sessions : sequence of Session
-        Two or more, in the order that decides which is fixed and which is moving. Where the method takes all ROIs,
-        those take part too that the writers of the files do not accept.
+        Two or more. Of every two, the earlier one is fixed and the later one is moving. If the method takes all ROIs,
+        those that the files do not accept take part as well.
     method : str or Method
         One of :func:`all_methods`.
     parameters : Parameters or mapping, optional
-        Of the method; those that a mapping lacks have their defaults.
+        The method's parameters; those that a mapping lacks have their defaults.
     progress : callable, optional
         Called as `progress(stage, done, total)`.
     workers : int, optional
@@ -42,7 +42,7 @@ def match(
     Returns
     -------
     MatchResult
-        As a match file holds it: without candidate pairs that are ruled out.
+        The result as a match file holds it: without candidate pairs that are ruled out.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def match(
         There is no such method; the parameters are not the method's or make no sense; there are fewer than two
         sessions, or one that the method cannot take.
     TypeError
-        Paths are given in place of sessions.
+        Something else is given in place of sessions, for example paths.
 
     Examples
     --------
@@ -84,19 +84,19 @@ def add(
     Parameters
     ----------
     sessions : sequence of Session
-        Those of the result, with their masks.
+        The sessions of the result, with their masks.
     result : MatchResult
         Its method and parameters are applied to the session too.
     session : Session
         The new one.
     progress, workers
-        As of :func:`match`.
+        As in :func:`match`.
 
     Returns
     -------
     MatchResult
-        With the new session last. Every cell keeps its ROIs, its id and its row; ROIs that belong to none are new cells
-        at the end, with ids above all others.
+        The result with the new session last. Every cell keeps its ROIs, its id and its row. New ROIs that belong to no
+        cell become new cells at the end, with ids above all others.
 
     Raises
     ------
@@ -115,12 +115,12 @@ def add(
 
 
 def check_adds(name: str) -> Extend:
-    """What adds a session to a result of the method of this name.
+    """The function that adds a session to a result of the method of this name.
 
     Raises
     ------
     MethodError
-        There is no such method, or it adds none.
+        There is no such method, or it cannot add sessions.
     """
     known = all_methods().get(name)
     if known is None or known.extend is None:
@@ -140,22 +140,23 @@ def match_by_hand(
 ) -> MatchResult:
     """Match sessions again by the method and parameters of a result, with alignments that a person gave.
 
-    `consensus` refines them, tests all others anew and makes all agree; `nway` takes them as they are, and all others
-    as the result has them.
+    `consensus` refines the given alignments, tests all others anew and makes all agree. `nway` uses the given
+    alignments unchanged, and takes all others from the result.
 
     Parameters
     ----------
     sessions : sequence of Session
-        Of the result.
+        The sessions of the result.
     result : MatchResult
     given : sequence of Registration
+        The alignments that the person gave.
     progress, workers
-        As of :func:`match`.
+        As in :func:`match`.
 
     Raises
     ------
     MethodError
-        The method of the result is not one of this package's, or takes no alignments; or as :func:`match`.
+        The method of the result is not known or takes no alignments; also in the cases that :func:`match` lists.
     """
     method = all_methods().get(result.method)
     if method is None or method.match_by_hand is None:
@@ -175,7 +176,7 @@ def method_parameters(method: Method, given: Parameters | Mapping[str, Any] | No
     Raises
     ------
     MethodError
-        They are another method's, or make no sense.
+        The parameters are another method's, or make no sense.
     """
     if isinstance(given, method.parameters):
         return given
@@ -193,7 +194,7 @@ def method_parameters(method: Method, given: Parameters | Mapping[str, Any] | No
 
 
 def sessions_for(method: Method, sessions: Sequence[Session]) -> list[Session]:
-    """The sessions as a method takes them.
+    """The sessions as the method takes them.
 
     Raises
     ------
@@ -221,9 +222,9 @@ def sessions_for(method: Method, sessions: Sequence[Session]) -> list[Session]:
 
 
 def without_excluded(result: MatchResult, sessions: Sequence[Session]) -> MatchResult:
-    """The result without the cells that are only an ROI that takes no part.
+    """The result without the cells that consist of an ROI that takes no part.
 
-    Such an ROI has an empty footprint, so that a method matches it with nothing and leaves it a cell of its own.
+    Such an ROI has an empty footprint, so a method matches it with nothing and makes it a cell of its own.
     """
     import numpy as np
 

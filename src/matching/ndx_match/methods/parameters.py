@@ -1,4 +1,4 @@
-"""Parameters of methods: default, range, choices, unit and description of each stand once, in its dataclass field."""
+"""Parameters of methods. Each dataclass field states the parameter's default, range, choices, unit and description."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 from ..errors import MethodError
 
-#: Names of probabilities from which two ROIs are taken to be the same cell.
+#: Names for values of the probability from which two ROIs are taken to be the same cell.
 NAMED_PROBABILITIES = (("confident", 0.9), ("inclusive", 0.3))
 
 P = TypeVar("P", bound="type[Parameters]")
@@ -39,8 +39,8 @@ class Parameter:
     below: float | None = None  #: likewise
     choices: tuple[str, ...] = ()  #: the values allowed; empty: any
     option: str = ""  #: name of the command's option, without dashes in front
-    names: tuple[tuple[str, float], ...] = ()  #: of values that can be given by name, `confident` for 0.9
-    stored: bool = True  #: whether a match file stores it: False for what does not decide the result
+    names: tuple[tuple[str, float], ...] = ()  #: values that can be given by name, such as `confident` for 0.9
+    stored: bool = True  #: whether a match file stores it; False if the result does not depend on it
 
     @property
     def sentence(self) -> str:
@@ -49,7 +49,7 @@ class Parameter:
 
     @property
     def default_text(self) -> str:
-        """The default for people; empty where it is None."""
+        """The default for people; empty if it is None."""
         if self.default is None:
             return ""
         if self.kind is bool:
@@ -70,17 +70,17 @@ class Parameter:
 
     @property
     def limits(self) -> str:
-        """The limits of a number, for people; empty where it has none."""
-        found = ((text, getattr(self, name)) for name, text, _ in _LIMITS)
-        return " and ".join(text.format(f"{limit:g}") for text, limit in found if limit is not None)
+        """The limits of a number, for people; empty if it has none."""
+        limits = ((text, getattr(self, name)) for name, text, _ in _LIMITS)
+        return " and ".join(text.format(f"{limit:g}") for text, limit in limits if limit is not None)
 
     def checked(self, value: Any) -> Any:
-        """The value as the parameter's type.
+        """Check a value and convert it to the parameter's type.
 
         Raises
         ------
         MethodError
-            It has another type, or is out of range.
+            The value has another type, or is out of range.
         """
         if value is None and self.optional:
             return None
@@ -109,7 +109,7 @@ class Parameter:
 
 
 def parameter(default: Any, description: str, **known: Any) -> Any:
-    """A dataclass field with what is known of the parameter, by the names of :class:`Parameter`."""
+    """A dataclass field for a parameter; `known` holds attributes of :class:`Parameter` by their names."""
     return field(default=default, metadata={"description": description, **known})
 
 
@@ -128,7 +128,7 @@ class Parameters:
             object.__setattr__(self, each.name, each.checked(getattr(self, each.name)))
 
     def stored(self) -> dict[str, Any]:
-        """What a match file stores."""
+        """The parameters that a match file stores, with their values."""
         return {each.name: getattr(self, each.name) for each in parameters_of(type(self)) if each.stored}
 
 

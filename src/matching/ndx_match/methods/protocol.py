@@ -11,33 +11,34 @@ from .parameters import Parameters
 if TYPE_CHECKING:
     from ..model import MatchResult, Progress, Registration, Session
 
-#: As `extend(sessions, result, session, parameters, progress)`.
+#: Called as `extend(sessions, result, session, parameters, progress)`.
 Extend = Callable[["Sequence[Session]", "MatchResult", "Session", Any, "Progress | None"], "MatchResult"]
 
 
 @dataclass(frozen=True)
 class Method:
-    """A matching method, as the `METHOD` of a module of :mod:`ndx_match.methods` or of an entry point.
+    """A matching method: the `METHOD` of a module of :mod:`ndx_match.methods`, or an entry point.
 
-    Such a module is imported to list the methods for the command's help: it imports what makes numbers only when
-    `match` is called, by :func:`ndx_match.methods.match`, as `match(sessions, parameters, progress)` with sessions as
-    the last two fields say and valid parameters; it returns a :class:`~ndx_match.model.MatchResult`.
-    It does no more things at the same time than :func:`ndx_match.workers.number_of_workers` says.
+    The command imports such a module to list the methods in its help, so the module should import numerical libraries
+    only when `match` is called. :func:`ndx_match.methods.match` calls it as `match(sessions, parameters, progress)`,
+    with valid parameters and with sessions as `takes_all_rois` and `needs_image` say. It returns a
+    :class:`~ndx_match.model.MatchResult`, and does no more things at the same time than
+    :func:`ndx_match.workers.number_of_workers` says.
     """
 
     name: str  #: what the user calls it
     summary: str  #: what it does, in one line
     parameters: type[Parameters]
     match: Callable[[Sequence[Session], Any, Progress | None], MatchResult]
-    #: Whether every ROI takes part, whatever the writers of the files accept. If not, the footprints of those that
-    #: take no part are empty.
+    #: Whether all ROIs take part, also those that the files do not accept. If not, the footprints of the ROIs that take
+    #: no part are empty.
     takes_all_rois: bool = False
     needs_image: bool = False  #: whether every session must have a projection image
-    #: The same again with some alignments given by a person, as `match_by_hand(sessions, parameters, progress, result,
-    #: given)` with the method's own earlier result; None if the method cannot.
+    #: Matches again with alignments that a person gave. It is called as `match_by_hand(sessions, parameters, progress,
+    #: result, given)`, where `result` is the method's earlier result. None if the method cannot do this.
     match_by_hand: (
         Callable[[Sequence[Session], Any, Progress | None, MatchResult, Sequence[Registration]], MatchResult] | None
     ) = None
-    #: Adds a session to a result of the method: the result with the session last, in which cells keep their ROIs, ids
-    #: and rows, and new cells have ids above its `last_id`; None where the method cannot.
+    #: Adds a session to a result of the method, and returns the result with the session last. Cells keep their ROIs,
+    #: ids and rows; new cells have ids above the result's `last_id`. None if the method cannot do this.
     extend: Extend | None = None

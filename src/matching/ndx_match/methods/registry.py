@@ -1,4 +1,4 @@
-"""Finds the methods: one module or sub-package of `ndx_match.methods` each, or an entry point of another package."""
+"""Find the methods. Each is a module or sub-package of `ndx_match.methods`, or an entry point of another package."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def all_methods() -> dict[str, Method]:
     Raises
     ------
     NdxMatchError
-        Two methods have one name.
+        Two methods have the same name.
     """
-    found = find_plugins(GROUP, GROUP, Method, "METHOD", stand_in=_broken)
-    return {name: found[name] for name in sorted(found, key=lambda name: (name != DEFAULT, name))}
+    by_name = find_plugins(GROUP, GROUP, Method, "METHOD", stand_in=_broken)
+    return {name: by_name[name] for name in sorted(by_name, key=lambda name: (name != DEFAULT, name))}
 
 
 def _broken(name: str, refuse: Callable[..., NoReturn]) -> Method:
@@ -36,7 +36,7 @@ def find_method(name: str) -> Method:
     Raises
     ------
     MethodError
-        There is none of this name.
+        There is no method of this name.
     """
     known = all_methods()
     if name not in known:

@@ -15,9 +15,9 @@ from .warp import Canvas, Warp, enclosing_canvas, random_affine, random_displace
 
 __all__ = ["TIERS", "Simulation", "SimulationParameters", "body_masks", "simulate"]
 
-#: About where the ids of OpenScope's ROIs were in 2021.
+#: The ids of OpenScope's ROIs were about this large in 2021.
 _FIRST_ROI_ID = 1_080_000_000
-#: Cells of the second piece of tissue are numbered from here, and so on: no number is used twice.
+#: Cells of the second piece of tissue are numbered from here, those of the third from twice as much, and so on.
 CELLS_PER_FIELD = 1_000_000
 
 
@@ -77,12 +77,12 @@ def simulate(parameters: SimulationParameters, seed: int) -> Simulation:
 
 
 def body_masks(simulation: Simulation, session: int) -> tuple[Ints64, csr_array]:
-    """What a session would see of every cell, were segmentation perfect.
+    """The masks that a perfect segmentation of a session would give for every cell in view.
 
     Returns
     -------
     cells : ndarray of int64, shape (n,)
-        Their numbers, as in `identity`.
+        The cells' numbers, as in `identity`.
     masks : csr_array of float32 ones, shape (n, n_pixels)
         The pixels inside their outlines.
     """
@@ -97,7 +97,7 @@ def body_masks(simulation: Simulation, session: int) -> tuple[Ints64, csr_array]
 
 
 def _transforms(seed: np.random.SeedSequence, parameters: SimulationParameters) -> tuple[tuple[Warp, ...], Canvas]:
-    """How each session sees the tissue, and the canvas that holds what they all see."""
+    """The map from the tissue to each session, and the canvas that holds what all sessions see."""
     streams = [np.random.default_rng(stream) for stream in seed.spawn(parameters.n_sessions)]
     matrices = [np.eye(3)]
     for session, rng in enumerate(streams[1:], start=1):

@@ -49,7 +49,7 @@ class TrueSession:
 
 @dataclass(frozen=True)
 class Truth:
-    """What a truth file says, in the order of the simulation, which parameters and seed make again."""
+    """What a truth file says, in the order of the simulation. Parameters and seed give the same simulation again."""
 
     sessions: tuple[TrueSession, ...]
     parameters: SimulationParameters
@@ -61,7 +61,7 @@ class Truth:
         Raises
         ------
         InputError
-            If the truth does not speak of it.
+            The truth file does not name the file.
         """
         for session in self.sessions:
             if session.file_name == file_name:
@@ -78,7 +78,7 @@ def write_simulation(
     n_samples: int = 300,
     overwrite: bool = False,
 ) -> tuple[Path, ...]:
-    """Write one NWB file a session, and `truth.json`.
+    """Write one NWB file per session, and `truth.json`.
 
     The layout is that of older OpenScope files: the ROIs in `processing/ophys/image_segmentation/
     cell_specimen_table`, the mean image in `processing/ophys/images/average_image`. The same simulation gives
@@ -88,9 +88,9 @@ def write_simulation(
     ----------
     simulation : Simulation
     folder : path
-        Is made where it does not exist.
+        Created if it does not exist.
     subject_id : str
-        The animal; empty: one made from the seed.
+        The animal; if empty, an id is made from the seed.
     n_samples : int
         Length of the dF/F traces.
     overwrite : bool
@@ -104,7 +104,7 @@ def write_simulation(
     Raises
     ------
     OutputError
-        If a file exists and `overwrite` is False, or the folder cannot be written to. Nothing new stays there then.
+        A file exists and `overwrite` is False, or the folder cannot be written to. No new file is left then.
     """
     folder = Path(folder)
     subject_id = subject_id or f"sim{simulation.seed:04d}"
@@ -125,7 +125,7 @@ def write_simulation(
     except OSError as error:
         raise OutputError(f"{folder}: the simulation cannot be written there ({error}); choose another.") from error
     finally:
-        for path in new:  # of a simulation that is not whole
+        for path in new:  # of an incomplete simulation
             path.unlink(missing_ok=True)
     return tuple(folder / name for name in names)
 
@@ -136,7 +136,7 @@ def read_truth(path: str | os.PathLike[str]) -> Truth:
     Raises
     ------
     InputError
-        If it is missing or is not a truth file.
+        The file is missing or is not a truth file.
     """
     path = Path(path)
     path = path / TRUTH_NAME if path.is_dir() else path
@@ -167,14 +167,14 @@ def read_truth(path: str | os.PathLike[str]) -> Truth:
 
 
 def true_identity(truth: str | os.PathLike[str], sessions: Sequence[Session]) -> list[Ints64]:
-    """The true cell of each ROI of sessions that were read from simulated files, by `roi_row`; -1 for one that is none.
+    """The true cell of each ROI, by `roi_row`, of sessions that were read from simulated files; -1 for no cell.
 
-    `truth` is as of :func:`read_truth`.
+    `truth` is a path, as in :func:`read_truth`.
 
     Raises
     ------
     InputError
-        If the truth file cannot be read, or does not know a session or an ROI.
+        The truth file cannot be read, or does not name a session or an ROI.
     """
     known = read_truth(truth)
     identity = []
@@ -290,7 +290,7 @@ def _imaging_plane(nwb: NWBFile, session: Session) -> ImagingPlane:
 
 
 def _roi_table(session: Session, plane: ImagingPlane) -> PlaneSegmentation:
-    """The ROI table with its boxes; masks are handed over one by one, so that they are never all in memory."""
+    """The ROI table with bounding boxes; masks are handed over one by one, so that they are never all in memory."""
     weighted = bool((session.footprints.data != 1).any())
     dtype = np.dtype(np.float32 if weighted else bool)
     shape = (session.n_rois, *session.shape)

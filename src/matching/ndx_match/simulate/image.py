@@ -1,4 +1,4 @@
-"""Mean images: one field of tissue, seen by every session at its own place, depth and brightness (neuropil: 1)."""
+"""Mean images of one piece of tissue. Each session sees it at its own place, depth and brightness (neuropil: 1)."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from .warp import Canvas, Warp, smooth_noise
 
 @dataclass(frozen=True)
 class Tissue:
-    """What lies in a canvas, whichever session looks at it."""
+    """What lies in a canvas, the same for every session."""
 
     canvas: Canvas
     bodies: Bodies  #: the cells that can be segmented
     deep: Bodies  #: blurs above and below the focal plane that no session segments
     unlabelled: Bodies  #: dark gaps in the neuropil
     neuropil: Floats  #: cloudy texture of the canvas, mean 0, standard deviation 1
-    illumination: Floats  #: slow change of brightness, about 1
+    illumination: Floats  #: slow change of brightness over the field, about 1
     fibres: Floats  #: thin bright processes
     shadow: Floats  #: how much of the light vessels take, 0 to 1
 
@@ -67,8 +67,8 @@ def _fibres(rng: np.random.Generator, shape: tuple[int, int], scale: float) -> F
     strength = rng.lognormal(-1.8, 0.7, n_fibres)
     for step in range(80):
         pixel = np.floor(position).astype(int)
-        going = (step <= length) & (pixel >= 0).all(axis=1) & (pixel < np.array(shape)).all(axis=1)
-        np.add.at(image, tuple(pixel[going].T), strength[going])
+        drawn = (step <= length) & (pixel >= 0).all(axis=1) & (pixel < np.array(shape)).all(axis=1)
+        np.add.at(image, tuple(pixel[drawn].T), strength[drawn])
         position = position + np.column_stack([np.sin(angle), np.cos(angle)])
         angle = angle + curvature + rng.normal(0, 0.12, n_fibres)
     points = np.zeros(shape)
@@ -188,7 +188,7 @@ def _stripes(n_rows: int) -> Floats:
 
 
 def _frame(parameters: SimulationParameters) -> Floats:
-    """What motion correction leaves of the edge: dimmer the fewer frames reach a pixel."""
+    """The brightness of the edge after motion correction: the fewer frames reach a pixel, the dimmer it is."""
     if parameters.border == 0:
         return np.ones(parameters.shape)
     rows, columns = (np.minimum(np.arange(n), np.arange(n)[::-1]) for n in parameters.shape)

@@ -1,4 +1,4 @@
-"""What a segmentation makes of the cells: masks that differ between sessions, halves, pairs in one, and errors."""
+"""Simulate a segmentation: masks that differ between sessions, split cells, merged cells and false ROIs."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def _in_view(bodies: Bodies, warp: Warp, parameters: SimulationParameters) -> Bo
 
 
 def _noisy_outline(rng: np.random.Generator, bodies: Bodies, cell: int, radius: float, noise: float) -> Floats:
-    """Reference (x, y) round the cell: its outline shifted, grown or shrunk, and ragged; less so for active cells."""
+    """The outline of a cell, in reference (x, y), shifted, scaled and made ragged; less so for active cells."""
     noise = noise * np.exp(-0.3 * bodies.activity[cell] + 0.35 * rng.standard_normal())
     size = 1 + noise * rng.normal(0.0, 0.115)
     relative = bodies.relative_radius(cell, _ANGLES) * size + _raggedness(rng, noise * 0.145)
@@ -117,21 +117,21 @@ def _merge(rng: np.random.Generator, masks: list[Mask], parameters: SimulationPa
         2.4 * parameters.cell_radius, output_type="ndarray"
     )
     wanted = round(parameters.merges * len(masks))
-    gone: set[int] = set()
+    absorbed: set[int] = set()
     merged = list(masks)
     for first, second in rng.permutation(neighbours):
-        if len(gone) == wanted:
+        if len(absorbed) == wanted:
             break
-        if merged[first] is masks[first] and merged[second] is masks[second] and not gone & {first, second}:
+        if merged[first] is masks[first] and merged[second] is masks[second] and not absorbed & {first, second}:
             small, large = sorted((first, second), key=lambda k: len(masks[k].pixels))
             both = np.union1d(masks[first].pixels, masks[second].pixels)
             merged[large] = Mask(_closed(both, parameters), masks[large].cell)
-            gone.add(small)
-    return [mask for k, mask in enumerate(merged) if k not in gone]
+            absorbed.add(small)
+    return [mask for k, mask in enumerate(merged) if k not in absorbed]
 
 
 def _closed(pixels: Ints64, parameters: SimulationParameters) -> Ints64:
-    """The pixels and the gap between them."""
+    """The pixels, and those in the gap between them."""
     image = np.zeros(parameters.shape, bool)
     image.flat[pixels] = True
     return np.flatnonzero(image | binary_closing(image, iterations=3)).astype(np.int64)
@@ -155,7 +155,7 @@ def _split(rng: np.random.Generator, masks: list[Mask], parameters: SimulationPa
 
 
 def _false_mask(rng: np.random.Generator, parameters: SimulationParameters) -> Mask:
-    """A blob of neuropil, or a streak as of a dendrite, that is no cell's."""
+    """A blob of neuropil, or a streak like a dendrite, that belongs to no cell."""
     n_rows, n_cols = parameters.shape
     margin = 2 * parameters.cell_radius
     centre = rng.uniform([margin, margin], [n_cols - margin, n_rows - margin])

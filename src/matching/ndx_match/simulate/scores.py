@@ -16,7 +16,7 @@ Integers = npt.NDArray[np.integer]
 
 @dataclass(frozen=True)
 class LinkCount:
-    """Links that are true, found, and both (`correct`)."""
+    """Numbers of links that are true, that were found, and that are both (`correct`)."""
 
     true: int
     found: int
@@ -24,24 +24,24 @@ class LinkCount:
 
     @property
     def precision(self) -> float:
-        """Share of the links found that are true; 1 where none was found."""
+        """Share of the found links that are true; 1 if none was found."""
         return self.correct / self.found if self.found else 1.0
 
     @property
     def recall(self) -> float:
-        """Share of the true links that were found; 1 where there is none to find."""
+        """Share of the true links that were found; 1 if there is none to find."""
         return self.correct / self.true if self.true else 1.0
 
     @property
     def f1(self) -> float:
-        """Harmonic mean of precision and recall; 1 where there was nothing to find and nothing was found."""
+        """Harmonic mean of precision and recall; 1 if there was nothing to find and nothing was found."""
         total = self.true + self.found
         return 2 * self.correct / total if total else 1.0
 
 
 @dataclass(frozen=True)
 class LinkScore(LinkCount):
-    """Links over all pairs of sessions, and of each pair (i, j) with i < j."""
+    """Numbers of links over all pairs of sessions, and of each pair (i, j) with i < j."""
 
     pairs: Mapping[tuple[int, int], LinkCount]
 
@@ -60,21 +60,21 @@ class LinkScore(LinkCount):
 def score_links(cells: Integers, identity: Sequence[Integers]) -> LinkScore:
     """Compare the links of a match with the truth, over all pairs of sessions and for each.
 
-    A cell whose body is split over several ROIs of a session can be linked through any of them, once: between
-    two sessions that hold n and m ROIs of a cell, min(n, m) links are true, and no more than that count as
-    correct.
+    A cell whose body is split over several ROIs of a session can be linked through any of them, but each ROI counts
+    once: between two sessions that hold n and m ROIs of a cell, min(n, m) links are true, and no more than that count
+    as correct.
 
     Parameters
     ----------
     cells : ndarray of int, shape (n_cells, n_sessions)
         `roi_row` of each found cell's ROI in each session, -1 where it has none.
-    identity : sequence of ndarray of int, one a session, shape (n_rois,)
+    identity : sequence of ndarray of int, one per session, shape (n_rois,)
         The true cell number of each ROI by `roi_row`, -1 where the ROI is no cell.
 
     Raises
     ------
     ValueError
-        If the two arguments speak of different numbers of sessions.
+        The two arguments have different numbers of sessions.
     """
     found_cells = true_cells(cells, identity)
     pairs = {}
@@ -113,15 +113,15 @@ class TrackScore(LinkCount):
 
     @property
     def score(self) -> float:
-        """CT = 2 * correct / (true + found); 1 where there was nothing to find and nothing was found."""
+        """CT = 2 * correct / (true + found); 1 if there was nothing to find and nothing was found."""
         return self.f1
 
 
 def complete_tracks_score(cells: Integers, identity: Sequence[Integers]) -> TrackScore:
     """Compare the cells found in all sessions with those that truly have an ROI in all sessions.
 
-    The measure "CT" by which Track2p was judged. Of a cell that is split in some session one track counts. Arguments
-    are those of :func:`score_links`.
+    This is the measure "CT" by which Track2p was judged. If a cell is split in some session, one track of it counts.
+    Arguments are those of :func:`score_links`.
     """
     numbers = true_cells(cells, identity)
     complete = (cells >= 0).all(axis=1)

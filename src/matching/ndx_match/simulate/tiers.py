@@ -1,4 +1,4 @@
-"""What can be simulated: the parameters, and the tiers every method is measured on."""
+"""The parameters of simulations, and the tiers on which every method is measured."""
 
 from __future__ import annotations
 
@@ -19,26 +19,27 @@ class SimulationParameters:
     pixel_size: float = 0.78  #: micrometres, the same along rows and columns
     #: Sharp bodies with dark nuclei and binary masks, or broad bodies and weighted footprints.
     modality: Literal["two_photon", "one_photon"] = "two_photon"
-    n_cells: int = 300  #: near the focal plane whose centre lies in one field of view, detected or not
+    n_cells: int = 300  #: cells near the focal plane with their centre in one field of view, detected or not
     cell_radius: float = 8.2  #: median of the bodies
     cell_radius_spread: float = 0.17  #: standard deviation of its logarithm
     slab: float = 10.0  #: half the thickness in micrometres of the layer that holds these cells
-    shift: float = 30.0  #: largest, of every session against the reference; at least half of it
-    rotation: float = 3.0  #: likewise, in degrees
+    shift: float = 30.0  #: largest shift of a session against the reference; every session's is at least half of it
+    rotation: float = 3.0  #: largest rotation, likewise, in degrees
     scale: float = 0.01  #: largest relative change of scale along each axis
     non_rigid: float = 4.0  #: largest non-rigid displacement
-    length_scale: float = 130.0  #: over which its broad part changes
-    stretched_session: int | None = None  #: whose pixels have another aspect
+    length_scale: float = 130.0  #: distance over which the broad part of the displacement changes
+    stretched_session: int | None = None  #: session whose pixels have another aspect ratio
     stretch: tuple[float, float] = (0.75, 1.17)  #: its magnification along (x, y)
     depth_shift: float = 3.0  #: largest difference in micrometres of a session's focal plane from the reference's
-    #: Mean probability that a session finds a cell of the field; a few more are lost as masks too small, or merged.
+    #: Mean probability that a session detects a cell of the field; a few more are lost because their masks are
+    #: too small or merged.
     detection: float = 0.75
-    detection_spread: float = 1.0  #: standard deviation over cells of the log-odds of detection: what a cell keeps
+    detection_spread: float = 1.0  #: standard deviation over cells of the log-odds of detection
     mask_noise: float = 1.0  #: strength of the differences between the masks of one cell; 0 gives the true outline
     splits: float = 0.02  #: share of ROIs that are halves of a split cell's body
-    merges: float = 0.02  #: share that are two cells in one
-    false_rois: float = 0.08  #: share that are no cell at all
-    brightness_spread: float = 0.35  #: standard deviation of the logarithm of what changes between sessions
+    merges: float = 0.02  #: share of ROIs that are two cells in one
+    false_rois: float = 0.08  #: share of ROIs that are no cell at all
+    brightness_spread: float = 0.35  #: standard deviation of the logarithm of a cell's change between sessions
     texture_change: float = 0.3  #: share of the neuropil's variance that is new in each session
     photons: float = 20000.0  #: per pixel in the whole recording at mean brightness; shot noise follows
     stripes: float = 0.0  #: amplitude of horizontal stripes fixed to the detector, relative to the mean brightness
@@ -67,16 +68,16 @@ class SimulationParameters:
 
     @property
     def field_of_session(self) -> tuple[int, ...]:
-        """The piece of tissue each session looks at."""
+        """The piece of tissue at which each session looks."""
         return self.fields if self.fields is not None else (0,) * self.n_sessions
 
     def with_sessions(self, n_sessions: int) -> SimulationParameters:
-        """The same difficulty with another number of sessions; what is special about the last one stays with the last.
+        """The same difficulty with another number of sessions; if the last one is special, the new last one is too.
 
         Raises
         ------
         MethodError
-            If fewer than two sessions are asked of parameters that set sessions apart.
+            Fewer than two sessions are wanted, but the parameters distinguish between sessions.
         """
         fields, stretched = self.fields, self.stretched_session
         if fields is not None and n_sessions > 1:
@@ -88,7 +89,7 @@ class SimulationParameters:
 
 _TYPICAL = SimulationParameters()
 
-#: The difficulties every method is measured on; they are not to be adapted to a method.
+#: The difficulties on which every method is measured; they must not be adapted to a method.
 TIERS: Mapping[str, SimulationParameters] = MappingProxyType(
     {
         "small": replace(

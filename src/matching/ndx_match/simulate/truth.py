@@ -1,4 +1,4 @@
-"""The cells of a piece of tissue, which of them a session detects, and the simulation as a whole."""
+"""The cells of a piece of tissue, their chances to be detected in a session, and the whole simulation."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from ..model import Session
 from .tiers import SimulationParameters
 from .warp import Canvas, Warp
 
-#: Harmonics of an outline, from the ellipse's upward.
+#: Harmonics of an outline; the lowest is that of an ellipse.
 HARMONICS = np.arange(2, 6)
 
 
 @dataclass(frozen=True)
 class Bodies:
-    """Cell bodies of one piece of tissue, one entry a cell."""
+    """Cell bodies of one piece of tissue, one entry per cell."""
 
     centre: Points  #: reference (x, y)
     depth: Floats  #: micrometres below the reference session's focal plane
@@ -30,7 +30,7 @@ class Bodies:
     brightness: Floats  #: above the neuropil, relative to it
     nucleus: Floats  #: how much darker it is than the cytoplasm, 0 to 1
     side: npt.NDArray[np.complex128]  #: direction (x + iy) of the brighter side, and how marked it is, 0 to 1
-    activity: Floats  #: the cell's own part in its chance to be detected, mean 0 and standard deviation 1
+    activity: Floats  #: the cell's own part in the log-odds of its detection, mean 0 and standard deviation 1
 
     def __len__(self) -> int:
         return len(self.radius)
@@ -40,7 +40,7 @@ class Bodies:
         return 1 + outline_radius(self.outline[cell], HARMONICS, angle)
 
     def visible_radius(self, focal_depth: float, pixel_size: float) -> Floats:
-        """Radius in pixels of each body where a focal plane cuts it: smaller the further off its middle."""
+        """Radius in pixels of each body where a focal plane cuts it: the farther from its middle, the smaller."""
         offset = (self.depth - focal_depth) / pixel_size / self.radius
         return self.radius * np.sqrt(np.maximum(1 - (0.5 * offset) ** 2, 0.6))
 
@@ -74,7 +74,7 @@ def draw_bodies(rng: np.random.Generator, parameters: SimulationParameters, canv
 
 
 def _scatter(rng: np.random.Generator, canvas: Canvas, z: Floats, distance: float) -> Floats:
-    """Random (x, y) for bodies of given depth (in pixels) that do not sit in one another."""
+    """Random (x, y) for bodies of given depth (in pixels), so that none lies within another."""
     low = np.array(canvas.origin, float)
     extent = np.array(canvas.shape[::-1], float)
     points = low + extent * rng.random((len(z), 2))
@@ -125,7 +125,7 @@ class Simulation:
         Raises
         ------
         ValueError
-            If the two sessions look at different tissue.
+            The two sessions look at different tissue.
         """
         if not self.related(fixed, moving):
             raise ValueError(f"sessions {fixed} and {moving} look at different tissue")

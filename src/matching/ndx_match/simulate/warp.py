@@ -1,4 +1,4 @@
-"""Where a session's field of view lies in the tissue, and how the tissue has moved."""
+"""The place of a session's field of view in the tissue, and the movement of the tissue."""
 
 from __future__ import annotations
 
@@ -43,15 +43,15 @@ class Warp:
     def inverse(self, points: Points) -> Points:
         """Reference (x, y) of session points, both of shape (..., 2), by fixed-point iteration."""
         undone = apply_affine(np.linalg.inv(self.matrix), points)
-        found = undone
+        estimate = undone
         for _ in range(50):
-            previous, found = found, undone - self.displacement_at(found)
-            if np.abs(found - previous).max(initial=0.0) < 1e-7:
+            previous, estimate = estimate, undone - self.displacement_at(estimate)
+            if np.abs(estimate - previous).max(initial=0.0) < 1e-7:
                 break
-        return found
+        return estimate
 
     def displacement_at(self, points: Points) -> Points:
-        """(dx, dy) at reference points; beyond the canvas that of its edge."""
+        """(dx, dy) at reference points; beyond the canvas, that of the canvas' edge."""
         nodes = (points - self.origin) / GRID_STEP
         rows_columns = [nodes[..., 1], nodes[..., 0]]
         return np.stack(
@@ -67,7 +67,10 @@ def apply_affine(matrix: Array, points: Points) -> Points:
 def random_affine(
     rng: np.random.Generator, parameters: SimulationParameters, stretch: tuple[float, float] = (1.0, 1.0)
 ) -> Floats:
-    """An affine map from the reference, about the image's middle, in the upper half of each parameter's range."""
+    """A random affine map from the reference, about the image's middle.
+
+    Shift and rotation are at least half as large as the parameters allow.
+    """
     centre = (np.array(parameters.shape[::-1]) - 1) / 2
     direction = rng.uniform(0, 2 * np.pi)
     shift = parameters.shift * rng.uniform(0.6, 1.0) * np.array([np.cos(direction), np.sin(direction)])
@@ -96,8 +99,8 @@ def random_displacement(
 ) -> Floats:
     """A smooth displacement (dx, dy) on the canvas' nodes, shape (2, n_rows, n_cols), that no affine map explains.
 
-    It is broad noise, noise of a third of that length, and the local push of a dilating vessel: a mixture that
-    no single spline spacing describes. Its largest value in the field is as the parameters say.
+    It is the sum of broad noise, noise of a third of that length, and the local push of a dilating vessel. No single
+    spline spacing describes this mixture. Its largest value in the field is 0.8 to 1 times `non_rigid`.
     """
     points = canvas.nodes()
     nodes = (points.shape[0], points.shape[1])
@@ -110,9 +113,9 @@ def random_displacement(
     explained, *_ = np.linalg.lstsq(design, displacement[inside], rcond=None)
     displacement = displacement - (points @ explained[:2] + explained[2])
     largest = np.linalg.norm(displacement[inside], axis=-1).max()
-    # Beyond the field the extrapolated affine part would grow without bound.
     wanted = parameters.non_rigid * rng.uniform(0.8, 1.0)
     displacement = displacement * wanted / max(largest, 1e-12)
+    # Beyond the field the extrapolated affine part would grow without bound.
     norm = np.linalg.norm(displacement, axis=-1, keepdims=True)
     displacement = displacement * np.minimum(1.0, 2 * wanted / np.maximum(norm, 1e-12))
     return np.moveaxis(displacement, -1, 0)

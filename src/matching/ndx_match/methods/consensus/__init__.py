@@ -22,7 +22,7 @@ def match(
     progress: Progress | None = None,
     workers: int | None = None,
 ) -> MatchResult:
-    """Match the cells of several sessions: tested registrations, calibrated probabilities, consistent groups.
+    """Match the cells of several sessions with tested registrations, calibrated probabilities and consistent groups.
 
     Arguments, result and errors are those of :func:`ndx_match.methods.match`. The result has probabilities, margins and
     confidences. A session that fits no other is set aside, and its ROIs are cells by themselves.

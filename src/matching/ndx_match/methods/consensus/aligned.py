@@ -1,4 +1,4 @@
-"""Align all sessions: which belong together, and the transforms within each set."""
+"""Align all sessions: find which belong together, and the transforms within each set."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ def align_sessions(
     """
     aligned, alignments = _align(sessions, range(len(sessions)), parameters, progress, workers, given)
     if len(aligned) > 1:
-        # Once more without the others, which influenced the typical radius and the choice of pairs.
-        for position, found in enumerate(aligned):
-            if len(found.component.members) > 1:
-                again, tried = _align(sessions, found.component.members, parameters, progress, workers, given)
+        # Align each set again without the others, which influenced the typical radius and the choice of pairs.
+        for position, together in enumerate(aligned):
+            if len(together.component.members) > 1:
+                again, tried = _align(sessions, together.component.members, parameters, progress, workers, given)
                 if len(again) == 1:
                     aligned[position] = again[0]
                     alignments.update(tried)
@@ -62,8 +62,8 @@ def _align(
     """Align some of the sessions, given by position, as if there were no others."""
     prepared, radius = prepare([sessions[k] for k in chosen])
     place = {k: number for number, k in enumerate(chosen)}
-    own = {(place[i], place[j]): matrix for (i, j), matrix in given.items() if i in place and j in place}
-    components, tried = align_all(prepared, radius, parameters, progress, workers, own)
+    given_here = {(place[i], place[j]): matrix for (i, j), matrix in given.items() if i in place and j in place}
+    components, tried = align_all(prepared, radius, parameters, progress, workers, given_here)
     aligned = [
         AlignedSessions(
             replace(component, members=tuple(chosen[k] for k in component.members)),

@@ -15,7 +15,7 @@ from .blocks import grid_points, local_shifts
 COARSE_ROUNDS = ((6.0, 2.5), (5.0, 1.5))
 FINE_ROUNDS = ((4.0, 0.8),)
 STEP = 4.0  #: between blocks, in typical ROI radii
-MOST_BLOCKS = 250  #: of a field; more say nothing new of six numbers
+MOST_BLOCKS = 250  #: per field; more hardly improve an estimate of six numbers
 FEWEST_BLOCKS = 6  #: to fit an affine map to
 
 
@@ -28,7 +28,7 @@ def refine(
     ----------
     fixed, moving : Channels
     rough : Matrix
-        Fixed to moving, right to about the first round's largest shift.
+        Fixed to moving, wrong by no more than about the first round's largest shift.
     radius : float
         Typical radius of an ROI in pixels of the channels.
     rounds : sequence of tuple of float
@@ -39,11 +39,11 @@ def refine(
     points = grid_points(fixed.shape[1:], step)
     for half, largest in rounds:
         warped = warp_channels(moving, matrix, fixed.shape[1:])
-        found = local_shifts(fixed, warped, points, round(half * radius), max(2, round(largest * radius)))
-        if np.count_nonzero(found.correlation) < FEWEST_BLOCKS:
+        matched = local_shifts(fixed, warped, points, round(half * radius), max(2, round(largest * radius)))
+        if np.count_nonzero(matched.correlation) < FEWEST_BLOCKS:
             break
-        target = transform_points(matrix, found.points + found.shifts)
-        matrix = robust_affine(found.points, target, found.correlation**2)
+        target = transform_points(matrix, matched.points + matched.shifts)
+        matrix = robust_affine(matched.points, target, matched.correlation**2)
     return matrix
 
 
@@ -65,12 +65,12 @@ def robust_affine(points: Points, targets: Points, weights: Floats, rounds: int 
 
 
 def warp_channels(channels: Iterable[Floats32], matrix: Matrix, shape: tuple[int, ...]) -> Channels:
-    """Channels in another frame of (n_rows, n_cols): bilinear, 0 where the session does not reach."""
+    """Warp channels to another frame of (n_rows, n_cols): bilinear, 0 outside the session."""
     return np.stack([warp_image(channel, matrix, shape, perspective=False) for channel in channels])
 
 
 def biweight(residual: Floats, weights: Floats) -> Floats:
-    """The weights less those of outliers, after Tukey."""
+    """The weights, reduced for outliers by Tukey's biweight."""
     scale = max(3 * weighted_median(residual, weights), 0.5)
     return np.asarray(weights * np.clip(1 - (residual / (2.5 * scale)) ** 2, 0, None) ** 2)
 

@@ -10,8 +10,8 @@ import scipy.fft
 
 from ...arrays import Channels, Floats, Floats32, Indices, Points
 
-BATCH = 32  #: blocks transformed at a time: they fit a processor's cache
-LEAST_COVER = 0.5  #: of a block by either session (where any channel is not 0), below which it is left out
+BATCH = 32  #: blocks transformed at a time, so that they fit a processor's cache
+LEAST_COVER = 0.5  #: a block of which a session covers less (with pixels where any channel is not 0) is left out
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def local_shifts(fixed: Channels, moving: Channels, points: Points, half: int, l
     fixed, moving : Channels
         In one frame; zero where a session does not reach.
     points : Points
-        Middles of the blocks; those of which either session covers less than :data:`LEAST_COVER` are left out.
+        Middles of the blocks; a block of which either session covers less than :data:`LEAST_COVER` is left out.
     half : int
         Half the side of a block, in pixels; rounded up to a size that is transformed fast.
     largest : int

@@ -1,4 +1,4 @@
-"""Pairs of ROIs that could be the same cell, pairs that cannot, and what is compared of them."""
+"""Pairs of ROIs that could be the same cell, pairs that cannot, and the measures by which they are compared."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def candidate_pairs(
     """Pairs of ROIs of different sessions whose centroids are within reach, in pixels.
 
     Regions are in the common frame, which is `n_cols` wide; an empty region is in no pair. Pairs are sorted by their
-    sessions and ROIs. With `steps`, only sessions are compared whose positions differ by one of them.
+    sessions and ROIs. With `steps`, only sessions whose positions differ by one of them are compared.
     """
     n = len(regions)
     later = [[j for j in range(i + 1, n) if steps is None or j - i in steps] for i in range(n)]
@@ -56,18 +56,18 @@ def candidate_pairs(
 
 
 def pairs_with_first(regions: Sequence[csr_array], n_cols: int, reach: float) -> ComparedPairs:
-    """As :func:`candidate_pairs`, only those of the first session with the others."""
+    """The pairs of :func:`candidate_pairs` that the first session forms with the others."""
     return _Regions(regions, n_cols).compare(0, range(1, len(regions)), reach)
 
 
 def impossible_pairs(regions: Sequence[csr_array], n_cols: int, reach: float) -> ComparedPairs:
-    """Ordered pairs of different ROIs of the same session within reach: they cannot be the same cell."""
+    """Ordered pairs of different ROIs of the same session within reach, which cannot be the same cell."""
     stack = _Regions(regions, n_cols)
     return ComparedPairs.concatenate([stack.compare(k, [k], reach) for k in range(len(regions))])
 
 
 class _Regions:
-    """The regions of all sessions below each other, and the places of their centroids."""
+    """The regions of all sessions, stacked in one matrix, and search trees of their centroids."""
 
     def __init__(self, regions: Sequence[csr_array], n_cols: int) -> None:
         self.pixels = pixel_sets(csr_array(vstack(regions, format="csr")))
@@ -84,13 +84,14 @@ class _Regions:
         a = self.known[first][np.concatenate([pairs["i"] for pairs in near])]
         b = np.concatenate([self.known[k][pairs["j"]] for k, pairs in zip(others, near, strict=True)])
         distance = np.concatenate([pairs["v"] for pairs in near])
-        most = np.int64(self.area.size)
-        order = np.argsort((session * most + a) * most + b)  # by one number: three take three times as long
+        n_regions = np.int64(self.area.size)
+        order = np.argsort((session * n_regions + a) * n_regions + b)  # sorting by three keys takes three times as long
         order = order[(session != first)[order] | (a != b)[order]]
         a, b, distance, session = a[order], b[order], distance[order], session[order]
         start, ends = self.starts[others[0]], self.starts[others[-1] + 1]
         in_stack = b + self.starts[session]
-        shared = self._rows(start, ends) @ self._rows(*self.starts[[first, first + 1]]).T  # only the second is sorted
+        # Multiplied in this order, only the small second factor is transposed.
+        shared = self._rows(start, ends) @ self._rows(*self.starts[[first, first + 1]]).T
         intersection = np.asarray(shared[in_stack - start, a]).ravel() if len(a) else np.zeros(0)
         areas = self.area[a + self.starts[first]], self.area[in_stack]
         return ComparedPairs(
@@ -104,7 +105,7 @@ class _Regions:
         )
 
     def _rows(self, start: int, end: int) -> csr_array:
-        """Those rows of the stack, without a copy."""
+        """The given rows of the stack, without a copy."""
         first, last = self.pixels.indptr[start], self.pixels.indptr[end]
         indptr = self.pixels.indptr[start : end + 1] - first
         pixels = self.pixels.data[first:last], self.pixels.indices[first:last], indptr
@@ -112,7 +113,7 @@ class _Regions:
 
 
 def roi_towards(session: Ints32, row: Ints32, other: Ints32) -> Ints64:
-    """One number for each ROI, given by session and `roi_row`, and another session."""
+    """One number for each combination of an ROI, given by session and `roi_row`, and another session."""
     n_rows, n_sessions = (1 + int(values.max(initial=0)) for values in (row, other))
     return (session.astype(np.int64) * n_rows + row) * n_sessions + other
 

@@ -1,4 +1,4 @@
-"""What of a session is aligned: its projection image, freed of what is no tissue, and where its ROIs lie."""
+"""The channels by which a session is aligned: its projection image, without what is no tissue, and its ROI density."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ...arrays import Array, Floats32
 def image_channel(image: Floats32, radius: float) -> Floats32:
     """The projection image with its local contrast evened out, zero mean, unit variance.
 
-    Brightness, vignetting and illumination vanish in the local normalisation, whose scales follow the typical radius of
-    an ROI in pixels. A pattern that is fixed to the detector's rows or columns (stripes, frames) is the same along each
-    of them, so that their medians hold it and little else.
+    The local normalisation, whose scales follow the typical radius of an ROI in pixels, removes brightness, vignetting
+    and illumination. A pattern fixed to the detector's rows or columns (stripes, frames) is constant along each of
+    them, so subtracting their medians removes it and little else.
     """
     smooth = blur(image.astype(np.float32), max(0.5, radius / 10))
     detail = without_stripes(smooth - blur(smooth, 1.5 * radius))

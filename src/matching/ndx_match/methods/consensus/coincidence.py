@@ -1,4 +1,4 @@
-"""How many ROIs of two sessions lie in the same place, at an alignment and at shifts that must be wrong."""
+"""Count the ROIs of two sessions that lie in the same place, at an alignment and at shifts that must be wrong."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import numpy as np
 
 from ...arrays import Points
 
-NEAR = 0.5  #: radii within which centroids fall together
-WRONG = 4.0  #: radii from which a shift must be wrong
+NEAR = 0.5  #: radii within which two centroids coincide
+WRONG = 4.0  #: radii beyond which a shift must be wrong
 
 
 def coincidences(fixed: Points, moving: Points, radius: float, largest_shift: Points) -> tuple[int, int]:
-    """How many centroids (x, y) of two sessions in one frame fall together, as they lie and at the best wrong shift.
+    """How many centroids (x, y) of two sessions in one frame coincide, without a shift and at the best wrong shift.
 
     Parameters
     ----------
     fixed, moving : Points
         Without NaN.
     radius : float
-        The typical radius of an ROI in pixels. Centroids fall together where they are within half of it along x and y.
+        The typical radius of an ROI in pixels. Centroids coincide if they are within half of it along x and y.
     largest_shift : Points, shape (2,)
         Pixels along (x, y) up to which shifts are tried.
     """

@@ -22,13 +22,13 @@ from .probability import LARGEST_LOG_ODDS, cells_of_pairs, margins, match_log_od
 from .supports import warp_supports
 from .synchronisation import Component
 
-TUNING_STEPS = 2  #: of a session while overlaps are tuned
-N_STEPS = TUNING_STEPS + len(ROUNDS) + 1  #: of a session in all
+TUNING_STEPS = 2  #: progress steps per session while overlaps are tuned
+N_STEPS = TUNING_STEPS + len(ROUNDS) + 1  #: progress steps per session in all
 
 
 @dataclass(frozen=True)
 class ComponentMatch:
-    """What was found in sessions that belong together; in `pairs` they are positions among all sessions."""
+    """The matches of sessions that belong together; `pairs` numbers the sessions among all sessions."""
 
     component: Component
     frame: CommonFrame
@@ -41,19 +41,19 @@ def match_component(
 ) -> ComponentMatch:
     """Bring sessions to one frame, compare their ROIs and group them to cells.
 
-    `step` is called with numbers of steps done, `N_STEPS` a session in all.
+    `step` is called with the number of steps done since its last call, `N_STEPS` per session in all.
     """
     n = len(aligned.members)
     component, members, radius = aligned.component, aligned.members, aligned.radius
-    del aligned  # so that the images can be forgotten
+    del aligned  # so that the images can be freed
     shapes = [member.shape for member in members]
-    # Of few sessions the tuning is repeated, as other pairs are the nearest once they are moved; of many, each session
-    # is compared with so many others that once is enough.
+    # Few sessions are tuned twice, because other pairs are nearest once they have moved. Each of many sessions is
+    # compared with so many others that once is enough.
     rounds = (SOFTNESS, SOFTNESS[-2:]) if len(members) <= ALL_PAIRS_UP_TO else (SOFTNESS,)
     for softness in rounds:
         frame = frame_around(component.matrices, shapes, radius)
         moves = moves_to_overlap(_in_frame(frame, members), frame.shape, radius, softness)
-        # Regions are moved by E within the frame where the map from the frame is followed after E's inverse.
+        # To move regions by E within the frame, E's inverse is applied before the map from the frame.
         matrices = [matrix @ np.linalg.inv(move) for matrix, move in zip(frame.matrices, moves, strict=True)]
         first = np.linalg.inv(matrices[0])
         component = replace(component, matrices=tuple(matrix @ first for matrix in matrices))
@@ -69,7 +69,7 @@ def match_component(
     reach = parameters.reach * radius
     candidates = candidate_pairs(regions, frame.shape[1], reach)
     impossible = impossible_pairs(regions, frame.shape[1], reach)
-    del members, regions  # of many sessions they take more room than anything that follows
+    del members, regions  # for many sessions they take more memory than anything that follows
     log_odds = match_log_odds(candidates, impossible, n, radius)
     grouped = _cells(candidates, log_odds, counts)
     cells, probability = probable_cells(candidates, expit(log_odds), grouped, parameters.least_probability)
@@ -93,8 +93,8 @@ def _cells(pairs: ComparedPairs, log_odds: Floats, counts: Sequence[int]) -> Int
     )
     cells = np.full((len(groups), len(counts)), -1, np.int32)
     for number, members in enumerate(groups):
-        own = session[members]
-        cells[number, own] = np.asarray(members) - first_of[own]
+        of_members = session[members]
+        cells[number, of_members] = np.asarray(members) - first_of[of_members]
     return cells
 
 

@@ -1,4 +1,4 @@
-"""How sure each cell is, and where an ROI that was not taken could have been the cell."""
+"""The confidence of each cell, and the sessions in which another ROI could be the cell."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ AMBIGUOUS = 0.2  #: probability of a candidate from which an absent cell is call
 
 
 def confidence_of(cells: Ints32, pairs: RoiPairs) -> Floats:
-    """Probability that all ROIs of a cell are one: that of its most probable spanning tree. NaN for a single ROI."""
+    """Probability that all ROIs of a cell are one cell: that of its most probable spanning tree; NaN for one ROI."""
     assert pairs.probability is not None
     present = cells >= 0
     n_rois = present.sum(axis=1)
-    # Of each ROI its number among all, cell by cell; 32 bits, as SciPy's trees before 1.16 take no others.
+    # ROIs are numbered cell by cell, in 32 bits because SciPy's trees before 1.16 take nothing else.
     number = (np.cumsum(present).reshape(cells.shape) - 1).astype(np.int32)
     first, second = (
         cells_of_rois(cells, sessions, rows)
         for sessions, rows in ((pairs.fixed_session, pairs.fixed_roi_row), (pairs.moving_session, pairs.moving_roi_row))
     )
     within = np.flatnonzero((first == second) & (first >= 0) & (pairs.probability > 0))
-    loss = -np.log(np.minimum(pairs.probability[within].astype(float), 1)) + 1  # above 0, as the sparse graph needs it
+    loss = -np.log(np.minimum(pairs.probability[within].astype(float), 1)) + 1  # above 0, as a sparse graph requires
     places = number[first[within], pairs.fixed_session[within]], number[second[within], pairs.moving_session[within]]
     n = int(n_rois.sum())
     tree = minimum_spanning_tree(coo_array((loss, places), shape=(n, n)).tocsr()).tocoo()
@@ -36,7 +36,7 @@ def confidence_of(cells: Ints32, pairs: RoiPairs) -> Floats:
 
 
 def with_ambiguous(presence: Bytes, cells: Ints32, pairs: RoiPairs) -> Bytes:
-    """The presence codes, AMBIGUOUS where a cell is absent from a session but an ROI there could be it."""
+    """The presence codes, AMBIGUOUS where a cell is absent from a session but an ROI there could belong to it."""
     presence = presence.copy()
     assert pairs.probability is not None
     likely = pairs.take(pairs.probability >= AMBIGUOUS)

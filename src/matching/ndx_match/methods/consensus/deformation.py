@@ -1,5 +1,6 @@
-"""Smooth deformations beyond affine maps: cubic B-splines on a coarse grid, fitted to local shifts by robust ridge
-regression, as far as they predict shifts that were held out.
+"""Smooth deformations beyond affine maps: cubic B-splines on a coarse grid.
+
+They are fitted to local shifts by robust ridge regression, and used if they predict shifts that were held out.
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ from .alignment import biweight, weighted_median
 
 STIFFNESS = (0.03, 0.3, 3.0)  #: ridge penalties that are tried, relative to the mean weight
 LEAST_GAIN = 0.05  #: share of the held-out error that bending must save to be used
-HELD_OUT = 2.0  #: side of the squares that are held out, in control steps: blocks that overlap err alike
+HELD_OUT = 2.0  #: side of the squares that are held out, in control steps
 ROUNDS = 4  #: of reweighting
-ROUNDS_TO_CHOOSE = 2  #: where stiffnesses are only compared
+ROUNDS_TO_CHOOSE = 2  #: of reweighting while stiffnesses are compared
 
 
 @dataclass(frozen=True)
 class Deformation:
     """Displacements (x, y) in pixels at points of a frame."""
 
-    step: float  #: pixels between control points, of which the first is a step before the frame's first pixel
+    step: float  #: pixels between control points; the first is a step before the frame's first pixel
     coefficients: Floats  #: of the splines, for x and y, shape (2, n_rows, n_cols)
 
     @staticmethod
@@ -47,7 +48,7 @@ class Deformation:
         return np.stack([rows @ c @ cols.T for c in self.coefficients], axis=-1)
 
     def turned(self, linear: Floats) -> Deformation:
-        """The deformation whose displacements (x, y) are these times a matrix, shape (2, 2)."""
+        """The deformation whose displacements (x, y) are multiplied by a matrix, shape (2, 2)."""
         return replace(self, coefficients=np.tensordot(linear, self.coefficients, 1))
 
     def design(self, points: Points) -> csr_array:
@@ -60,7 +61,7 @@ class Deformation:
         return csr_array((weights, places, ends), shape=(len(points), self.coefficients[0].size))
 
     def _near(self, positions: Floats, axis: int) -> tuple[Indices, Floats]:
-        """The four control points next to positions along one axis (rows: 0), and their cubic B-splines there.
+        """The four control points nearest to positions along one axis (0 for rows), and their B-spline weights there.
 
         Both have the shape (n, 4); beyond the last control points the weights are 0.
         """
@@ -83,11 +84,11 @@ class Deformation:
 
 
 def choose_stiffness(frame: Deformation, points: Points, shifts: Points, weights: Floats) -> float:
-    """The ridge penalty that predicts held-out shifts best; infinite where bending predicts no better than not.
+    """The ridge penalty that predicts held-out shifts best; infinite if a deformation predicts them no better.
 
-    The points in every second square of a chequerboard are held out from the fit of the others, and the other way
-    round. Single points would not do: neighbouring blocks share most of their pixels, and so their errors. Arguments
-    are as of :func:`fit`.
+    First the points in every second square of a chequerboard are held out from the fit, then the points in the other
+    squares. It would not do to hold out single points, because neighbouring blocks share most of their pixels and
+    therefore their errors. Arguments are those of :func:`fit`.
     """
     if len(points) < 20:
         return float("inf")
@@ -98,8 +99,8 @@ def choose_stiffness(frame: Deformation, points: Points, shifts: Points, weights
         error = 0.0
         for known in (half, ~half):
             fitted = fit(frame, points[known], shifts[known], weights[known], stiffness, ROUNDS_TO_CHOOSE)
-            away = np.linalg.norm(fitted.at(points[~known]) - shifts[~known], axis=1)
-            error += float(np.sum(weights[~known] * np.minimum(away, limit)))
+            residual = np.linalg.norm(fitted.at(points[~known]) - shifts[~known], axis=1)
+            error += float(np.sum(weights[~known] * np.minimum(residual, limit)))
         errors[stiffness] = error
     best = min(errors, key=lambda stiffness: errors[stiffness])
     return best if errors[best] < (1 - LEAST_GAIN) * errors[np.inf] else float("inf")
@@ -115,12 +116,12 @@ def fit(
     frame : Deformation
         Gives the control points.
     points, shifts : Points
-        Places, and the displacement measured there.
+        Places (x, y), and the displacements measured there.
     weights : ndarray, shape (n,)
     stiffness : float
         Ridge penalty; infinite gives no deformation.
     rounds : int
-        Of reweighting.
+        Number of rounds of reweighting.
     """
     none = replace(frame, coefficients=np.zeros_like(frame.coefficients))
     if not np.isfinite(stiffness) or len(points) == 0 or weights.sum() <= 0:
@@ -129,8 +130,8 @@ def fit(
     transposed = csr_array(design.T)
     penalty = _roughness(frame.coefficients.shape[1:])
     n = design.shape[1]
-    # The normal equations are symmetric, positive definite and banded: control points that share a point are near in
-    # the order of rows and columns. Of each point: where the products of its 16 weights belong, and these products.
+    # The normal equations are symmetric, positive definite and banded, because control points that share a point are
+    # near in row-major order. For each point, `entries` says where the products of its 16 weights belong.
     high, low = np.tril_indices(16)
     place, weight = (values.reshape(-1, 16) for values in (design.indices, design.data))
     entries = (np.abs(place[:, high] - place[:, low]) * n + np.minimum(place[:, high], place[:, low])).ravel()
@@ -153,7 +154,8 @@ def fit(
 def _roughness(shape: tuple[int, ...]) -> Floats:
     """Squared second differences of the coefficients (a thin plate's bending), and a little of their size.
 
-    The lower diagonals of the matrix, the main one first, as many as four control points along rows and columns reach.
+    The result holds the lower diagonals of the matrix, the main one first, as many as four control points along rows
+    and columns reach.
     """
     one, (first_rows, first_cols), (second_rows, second_cols) = (
         [csr_array(np.diff(np.eye(n), order, axis=0)) for n in shape] for order in range(3)

@@ -1,6 +1,6 @@
-"""Add a session to a result: it is aligned with some of the others and matched with the cells that are there.
+"""Add a session to a result: align it with some of the other sessions and match it with the cells of the result.
 
-Neither are the other sessions aligned with each other again, nor do their ROIs change cells.
+The other sessions are not aligned with each other again, and their ROIs stay in their cells.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ from .synchronisation import ATTEMPTS, LARGEST_DISAGREEMENT, NEIGHBOURS
 class Alignment:
     """How the new session is aligned with the others."""
 
-    tried: Mapping[int, PairAlignment]  #: with which it was tried, by position; these to the new one
+    tried: Mapping[int, PairAlignment]  #: position of each session that was tried -> its alignment, to the new one
     members: tuple[int, ...] = ()  #: sessions of the set to which it belongs, without itself; none if it fits no other
     #: From the first of the members to the new session.
     matrix: Matrix | None = None
@@ -66,16 +66,16 @@ def extend(
     parameters: ConsensusParameters,
     progress: Progress | None,
 ) -> MatchResult:
-    """The result with one session more, which comes last: cells keep their ROIs, ids and places.
+    """The result with one more session, which comes last. Cells keep their ROIs, ids and rows.
 
-    Arguments are those of :class:`ndx_match.methods.Method`.
+    The arguments are those of `extend` in :class:`ndx_match.methods.Method`.
     """
     progress = progress or (lambda stage, done, total: None)
     n = len(sessions)
     with one_thread_per_worker():
         order = canonical_order([*sessions, session])
         near = _by_nearness(order, result)
-        compared = near[:ATTEMPTS]  # as images, too
+        compared = near[:ATTEMPTS]  # these may be aligned with the new session
         seen, radius = prepare([*(sessions[k] for k in compared), session])
         prepared = dict(zip((*compared, n), seen, strict=True))
         alignment = _align(order, compared, result, sessions, prepared, radius, parameters, progress)
@@ -90,7 +90,7 @@ def extend(
 
 
 def _by_nearness(order: Sequence[int], result: MatchResult) -> list[int]:
-    """Positions of the sessions that nobody left out, those first that are next to the last one in the order."""
+    """Positions of the sessions that no person left out; those nearest in the order to the new session come first."""
     place = np.argsort(order)
     used = np.flatnonzero(result.session_status != SessionStatus.LEFT_OUT).tolist()
     return sorted(used, key=lambda k: (abs(int(place[k] - place[-1])), k))
@@ -106,7 +106,7 @@ def _align(
     parameters: ConsensusParameters,
     progress: Progress,
 ) -> Alignment:
-    """Search for the alignment with the nearest session that the new one fits, and let others of its set have a say."""
+    """Align the new session with the nearest session that it fits, and with others of that session's set."""
     new = prepared[len(sessions)]
     tried: dict[int, PairAlignment] = {}
     for k in near:
@@ -116,13 +116,13 @@ def _align(
             break
     else:
         return Alignment(tried)
-    known = k
-    members = _members(result, known, [k for k in order if k < len(sessions)])
+    partner = k
+    members = _members(result, partner, [k for k in order if k < len(sessions)])
     maps = maps_from(result, sessions, members[0], members)
     to_member = dict(zip(members, (map_.matrix for map_ in maps), strict=True))
     others = [k for k in near if k in members and k not in tried]
     for k in others[: len(NEIGHBOURS) - 1]:
-        start = tried[known].matrix @ to_member[known] @ np.linalg.inv(to_member[k])
+        start = tried[partner].matrix @ to_member[partner] @ np.linalg.inv(to_member[k])
         tried[k] = confirm(prepared[k], new, refine_near(prepared[k], new, start, radius), parameters)
         progress("registering", len(tried), max(len(tried), len(NEIGHBOURS)))
     points = grid_points(sessions[members[0]].shape, 64)
@@ -132,34 +132,34 @@ def _align(
         weights = np.repeat([tried[k].score for k in agreed], len(points))
         matrix = robust_affine(np.tile(points, (len(agreed), 1)), np.concatenate(list(targets.values())), weights)
         fitted = transform_points(matrix, points)
-        away = {k: float(np.median(np.linalg.norm(targets[k] - fitted, axis=1))) for k in agreed}
-        worst = max(away, key=lambda k: away[k])
-        if away[worst] <= LARGEST_DISAGREEMENT * radius or len(agreed) < 3:
+        disagreement = {k: float(np.median(np.linalg.norm(targets[k] - fitted, axis=1))) for k in agreed}
+        worst = max(disagreement, key=lambda k: disagreement[k])
+        if disagreement[worst] <= LARGEST_DISAGREEMENT * radius or len(agreed) < 3:
             return Alignment(tried, tuple(members), matrix)
-        reason = f"it disagrees by {away[worst]:.0f} px with the alignments of the other sessions"
+        reason = f"it disagrees by {disagreement[worst]:.0f} px with the alignments of the other sessions"
         tried[worst] = replace(tried[worst], registered=False, reason=reason)
 
 
-def _members(result: MatchResult, known: int, order: Sequence[int]) -> list[int]:
-    """Sessions that are aligned with one and the same, which comes first; `known` is among them.
+def _members(result: MatchResult, partner: int, order: Sequence[int]) -> list[int]:
+    """Sessions that are aligned with the same one, which comes first; `partner` is among them.
 
-    Usually all of a set. Where a person aligned two sessions, others may be aligned with one of them only.
+    They are usually a whole set. If a person aligned two sessions, others may be aligned with only one of these.
     """
     aligned = np.eye(len(order), dtype=bool)
     for registration in result.registrations:
         if registration.registered:
             pair = registration.fixed_session, registration.moving_session
             aligned[pair] = aligned[pair[::-1]] = True
-    first = max((k for k in order if aligned[k, known]), key=lambda k: aligned[k].sum())
+    first = max((k for k in order if aligned[k, partner]), key=lambda k: aligned[k].sum())
     return [first, *(k for k in order if aligned[first, k] and k != first)]
 
 
 @dataclass(frozen=True)
 class _InFrame:
-    """The sessions of a set in the frame that is there, and the new one as it was fitted to them."""
+    """The sessions of a set in their frame, and the new session as it was fitted to them."""
 
     frame: StoredFrame  #: its sessions are the members of the set, in order
-    new: CommonFrame  #: whose session 1 is the new one
+    new: CommonFrame  #: its session 1 is the new one
     regions: tuple[csr_array, ...]  #: of the new session and of the members
 
 
@@ -173,7 +173,7 @@ def _match(
     radius: float,
     parameters: ConsensusParameters,
 ) -> MatchResult:
-    """Bring the new session to the frame, compare its ROIs with the others, give them to cells."""
+    """Bring the new session to the frame, compare its ROIs with the others and assign them to cells."""
     members = alignment.members
     fitted = _fit(sessions, result, alignment, near, prepared, radius, parameters)
     reach = parameters.reach * radius
@@ -212,7 +212,7 @@ def _fit(
     radius: float,
     parameters: ConsensusParameters,
 ) -> _InFrame:
-    """Bring the sessions to the frame that is there, and fit the new one to them: affine to ROIs, bent to images."""
+    """Bring the sessions to their frame and fit the new one to them: an affine map to ROIs, a deformation to images."""
     assert alignment.matrix is not None
     members, new = alignment.members, prepared[len(sessions)]
     maps = maps_from(result, sessions, members[0], members)
@@ -242,13 +242,13 @@ def _fit(
 
 
 def _one_of_each_cell(cells: Ints32, regions: Sequence[csr_array], nearness: Sequence[int]) -> csr_array:
-    """The region of one ROI of each cell with ROIs in the sessions: of the session with the lowest nearness."""
-    left = np.ones(len(cells), bool)
+    """For each cell with ROIs in the sessions the region of one ROI, from the session of lowest `nearness`."""
+    unused = np.ones(len(cells), bool)
     chosen = []
     for at in np.argsort(nearness):
-        own = np.flatnonzero(left & (cells[:, at] >= 0))
-        chosen.append(regions[at][cells[own, at]])
-        left[own] = False
+        chosen_cells = np.flatnonzero(unused & (cells[:, at] >= 0))
+        chosen.append(regions[at][cells[chosen_cells, at]])
+        unused[chosen_cells] = False
     return csr_array(vstack(chosen, format="csr"))
 
 
@@ -262,11 +262,12 @@ def _cells_of_new(
     n_rois: int,
     least: float,
 ) -> tuple[Indices, Floats32]:
-    """The cell to which each new ROI is given, shape (n_rois,), -1 for none, and the pairs' probabilities then.
+    """The cell to which each new ROI is assigned, shape (n_rois,), -1 for none, and the pairs' probabilities then.
 
-    An ROI can be of a cell if it is a candidate pair of the least probability with each of its ROIs, be it through
-    another of them (:func:`~ndx_match.methods.consensus.probability.coherent`). Of these, those are taken whose sum of
-    log-odds is greatest, as among all sessions.
+    An ROI can belong to a cell if it forms a candidate pair with each of the cell's ROIs and every pair reaches the
+    probability `least`, possibly through another ROI of the cell
+    (:func:`~ndx_match.methods.consensus.probability.coherent`). Among the possible assignments, the one with the
+    greatest sum of log-odds is taken, as when all sessions are matched.
     """
     starts = np.cumsum([0, *(1 + result.cells.max(axis=0, initial=-1)).tolist()])
     between = _probabilities(result.roi_pairs, starts)
@@ -277,28 +278,28 @@ def _cells_of_new(
     order = order[cell_of_other[order] >= 0]
     new_group = (np.diff(candidates.first_row[order]) != 0) | (np.diff(cell_of_other[order]) != 0)
     possible: dict[tuple[int, int], tuple[float, Indices, Floats]] = {}
-    for own in np.split(order, np.flatnonzero(new_group) + 1) if len(order) else ():
-        cell = int(cell_of_other[own[0]])
-        gain = float(bounded[own].sum() + UNRELATED * (counts[cell] - len(own)))
-        if gain <= 0 or len(own) < counts[cell]:
+    for entries in np.split(order, np.flatnonzero(new_group) + 1) if len(order) else ():
+        cell = int(cell_of_other[entries[0]])
+        gain = float(bounded[entries].sum() + UNRELATED * (counts[cell] - len(entries)))
+        if gain <= 0 or len(entries) < counts[cell]:
             continue
-        within = between[other[own]][:, other[own]].toarray()
+        within = between[other[entries]][:, other[entries]].toarray()
         np.fill_diagonal(within, 1)
-        raised = np.maximum(probability[own], (probability[own][:, None] + within - 1).max(axis=0))
+        raised = np.maximum(probability[entries], (probability[entries][:, None] + within - 1).max(axis=0))
         if raised.min() >= least:
-            possible[int(candidates.first_row[own[0]]), cell] = gain, own, raised
+            possible[int(candidates.first_row[entries[0]]), cell] = gain, entries, raised
     rows, columns = np.array(list(possible), np.intp).reshape(-1, 2).T
     gains = np.array([gain for gain, *_ in possible.values()])
     cells = best_assignment(rows, columns, gains, n_rois, len(result.cells))
     probability = probability.copy()
-    for (row, cell), (_, own, raised) in possible.items():
+    for (row, cell), (_, entries, raised) in possible.items():
         if cells[row] == cell:
-            probability[own] = raised
+            probability[entries] = raised
     return cells, probability
 
 
 def _probabilities(pairs: RoiPairs, starts: Array) -> csr_array:
-    """The probability of every two ROIs, numbered over all sessions."""
+    """The probability of every two ROIs, which are numbered over all sessions."""
     assert pairs.probability is not None
     ends = starts[pairs.fixed_session] + pairs.fixed_roi_row, starts[pairs.moving_session] + pairs.moving_roi_row
     n = int(starts[-1])
@@ -307,17 +308,17 @@ def _probabilities(pairs: RoiPairs, starts: Array) -> csr_array:
 
 
 def _registrations(sessions: Sequence[Session], alignment: Alignment, fitted: _InFrame) -> list[Registration]:
-    """Of the new session with every member of its set the consistent transform; of others what was tried."""
+    """For the new session and each member of its set the consistent transform; for other sessions what was tried."""
     n = len(sessions)
     to_new = fitted.new.matrices[1]
-    found = []
+    registrations = []
     for k in range(n):
         tried = alignment.tried.get(k)
         about: dict[str, Any] = {} if tried is None else {"score": tried.score, "chance_score": tried.chance}
         if k not in alignment.members:
             if tried is not None:
                 outcome = RegistrationOutcome.NOT_REGISTERED
-                found.append(Registration(k, n, tried.matrix, _STEPS, outcome, tried.reason, **about))
+                registrations.append(Registration(k, n, tried.matrix, _STEPS, outcome, tried.reason, **about))
             continue
         at = alignment.members.index(k)
         steps: tuple[str, ...] = _STEPS
@@ -330,8 +331,8 @@ def _registrations(sessions: Sequence[Session], alignment: Alignment, fitted: _I
         bending = fitted.new.to_session(1, fitted.frame.from_session(at, points)) - transform_points(matrix, points)
         displacement = bending.reshape(GRID, GRID, 2).astype(np.float32) if np.abs(bending).max() > 1e-6 else None
         steps = (*steps, "fitted to the other sessions")
-        found.append(Registration(k, n, matrix, steps, outcome, reason, displacement=displacement, **about))
-    return found
+        registrations.append(Registration(k, n, matrix, steps, outcome, reason, displacement=displacement, **about))
+    return registrations
 
 
 _STEPS = ("searched", "refined")
@@ -368,14 +369,14 @@ def _assemble(
     pairs: RoiPairs,
     new_registrations: Sequence[Registration],
 ) -> MatchResult:
-    """The result with the new session: its ROIs in the cells that are there (`cell`), or in new ones at the end."""
+    """The result with the new session: its ROIs are in the earlier cells (`cell`), or in new ones at the end."""
     n_cells, n = result.cells.shape
-    own = np.full(n_cells, -1, np.int32)
+    row_in_new = np.full(n_cells, -1, np.int32)
     given = np.flatnonzero(cell >= 0)
-    own[cell[given]] = given
-    left = np.flatnonzero((cell < 0) & session.takes_part)
-    cells = np.full((n_cells + len(left), n + 1), -1, np.int32)
-    cells[:n_cells, :n], cells[:n_cells, n], cells[n_cells:, n] = result.cells, own, left
+    row_in_new[cell[given]] = given
+    unassigned = np.flatnonzero((cell < 0) & session.takes_part)
+    cells = np.full((n_cells + len(unassigned), n + 1), -1, np.int32)
+    cells[:n_cells, :n], cells[:n_cells, n], cells[n_cells:, n] = result.cells, row_in_new, unassigned
     registrations = sorted(
         (*result.registrations, *new_registrations), key=lambda r: (r.fixed_session, r.moving_session)
     )
@@ -385,12 +386,12 @@ def _assemble(
     reasons = ("" if k in aligned else reason for k, reason in enumerate(result.status_reasons))
     every = renumbered(RoiPairs.concatenate([result.roi_pairs, pairs]), range(n + 1))
     presence = with_ambiguous(presence_codes(cells, [*sessions, session], registrations, status), cells, every)
-    presence[:n_cells, :n] = result.presence  # what was found of the others, or decided, stays
+    presence[:n_cells, :n] = result.presence  # what was found or decided for the others stays
     confidence = confidence_of(cells, every)
     if result.confidence is not None:
-        unrated = np.isnan(result.confidence) & (result.n_sessions_of_cell > 1)  # as a person made these cells
-        confidence[:n_cells] = np.where((own >= 0) & ~unrated, confidence[:n_cells], result.confidence)
-    ids = 1 + result.last_id + np.arange(len(left))
+        unrated = np.isnan(result.confidence) & (result.n_sessions_of_cell > 1)  # a person made these cells
+        confidence[:n_cells] = np.where((row_in_new >= 0) & ~unrated, confidence[:n_cells], result.confidence)
+    ids = 1 + result.last_id + np.arange(len(unassigned))
     return replace(
         result,
         cells=cells,

@@ -18,8 +18,8 @@ from .deformation import Deformation, choose_stiffness, fit
 
 CONTROL_STEP = 5.0  #: between control points of deformations, in typical ROI radii
 BLOCK_STEP = 3.0  #: between blocks
-#: Half side and largest shift of a block in each round, and the typical ROI radius, in pixels, to which channels are
-#: reduced where it is larger.
+#: For each round: half side and largest shift of a block, in typical ROI radii, and the typical ROI radius, in pixels,
+#: to which channels are reduced if theirs is larger.
 ROUNDS = ((5.0, 1.5, 3.5), (4.0, 1.0, 5.0), (4.0, 0.8, 5.0))
 
 
@@ -46,15 +46,15 @@ class CommonFrame:
     def from_session(self, session: int, points: Points) -> Points:
         """Where points (x, y) of a session lie in the frame."""
         goal = transform_points(np.linalg.inv(self.matrices[session]), points)
-        found = goal
+        placed = goal
         if self.deformations[session].coefficients.any():
-            for _ in range(8):  # a contraction: deformations bend far less than a pixel per pixel
-                found = goal - self.deformations[session].at(found)
-        return found
+            for _ in range(8):  # this converges: deformations change far less than a pixel per pixel
+                placed = goal - self.deformations[session].at(placed)
+        return placed
 
 
 def frame_around(matrices: Sequence[Matrix], shapes: Sequence[tuple[int, int]], radius: float) -> CommonFrame:
-    """The smallest frame that holds all fields, (n_rows, n_cols); the matrices lead from the first session to each."""
+    """The smallest frame that holds fields of the given shapes; the matrices lead from the first session to each."""
     reached = np.concatenate(
         [transform_points(np.linalg.inv(m), corners(shape)) for m, shape in zip(matrices, shapes, strict=True)]
     )
@@ -67,12 +67,12 @@ def frame_around(matrices: Sequence[Matrix], shapes: Sequence[tuple[int, int]], 
 
 
 def warp_to_frame(channels: Channels, places: Floats32) -> Channels:
-    """Channels of a session in the frame: bilinear, 0 where the session does not reach."""
+    """Warp channels of a session to the frame: bilinear, 0 outside the session."""
     return np.stack([cv2.remap(channel, places[..., 0], places[..., 1], cv2.INTER_LINEAR) for channel in channels])
 
 
 def bend(frame: CommonFrame, channels: Sequence[Channels], radius: float, step: Step = lambda n: None) -> CommonFrame:
-    """Let each session but the first bend towards the mean of the others, where the data support it.
+    """Bend each session but the first towards the mean of the others, if the data support it.
 
     `step` is called with 1 for each session and each of the `ROUNDS`.
     """
@@ -90,15 +90,15 @@ def bend(frame: CommonFrame, channels: Sequence[Channels], radius: float, step: 
         for k in range(1, n):
             step(1)
             if stiffness.get(k) == np.inf:
-                continue  # held-out shifts said that bending does not help this session
+                continue  # held-out shifts showed that bending does not help this session
             others = (total - warped[k]) / np.maximum(count - covered[k], 1)
-            found = _local_shifts(others, warped[k], points, half * radius, largest * radius, radius / target)
-            # others(p) ~ warped(p + s): the frame point p lies where p + s was mapped before.
-            wanted = found.shifts + deformations[k].at(found.points + found.shifts)
-            weights = found.correlation**2
+            local = _local_shifts(others, warped[k], points, half * radius, largest * radius, radius / target)
+            # others(p) ~ warped(p + s): the frame point p must be mapped to where p + s was mapped before.
+            wanted = local.shifts + deformations[k].at(local.points + local.shifts)
+            weights = local.correlation**2
             if k not in stiffness:
-                stiffness[k] = choose_stiffness(deformations[k], found.points, wanted, weights)
-            deformations[k] = fit(deformations[k], found.points, wanted, weights, stiffness[k])
+                stiffness[k] = choose_stiffness(deformations[k], local.points, wanted, weights)
+            deformations[k] = fit(deformations[k], local.points, wanted, weights, stiffness[k])
             frame = CommonFrame(frame.shape, frame.matrices, tuple(deformations))
             updated = warp_to_frame(channels[k], frame.places(k))
             total += updated - warped[k]
@@ -109,7 +109,7 @@ def bend(frame: CommonFrame, channels: Sequence[Channels], radius: float, step: 
 def _local_shifts(
     fixed: Channels, moving: Channels, points: Points, half: float, largest: float, factor: float
 ) -> LocalShifts:
-    """Local shifts found at a coarser resolution, at which `factor` pixels become one, if it is more than 1."""
+    """Local shifts, found at a coarser resolution, at which `factor` pixels become one, if `factor` is above 1."""
     if factor <= 1:
         return local_shifts(fixed, moving, points, round(half), max(2, round(largest)))
     n_rows, n_cols = fixed.shape[1:]
@@ -120,5 +120,5 @@ def _local_shifts(
     )
     scale = np.array(size) / (n_cols, n_rows)
     places = (points + 0.5) * scale - 0.5
-    found = local_shifts(fixed, moving, places, round(half / factor), max(2, round(largest / factor)))
-    return LocalShifts((found.points + 0.5) / scale - 0.5, found.shifts / scale, found.correlation)
+    coarse = local_shifts(fixed, moving, places, round(half / factor), max(2, round(largest / factor)))
+    return LocalShifts((coarse.points + 0.5) / scale - 0.5, coarse.shifts / scale, coarse.correlation)

@@ -1,7 +1,7 @@
-"""Groups of ROIs, at most one a session, that maximise the sum of log-odds over all their pairs.
+"""Groups of ROIs, with at most one ROI per session, that maximise the sum of log-odds over all pairs within them.
 
-This is correlation clustering. Groups of an optimum are connected by pairs that are more likely than not, so that the
-components of the graph of these pairs are independent.
+This is correlation clustering. The groups of an optimum are connected by pairs that are more likely than not, so the
+connected components of the graph of these pairs are solved independently.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LARGEST_SEARCH = 20_000  #: partial partitions of a component that are looked at
 
 
 class Graph:
-    """The candidate pairs of each ROI, in arrays: a dictionary of each would take ten times the memory."""
+    """The candidate pairs of each ROI, in arrays; dictionaries would take ten times the memory."""
 
     def __init__(self, first: Ints64, second: Ints64, log_odds: Floats, n_rois: int) -> None:
         ends = np.concatenate([first, second]), np.concatenate([second, first])
@@ -36,15 +36,15 @@ class Graph:
         return np.asarray(self.matrix.indices[self.starts[roi] : self.starts[roi + 1]])
 
     def values(self, roi: int) -> Floats:
-        """How far the log-odds of each is above :data:`UNRELATED`."""
+        """How far the log-odds of each of these ROIs is above :data:`UNRELATED`."""
         return np.asarray(self.matrix.data[self.starts[roi] : self.starts[roi + 1]])
 
     def log_odds(self, roi: int) -> dict[int, float]:
-        """The log-odds of each."""
+        """The log-odds of each of these ROIs."""
         return dict(zip(self.near(roi).tolist(), (self.values(roi) + UNRELATED).tolist(), strict=True))
 
     def likely_pairs(self) -> Iterator[tuple[float, int, int]]:
-        """The log-odds and ROIs of every pair that is more likely than not, once, the most likely first."""
+        """Yield the log-odds and ROIs of every pair that is more likely than not, the most likely first."""
         upper = triu(self.matrix, format="coo")
         likely = upper.data > -UNRELATED
         (a, b), log_odds = (ends[likely] for ends in upper.coords), upper.data[likely] + UNRELATED
@@ -53,50 +53,50 @@ class Graph:
 
 
 def group_rois(first: Ints64, second: Ints64, log_odds: Floats, session_of_roi: Ints64) -> list[list[int]]:
-    """Partition ROIs, numbered over all sessions, into groups, sorted by their smallest member, members ascending.
+    """Partition ROIs, numbered over all sessions, into groups sorted by smallest member; members are ascending.
 
     Parameters
     ----------
     first, second : ndarray of int, shape (n_pairs,)
         ROIs of each candidate pair.
     log_odds : ndarray of float64, shape (n_pairs,)
-        That the pair is a match.
+        Log-odds that the pair is a match.
     session_of_roi : ndarray of int, shape (n_rois,)
     """
     n_rois = len(session_of_roi)
     likely = log_odds > 0
     links = coo_array((np.ones(likely.sum(), np.int8), (first[likely], second[likely])), shape=(n_rois, n_rois))
     _, component = connected_components(links, directed=False)
-    whole = _are_groups(component, first[likely], session_of_roi)
-    found = _members(component, whole)
-    left = ~whole[component[first]] & ~whole[component[second]]
-    graph = Graph(first[left], second[left], log_odds[left], n_rois)
+    is_group = _are_groups(component, first[likely], session_of_roi)
+    partition = _members(component, is_group)
+    open_pairs = ~is_group[component[first]] & ~is_group[component[second]]
+    graph = Graph(first[open_pairs], second[open_pairs], log_odds[open_pairs], n_rois)
     sessions = session_of_roi.tolist()
     clustering = _Clustering(graph, sessions)
     clustering.merge()
     clustering.improve()
     of_component: dict[int, list[list[int]]] = {}
     for members in clustering.members.values():
-        if not whole[component[members[0]]]:
+        if not is_group[component[members[0]]]:
             of_component.setdefault(int(component[members[0]]), []).append(sorted(members))
     for groups in of_component.values():
         n_together = sum(len(members) for members in groups)
-        found += _optimum(groups, graph, sessions) if 2 < n_together <= EXACT_UP_TO else groups
-    return sorted(found)
+        partition += _optimum(groups, graph, sessions) if 2 < n_together <= EXACT_UP_TO else groups
+    return sorted(partition)
 
 
 def _are_groups(component: Indices, first: Indices, session_of_roi: Ints64) -> Bools:
-    """Which components are one group: all their ROIs are of different sessions, and all pairs of them likely.
+    """Which components are one group, because all their ROIs are of different sessions and all their pairs likely.
 
     `first` holds one ROI of each likely pair.
     """
     size, n_pairs = np.bincount(component), np.bincount(component[first], minlength=component.max(initial=-1) + 1)
-    whole = n_pairs == size * (size - 1) // 2
+    is_group = n_pairs == size * (size - 1) // 2
     in_session = component.astype(np.int64) * (session_of_roi.max(initial=0) + 1) + session_of_roi
     repeated = np.sort(in_session)
     repeated = repeated[1:][np.diff(repeated) == 0]
-    whole[repeated // (session_of_roi.max(initial=0) + 1)] = False
-    return np.asarray(whole)
+    is_group[repeated // (session_of_roi.max(initial=0) + 1)] = False
+    return np.asarray(is_group)
 
 
 def _members(component: Indices, chosen: Bools) -> list[list[int]]:
@@ -107,10 +107,10 @@ def _members(component: Indices, chosen: Bools) -> list[list[int]]:
 
 
 def _optimum(groups: list[list[int]], graph: Graph, sessions: Sequence[int]) -> list[list[int]]:
-    """The best partition of a component, by branch and bound; the best found where it takes too long."""
+    """The best partition of a component, by branch and bound; the best one so far if that takes too long."""
     rois = sorted(roi for members in groups for roi in members)
     near = [[values.get(other, UNRELATED) for other in rois] for values in map(graph.log_odds, rois)]
-    # What the ROIs from each position on could still gain, were all their likely pairs taken.
+    # The most that the ROIs from each position on can still gain: the sum over all their likely pairs.
     hope = [0.0] * (len(rois) + 1)
     for k in range(len(rois) - 1, -1, -1):
         hope[k] = hope[k + 1] + sum(max(value, 0.0) for value in near[k][:k])
@@ -147,12 +147,12 @@ class _Clustering:
         self.graph, self.sessions = graph, sessions
         self.label = np.arange(len(sessions))
         self.members: dict[int, list[int]] = {k: [k] for k in range(len(sessions))}
-        self.sessions_of = [{session} for session in sessions]  #: of the members of each label, while groups only grow
+        self.sessions_of = [{session} for session in sessions]  #: of the members of each label; kept only while merging
         self.next_label = len(self.label)
         self.waiting: set[int] = set()  #: ROIs whose group, or that of a neighbour, has changed
 
     def merge(self) -> None:
-        """Merge the two groups of the largest gain until none is left that gains and breaks no constraint."""
+        """Merge the two groups with the largest gain, until no merge that the sessions permit gains anything."""
         label = list(range(len(self.label)))  # faster than an array where they are looked up one by one
         once = chain(((-value, a, b) for value, a, b in self.graph.likely_pairs()), [(math.inf, 0, 0)])
         again: list[tuple[float, int, int]] = []  # pairs whose gain has become less, as a heap
@@ -170,7 +170,7 @@ class _Clustering:
             if gain <= 0:
                 continue
             if gain < -negative - 1e-9 and -gain > min([*again[:1], next_once])[0]:
-                heapq.heappush(again, (-gain, a, b))  # its groups have grown since: back in line
+                heapq.heappush(again, (-gain, a, b))  # its groups have grown, so it has to wait again
                 continue
             self.sessions_of[p] |= self.sessions_of[q]
             self.label[self.members[q]] = p
@@ -179,9 +179,9 @@ class _Clustering:
             self.members[p] += self.members.pop(q)
 
     def improve(self, sweeps: int = 10) -> None:
-        """Move ROIs one by one to where they gain most, with or without displacing the ROI of their session there.
+        """Move ROIs one by one to where they gain most, if necessary displacing the ROI of their session there.
 
-        An ROI is looked at again only if a group has changed in which it is or could be.
+        An ROI is looked at again only if its group, or a group that it could join, has changed.
         """
         self.waiting = set(range(len(self.label)))
         for _ in range(sweeps):
@@ -204,14 +204,14 @@ class _Clustering:
             rival = next((m for m in members if self.sessions[m] == self.sessions[roi]), None)
             gain, swapped = gains[target], False
             if rival is not None:
-                # Of the rival, the sums over its own group and over this ROI's, each without the one that leaves.
+                # The rival's sums over its own group and over this ROI's group, each without the ROI that leaves.
                 of_rival = self._gains(rival)
                 gain -= UNRELATED
-                there = of_rival.get(target, UNRELATED * len(members)) - UNRELATED
-                here = of_rival.get(home, UNRELATED * len(self.members[home])) - UNRELATED
-                as_replacement = here if not alone else 0.0
+                rival_there = of_rival.get(target, UNRELATED * len(members)) - UNRELATED
+                rival_here = of_rival.get(home, UNRELATED * len(self.members[home])) - UNRELATED
+                as_replacement = rival_here if not alone else 0.0
                 swapped = as_replacement > 0
-                gain += max(as_replacement, 0.0) - there
+                gain += max(as_replacement, 0.0) - rival_there
             if gain > best_gain + 1e-9:
                 best, best_gain = (target, rival, swapped), gain
         if best is not None:
@@ -242,9 +242,9 @@ class _Clustering:
         return self.next_label
 
     def _gains(self, roi: int) -> dict[int, float]:
-        """The sum of the ROI's log-odds over the members of each group that holds a neighbour of it.
+        """The sum of the ROI's log-odds over the members of each group that holds one of its neighbours.
 
-        The ROI itself is no neighbour: in its own group it counts as unrelated.
+        The ROI is not its own neighbour: in its own group it counts as unrelated.
         """
         groups, place = np.unique(self.label[self.graph.near(roi)], return_inverse=True)
         above = np.bincount(place, self.graph.values(roi)).tolist()

@@ -1,4 +1,4 @@
-"""Look whether sessions that fit no other show the field turned or mirrored, and say which option settles it."""
+"""Find whether a session that fits no other shows the field turned or mirrored, and name the option to give."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ NEAR_RIGHT_ANGLE = 20.0  #: degrees
 
 
 def hint_of(sessions: Sequence[Session], fixed: int, moving: int, parameters: ConsensusParameters) -> str:
-    """What would align two sessions, given by position, which do not fit each other as they are; empty if nothing.
+    """Say what would align two sessions, given by position, that do not fit each other; empty if nothing does.
 
-    All rotations are searched, of the moving session as it is and mirrored.
+    All rotations are searched, with the moving session as it is and mirrored.
     """
     (one, other), radius = prepare([sessions[fixed], sessions[moving]])
     wide = replace(parameters, largest_rotation=ALL_ROUND)
     tried = {mirrored: _best(one, _mirrored(other) if mirrored else other, radius, wide) for mirrored in (False, True)}
     mirrored = tried[True].score > tried[False].score
-    found = tried[mirrored]
-    if not found.registered:
+    alignment = tried[mirrored]
+    if not alignment.registered:
         return ""
-    angle = float(np.rad2deg(np.arctan2(found.matrix[1, 0], found.matrix[0, 0])))
+    angle = float(np.rad2deg(np.arctan2(alignment.matrix[1, 0], alignment.matrix[0, 0])))
     return _in_words(sessions, fixed, moving, angle, mirrored, parameters.largest_rotation)
 
 
@@ -42,7 +42,7 @@ def _best(
 
 
 def _mirrored(session: PreparedSession) -> PreparedSession:
-    """With the columns of what is aligned in reverse order."""
+    """The session with the columns of its channels in reverse order."""
     channels, coarse, small = (
         np.ascontiguousarray(each[:, :, ::-1]) for each in (session.channels, session.coarse, session.small)
     )
@@ -69,7 +69,7 @@ def _exchanged(session: Session) -> str:
 
 
 def _file_of(sessions: Sequence[Session], position: int) -> str:
-    """The name of a session's file; where others have the same, all that is known of its place."""
+    """The name of a session's file; its whole path or URL if another file has the same name."""
     uris = [session.source.uri for session in sessions]
     names = [PurePath(uri).name for uri in uris]
     return (names if names.count(names[position]) == 1 else uris)[position] or "FILE"

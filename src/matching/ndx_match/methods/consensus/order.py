@@ -12,7 +12,7 @@ from ...model import RoiPairs, Session
 
 
 def canonical_order(sessions: Sequence[Session]) -> list[int]:
-    """Positions of the sessions by date, and by content where the dates are equal or unknown."""
+    """Positions of the sessions, sorted by date, and by content if dates are equal or unknown."""
     return sorted(range(len(sessions)), key=lambda k: (sessions[k].session_start, _digest(sessions[k])))
 
 
@@ -26,9 +26,9 @@ def _digest(session: Session) -> bytes:
 
 
 def renumbered(pairs: RoiPairs, order: Sequence[int]) -> RoiPairs:
-    """Pairs of the sessions in an order, as pairs of the sessions as they were given, the earlier one fixed.
+    """Pairs whose sessions are numbered as they were given, the earlier one fixed.
 
-    `order` holds the position of each session among those given.
+    The sessions of `pairs` are numbered in another order; `order` holds the given position of each.
     """
     given = np.asarray(order, np.int32)
     first, second = given[pairs.fixed_session], given[pairs.moving_session]

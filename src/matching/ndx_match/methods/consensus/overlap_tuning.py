@@ -1,7 +1,7 @@
 """Tune the affine maps of sessions so that as many ROIs as possible overlap.
 
-Where the tissue also bends, a map that fits most ROIs well serves better than that of least squares. The overlap after
-a small move is read from the cross-correlation of the two regions, so that the search needs no warping.
+If the tissue also bends, a map that fits most ROIs well is better than the least-squares map. The overlap after a small
+move is read from the cross-correlation of the two regions, so the search needs no warping.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from ...arrays import Floats, Floats32, Indices, Ints32
 from ...footprints import centroids, pixel_coordinates
 from .candidates import ComparedPairs, candidate_pairs, roi_towards
 
-COUNTED_IOU = 0.3  #: from which two ROIs are taken to overlap
-SOFTNESS = (0.2, 0.1, 0.05, 0.025)  #: of that threshold, in turn, so that the search does not stop at the first hill
+COUNTED_IOU = 0.3  #: from which two ROIs count as overlapping
+SOFTNESS = (0.2, 0.1, 0.05, 0.025)  #: of that threshold in successive searches, to avoid poor local maxima
 REACH = 1.2  #: distance of centroids, in typical ROI radii, up to which pairs are counted
-ALL_PAIRS_UP_TO = 10  #: sessions that are all compared with each other; of more, those 1, 2, 4, 8, ... apart
-PAIRS_A_SESSION = 200  #: that are counted at most; more say nothing new of six numbers
+ALL_PAIRS_UP_TO = 10  #: sessions that are all compared with each other; of more, only those 1, 2, 4, 8, ... apart
+PAIRS_A_SESSION = 200  #: greatest number counted per session; more hardly improve an estimate of six numbers
 BATCH = 64  #: pairs whose overlaps are computed at a time
-EASY_MOVE = 0.5  #: typical ROI radii that a corner moves easily: few ROIs move little
+EASY_MOVE = 0.5  #: typical ROI radii that a corner moves at little cost; a few ROIs alone move it less
 
 
 def moves_to_overlap(
@@ -36,16 +36,16 @@ def moves_to_overlap(
     Parameters
     ----------
     regions : sequence of csr_array of ones, shape (n_rois, frame pixels)
-        Of each session, in the common frame of `shape` (n_rows, n_cols).
+        The regions of each session, in the common frame of `shape` (n_rows, n_cols).
     radius : float
         Typical radius of an ROI in pixels.
     softness : sequence of float
-        Of the threshold from which an overlap counts, one search each.
+        Softness of the threshold from which an overlap counts, in each of several searches.
 
     Returns
     -------
     list of Matrix
-        For each session: frame before to after the move. The first does not move.
+        For each session the map from the frame before the move to the frame after it. The first does not move.
     """
     n_sessions = len(regions)
     steps = None if n_sessions <= ALL_PAIRS_UP_TO else {2**k for k in range(n_sessions.bit_length())}
@@ -56,7 +56,7 @@ def moves_to_overlap(
         pairs = pairs.take(np.linspace(0, len(pairs) - 1, PAIRS_A_SESSION * n_sessions).astype(int))
     limit = int(np.ceil(2 * radius))
     tables = _overlap_tables(regions, pairs, shape[1], limit)
-    unit = np.array([[2 / shape[1], 0, -1], [0, 2 / shape[0], -1], [0, 0, 1]])  # the frame from -1 to 1
+    unit = np.array([[2 / shape[1], 0, -1], [0, 2 / shape[0], -1], [0, 0, 1]])  # the frame becomes -1 to 1
     places = [np.nan_to_num(centroids(region, shape[1])) for region in regions]
     design = [np.column_stack([place, np.ones(len(place))]) @ unit.T for place in places]
     first = _rows_of(design, pairs.first_session, pairs.first_row)
@@ -88,7 +88,7 @@ def moves_to_overlap(
 
 
 def _mutually_best(pairs: ComparedPairs) -> ComparedPairs:
-    """Pairs whose ROIs overlap no other of each other's session more: no move shall make neighbours overlap."""
+    """Pairs in which each ROI is the best candidate of the other, so that no move makes neighbours overlap."""
     ranked = np.lexsort((pairs.distance, -pairs.iou))
     kept = np.ones(len(pairs), bool)
     for own_session, own_row, other_session in (

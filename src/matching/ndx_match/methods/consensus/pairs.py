@@ -31,33 +31,33 @@ from .search import (
 from .supports import supports, typical_radius
 
 SEARCH_RADIUS = 2.0  #: typical ROI radius in pixels of the reduced channels that are searched
-COARSE_RADIUS = 4.0  #: and of those on which the first rounds of block matching work
-LEAST_MAGNIFICATION = 0.03  #: relative difference of pixel sizes from which they are tried
+COARSE_RADIUS = 4.0  #: the same of the channels for the first rounds of block matching
+LEAST_MAGNIFICATION = 0.03  #: relative difference of pixel sizes from which the search also starts from their ratio
 BEYOND_DOUBT = 15.0  #: z at which a search stops; unrelated fields reach 12
 ABOVE_CHANCE = 2.5  #: least ratio of an alignment's score to the best at shifts that must be wrong
 HAND_ERROR = 3.0  #: typical ROI radii by which an alignment given by hand may be wrong
-FEWEST_ROIS = 20  #: of a session whose ROIs have a say: of fewer, some fall together by chance in too many places
-LEAST_DENSITY_Z = 3.0  #: an alignment that the ROIs contradict may be one of a pattern fixed to the detector
-NOTHING: Channels = np.zeros((2, 0, 0), np.float32)  #: channels that were forgotten
+FEWEST_ROIS = 20  #: of a session whose ROIs are used: fewer coincide by chance in too many places
+LEAST_DENSITY_Z = 3.0  #: if the ROIs do not reach it, the images may be aligned by a pattern fixed to the detector
+NOTHING: Channels = np.zeros((2, 0, 0), np.float32)  #: stands for channels that are no longer needed
 
 
 @dataclass(frozen=True)
 class PreparedSession:
-    """What of a session the registration sees."""
+    """What the registration uses of a session."""
 
     regions: csr_array  #: of ones, shape (n_rois, n_rows * n_cols)
     shape: tuple[int, int]
     pixel_size: tuple[float, float] | None  #: micrometres along (rows, columns)
     channels: Channels  #: at full resolution
-    coarse: Channels  #: at that of the first rounds of block matching
-    small: Channels  #: at the search's
+    coarse: Channels  #: at the resolution of the first rounds of block matching
+    small: Channels  #: at the resolution of the search
 
     def at_full_resolution_only(self) -> PreparedSession:
-        """Without the reduced channels, which take room and are not needed once the session is aligned."""
+        """The session without the reduced channels, which take memory and are not needed once it is aligned."""
         return replace(self, coarse=NOTHING, small=NOTHING)
 
     def without_images(self) -> PreparedSession:
-        """Without any channels, which are not needed where regions are compared."""
+        """The session without any channels, which are not needed to compare regions."""
         return replace(self, channels=NOTHING, coarse=NOTHING, small=NOTHING)
 
 
@@ -74,7 +74,7 @@ class PairAlignment:
 
 
 def prepare(sessions: Sequence[Session]) -> tuple[list[PreparedSession], float]:
-    """The sessions as the registration sees them, and the typical radius of their ROIs in pixels."""
+    """What the registration uses of each session, and the typical radius of their ROIs in pixels."""
     regions = [supports(session.footprints) for session in sessions]
     radii = np.array([typical_radius(region) for region in regions])
     radius = float(np.nanmedian(radii)) if np.isfinite(radii).any() else 8.0
@@ -95,9 +95,9 @@ def register(
 ) -> PairAlignment:
     """Search for the alignment of two sessions, refine and test it.
 
-    Rotations are searched first, from the magnification that the sizes of pixels tell, where these are known and
-    differ, and from none. Unequal scales of the axes are searched as well unless an alignment is beyond doubt: as it
-    was found, or once it is refined, as a small rotation that is left blurs a large field.
+    Rotations are searched first: from the magnification that the pixel sizes imply, if these are known and differ, and
+    from no magnification. Unless an alignment is then beyond doubt, unequal scales of the axes are searched as well.
+    Doubt is judged before and after refinement, because a small remaining rotation blurs a large field.
     """
     sufficient = max(BEYOND_DOUBT, parameters.significance)
     search = Search(fixed.small, moving.small, parameters.largest_shift)
@@ -111,8 +111,8 @@ def register(
         if rotated[-1].z >= sufficient:
             break
 
-    def tested(found: RoughAlignment) -> PairAlignment:
-        return confirm(fixed, moving, refine_found(fixed, moving, found, radius), parameters)
+    def tested(rough: RoughAlignment) -> PairAlignment:
+        return confirm(fixed, moving, refine_found(fixed, moving, rough, radius), parameters)
 
     best = max(rotated, key=attrgetter("z"))
     alignment = tested(best)
@@ -129,7 +129,10 @@ def register(
 
 
 def _by_pixel_sizes(fixed: PreparedSession, moving: PreparedSession) -> Matrix | None:
-    """The middles together, magnified as the sizes of pixels tell, in reduced pixels; None where they tell nothing."""
+    """The map, in reduced pixels, that joins the middles of the fields with the magnification of the pixel sizes.
+
+    None if pixel sizes are not known or hardly differ.
+    """
     if fixed.pixel_size is None or moving.pixel_size is None:
         return None
     y, x = (f / m for f, m in zip(fixed.pixel_size, moving.pixel_size, strict=True))
@@ -138,10 +141,10 @@ def _by_pixel_sizes(fixed: PreparedSession, moving: PreparedSession) -> Matrix |
     return affine_matrix(np.diag([x, y]), middle_of(fixed.small), middle_of(moving.small))
 
 
-def refine_found(fixed: PreparedSession, moving: PreparedSession, found: RoughAlignment, radius: float) -> Matrix:
+def refine_found(fixed: PreparedSession, moving: PreparedSession, rough: RoughAlignment, radius: float) -> Matrix:
     """Refine an alignment that a search found: fixed (x, y, 1) to moving, at full resolution."""
     sizes = (fixed.shape, fixed.small.shape[1:]), (moving.shape, moving.small.shape[1:])
-    return refine(fixed, moving, to_full_resolution(found.matrix, *sizes), radius)
+    return refine(fixed, moving, to_full_resolution(rough.matrix, *sizes), radius)
 
 
 def refine(fixed: PreparedSession, moving: PreparedSession, rough: Matrix, radius: float) -> Matrix:
@@ -161,14 +164,14 @@ def refine_near(fixed: PreparedSession, moving: PreparedSession, near: Matrix, r
 def align_by_hand(
     fixed: PreparedSession, moving: PreparedSession, given: Matrix, radius: float, parameters: ConsensusParameters
 ) -> PairAlignment:
-    """The alignment that a person gave, refined where that makes the sessions agree better and moves it little."""
+    """The alignment that a person gave, refined if that makes the sessions agree better and moves it little."""
     given = affine_near(given, corners(fixed.shape))
-    found = confirm(fixed, moving, given, parameters)
+    chosen = confirm(fixed, moving, given, parameters)
     refined = refine(fixed, moving, given, radius)
     moved = transform_points(refined, corners(fixed.shape)) - transform_points(given, corners(fixed.shape))
     if np.linalg.norm(moved, axis=1).max() <= HAND_ERROR * radius:
-        found = max(found, confirm(fixed, moving, refined, parameters), key=attrgetter("score"))
-    return replace(found, registered=True, by_hand=True)
+        chosen = max(chosen, confirm(fixed, moving, refined, parameters), key=attrgetter("score"))
+    return replace(chosen, registered=True, by_hand=True)
 
 
 def confirm(
@@ -176,10 +179,10 @@ def confirm(
 ) -> PairAlignment:
     """Test an alignment against all other shifts of the same rotation and scale.
 
-    The null are the alignments more than two cell diameters away: their contents do not belong together, but they
-    have the same cells, vessels and noise. As the alignment is the best of many, and refined, it must be well above
-    the best of them. Where there are only ROIs to align by, whose blurred density is little to go by if they are few,
-    it is also well above if that many more of them lie in the same place.
+    The null distribution is that of shifts by more than two cell diameters: the contents then do not belong together,
+    but have the same cells, vessels and noise. The alignment is the best of many and refined, so it must be well above
+    the best of these shifts. If there are only ROIs to align by, their blurred density may be too little evidence; the
+    alignment is then also accepted if clearly more ROIs coincide than at any wrong shift.
     """
     search = Search(fixed.small, moving.small, parameters.largest_shift)
     sizes = (fixed.small.shape[1:], fixed.shape), (moving.small.shape[1:], moving.shape)
@@ -187,8 +190,8 @@ def confirm(
     both = search.combined(z)
     at, density = (float(score[shifts_within(score.shape, (1, 1))].max()) for score in (both, z[-1]))
     far = round(4 * SEARCH_RADIUS)
-    away = search.allowed & ~shifts_within(both.shape, (far, far))
-    chance = float(both[away].max()) if away.any() else 0.0
+    wrong_shifts = search.allowed & ~shifts_within(both.shape, (far, far))
+    chance = float(both[wrong_shifts].max()) if wrong_shifts.any() else 0.0
     clear = at >= max(parameters.significance, ABOVE_CHANCE * chance)
     if not clear and search.informative.tolist() == [False, True]:
         clear = _rois_fall_together(fixed, moving, matrix, parameters.largest_shift)
@@ -204,7 +207,7 @@ def confirm(
 
 
 def _rois_fall_together(fixed: PreparedSession, moving: PreparedSession, matrix: Matrix, largest_shift: float) -> bool:
-    """Whether enough ROIs lie in the same place, and many more than at shifts that must be wrong."""
+    """Whether enough ROIs coincide, and many more than at any shift that must be wrong."""
     radius = float(np.mean([typical_radius(session.regions) for session in (fixed, moving)]))
     places = [centroids(session.regions, session.shape[1]) for session in (fixed, moving)]
     places[1] = transform_points(np.linalg.inv(matrix), places[1])

@@ -26,16 +26,16 @@ class ConsensusParameters(Parameters):
     )
     smallest_scale: float = parameter(
         0.7,
-        "least magnification of an axis that is searched for where shift and rotation alone do not align two sessions",
+        "least magnification of an axis that is searched for if shift and rotation alone do not align two sessions",
         above=0,
         maximum=1,
     )
     largest_scale: float = parameter(1.3, "greatest magnification of an axis that is searched for", minimum=1)
-    non_rigid: bool = parameter(True, "correct smooth deformations where the data support it")
+    non_rigid: bool = parameter(True, "correct smooth deformations if the data support it")
     significance: float = parameter(
         9.0,
-        "z score that the correlation of an alignment must reach, against those of shifts that must be wrong; it must "
-        "also be 2.5 times the best of these",
+        "z score that the correlation of an alignment must reach; it must also be 2.5 times the best z score of shifts "
+        "that must be wrong",
         above=0,
     )
     reach: float = parameter(

@@ -48,9 +48,9 @@ def match_sessions(
     workers: int,
     given: Sequence[Registration] = (),
 ) -> MatchResult:
-    """Align the sessions, match each set that belongs together, put together the result.
+    """Align the sessions, match each set that belongs together, and assemble the result.
 
-    `given` are the alignments that a person gave, which take the place of a search.
+    `given` are the alignments that a person gave; they replace a search.
     """
     progress = progress or (lambda stage, done, total: None)
     order = canonical_order(sessions)
@@ -59,35 +59,35 @@ def match_sessions(
         aligned, alignments = align_sessions(
             ordered, parameters, partial(progress, "registering"), workers, _in_order(given, order)
         )
-        components = [found.component for found in aligned]
-        together = [found for found in aligned if len(found.component.members) > 1]
-        step = steps_of(progress, "matching", sum(N_STEPS * len(found.members) for found in together))
+        components = [part.component for part in aligned]
+        together = [part for part in aligned if len(part.component.members) > 1]
+        step = steps_of(progress, "matching", sum(N_STEPS * len(part.members) for part in together))
         del aligned
         matches: list[ComponentMatch] = []
         while together:
-            matches.append(match_component(together.pop(0), parameters, step))  # none other holds its images any more
+            matches.append(match_component(together.pop(0), parameters, step))  # pop, so that its images can be freed
         hints = _hints(ordered, components, parameters)
     components = [_as_given(component, order) for component in components]
     alignments = dict(_alignment_as_given(pair, alignment, order) for pair, alignment in alignments.items())
     matches = [
-        replace(found, component=_as_given(found.component, order), pairs=renumbered(found.pairs, order))
-        for found in matches
+        replace(match, component=_as_given(match.component, order), pairs=renumbered(match.pairs, order))
+        for match in matches
     ]
     hints = {order[position]: hint for position, hint in hints.items()}
     return _assemble(sessions, components, alignments, matches, parameters, hints)
 
 
 def _in_order(given: Sequence[Registration], order: Sequence[int]) -> dict[tuple[int, int], Matrix]:
-    """Matrices of alignments by the places of their sessions in an order, the earlier one fixed."""
+    """The matrices of alignments, by the places of their sessions in an order; the earlier one is fixed."""
     place = {k: number for number, k in enumerate(order)}
-    found = {}
+    by_place = {}
     for registration in given:
         fixed, moving = place[registration.fixed_session], place[registration.moving_session]
         if fixed < moving:
-            found[fixed, moving] = registration.matrix
+            by_place[fixed, moving] = registration.matrix
         else:
-            found[moving, fixed] = np.asarray(np.linalg.inv(registration.matrix))
-    return found
+            by_place[moving, fixed] = np.asarray(np.linalg.inv(registration.matrix))
+    return by_place
 
 
 def _as_given(component: Component, order: Sequence[int]) -> Component:
@@ -108,7 +108,7 @@ def _alignment_as_given(
 def _hints(
     sessions: Sequence[Session], components: Sequence[Component], parameters: ConsensusParameters
 ) -> Mapping[int, str]:
-    """For the first session of each set but the largest, what would align it with that set; "" if nothing is found."""
+    """For the first session of each other set, what would align it with the largest set; "" if nothing is found."""
     largest = max((component.members for component in components), key=len)
     hints = {}
     for component in components:
@@ -130,9 +130,9 @@ def _assemble(
     """The result of all sessions."""
     n = len(sessions)
     none = replace(RoiPairs.concatenate([]), probability=np.zeros(0), margin=np.zeros(0))
-    pairs = RoiPairs.concatenate([none, *(found.pairs for found in matches)])
+    pairs = RoiPairs.concatenate([none, *(match.pairs for match in matches)])
     alone = [component.members[0] for component in components if len(component.members) == 1]
-    parts = [(found.component.members, found.cells) for found in matches]
+    parts = [(match.component.members, match.cells) for match in matches]
     parts += [((k,), np.arange(sessions[k].n_rois, dtype=np.int32)[:, None]) for k in alone]
     blocks = []
     for members, rows in parts:
@@ -166,16 +166,16 @@ def _registrations(
     alignments: Mapping[tuple[int, int], PairAlignment],
     matches: Sequence[ComponentMatch],
 ) -> tuple[Registration, ...]:
-    """Of every pair of sessions of one component the consistent transform; of others what was tried."""
+    """For every pair of sessions of one component the consistent transform; for other pairs what was tried."""
     place = {k: number for number, component in enumerate(components) for k in component.members}
-    affine = {k: m for found in matches for k, m in zip(found.component.members, found.component.matrices, strict=True)}
+    affine = {k: m for match in matches for k, m in zip(match.component.members, match.component.matrices, strict=True)}
     grids = [displacement_points(session.shape) for session in sessions]
     carried = {}  # points of each session's grid in each other session
-    for found in matches:
-        members = found.component.members
-        in_frame = np.concatenate([found.frame.from_session(at, grids[k]) for at, k in enumerate(members)])
-        for at, j in enumerate(members):  # of all at once, as a call takes longer than its points
-            in_session = found.frame.to_session(at, in_frame).reshape(len(members), GRID, GRID, 2)
+    for match in matches:
+        members = match.component.members
+        in_frame = np.concatenate([match.frame.from_session(at, grids[k]) for at, k in enumerate(members)])
+        for at, j in enumerate(members):  # all at once, because each call has a cost
+            in_session = match.frame.to_session(at, in_frame).reshape(len(members), GRID, GRID, 2)
             carried.update({(i, j): points for i, points in zip(members, in_session, strict=True) if i < j})
     registrations = []
     for i, j in combinations(range(len(sessions)), 2):
@@ -207,13 +207,13 @@ def _registrations(
 
 
 def _as_float32(pairs: RoiPairs) -> RoiPairs:
-    """The pairs with measures that take half the room; nothing is decided by them any more."""
+    """The pairs with their measures in 32 bits, which take half the memory; nothing more is decided by them."""
     measures = {name: values for name, values in vars(pairs).items() if values is not None and values.dtype == float}
     return replace(pairs, **{name: values.astype(np.float32) for name, values in measures.items()})
 
 
 def few_pairs(n: int) -> str:
-    """What a user should know of probabilities that were fitted to so few pairs."""
+    """What a user should know about probabilities that were fitted to so few pairs."""
     return f"Only {n} pairs of ROIs could be compared; probabilities rest on prior experience more than on these data."
 
 
@@ -224,7 +224,7 @@ def _warnings(
     reasons: Sequence[str],
     hints: Mapping[int, str],
 ) -> tuple[str, ...]:
-    warnings = [few_pairs(len(found.pairs)) for found in matches if len(found.pairs) < FEW_PAIRS]
+    warnings = [few_pairs(len(match.pairs)) for match in matches if len(match.pairs) < FEW_PAIRS]
     for position, (session, reason) in enumerate(zip(sessions, reasons, strict=True)):
         hint = f"; {hints[position]}" if hints.get(position) else ""
         if reason:
@@ -232,7 +232,9 @@ def _warnings(
     together = [component.members for component in components if len(component.members) > 1]
     if len(together) > 1:
         listed = "; ".join(", ".join(sessions[k].name for k in members) for members in together)
-        found = [f"; of {sessions[k].name}, {hint}" for k, hint in hints.items() if hint and not reasons[k]]
+        advice = [
+            f"; {sessions[k].name} {hint.removeprefix('it ')}" for k, hint in hints.items() if hint and not reasons[k]
+        ]
         apart = "The sessions fall into sets that do not fit each other and are matched apart"
-        warnings.append(f"{apart}: {listed}{''.join(found)}.")
+        warnings.append(f"{apart}: {listed}{''.join(advice)}.")
     return tuple(warnings)

@@ -1,7 +1,7 @@
-"""From what is compared of two ROIs to the probability that they are the same cell, fitted to the data at hand.
+"""The probability that two ROIs are the same cell, by a model of their measures that is fitted to the data at hand.
 
-Neighbours within a session are never the same cell: they show how wrong pairs look, and how many to expect. Where
-candidates across sessions are denser than that, they are matches (learning from positive and unlabelled samples).
+Neighbours within a session are never the same cell, so they show how wrong pairs look and how many to expect. If
+candidates across sessions are denser than that, the excess are matches (learning from positive and unlabelled samples).
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ from ...arrays import Floats, Floats32, Indices, Ints32
 from ...model import cells_of_rois
 from .candidates import ComparedPairs, roi_towards
 
-#: Log-odds of a match = these times (1, IoU, distance in ROI radii, log of the area ratio, root of the IoU, minus the
-#: log of 1 + the odds of all rivals), before any data are seen; the spread is how far data may easily move them. The
-#: data say well how many matches there are (the first). How fast the odds fall with distance they say badly, as
-#: neighbours within a session are never close: this is what regressions to the truth of simulated sessions agree on.
+#: Before any data are seen, the log-odds of a match are the sum of these coefficients times (1, IoU, distance in ROI
+#: radii, log of the area ratio, root of the IoU, minus the log of 1 + the odds of all rivals). The spread is how far
+#: data may easily move each. Data determine well how many matches there are (the first), but not how fast the odds fall
+#: with distance, because neighbours within a session are never close. The values are those on which regressions to the
+#: truth of simulated sessions agree.
 PRIOR = np.array([0.3, 7.0, -3.0, -0.5, 0.0, 1.0])
 PRIOR_SPREAD = np.array([2.5, 1.0, 0.6, 0.3, 0.7, 0.3])
-#: Wrong candidates across sessions per pair within: more than one, as a session's own ROIs were kept apart by its
-#: segmentation, while one that covers two cells, or half of one, lies over another session's as nothing does within.
+#: Wrong candidates across sessions per pair within a session. It is above 1, because the segmentation keeps the ROIs of
+#: one session apart, while an ROI that covers two cells, or half of one, can lie over ROIs of another session.
 CROWDING = 1.2
-LARGEST_LOG_ODDS = 14.0  #: of a rival; more would say no more
-FEW_PAIRS = 40  #: candidates below which the prior has the say
-ENOUGH_PAIRS = 300_000  #: to fit six coefficients; of more, an even sample is fitted
+LARGEST_LOG_ODDS = 14.0  #: at which log-odds are clipped; greater ones would change nothing
+FEW_PAIRS = 40  #: with fewer candidates the result rests mostly on the prior
+ENOUGH_PAIRS = 300_000  #: to fit six coefficients; of more pairs an evenly spread sample is fitted
 PIECE = 100_000  #: pairs whose features are computed at a time
 ENOUGH_STAND_INS = 200_000  #: pairs within sessions that are compared with what is near in other sessions
 
@@ -40,25 +41,25 @@ def match_log_odds(
 ) -> Floats:
     """Log-odds that each candidate pair is a match, shape (n_candidates,).
 
-    Fitted twice: to what is compared of the two ROIs, and then together with what else either of them could be in the
-    other's session, for an ROI is one cell.
+    The model is fitted twice: first to the measures of each pair, then also to the rivals of the pair. Rivals are the
+    other candidates of either ROI in the other's session; they count because an ROI is only one cell.
 
     Parameters
     ----------
     candidates, impossible : ComparedPairs
-        Across sessions, and within sessions in both orders.
+        Pairs across sessions, and pairs within sessions in both orders.
     n_sessions : int
     radius : float
         Typical radius of an ROI in pixels.
     wrong_for_each : float, optional
-        Wrong candidates to expect for each impossible pair, but for :data:`CROWDING`; by default that of the candidates
-        and impossible pairs of all sessions.
+        Wrong candidates to expect for each impossible pair, before :data:`CROWDING` is applied; by default the number
+        that holds if all sessions are compared with each other.
     """
-    # Sessions i and j have as many wrong candidates as i and j have neighbours within, on average.
+    # Two sessions have as many wrong candidates between them as each has pairs within, on average over the two.
     density = CROWDING * ((n_sessions - 1) / 2 if wrong_for_each is None else wrong_for_each)
     fitted, thinned = _sample(len(candidates), len(impossible))
     unlabelled, wrong = _features(candidates.take(fitted), radius), _features(impossible.take(thinned), radius)
-    # Each pair of a sample stands for several, so that the prior weighs no more than beside all of them.
+    # Each pair of a sample stands for several, so that the prior weighs as much as if all pairs were fitted.
     stands_for, stands_for_wrong = (
         len(pairs) / max(1, len(sample)) for pairs, sample in ((candidates, fitted), (impossible, thinned))
     )
@@ -102,18 +103,19 @@ def _of_each(pairs: ComparedPairs, radius: float, coefficients: Floats) -> Float
 def _density_ratio(
     unlabelled: Floats, wrong: Floats, weight: float, density: float, prior: Floats, spread: Floats
 ) -> Floats:
-    """Coefficients of the log-odds that a row of `unlabelled` is a match: those of greatest likelihood."""
+    """Coefficients of the log-odds that a row of `unlabelled` is a match, of greatest likelihood given the prior."""
 
-    # With odds o of being a match, and wrong candidates distributed as impossible pairs, of which each counts `density`
-    # times and each candidate `weight` times, candidates are 1 + o times as dense as impossible pairs.
+    # Wrong candidates are distributed as impossible pairs are. So if o are a candidate's odds of being a match,
+    # candidates are 1 + o times as dense as impossible pairs, where each impossible pair counts `density` times and
+    # each candidate `weight` times.
     def loss(coefficients: Floats) -> tuple[float, Floats]:
         odds, odds_wrong = (np.exp(np.minimum(rows @ coefficients, 100)) for rows in (unlabelled, wrong))
         likelihood = weight * np.sum(np.log((1 + odds) / (2 + odds)))
         likelihood -= density * np.sum(np.log(2 + odds_wrong))
         gradient = weight * unlabelled.T @ (odds / ((1 + odds) * (2 + odds)))
         gradient -= density * wrong.T @ (odds_wrong / (2 + odds_wrong))
-        away = (coefficients - prior) / spread
-        return 0.5 * float(away @ away) - float(likelihood), away / spread - gradient
+        deviation = (coefficients - prior) / spread
+        return 0.5 * float(deviation @ deviation) - float(likelihood), deviation / spread - gradient
 
     return np.asarray(minimize(loss, prior, jac=True, method="L-BFGS-B").x)
 
@@ -133,30 +135,31 @@ def _odds_towards(pairs: ComparedPairs, odds: Floats, n_sessions: int, width: in
 def coherent(pairs: ComparedPairs, probability: Floats, cells: Ints32) -> Floats:
     """Probabilities of the pairs within cells that do not contradict those of the cell's other pairs.
 
-    If a and c are one cell with probability p, and c and b with q, then a and b are with p + q - 1 at least (the bound
-    of Bonferroni and Fréchet), however much the two depend on each other: where that is higher, the pair's own
-    probability is raised to it. Pairs of ROIs of different cells stay as they were.
+    If a and c are one cell with probability p, and c and b with probability q, then a and b are one cell with
+    probability p + q - 1 or more, however much the two depend on each other (the bound of Bonferroni and Fréchet). If
+    this is higher than the pair's own probability, that is raised to it. Pairs of ROIs of different cells stay
+    unchanged.
 
     Parameters
     ----------
     pairs : ComparedPairs
     probability : ndarray, shape (n_pairs,)
-        Of each pair by itself.
+        Probability of each pair by itself.
     cells : ndarray of int32, shape (n_cells, n_sessions)
         `roi_row` of each cell's ROI in each session, -1 where it has none.
     """
     result = probability.copy()
-    for _, own, first, second, between in _within_cells(pairs, probability, cells):
+    for _, entries, first, second, between in _within_cells(pairs, probability, cells):
         through = (between[:, :, None] + between[None, :, :] - 1).max(axis=1)
-        result[own] = np.maximum(result[own], through[first, second])
+        result[entries] = np.maximum(result[entries], through[first, second])
     return result
 
 
 def probable_cells(pairs: ComparedPairs, alone: Floats, cells: Ints32, least: float) -> tuple[Ints32, Floats]:
-    """Cells of which every two ROIs are a candidate pair of at least the probability, and the pairs' probabilities.
+    """Cells in which every two ROIs are a candidate pair of probability `least` or more, and the pairs' probabilities.
 
-    A cell of which that is not true is divided: ROIs are joined as long as all their pairs reach it, the most probable
-    first. What the ROIs of other parts said of a pair (:func:`coherent`) then counts no more.
+    Any other cell is divided: its ROIs are joined, the most probable first, as long as all their pairs reach `least`.
+    The ROIs of other parts then no longer raise the probability of a pair (:func:`coherent`).
 
     Parameters
     ----------
@@ -167,7 +170,7 @@ def probable_cells(pairs: ComparedPairs, alone: Floats, cells: Ints32, least: fl
     least : float
     """
     while True:
-        # In the precision in which they are stored.
+        # Rounded to the precision in which they are stored.
         probability = coherent(pairs, alone, cells).astype(np.float32).astype(float)
         parts: dict[int, list[Ints32]] = {}
         compared = np.zeros(len(cells), bool)
@@ -180,11 +183,11 @@ def probable_cells(pairs: ComparedPairs, alone: Floats, cells: Ints32, least: fl
             parts[cell] = _parts(cells[cell], np.zeros((n, n)), least)
         if not parts:
             return cells, probability
-        cells = np.stack([row for cell, whole in enumerate(cells) for row in parts.get(cell, [whole])])
+        cells = np.stack([row for cell, undivided in enumerate(cells) for row in parts.get(cell, [undivided])])
 
 
 def _parts(cell: Ints32, between: Floats, least: float) -> list[Ints32]:
-    """A cell's ROIs, with probabilities `between` them, in parts within which all reach the least."""
+    """Divide a cell's ROIs, with probabilities `between` them, into parts in which every pair reaches `least`."""
     from scipy.cluster.hierarchy import fcluster, linkage  # few cells are divided, and importing it takes time
     from scipy.spatial.distance import squareform
 
@@ -200,7 +203,7 @@ def _parts(cell: Ints32, between: Floats, least: float) -> list[Ints32]:
 
 
 def cells_of_pairs(pairs: ComparedPairs, cells: Ints32) -> Indices:
-    """The cell in which both ROIs of each pair are, shape (n_pairs,); -1 if they are not in one."""
+    """The cell that holds both ROIs of each pair, shape (n_pairs,); -1 if none does."""
     first = cells_of_rois(cells, pairs.first_session, pairs.first_row)
     second = cells_of_rois(cells, pairs.second_session, pairs.second_row)
     return np.where(first == second, first, -1)
@@ -209,18 +212,18 @@ def cells_of_pairs(pairs: ComparedPairs, cells: Ints32) -> Indices:
 def _within_cells(
     pairs: ComparedPairs, probability: Floats, cells: Ints32
 ) -> Iterator[tuple[int, Indices, Indices, Indices, Floats]]:
-    """Of each cell that holds candidate pairs: its number, the pairs, the places of their ROIs among its own, and the
-    probabilities between all its ROIs, 0 for no candidate."""
+    """Yield for each cell that holds candidate pairs: its number, the pairs, the places of their ROIs among the cell's
+    own, and the probabilities between all its ROIs, 0 if they are no candidate pair."""
     cell_of = cells_of_pairs(pairs, cells)
     order = np.argsort(cell_of, kind="stable")
     order = order[cell_of[order] >= 0]
-    for own in np.split(order, np.flatnonzero(np.diff(cell_of[order])) + 1) if len(order) else ():
-        cell = int(cell_of[own[0]])
+    for entries in np.split(order, np.flatnonzero(np.diff(cell_of[order])) + 1) if len(order) else ():
+        cell = int(cell_of[entries[0]])
         place = np.cumsum(cells[cell] >= 0) - 1
-        first, second = place[pairs.first_session[own]], place[pairs.second_session[own]]
+        first, second = place[pairs.first_session[entries]], place[pairs.second_session[entries]]
         between = np.zeros((place[-1] + 1, place[-1] + 1))
-        between[first, second] = between[second, first] = probability[own]
-        yield cell, own, first, second, between
+        between[first, second] = between[second, first] = probability[entries]
+        yield cell, entries, first, second, between
 
 
 def margins(pairs: ComparedPairs, probability: Floats32) -> Floats32:
@@ -236,7 +239,7 @@ def margins(pairs: ComparedPairs, probability: Floats32) -> Floats32:
         np.maximum.at(best, candidates_of, probability)
         winner = np.full(len(best), -1, np.int32)
         is_best = probability == best[candidates_of]
-        winner[candidates_of[is_best]] = every[is_best]  # one of those that are equal
+        winner[candidates_of[is_best]] = every[is_best]  # any one of equals
         is_winner = winner[candidates_of] == every
         np.maximum.at(second_best, candidates_of[~is_winner], probability[~is_winner])
         best_other = np.maximum(best_other, np.where(is_winner, second_best[candidates_of], best[candidates_of]))

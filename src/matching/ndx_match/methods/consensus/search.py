@@ -1,7 +1,7 @@
-"""Find the rough alignment of two sessions among all shifts (by FFT), and many rotations and scales.
+"""Find the rough alignment of two sessions among all shifts (by FFT) and many rotations and scales.
 
-The sum of products over the overlap, divided by the root of its size, has the same spread at every shift for unrelated
-contents, which makes it a z score.
+If the contents are unrelated, the sum of products over the overlap, divided by the root of the overlap's size, has the
+same spread at every shift. This makes it a z score.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from ...arrays import Bools, Channels, Floats, Floats32, Matrix, Points
 from ...footprints import affine_matrix
 from .alignment import warp_channels
 
-PLAIN_STEP = 2.5  #: degrees between rotations alone
+PLAIN_STEP = 2.5  #: degrees between rotations, if only these are searched
 STEP, SCALE_STEP = 5.0, 0.1  #: between rotations in degrees, and scales, where both are searched
-MINIMUM_OVERLAP = 0.15  #: of the fixed field, below which an alignment is not trusted
-CLIPPED_FROM = 0.995  #: quantile of the scores beyond which they count no more in the spread
+MINIMUM_OVERLAP = 0.15  #: of the fixed field; a smaller overlap counts as this large, which lowers its score
+CLIPPED_FROM = 0.995  #: quantile at which squared scores are clipped for the spread
 
 
 @dataclass(frozen=True)
@@ -82,10 +82,10 @@ class Search:
     ----------
     fixed, moving : Channels
     largest_shift : float
-        Of the middle of the field, as a fraction of the fixed field along each axis.
+        Largest shift of the middle of the field, as a fraction of the fixed field along each axis.
     prior : Matrix, optional
-        Where to look, fixed to moving: rotations, scales and shifts are added to it. By default the middles of the two
-        fields fall together.
+        Start of the search, fixed to moving, to which rotations, scales and shifts are added. By default it joins the
+        middles of the two fields.
     """
 
     def __init__(self, fixed: Channels, moving: Channels, largest_shift: float, prior: Matrix | None = None) -> None:
@@ -102,16 +102,16 @@ class Search:
         self.least_overlap = MINIMUM_OVERLAP * n_rows * n_cols
 
     def best(self, poses: Iterable[Pose], sufficient: float = np.inf) -> list[RoughAlignment]:
-        """The best shift of each pose by each channel alone and by their sum, best z first.
+        """The best shifts of each pose, by each channel alone and by all together, best z first.
 
         The search stops at the first pose that reaches `sufficient`.
         """
-        found: list[RoughAlignment] = []
+        alignments: list[RoughAlignment] = []
         for pose in poses:
-            found += self._best_shifts(pose)
-            if max(alignment.z for alignment in found[-3:]) >= sufficient:
+            alignments += self._best_shifts(pose)
+            if max(alignment.z for alignment in alignments[-3:]) >= sufficient:
                 break
-        return sorted(found, key=lambda alignment: -alignment.z)
+        return sorted(alignments, key=lambda alignment: -alignment.z)
 
     def z_of_shifts(self, matrix: Matrix) -> Floats32:
         """The channels' scores at every shift of a matrix, shape (n_channels, *padded); shift 0 comes first."""
@@ -120,27 +120,27 @@ class Search:
         correlation = scipy.fft.irfft2(self.spectrum * scipy.fft.rfft2(warped, self.padded), self.padded)
         score = correlation[:-1] / np.sqrt(np.maximum(correlation[-1], self.least_overlap))
         square = score**2
-        # The highest are clipped: a peak must not widen what it is measured by. Just these: where ROIs are few, most
-        # shifts bring none together, and any that brings a few would stand out from what is typical.
+        # The highest scores are clipped, so that a peak does not widen the spread by which it is measured. No more are
+        # clipped, because if ROIs are few, most shifts bring none together, and any that brings a few would stand out.
         limit = np.quantile(square[:, ::2, ::2], CLIPPED_FROM, axis=(1, 2), keepdims=True)
         spread = np.sqrt(np.minimum(square, limit).mean(axis=(1, 2)))
         return score / np.maximum(spread, np.finfo(np.float32).tiny)[:, None, None]
 
     def combined(self, z: Floats32) -> Floats32:
-        """The score of all channels together, shape padded; a channel that is constant in either session has no say."""
+        """The score of all channels together, of the padded shape; channels constant in either session do not count."""
         return np.asarray(z.sum(axis=0) / np.sqrt(max(1, self.informative.sum())))
 
     def _best_shifts(self, pose: Pose) -> list[RoughAlignment]:
         matrix = self.prior @ affine_matrix(pose.linear, self.middle, self.middle)
         z = self.z_of_shifts(matrix)
-        found = []
+        alignments = []
         for score in (self.combined(z), *z):
             peak = np.unravel_index(np.argmax(np.where(self.allowed, score, -np.inf)), score.shape)
             row, col = (int(k) if k <= n // 2 else int(k) - n for k, n in zip(peak, self.padded, strict=True))
             shift = np.eye(3)
             shift[:2, 2] = col, row
-            found.append(RoughAlignment(matrix @ shift, float(score[peak]), pose))
-        return found
+            alignments.append(RoughAlignment(matrix @ shift, float(score[peak]), pose))
+        return alignments
 
 
 def shifts_within(shape: tuple[int, ...], largest: tuple[float, float]) -> Bools:

@@ -17,14 +17,14 @@ from ...warping import affine_places, displacement_weights
 
 @dataclass(frozen=True)
 class StoredFrame:
-    """Maps from a frame to sessions. The frame is a session's pixels, moved so that it holds the fields of all."""
+    """Maps from a frame to sessions. The frame has the pixel grid of one session and holds the fields of all."""
 
     shape: tuple[int, int]  #: (n_rows, n_cols)
-    origin: Floats  #: (x, y) of the frame's first pixel in the session whose pixels it has, shape (2,)
+    origin: Floats  #: (x, y) of the frame's first pixel in the session whose grid it has, shape (2,)
     maps: tuple[SessionRegistration, ...]  #: from that session to each
 
     def matrix(self, session: int) -> Matrix:
-        """The map from the frame to a session without what bends it."""
+        """The matrix of the map from the frame to a session, without the displacement."""
         offset = np.eye(3)
         offset[:2, 2] = self.origin
         return np.asarray(self.maps[session].matrix @ offset)
@@ -48,24 +48,25 @@ class StoredFrame:
         """Where points (x, y) of a session lie in the frame."""
         map_ = self.maps[session]
         inverse = np.linalg.inv(map_.matrix)
-        found = transform_points(inverse, points)
+        placed = transform_points(inverse, points)
         if map_.displacement is not None and map_.fixed_shape is not None:
-            for _ in range(8):  # a contraction: deformations bend far less than a pixel per pixel
-                found = transform_points(inverse, points - displacement_at(map_.displacement, map_.fixed_shape, found))
-        return found - self.origin
+            for _ in range(8):  # this converges: deformations change far less than a pixel per pixel
+                added = displacement_at(map_.displacement, map_.fixed_shape, placed)
+                placed = transform_points(inverse, points - added)
+        return placed - self.origin
 
 
 def maps_from(
     result: MatchResult, sessions: Sequence[Session], first: int, others: Sequence[int]
 ) -> list[SessionRegistration]:
-    """The alignments of a session with others, itself among them perhaps, as a result holds them."""
+    """The alignments of a session with others, which may include itself, as a result holds them."""
     maps = []
     for other in others:
         if other == first:
             maps.append(SessionRegistration(np.eye(3)))
             continue
-        found = result.registration(*sorted((first, other)))
-        assert found is not None  # as they are of one set of sessions that were aligned with each other
-        map_ = SessionRegistration(found.matrix, found.displacement, sessions[found.fixed_session].shape)
-        maps.append(map_ if found.fixed_session == first else map_.inverse(sessions[found.moving_session].shape))
+        stored = result.registration(*sorted((first, other)))
+        assert stored is not None  # because the sessions are of one set that was aligned with each other
+        map_ = SessionRegistration(stored.matrix, stored.displacement, sessions[stored.fixed_session].shape)
+        maps.append(map_ if stored.fixed_session == first else map_.inverse(sessions[stored.moving_session].shape))
     return maps

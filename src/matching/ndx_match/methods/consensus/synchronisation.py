@@ -1,4 +1,4 @@
-"""Register many sessions: which pairs to try, which sessions belong together, and transforms whose loops close."""
+"""Register many sessions: choose the pairs to try, find which sessions belong together, and make all loops close."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from .parameters import ConsensusParameters
 
 Pair = tuple[int, int]
 
-ALL_PAIRS_UP_TO = 5  #: sessions of which every pair is aligned; of more, only neighbours in order
-NEIGHBOURS = (1, 2, 4)  #: distances in the order of sessions at which more sessions are aligned
-ATTEMPTS = 6  #: sessions with which one that fits none is tried, at most
+ALL_PAIRS_UP_TO = 5  #: sessions of which every pair is aligned; of more, only neighbours in the order
+NEIGHBOURS = (1, 2, 4)  #: distances in the order at which neighbours are aligned
+ATTEMPTS = 6  #: greatest number of sessions with which a session that fits none is tried
 LARGEST_DISAGREEMENT = 1.0  #: of a pair with the loops it is in, in typical ROI radii
 
 
@@ -42,10 +42,10 @@ def align_all(
 ) -> tuple[list[Component], dict[Pair, PairAlignment]]:
     """Align sessions in pairs and make the transforms of those that belong together consistent.
 
-    A pair whose sessions are already connected through others starts from the composed transform and is searched only
-    if that does not fit, so that the searches grow with the number of sessions and not with that of pairs. Each session
-    is in one component; one that agrees with nobody is alone. All pairs that were tried are returned besides. Pairs
-    whose alignment a person gave are not searched, and no other alignment can contradict them.
+    A pair whose sessions are already connected through others starts from the composed transform, and is searched only
+    if that does not fit. The number of searches therefore grows with the number of sessions, not with that of pairs.
+    Each session is in one component; a session that fits no other is alone. All pairs that were tried are returned as
+    well. Pairs whose alignment a person gave are not searched, and no other alignment can contradict them.
     """
     n = len(sessions)
     tried: dict[Pair, PairAlignment] = {}
@@ -66,7 +66,7 @@ def align_all(
             return register(sessions[pair[0]], sessions[pair[1]], radius, parameters)
 
         try_all(searched, chain)
-        # A session left over is tried with others until one fits.
+        # A session that fits none so far is tried with others until one fits.
         for distance in range(2, n):
             groups = _groups(n, tried)
             group_of = {k: number for number, group in enumerate(groups) for k in group}
@@ -90,10 +90,10 @@ def align_all(
             start = place[pair[1]][1] @ np.linalg.inv(place[pair[0]][1])
             return confirm(fixed, moving, refine_near(fixed, moving, start, radius), parameters)
 
-        left = [pair for pair in others if pair not in tried and place[pair[0]][0] is place[pair[1]][0]]
-        try_all(predicted, left)
-        # Where the others do not lead to an alignment, one of them may be wrong: only a search can contradict it.
-        try_all(searched, [pair for pair in left if not tried[pair].registered])
+        untried = [pair for pair in others if pair not in tried and place[pair[0]][0] is place[pair[1]][0]]
+        try_all(predicted, untried)
+        # If the composed transform does not fit, one of its alignments may be wrong, which only a search can show.
+        try_all(searched, [pair for pair in untried if not tried[pair].registered])
     return [_solve(group, tried, sessions, radius) for group in _groups(n, tried)], tried
 
 
@@ -118,13 +118,13 @@ def _solve(
     while True:
         edges = {p: a for p, a in tried.items() if a.registered and p[0] in group and p[1] in group}
         matrices = _least_squares(group, edges)
-        away = {
+        disagreements = {
             p: _disagreement(a.matrix, matrices, p, sessions[p[0]].shape) for p, a in edges.items() if not a.by_hand
         }
-        worst = max(away, key=lambda pair: away[pair], default=None)
-        if worst is None or away[worst] <= LARGEST_DISAGREEMENT * radius or len(edges) < len(group):
+        worst = max(disagreements, key=lambda pair: disagreements[pair], default=None)
+        if worst is None or disagreements[worst] <= LARGEST_DISAGREEMENT * radius or len(edges) < len(group):
             break
-        reason = f"it disagrees by {away[worst]:.0f} px with the alignments of the other sessions"
+        reason = f"it disagrees by {disagreements[worst]:.0f} px with the alignments of the other sessions"
         rejected = replace(edges[worst], registered=False, reason=reason)
         if group not in _groups(len(sessions), {**edges, worst: rejected}):
             break
@@ -133,10 +133,10 @@ def _solve(
 
 
 def _least_squares(group: Sequence[int], edges: Mapping[Pair, PairAlignment]) -> dict[int, Matrix]:
-    """From the group's first session to each: the affine maps that fit those of all pairs best, weighted by their z."""
-    # Where M_k leads to session k and A is the alignment of sessions i and j, A M_i - M_j is to vanish: a linear system
-    # for the entries of all M_k. It is solved twice: the second time what remains is measured in pixels of the first
-    # session, so that the other sessions' magnification has no say.
+    """The affine maps from the group's first session to each that fit those of all pairs best, weighted by their z."""
+    # M_k leads to session k. If A is the alignment of sessions i and j, A M_i - M_j should be 0, which gives a linear
+    # system for the entries of all M_k. It is solved twice. The second time, residuals are measured in pixels of the
+    # first session, so that the magnification of the other sessions has no effect.
     unknown = {k: slice(2 * number, 2 * number + 2) for number, k in enumerate(group[1:])}
     matrices = {k: np.eye(3) for k in group}
     for _ in range(2):
@@ -160,5 +160,5 @@ def _least_squares(group: Sequence[int], edges: Mapping[Pair, PairAlignment]) ->
 def _disagreement(measured: Matrix, matrices: Mapping[int, Matrix], pair: Pair, shape: tuple[int, int]) -> float:
     points = grid_points(shape, 64)
     consistent = matrices[pair[1]] @ np.linalg.inv(matrices[pair[0]])
-    away = transform_points(measured, points) - transform_points(consistent, points)
-    return float(np.median(np.linalg.norm(away, axis=1)))
+    difference = transform_points(measured, points) - transform_points(consistent, points)
+    return float(np.median(np.linalg.norm(difference, axis=1)))

@@ -49,7 +49,7 @@ def match_registered(
     parameters: NwayParameters | None = None,
     progress: Progress | None = None,
 ) -> MatchResult:
-    """Everything after registration: cost, assignment and groups, with the given registrations."""
+    """Do everything after registration (cost, assignment and groups) with the given registrations."""
     return apply.match(sessions, _method(registrations), parameters, progress)
 
 

@@ -1,4 +1,4 @@
-"""From pairwise matches to groups over all sessions: greedy merging, then pruning of conflicts."""
+"""Form groups over all sessions from pairwise matches: merge them greedily, then prune conflicts."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ PairCosts = Mapping[tuple[int, int, int, int], float]
 
 
 def group_matches(matches: Ints32, costs: PairCosts, pruning_method: str) -> Ints32:
-    """Groups of ROIs of which each is in at most one, as rows of `roi_row`s, -1 absent.
+    """Groups of ROIs, as rows of `roi_row`s with -1 where a group has none. Each ROI is in at most one group.
 
     Parameters
     ----------
     matches : ndarray of int32, shape (n_matches, n_sessions)
-        One pairwise match a row, in the order of the session pairs: two `roi_row`s, -1 elsewhere.
+        One row per pairwise match, in the order of the session pairs: two `roi_row`s, and -1 elsewhere.
     costs : mapping
         Cost of every candidate pair, matched or rejected.
     pruning_method : str
@@ -36,11 +36,11 @@ def group_matches(matches: Ints32, costs: PairCosts, pruning_method: str) -> Int
 
 
 def merge(matches: list[Row]) -> list[Row]:
-    """Merge rows that share an ROI and contradict each other nowhere, in two passes.
+    """Merge rows that share an ROI and contradict each other in no session, in two passes.
 
-    In the first pass each row is copied into the first listed row that accepts it, else it is listed itself. In the
-    second pass (only if the first merged anything) every listed row but the first is copied likewise, and stays
-    listed: what it duplicates is settled by :func:`prune`.
+    The first pass copies each row into the first listed row that accepts it; if none does, the row itself is listed.
+    The second pass, which runs only if the first merged anything, copies every listed row but the first in the same
+    way. These rows stay listed, and :func:`prune` settles the duplicates.
     """
     listed: list[Row] = []
     listed_by_roi: dict[tuple[int, int], list[int]] = defaultdict(list)
@@ -70,7 +70,7 @@ def merge(matches: list[Row]) -> list[Row]:
 
 
 def group_cost(row: Row, costs: PairCosts) -> float:
-    """Sum of the candidates' costs over all pairs of sessions, absent ones at :data:`UNSUPPORTED_COST`."""
+    """Sum of costs over all pairs of sessions; without a candidate pair the cost is :data:`UNSUPPORTED_COST`."""
     total = 0.0
     for (first, a), (second, b) in combinations(enumerate(row), 2):
         total += costs.get((first, a, second, b), UNSUPPORTED_COST)
@@ -78,12 +78,12 @@ def group_cost(row: Row, costs: PairCosts) -> float:
 
 
 def prune(rows: list[Row], row_costs: list[float], method: str) -> list[int]:
-    """Positions of the rows that stay when no ROI may be in two of them.
+    """Positions of the rows to keep, so that no ROI is in two of them.
 
-    `keepmin` keeps the row of lowest cost of each connected component of conflicts and drops its neighbours;
-    `popmax` drops the row of highest cost; both repeat on what is left.
+    In each connected component of conflicts, `keepmin` keeps the row of lowest cost and drops its neighbours, `popmax`
+    drops the row of highest cost. Both are repeated on the rows that remain.
     """
-    import networkx as nx  # here, as it takes longer to import than all else of the method
+    import networkx as nx  # here, because importing it takes longer than the rest of the method's imports
 
     graph = nx.Graph()
     graph.add_nodes_from(range(len(rows)))
@@ -108,8 +108,8 @@ def prune(rows: list[Row], row_costs: list[float], method: str) -> list[int]:
             dropped = {best, *graph.neighbors(best)}
         else:
             dropped = {max(component, key=lambda k: row_costs[k])}
-        left = graph.subgraph([k for k in component if k not in dropped])
-        pending += [sorted(part) for part in nx.connected_components(left)]
+        remaining = graph.subgraph([k for k in component if k not in dropped])
+        pending += [sorted(part) for part in nx.connected_components(remaining)]
     return sorted(kept)
 
 

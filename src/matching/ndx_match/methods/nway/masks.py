@@ -8,7 +8,7 @@ from scipy.sparse import csr_array
 from ...arrays import Floats, Indices
 from ...footprints import pixel_sets
 
-STEPS = 32  #: a pixel, in steps of the bilinear interpolation
+STEPS = 32  #: steps of the bilinear interpolation per pixel
 
 
 def layers_without_overlap(footprints: csr_array) -> Indices:
@@ -40,9 +40,10 @@ def warp_footprints(
 ) -> csr_array:
     """Warp each mask bilinearly into the fixed session and keep every pixel greater than 0.
 
-    Bilinear warping is a product with a sparse matrix: a fixed pixel takes part in a mask if any of the four moving
-    pixels around its place there, of weight greater than 0, does. Places are rounded to 1/32 of a pixel, as OpenCV 4
-    does and the published numbers have it; OpenCV 5 does not, so it is not asked.
+    Bilinear warping is a product with a sparse matrix. A fixed pixel is part of the warped mask if any of the four
+    moving pixels around its place is part of the mask and has an interpolation weight greater than 0. Places are
+    rounded to 1/32 of a pixel, as in OpenCV 4 and in the published numbers. OpenCV 5 does not round them, therefore
+    OpenCV is not used here.
 
     Parameters
     ----------
@@ -61,7 +62,7 @@ def warp_footprints(
     fixed_pixel = np.flatnonzero(near)
     col, step_x = np.divmod(place_x[near].astype(np.intp), STEPS)
     row, step_y = np.divmod(place_y[near].astype(np.intp), STEPS)
-    covered = np.zeros((n_rows + 2, n_cols + 2), bool)  # by any mask; with a border, so that neighbours may lie there
+    covered = np.zeros((n_rows + 2, n_cols + 2), bool)  # by any mask; with a border for neighbours outside the image
     covered[1:-1, 1:-1].flat[footprints.indices] = True
     sources, targets = [], []
     for right, below in ((0, 0), (1, 0), (0, 1), (1, 1)):

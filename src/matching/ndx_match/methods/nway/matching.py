@@ -17,17 +17,17 @@ from .masks import layered_pixels, layers_without_overlap, overwrite_in_layers, 
 from .parameters import NwayParameters
 
 FAR = 999.0  #: replaces distance / maximum_distance beyond the maximum
-SMALLEST_WEIGHT = 0.002  #: a pair of lower 1 / (1 + cost) is no edge of the Blossom graph
+SMALLEST_WEIGHT = 0.002  #: a pair with a lower 1 / (1 + cost) is no edge of the Blossom graph
 
 
 @dataclass(frozen=True)
 class SessionMasks:
-    """A session's pixel sets, and their layers; the image's size is (rows, columns)."""
+    """The masks of a session, and the layer of each."""
 
     footprints: csr_array
     layers: Indices
-    shape: tuple[int, int]
-    painting_order: Indices
+    shape: tuple[int, int]  #: (n_rows, n_cols) of the image
+    painting_order: Indices  #: `roi_row`s
 
     @staticmethod
     def of(session: Session) -> SessionMasks:
@@ -104,7 +104,7 @@ def maximum_weight(row: Indices, col: Indices, cost: Floats) -> Bools:
 def minimum_cost(fixed_points: Floats, moving_points: Floats, iou: csr_array, maximum_distance: float) -> Bools:
     """The assignment of least total cost over all pairs, near or far, shape (n_fixed, n_moving)."""
     relative = cdist(fixed_points, moving_points) / maximum_distance
-    cost = np.where(relative <= 1, relative, FAR) + 1 - iou.toarray()  # NaN, of an empty mask, is far too
+    cost = np.where(relative <= 1, relative, FAR) + 1 - iou.toarray()  # the NaN of an empty mask counts as far
     assigned = np.zeros(cost.shape, bool)
     assigned[linear_sum_assignment(cost)] = True
     return assigned

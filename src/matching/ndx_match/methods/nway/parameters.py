@@ -16,7 +16,7 @@ PRUNING_METHODS = ("keepmin", "popmax")
 @documented
 @dataclass(frozen=True)
 class PipelineParameters(Parameters):
-    """Parameters of the published pipeline, whoever runs it."""
+    """Parameters of the published pipeline, which the methods `nway` and `allen` share."""
 
     maximum_distance: float = parameter(
         10.0, "distance of centroids after registration from which ROIs are never matched", above=0, unit="pixels"

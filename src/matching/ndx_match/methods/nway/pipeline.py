@@ -24,12 +24,12 @@ from .groups import group_matches
 from .matching import SessionMasks, match_pair
 from .parameters import NAME, NwayParameters
 
-FALSE_SHIFT = 0.2  #: of the field, by which sessions are shifted to count the matches that chance gives
+FALSE_SHIFT = 0.2  #: part of the field by which sessions are shifted to count the matches that chance gives
 NOT_REGISTERED = "it could not be registered with any other session"
 ALIGNED_ALREADY = 1.0
-"""Pixels: identity is right where the best estimated alignment moves no corner of the image farther than this."""
+"""Pixels: identity counts as right if the best estimated alignment moves no corner of the image farther than this."""
 
-SMALLEST_IMAGE = 7  #: pixels a side
+SMALLEST_IMAGE = 7  #: pixels per side
 
 
 def register_all(
@@ -44,23 +44,23 @@ def register_all(
             )
     images = [to_8_bit(session.image) for session in sessions]
     pairs = list(combinations(range(len(sessions)), 2))
-    found = []
+    chosen = []
     with one_thread_per_worker(), ThreadPoolExecutor(max_workers=workers) as pool:
         futures = [pool.submit(candidates.register, images[i], images[j], parameters) for i, j in pairs]
         for done, ((i, j), future) in enumerate(zip(pairs, futures, strict=True)):
             if progress:
                 progress("registering", done, len(pairs))
-            found.append(_choose(i, j, future.result(), images[i].shape, parameters.strict))
+            chosen.append(_choose(i, j, future.result(), images[i].shape, parameters.strict))
     if progress:
         progress("registering", len(pairs), len(pairs))
-    failed = [registration for registration in found if not registration.registered]
+    failed = [registration for registration in chosen if not registration.registered]
     if failed and parameters.strict:
         first = failed[0]
         raise MethodError(
             f"Not all pairwise registrations succeeded: {sessions[first.fixed_session].name} and "
             f"{sessions[first.moving_session].name} ({first.reason}); leave out --strict to go on without that pair."
         )
-    return tuple(found)
+    return tuple(chosen)
 
 
 def match_registered(
@@ -69,7 +69,7 @@ def match_registered(
     parameters: NwayParameters,
     progress: Progress | None = None,
 ) -> MatchResult:
-    """Everything after registration: cost, assignment and groups, with the given registrations."""
+    """Do everything after registration (cost, assignment and groups) with the given registrations."""
     masks = [SessionMasks.of(session) for session in sessions]
     parts: list[RoiPairs] = []
     tested: list[Registration] = []
@@ -104,16 +104,16 @@ def match_registered(
 
 
 def _choose(
-    fixed: int, moving: int, found: list[candidates.Candidate], shape: tuple[int, ...], strict: bool
+    fixed: int, moving: int, alignments: list[candidates.Candidate], shape: tuple[int, ...], strict: bool
 ) -> Registration:
-    best = found[0]
+    best = alignments[0]
     registered, reason = True, ""
     if best.steps == candidates.IDENTITY:
         registered, reason = False, "no estimated alignment is better than none at all"
-        if len(found) == 1:
+        if len(alignments) == 1:
             reason = "the images gave no estimate of their alignment"
         elif not strict:
-            moved = transform_points(found[1].matrix, corners(shape)) - corners(shape)
+            moved = transform_points(alignments[1].matrix, corners(shape)) - corners(shape)
             if np.linalg.norm(moved, axis=1).max() <= ALIGNED_ALREADY:
                 registered, reason = True, "the images are aligned already"
     outcome = RegistrationOutcome.REGISTERED if registered else RegistrationOutcome.NOT_REGISTERED
@@ -123,10 +123,10 @@ def _choose(
 def _by_chance(
     fixed: SessionMasks, moving: SessionMasks, registration: Registration, parameters: NwayParameters
 ) -> float:
-    """Mean number of matches after shifts of the moving session that are wrong for sure."""
-    away = FALSE_SHIFT * min(fixed.shape)
+    """Mean number of matches after shifts of the moving session that must be wrong."""
+    shift = FALSE_SHIFT * min(fixed.shape)
     counts = []
-    for x, y in ((away, 0), (-away, 0), (0, away), (0, -away)):
+    for x, y in ((shift, 0), (-shift, 0), (0, shift), (0, -shift)):
         shifted = replace(registration, matrix=np.array([[1, 0, x], [0, 1, y], [0, 0, 1]]) @ registration.matrix)
         counts.append(match_pair(fixed, moving, shifted, parameters).accepted.sum())
     return float(np.mean(counts))
@@ -139,25 +139,25 @@ def _cells(pairs: RoiPairs, roi_counts: Sequence[int], parameters: NwayParameter
     matches[each, accepted.fixed_session] = accepted.fixed_roi_row
     matches[each, accepted.moving_session] = accepted.moving_roi_row
     groups = group_matches(matches, pairs.by_rois(pairs.cost), parameters.pruning_method)
-    alone = []
+    singles = []
     for session, n_rois in enumerate(roi_counts):
         missing = np.setdiff1d(np.arange(n_rois), groups[:, session])
         rows = np.full((len(missing), len(roi_counts)), -1, np.int32)
         rows[:, session] = missing
-        alone.append(rows)
-    return np.concatenate([groups, *alone]).astype(np.int32)
+        singles.append(rows)
+    return np.concatenate([groups, *singles]).astype(np.int32)
 
 
 def _warnings(sessions: Sequence[Session], registrations: Sequence[Registration], pairs: RoiPairs) -> list[str]:
-    found = []
+    warnings = []
     for r in registrations:
         names = f"{sessions[r.fixed_session].name} and {sessions[r.moving_session].name}"
         n_accepted = int(pairs.between(r.fixed_session, r.moving_session).accepted.sum())
         if not r.registered:
-            found.append(f"{names} could not be registered ({r.reason}); the pair gives no matches.")
+            warnings.append(f"{names} could not be registered ({r.reason}); the pair gives no matches.")
         elif r.like_chance(n_accepted):
-            found.append(
+            warnings.append(
                 f"{names} are probably aligned wrongly: {n_accepted} pairs of ROIs are accepted, and "
                 f"{r.chance_matches:.0f} when shifted on purpose; look at the overlay, or use --method consensus."
             )
-    return found
+    return warnings

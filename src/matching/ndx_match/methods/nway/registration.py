@@ -1,4 +1,4 @@
-"""Registration of two projection images: several chains of steps, the one of highest SSIM wins."""
+"""Register two projection images by several chains of steps; the chain with the highest SSIM wins."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ class Candidate:
 
 
 class StepFailedError(Exception):
-    """A step of a chain has no answer for these images; the chain is dropped."""
+    """A step of a chain has no result for these images; the chain is dropped."""
 
 
 def equalise(image: Bytes, parameters: NwayParameters) -> Bytes:
-    """Contrast-limited adaptive histogram equalisation (CLAHE), or the image itself where it is off."""
+    """Contrast-limited adaptive histogram equalisation (CLAHE), or the image itself if that is off."""
     if parameters.clahe_grid == -1:
         return image
     grid = (parameters.clahe_grid, parameters.clahe_grid)
@@ -47,7 +47,7 @@ def equalise(image: Bytes, parameters: NwayParameters) -> Bytes:
 
 
 def register(fixed: Bytes, moving: Bytes, parameters: NwayParameters) -> list[Candidate]:
-    """All candidates that have an answer, best SSIM first; never none, as identity always has one.
+    """The alignments of all chains that have a result, best SSIM first; identity is always among them.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def _run_chain(steps: tuple[str, ...], fixed: Bytes, moving: Bytes, parameters: 
     total = np.eye(3)
     for step in steps:
         if step == "Crop":
-            # The crop's offset is not undone in the matrix: so does the published pipeline.
+            # As in the published pipeline, the matrix does not undo the crop's offset.
             fixed, moving = (_crop(image, parameters.edge_buffer) for image in (fixed, moving))
         elif step == "CLAHE":
             fixed, moving = equalise(fixed, parameters), equalise(moving, parameters)
@@ -100,7 +100,7 @@ def _crop(image: Bytes, edge: int) -> Bytes:
 def _phase_correlate(fixed: Bytes, moving: Bytes) -> Matrix:
     shape = tuple(np.maximum(fixed.shape, moving.shape))
     padded = [
-        np.pad(image, [(0, whole - part) for whole, part in zip(shape, image.shape, strict=True)])
+        np.pad(image, [(0, target - length) for target, length in zip(shape, image.shape, strict=True)])
         for image in (fixed, moving)
     ]
     (shift_x, shift_y), _ = cv2.phaseCorrelate(*(image.astype(np.float32) for image in padded))
@@ -115,7 +115,7 @@ def _ecc(fixed: Bytes, moving: Bytes, parameters: NwayParameters) -> Matrix:
         parameters.registration_precision,
     )
     try:
-        _, found = cv2.findTransformECC(
+        _, warp = cv2.findTransformECC(
             fixed,
             moving,
             np.eye(n_rows, 3, dtype=np.float32),
@@ -127,7 +127,7 @@ def _ecc(fixed: Bytes, moving: Bytes, parameters: NwayParameters) -> Matrix:
     except cv2.error as error:
         raise StepFailedError from error
     matrix = np.eye(3)
-    matrix[:n_rows] = found
+    matrix[:n_rows] = warp
     if not np.isfinite(matrix).all() or np.linalg.det(matrix) == 0:
         raise StepFailedError
     return matrix
@@ -135,6 +135,6 @@ def _ecc(fixed: Bytes, moving: Bytes, parameters: NwayParameters) -> Matrix:
 
 def _score(fixed: Bytes, moving: Bytes, matrix: Matrix, motion_type: str) -> float:
     registered = warp_image(moving, matrix, fixed.shape, perspective=motion_type == "MOTION_HOMOGRAPHY")
-    # The published score has no answer where its window, 141 pixels wide, exceeds the image: there it is made to fit.
+    # The published score is undefined if its window, 141 pixels wide, exceeds the image: then it is made to fit.
     sigma = min(SSIM_SIGMA, (min(fixed.shape) - 1) // 2 / SSIM_TRUNCATE)
     return float(structural_similarity(fixed, registered, gaussian_weights=True, sigma=sigma))
