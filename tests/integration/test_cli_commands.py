@@ -103,7 +103,8 @@ def test_the_match_file_stands_where_pictures_cannot_be_drawn(
     outcome = run("write", *inputs, "-o", output, "--plots", plots, *METHOD)
     assert outcome.code == 2
     assert f"Wrote {output}" in outcome.out
-    assert f"Error: {plots}: the pictures cannot be drawn (no display); the match file {output} is whole" in outcome.err
+    assert f"Error: {plots}: the pictures cannot be drawn (no display)" in outcome.err
+    assert f"the match file {output} is complete" in outcome.err
     assert len(read_match_file(output, footprints=False).result.cells) == 20
 
 

@@ -1,6 +1,6 @@
 """NWB extension for cells matched across imaging sessions.
 
-Importing it makes pynwb read the types of the namespace `ndx-cell-matching` as the classes below.
+After `import ndx_cell_matching`, pynwb reads the types of the namespace `ndx-cell-matching` as the classes below.
 """
 
 from importlib.metadata import PackageNotFoundError, version

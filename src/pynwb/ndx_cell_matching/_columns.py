@@ -1,4 +1,4 @@
-"""Between arrays and the columns of a DynamicTable."""
+"""Convert between arrays and the columns of a DynamicTable."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from ._namespace import NAMESPACE
 def table_from_columns(
     table_class: Any, name: str, description: str, columns: Mapping[str, Any], ids: npt.ArrayLike | None = None
 ) -> Any:
-    """A table of a type of this extension, its columns with the types and descriptions of the schema.
+    """Make a table of a type of this extension; the schema gives the types and descriptions of its columns.
 
-    Optional columns that say nothing (None, all NaN, all empty texts) are left out; `ids` are by default 0, 1, 2, ...
-    Raises TypeError if a required column is missing or one is not in the schema, ValueError if they differ in length.
+    Optional columns without content (None, all NaN, all empty texts) are left out; `ids` are by default 0, 1, 2, ...
+    Raises TypeError if a required column is missing or a column is not in the schema, and ValueError if the columns
+    differ in length.
     """
     predefined = {column["name"]: column for column in table_class.__columns__}
     required = {column for column, about in predefined.items() if about.get("required")}
@@ -47,12 +48,12 @@ def table_from_columns(
 
 @cache
 def _catalog() -> Any:
-    """The schemas; kept, because pynwb copies them all each time."""
+    """The schemas, cached because pynwb copies all of them for each request."""
     return get_type_map().namespace_catalog
 
 
 def _dtypes(table_type: str) -> dict[str, Any]:
-    """The types of the columns of a table's type by the schema."""
+    """The types that the schema gives to the columns of a type of table."""
     spec = _catalog().get_spec(NAMESPACE, table_type)
     return {dataset.name: dataset.dtype for dataset in spec.datasets if dataset.name is not None}
 
@@ -68,7 +69,7 @@ def array(column: Any) -> npt.NDArray[Any]:
 
 
 def _typed(values: Any, dtype: Any, required: bool) -> Any:
-    """Values in a type of the schema, such as `float32` or a reference; None for an optional column without any."""
+    """Values converted to a type of the schema, such as `float32`; None for an optional column without content."""
     if values is None:
         return None
     if dtype == "text":
@@ -77,6 +78,6 @@ def _typed(values: Any, dtype: Any, required: bool) -> Any:
     if not isinstance(dtype, str):  # a reference
         return list(values)
     numbers = np.asarray(values)
-    if not (dtype == "float32" and numbers.dtype == np.float64):  # the schema's is the least precision
+    if not (dtype == "float32" and numbers.dtype == np.float64):  # the schema's type is the lowest precision
         numbers = numbers.astype(dtype)
     return None if not required and numbers.dtype.kind == "f" and np.isnan(numbers).all() else numbers

@@ -1,4 +1,4 @@
-"""Loads the schema of the extension into pynwb; a module that defines one of its types imports this one first."""
+"""Load the schema of the extension into pynwb. Modules that define its types must import this one first."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ NAMESPACE = "ndx-cell-matching"
 
 
 def _namespace_file() -> Path:
-    """The schema: beside this file where the package is installed, in the repository's `spec` otherwise."""
+    """The file of the schema: inside the installed package, or in the repository's folder `spec`."""
     package = Path(__file__).resolve().parent
     installed = package / "spec" / f"{NAMESPACE}.namespace.yaml"
     return installed if installed.exists() else package.parents[2] / "spec" / f"{NAMESPACE}.namespace.yaml"

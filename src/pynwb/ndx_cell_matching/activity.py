@@ -1,4 +1,4 @@
-"""The activity of all cells in a session, from a series of responses in the NWB file that the session came from."""
+"""The activity of all cells in a session, read from a series of responses in the session's source file."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from pynwb.ophys import RoiResponseSeries
 from ._columns import array
 from .traces import names_of, roi_axis
 
-BLOCK_BYTES = 64_000_000  #: of a series read at a time
+BLOCK_BYTES = 64_000_000  #: how much of a series is read at a time
 
 
 def choose_series(series: list[RoiResponseSeries], name: str | None, session: str) -> RoiResponseSeries:
-    """The one series of responses of a session, by its name, that of its container, or both with a slash.
+    """Choose a session's series of responses by its name, its container's name, or both as `CONTAINER/NAME`.
 
     Raises
     ------
     KeyError
-        If there is none, or none of that name.
+        If there is no series, or none of that name.
     ValueError
-        If there are several.
+        If several series fit.
     """
     known = ", ".join(sorted(map(path_of, series))) or "none"
     if name is not None:
@@ -41,25 +41,26 @@ def choose_series(series: list[RoiResponseSeries], name: str | None, session: st
 
 
 def path_of(series: RoiResponseSeries) -> str:
-    """Container and name of a series, for example `DfOverF/RoiResponseSeries`."""
+    """The names of a series and its container, for example `DfOverF/RoiResponseSeries`."""
     return "/".join(names_of(series))
 
 
 def responses(series: RoiResponseSeries, roi_rows: npt.NDArray[np.integer]) -> npt.NDArray[np.floating]:
     """The traces of ROIs in the series' unit, shape (n, n_times), NaN where a row is -1 or the series lacks the ROI.
 
-    Read piece by piece. `roi_rows` are rows of the ROI table, of which the series may hold some, in any order.
+    The data are read piece by piece. `roi_rows` are rows of the ROI table; the series may hold only some of the table's
+    ROIs, in any order.
 
     Raises
     ------
     ValueError
-        If the series does not tell which axis is that of the ROIs, or holds one of the ROIs twice.
+        If it is unclear which axis of the series is that of the ROIs, or the series holds one of the ROIs twice.
     """
     axis = roi_axis(series)
     data: Any = np.asarray(series.data) if isinstance(series.data, list | tuple) else series.data
     shape = tuple(get_data_shape(data))
     places = _places(series, roi_rows)
-    found = np.flatnonzero(places >= 0)
+    held = np.flatnonzero(places >= 0)
     n_times = shape[1] if axis == 0 else shape[0]
     dtype = np.result_type(data.dtype, np.float32)
     values = np.full((len(roi_rows), n_times), np.nan, dtype)
@@ -67,11 +68,11 @@ def responses(series: RoiResponseSeries, roi_rows: npt.NDArray[np.integer]) -> n
     for start in range(0, shape[0], step):
         block = np.asarray(data[start : start + step])
         if axis == 0:
-            here = found[(places[found] >= start) & (places[found] < start + step)]
-            values[here] = block[places[here] - start]
+            in_block = held[(places[held] >= start) & (places[held] < start + step)]
+            values[in_block] = block[places[in_block] - start]
         else:
-            block = block.reshape(len(block), -1)  # of a single ROI, the times alone
-            values[found, start : start + step] = block[:, places[found]].T
+            block = block.reshape(len(block), -1)  # the data of a single ROI may have one axis only
+            values[held, start : start + step] = block[:, places[held]].T
     if series.conversion != 1 or series.offset != 0:
         values = (values * series.conversion + series.offset).astype(dtype)
     return values
@@ -116,12 +117,12 @@ def labelled(
 
 
 def _places(series: RoiResponseSeries, roi_rows: npt.NDArray[np.integer]) -> npt.NDArray[np.intp]:
-    """Where each ROI lies along the series' axis of ROIs, -1 where it does not."""
+    """The position of each ROI along the series' axis of ROIs; -1 if the series lacks it."""
     held = array(series.rois).astype(np.intp)
     counts = np.bincount(held, minlength=int(roi_rows.max(initial=-1)) + 1)
     twice = roi_rows[(roi_rows >= 0) & (counts[roi_rows] > 1)]
     if len(twice):
         raise ValueError(f"the series {path_of(series)} holds the ROI in row {twice[0]} of its table more than once.")
-    place = np.full(len(counts) + 1, -1, np.intp)  # the last for the rows that are -1
+    place = np.full(len(counts) + 1, -1, np.intp)  # the last element serves the rows that are -1
     place[held] = np.arange(len(held))
     return place[roi_rows]

@@ -32,28 +32,28 @@ _CellMatching: Any = get_class("CellMatching", NAMESPACE)
 class CellMatching(_CellMatching):
     """Which ROIs of several imaging sessions are the same cell.
 
-    Two numbers name an ROI and are never mixed: `roi_row`, its position in its session's ROI table (0, 1, 2, ...),
-    and `roi_id`, the value of that table's `id` column. Likewise a cell has a `cell_row`, its position in the table
-    `cells`, and a `cell_id`, which stays the same when the file is corrected or sessions are added. Here cells are
-    named by their `cell_id`, sessions by their name or their row in the table `sessions`.
+    Two numbers name an ROI: `roi_row` is its position in its session's ROI table (0, 1, 2, ...), and `roi_id` is the
+    value of that table's `id` column. Likewise, `cell_row` is the position of a cell in the table `cells`, and its
+    `cell_id` stays the same when the file is corrected or sessions are added. The methods take the `cell_id` of a cell,
+    and the name of a session or its row in the table `sessions`.
 
-    Only :meth:`mask` and :meth:`centroid` read a mask, that of one ROI; the others take integers and the ROI tables'
-    ids from the file.
+    Only :meth:`mask` and :meth:`centroid` read a mask, that of one ROI; to find cells and ROIs, the other methods read
+    only integers.
 
     Attributes
     ----------
     method, method_version : str
-        What matched the cells.
+        The method that matched the cells, and its version.
     parameters : str
-        Its parameters, JSON.
+        The parameters of the method, as JSON.
     software : str or None
-        Versions of the libraries on which the numbers depend, JSON.
+        Versions of the libraries on which the numbers depend, as JSON.
     warnings : array of str or None
-        What a user should know.
+        What the user should know about the result, one sentence each.
     imaging_plane : str or None
         Name of the imaging plane, in a file that holds the results of several planes.
     last_cell_id : int or None
-        The greatest id that a cell ever had, if that cell is not here any more.
+        The greatest `cell_id` that was ever used; None if that cell is still in the table `cells`.
     sessions : MatchedSessionsTable
     cells : MatchedCellsTable
     roi_pairs : RoiPairsTable or None
@@ -86,29 +86,29 @@ class CellMatching(_CellMatching):
     ) -> CellMatching:
         """Build the result and add it to a processing module.
 
-        The module, and the ROI tables and images to which `sessions` refers, must be in the NWB file already.
+        The module must already be in the NWB file, with the ROI tables and images to which `sessions` refers.
 
         Parameters
         ----------
         module : ProcessingModule
             Usually `ophys`.
         method, method_version, imaging_plane, last_cell_id, warnings
-            As the attributes.
+            The attributes of these names.
         parameters, software : mapping or str
-            As the attributes; a text must be JSON.
+            The attributes of these names; a str must be JSON.
         sessions : MatchedSessionsTable
             The sessions, in the order of the columns of `cells`.
         cells, presence, confidence, cell_ids, **review
-            As of :meth:`MatchedCellsTable.from_array`.
+            As for :meth:`MatchedCellsTable.from_array`.
         roi_pairs, registrations, decisions : RoiPairsTable, SessionRegistrationsTable, DecisionsTable
-            Left out if they have no row.
+            A table without rows is left out.
         name : str
-            Of the group.
+            Name of the group.
 
         Raises
         ------
         ValueError
-            If the arguments do not fit each other; the module is unchanged then.
+            If the arguments do not fit each other. The module is then unchanged.
         """
         table = MatchedCellsTable.from_array(cells, presence, confidence, cell_ids=cell_ids, **review)
         names, roi_tables = texts(sessions["session_name"].data), list(sessions["roi_table"].data)
@@ -165,7 +165,7 @@ class CellMatching(_CellMatching):
         Parameters
         ----------
         values : {"roi_id", "roi_row"}
-            By which number to name the ROIs.
+            The number by which to name the ROIs.
 
         Returns
         -------
@@ -175,7 +175,7 @@ class CellMatching(_CellMatching):
         Raises
         ------
         ValueError
-            If `values` is neither.
+            If `values` is neither of the two.
         """
         if values not in ("roi_id", "roi_row"):
             raise ValueError(f"values must be 'roi_id' or 'roi_row', not {values!r}.")
@@ -187,7 +187,7 @@ class CellMatching(_CellMatching):
         return pd.DataFrame(columns, index=self._cell_index())
 
     def presence_labels(self) -> pd.DataFrame:
-        """Why each cell has, or has not, an ROI in each session, in words; laid out as :meth:`to_dataframe`."""
+        """In words, why each cell has an ROI in each session or has none; one row per cell, one column per session."""
         words = np.array([label_of(Presence, code) for code in range(256)], dtype=object)
         return pd.DataFrame(words[array(self.cells["presence"])], index=self._cell_index(), columns=self.session_names)
 
@@ -197,7 +197,7 @@ class CellMatching(_CellMatching):
         Raises
         ------
         KeyError
-            If there is no cell of this id.
+            If there is no cell with this id.
         """
         rows = np.flatnonzero(self.cell_ids == operator.index(cell_id))
         if not len(rows):
@@ -212,32 +212,32 @@ class CellMatching(_CellMatching):
         cell_id : int
             Id of the cell, not its row in the table.
         session : str or int
-            Name, or row in the table of sessions.
+            Name of the session, or its row in the table of sessions.
 
         Raises
         ------
         IndexError
-            If there is no such row in the table of sessions.
+            If the table of sessions has no such row.
         KeyError
-            If there is no cell of that id, or no session of that name.
+            If there is no cell with that id, or no session of that name.
         """
         row = self.cells.session_rows(self.session_names[self._position(session)])[self.cell_row(cell_id)]
         return None if row < 0 else int(row)
 
     def roi_id(self, cell_id: int, session: str | int) -> int | None:
-        """The `roi_id` of a cell's ROI in a session, None where it has none; arguments as :meth:`roi_row`."""
+        """The `roi_id` of a cell's ROI in a session, None where it has none; arguments as for :meth:`roi_row`."""
         row = self.roi_row(cell_id, session)
         return None if row is None else int(self._roi_ids(self._position(session))[row])
 
     def cell_of(self, session: str | int, *, roi_row: int | None = None, roi_id: int | None = None) -> int | None:
-        """The id of the cell to which an ROI, given by `roi_row` or by `roi_id`, belongs.
+        """The id of the cell to which an ROI belongs.
 
         Parameters
         ----------
         session : str or int
-            Name, or row in the table of sessions.
+            Name of the session, or its row in the table of sessions.
         roi_row, roi_id : int
-            The ROI, by one of the two.
+            The ROI; give one of the two.
 
         Returns
         -------
@@ -272,8 +272,8 @@ class CellMatching(_CellMatching):
         Returns
         -------
         DataFrame
-            The columns of the table `roi_pairs`, with `fixed_session` and `moving_session` as names, and
-            `fixed_roi_id` and `moving_roi_id`; without rows if there is no such table.
+            The columns of the table `roi_pairs`, in which `fixed_session` and `moving_session` are names of sessions,
+            and the columns `fixed_roi_id` and `moving_roi_id`. Without rows if the file has no such table.
         """
         table = self.roi_pairs
         if table is None:
@@ -294,7 +294,7 @@ class CellMatching(_CellMatching):
         return frame
 
     def registration(self, fixed: str | int, moving: str | int) -> SessionRegistration | None:
-        """How two sessions are aligned: the matrix, and the smooth deformation that is added to it, if there is one.
+        """The alignment of two sessions: a matrix and, if the tissue was deformed, a displacement that is added to it.
 
         Parameters
         ----------
@@ -304,9 +304,9 @@ class CellMatching(_CellMatching):
         Returns
         -------
         SessionRegistration or None
-            Maps pixels of `fixed` to pixels of `moving`: its `to_moving` carries points over with all of it, its
-            `matrix` is the part without the deformation. If the file holds the pair the other way round, the inverse
-            of what it holds. None where the two were not aligned, or could not be.
+            Maps pixels of `fixed` to pixels of `moving`: its `to_moving` applies the matrix and the displacement, its
+            `matrix` leaves out the displacement. If the file holds only the other direction, this is the inverse of
+            that. None if the two sessions were not aligned.
 
         Raises
         ------
@@ -325,7 +325,7 @@ class CellMatching(_CellMatching):
         return None
 
     def _registration(self, row: int) -> SessionRegistration | None:
-        """What a row of the table says; None if the two sessions are not aligned."""
+        """The registration in a row of the table; None if the two sessions are not aligned."""
         table = self.registrations
         if table["outcome"].data[row] not in RegistrationOutcome.with_matrix():
             return None
@@ -343,32 +343,32 @@ class CellMatching(_CellMatching):
     def traces(
         self, cell_id: int, nwbfiles: Mapping[str, NWBFile | str | os.PathLike[str]], name: str | None = None
     ) -> dict[str, list[RoiTrace]]:
-        """Where a cell's activity is recorded in the files from which the sessions came.
+        """The activity of a cell in the source files of the sessions.
 
         Parameters
         ----------
         cell_id : int
             Id of the cell.
         nwbfiles : mapping of str to NWBFile or path
-            The source files by name of the session, all of them or some. A path is opened, and stays open for as long
-            as a trace of it is in use.
+            All or some of the source files, by the name of the session. A file given by its path is opened, and stays
+            open as long as one of its traces is in use.
         name : str, optional
-            Take only series of this name or in a container of this name, for example `DfOverF`.
+            Use only series of this name, or in a container of this name, for example `DfOverF`.
 
         Returns
         -------
         dict of str to list of RoiTrace
-            For each given session in which the cell has an ROI, every series of responses that holds it, and the
-            ROI's place in the series; `values` of each is the trace.
+            For each given session in which the cell has an ROI: every series of responses that holds the ROI, and the
+            ROI's place in the series. `values` of each RoiTrace is the trace.
 
         Raises
         ------
         IndexError, KeyError
             If there is no such cell or session, or no file has a series or container of that name.
         ValueError
-            If a file is not the one from which its session came: it has no ROI table of the recorded object id with
-            the same ROI ids; a file of the same identifier or start may hold it under the recorded path instead. Or if
-            a series does not tell which axis of its data is that of the ROIs.
+            If a file is not the source of its session, or it is unclear which axis of a series is that of the ROIs. A
+            file is the source if it has the recorded ROI table with the same ROI ids: by its object id or, in a file
+            with the recorded identifier or start, by its path.
         """
         rows, series = {}, {}
         for session, source in nwbfiles.items():
@@ -393,34 +393,34 @@ class CellMatching(_CellMatching):
         *,
         xarray: bool = False,
     ) -> dict[str, Any]:
-        """The activity of all cells in each session, from the files from which the sessions came.
+        """The activity of all cells in each session, read from the source files of the sessions.
 
         Parameters
         ----------
         nwbfiles : mapping of str to NWBFile or path
-            As of :meth:`traces`; a file that is given by its path is closed again.
+            As for :meth:`traces`, but a file given by its path is closed again.
         name : str, optional
-            Of the series of responses, of its container, for example `DfOverF`, or both:
-            `DfOverF/RoiResponseSeries`. Needed if a file holds several series.
+            Name of the series of responses, of its container, for example `DfOverF`, or both:
+            `DfOverF/RoiResponseSeries`. Required if a file holds several series.
         xarray : bool
-            Return DataArrays of xarray, which must be installed.
+            Whether to return DataArrays of xarray, which must be installed.
 
         Returns
         -------
         dict of str to DataFrame, or to DataArray
-            For each given session a row for every cell, in the order of the table of cells (`cell_id`), and a column
-            for every time (`time`, in seconds from the file's reference time). NaN where the cell has no ROI in the
-            session or the series lacks it. Values are in the series' unit; `attrs` names session, series and unit.
+            For each given session, one row per cell in the order of the table of cells (`cell_id`), and one column per
+            time (`time`, in seconds from the file's reference time). NaN if the cell has no ROI in the session, or the
+            series lacks the ROI. Values are in the unit of the series; `attrs` names session, series and unit.
 
         Raises
         ------
         IndexError, KeyError
             If there is no such session, or a file has no series of responses of that name.
         ValueError
-            If a file has several series, is not the one from which its session came, or if the series does not tell
-            which axis of its data is that of the ROIs.
+            If a file has several series that fit or is not the source of its session, or if it is unclear which axis
+            of a series is that of the ROIs.
         """
-        found = {}
+        activity = {}
         for session, source in nwbfiles.items():
             position = self._position(session)
             nwbfile = _opened(source)
@@ -428,19 +428,19 @@ class CellMatching(_CellMatching):
                 of_table = series_of(nwbfile, self._source_table(position, nwbfile))
                 series = choose_series(of_table, name, self.session_names[position])
                 values = responses(series, self.cells.session_rows(self.session_names[position]))
-                found[session] = labelled(values, self._cell_index(), series, self.session_names[position], xarray)
+                activity[session] = labelled(values, self._cell_index(), series, self.session_names[position], xarray)
             finally:
                 if nwbfile is not source and nwbfile.read_io is not None:
                     nwbfile.read_io.close()
-        return found
+        return activity
 
     def mask(self, cell_id: int, session: str | int) -> npt.NDArray[np.float32] | None:
-        """The mask of a cell's ROI in a session; arguments as of :meth:`roi_row`.
+        """The mask of a cell's ROI in a session; arguments as for :meth:`roi_row`.
 
         Returns
         -------
         ndarray of float32, shape (n_rows, n_cols), or None
-            Its weights, [row, col] like :meth:`image`, however the source stored them; None where the cell has no ROI.
+            The weights as [row, col], like :meth:`image`, however the source stored them; None if the cell has no ROI.
         """
         row, position = self.roi_row(cell_id, session), self._position(session)
         if row is None:
@@ -448,9 +448,9 @@ class CellMatching(_CellMatching):
         return self._stored_as(position).mask(self._roi_table(position), row, self._image_shape(position))
 
     def centroid(self, cell_id: int, session: str | int) -> npt.NDArray[np.float64] | None:
-        """The mean (x, y) of the pixels of a cell's ROI in a session, in pixels; arguments as of :meth:`roi_row`.
+        """The mean (x, y) of the pixels of a cell's ROI in a session, in pixels; arguments as for :meth:`roi_row`.
 
-        None where the cell has no ROI, NaN where the mask is empty.
+        None if the cell has no ROI, NaN if the mask is empty.
         """
         mask = self.mask(cell_id, session)
         if mask is None:
@@ -459,24 +459,24 @@ class CellMatching(_CellMatching):
         return np.array([col.mean(), row.mean()]) if len(row) else np.full(2, np.nan)
 
     def image(self, session: str | int) -> npt.NDArray[Any]:
-        """The projection image of a session, shape (n_rows, n_cols), [row, col] however the source stored it."""
+        """The projection image of a session as [row, col], shape (n_rows, n_cols), however the source stored it."""
         position = self._position(session)
         return self._stored_as(position).image(np.asarray(self.sessions["image"].data[position].data[:]))
 
     def map_points(self, fixed: str | int, moving: str | int, points: npt.ArrayLike) -> Points:
-        """Where points of one session lie in another, by matrix and deformation.
+        """Map points of one session to another, by the matrix and the displacement of their registration.
 
         Parameters
         ----------
         fixed, moving : str or int
-            The session of the points and the other one, by name or by row in the table of sessions.
+            The session of the points and the other session, by name or by row in the table of sessions.
         points : array_like, shape (n, 2)
             (x, y) in pixels of `fixed`, x = column.
 
         Returns
         -------
         ndarray of float64, shape (n, 2)
-            (x, y) in pixels of `moving`; may lie outside its image.
+            (x, y) in pixels of `moving`; points may lie outside its image.
 
         Raises
         ------
@@ -497,26 +497,26 @@ class CellMatching(_CellMatching):
     def warp_image(
         self, fixed: str | int, moving: str | int, image: npt.ArrayLike | None = None
     ) -> npt.NDArray[np.float32]:
-        """The image of one session as another one sees it, by matrix and deformation.
+        """Warp an image of session `moving` onto the pixels of session `fixed`, by matrix and displacement.
 
         Parameters
         ----------
         fixed, moving : str or int
             Sessions, by name or by row in the table of sessions.
         image : array_like, shape (n_rows, n_cols), optional
-            Of `moving`, for example a mask; by default its projection image.
+            An image of `moving`, for example a mask; by default its projection image.
 
         Returns
         -------
         ndarray of float32, of the shape of the image of `fixed`
-            Interpolated bilinearly; NaN where `moving` saw nothing.
+            Interpolated bilinearly; NaN at pixels that lie outside the image of `moving`.
 
         Raises
         ------
         IndexError, KeyError
             If there is no such session.
         ValueError
-            If the two sessions are not aligned, or the image has not the shape of that of `moving`.
+            If the two sessions are not aligned, or `image` does not have the shape of the image of `moving`.
         """
         values = self.image(moving) if image is None else np.asarray(image)
         wanted = self._image_shape(self._position(moving))
@@ -580,7 +580,7 @@ class CellMatching(_CellMatching):
 
 
 def _opened(source: NWBFile | str | os.PathLike[str]) -> Any:
-    """The file, opened if it is given by its path."""
+    """The given file, or the file at a given path, opened."""
     return read_nwb(os.fspath(source)) if isinstance(source, str | os.PathLike) else source
 
 

@@ -22,11 +22,11 @@ _MatchedCellsTable: Any = get_class("MatchedCellsTable", NAMESPACE)
 class MatchedCellsTable(_MatchedCellsTable):
     """The cells, one row per cell, with a ragged column for each session that points at the cell's ROI there.
 
-    The column `id` holds the cells' ids, which stay the same for as long as the cells do; a cell's row is only its
-    position in this table.
+    The column `id` holds the cells' ids, which stay the same when the file is corrected or sessions are added. A cell's
+    row is only its position in this table.
 
-    Build it in two steps: :meth:`from_array`, then, once the table hangs in the NWB file beside the ROI tables,
-    :meth:`add_session_columns`. (hdmf warns about a reference to a table with which it shares no file yet.)
+    Build it in two steps. First call :meth:`from_array` and add the table to the NWB file that holds the ROI tables;
+    then call :meth:`add_session_columns`. (hdmf warns about a reference to a table that is not in the same file yet.)
     :meth:`CellMatching.from_arrays` takes both steps.
     """
 
@@ -42,20 +42,20 @@ class MatchedCellsTable(_MatchedCellsTable):
         description: str = "The cells, one row per cell; a column for each session points at the cell's ROI there.",
         **review: npt.ArrayLike | None,
     ) -> MatchedCellsTable:
-        """Build the table without the sessions' columns.
+        """Build the table without the columns of the sessions.
 
         Parameters
         ----------
         cells : array_like of int, shape (n_cells, n_sessions)
             `roi_row` of each cell's ROI in each session, -1 where it has none.
         presence : array_like of int, shape (n_cells, n_sessions)
-            Codes of :class:`Presence`: PRESENT exactly where `cells` is not -1.
+            Codes of :class:`Presence`; they must be PRESENT exactly where `cells` is not -1.
         confidence : array_like of float, shape (n_cells,), optional
-            Probability that all ROIs of the cell are one cell; NaN where unknown.
+            Probability that all ROIs of the cell are the same neuron; NaN if unknown.
         cell_ids : array_like of int, shape (n_cells,), optional
             The cells' ids, without duplicates; by default 0, 1, 2, ...
         name, description : str
-            Of the table.
+            Name and description of the table.
         **review : array_like, shape (n_cells,), optional
             What a person decided: `review` (codes of :class:`Review`), `reviewer`, `reviewed_on`, `review_comment`.
 
@@ -88,7 +88,7 @@ class MatchedCellsTable(_MatchedCellsTable):
 
     @classmethod
     def check_session_name(cls, name: str) -> None:
-        """Raise ValueError if a session cannot have this name, because its column could not."""
+        """Raise ValueError if a session cannot have this name, because no column can have it."""
         if not name or "/" in name or ":" in name or name == ".":
             raise ValueError(f"a session cannot be named {name!r}: a name is not empty and has no '/' or ':'.")
         if name.endswith("_index") or hasattr(cls, name) or name in {column["name"] for column in cls.__columns__}:
@@ -97,23 +97,23 @@ class MatchedCellsTable(_MatchedCellsTable):
     def add_session_columns(
         self, cells: npt.ArrayLike, session_names: Sequence[str], roi_tables: Sequence[PlaneSegmentation]
     ) -> None:
-        """Add each session's column of references to its ROI table.
+        """Add, for each session, a column of references to its ROI table.
 
-        Call it after the table and the ROI tables were added to the NWB file. A session in which no cell has an ROI
-        gets no column: an empty column of references cannot be read by common tools.
+        Call it after this table and the ROI tables were added to the NWB file. A session in which no cell has an ROI
+        gets no column, because common tools cannot read an empty column of references.
 
         Parameters
         ----------
         cells : array_like of int, shape (n_cells, n_sessions)
             As given to :meth:`from_array`.
         session_names, roi_tables : sequence of str, of PlaneSegmentation
-            One per session; the tables are in the same file as this one.
+            One name and one table per session. The ROI tables must be in the same file as this table.
 
         Raises
         ------
         ValueError
-            If the shapes do not fit, a session's name is reserved or used twice, an ROI is in two cells, or a
-            `roi_row` lies beyond its table. Nothing is added then.
+            If the shapes do not fit, the name of a session is reserved or used twice, an ROI is in two cells, or a
+            `roi_row` lies beyond its table. The table is then unchanged.
         """
         rows = self.check_session_columns(cells, session_names, roi_tables)
         for session_name, roi_table, column in zip(session_names, roi_tables, rows.T, strict=True):
@@ -134,7 +134,7 @@ class MatchedCellsTable(_MatchedCellsTable):
     def check_session_columns(
         self, cells: npt.ArrayLike, session_names: Sequence[str], roi_tables: Sequence[PlaneSegmentation]
     ) -> npt.NDArray[np.int32]:
-        """Raise ValueError where :meth:`add_session_columns` would; returns `cells` as an array of int32."""
+        """Raise ValueError if :meth:`add_session_columns` would; returns `cells` as an array of int32."""
         rows = _checked_cells(cells)
         if rows.shape != (len(self), len(session_names)) or len(session_names) != len(roi_tables):
             raise ValueError(
@@ -159,7 +159,7 @@ class MatchedCellsTable(_MatchedCellsTable):
     def session_rows(self, session_name: str) -> npt.NDArray[np.int32]:
         """The `roi_row` of each cell's ROI in a session, -1 where it has none; shape (n_cells,).
 
-        Reads two columns of integers and no mask. All are -1 if the table has no column of that name.
+        This reads two columns of integers and no mask. All rows are -1 if the table has no column of that name.
 
         Raises
         ------

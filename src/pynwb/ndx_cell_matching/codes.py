@@ -1,7 +1,7 @@
-"""The codes that stand in the columns of the match file, and what they mean.
+"""The codes in the columns of the match file, and their meanings.
 
-A code's meaning never changes and a code is never used again for something else; a newer version may add codes. A
-reader that meets a code it does not know says so (:func:`label_of`) and goes on.
+The meaning of a code never changes, and a code is never used again for something else; a newer version may add codes.
+A reader that meets an unknown code says so (:func:`label_of`) and goes on.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import enum
 
 
 class Code(enum.IntEnum):
-    """A number in a file with a meaning in words."""
+    """A number in a file, with its meaning in words."""
 
     label: str
 
@@ -22,12 +22,12 @@ class Code(enum.IntEnum):
 
     @classmethod
     def spelled_out(cls) -> str:
-        """All codes and their meanings, for the description of a column."""
+        """All codes with their meanings, for the description of a column."""
         return "; ".join(f"{code.value}: {code.label}" for code in cls)
 
 
 class Presence(Code):
-    """Why a cell has, or has not, an ROI in a session: column `presence` of the table of cells."""
+    """Why a cell has an ROI in a session, or has none: column `presence` of the table of cells."""
 
     NOT_DETECTED = 0, "not detected"  #: the place lies in the session's field of view, but no ROI there was matched
     PRESENT = 1, "present"  #: an ROI of the session belongs to the cell
@@ -41,8 +41,8 @@ class SessionStatus(Code):
     """What became of a session: column `status` of the table of sessions."""
 
     MATCHED = 0, "matched"  #: it took part in the matching
-    NOT_REGISTERED = 1, "set aside"  #: it could be aligned with no other session, so its ROIs are matched with none
-    LEFT_OUT = 2, "left out"  #: a person decided that it takes no part
+    NOT_REGISTERED = 1, "set aside"  #: it could not be aligned with any other session, so its ROIs were not matched
+    LEFT_OUT = 2, "left out"  #: a person decided to leave it out
 
 
 class RegistrationOutcome(Code):
@@ -50,7 +50,7 @@ class RegistrationOutcome(Code):
 
     NOT_REGISTERED = 0, "not registered"  #: the two could not be aligned; the matrix has no meaning
     REGISTERED = 1, "registered"  #: the two were aligned with each other
-    COMPOSED = 2, "composed"  #: the matrix follows from alignments with other sessions; their own was left out
+    COMPOSED = 2, "composed"  #: the matrix follows from alignments with other sessions; that of the two was left out
     BY_HAND = 3, "by hand"  #: a person gave the alignment
 
     @classmethod
@@ -60,7 +60,7 @@ class RegistrationOutcome(Code):
 
 
 class RoiSelection(Code):
-    """Which ROIs of a session take part: column `roi_selection` of the table of sessions."""
+    """Which ROIs of a session took part: column `roi_selection` of the table of sessions."""
 
     ALL = 0, "all ROIs"
     ACCEPTED_BY_WRITER = 1, "ROIs that the file's writer accepts"
@@ -89,7 +89,7 @@ class DecisionKind(Code):
 
 
 def label_of(codes: type[Code], code: int) -> str:
-    """What a code of a file means; of a code that this version does not know, that it is not known.
+    """The meaning of a code in a file, or a text that says that this version does not know the code.
 
     Examples
     --------

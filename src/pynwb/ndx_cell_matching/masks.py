@@ -12,20 +12,20 @@ from pynwb.ophys import PlaneSegmentation
 
 @dataclass(frozen=True)
 class StoredAs:
-    """How masks and image of a session are stored, as against [row, col]; columns of the table of sessions."""
+    """How the masks and the image of a session are stored; fields are columns of the table of sessions."""
 
     masks_transposed: bool
     image_transposed: bool
     masks_scrambled: bool
     mirrored: bool
-    z_plane: int = -1  #: that was taken of voxel masks; -1: all
+    z_plane: int = -1  #: the plane (z) of voxel masks that was matched; -1: all
 
     def image(self, stored: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """The image as [row, col]."""
+        """Turn a stored image into [row, col]."""
         return self._unmirrored(stored.T if self.image_transposed else stored)
 
     def mask(self, table: PlaneSegmentation, roi_row: int, shape: tuple[int, int]) -> npt.NDArray[np.float32]:
-        """The mask of an ROI as [row, col], of the image's `shape`; weights below 0 count as 0."""
+        """The mask of an ROI as [row, col]; `shape` is that of the image. Weights below 0 become 0."""
         if "image_mask" in table.colnames:
             mask = np.asarray(table["image_mask"].data[roi_row], np.float32)
             if self.masks_scrambled:

@@ -1,4 +1,4 @@
-"""How two sessions are aligned: a matrix, and a smooth displacement on a coarse grid that is added to it."""
+"""Registrations of two sessions: a matrix, and a smooth displacement on a coarse grid that is added to it."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ Matrix = npt.NDArray[np.float64]  #: shape (3, 3)
 
 @dataclass(frozen=True, eq=False)
 class SessionRegistration:
-    """The alignment of two sessions: pixels of the fixed one to pixels of the moving one.
+    """The alignment of two sessions, which maps pixels of the fixed session to pixels of the moving session.
 
-    `matrix` alone is the whole alignment only where `displacement` is None; :meth:`to_moving` applies both.
+    :meth:`to_moving` applies both `matrix` and `displacement`. `matrix` alone is enough only if `displacement` is None.
     """
 
     matrix: Matrix  #: maps fixed (x, y, 1) to moving (x, y, 1), x = column
@@ -33,7 +33,7 @@ class SessionRegistration:
         return f"SessionRegistration(matrix={matrix}, displacement=up to {largest:.1f} pixels)"
 
     def to_moving(self, points: npt.ArrayLike) -> Points:
-        """Where pixels of the fixed image lie in the moving one.
+        """Map pixels of the fixed image to the moving image.
 
         Parameters
         ----------
@@ -43,7 +43,7 @@ class SessionRegistration:
         Returns
         -------
         ndarray of float64, shape (n, 2)
-            (x, y); may lie outside the moving image.
+            (x, y); points may lie outside the moving image.
         """
         fixed = np.asarray(points, dtype=np.float64).reshape(-1, 2)
         moving = transform_points(self.matrix, fixed)
@@ -52,15 +52,15 @@ class SessionRegistration:
         return moving
 
     def inverse(self, moving_shape: tuple[int, int] | None = None) -> SessionRegistration:
-        """The alignment the other way round; one with a displacement needs the shape of the moving image."""
+        """The alignment in the other direction; if there is a displacement, the shape of the moving image is needed."""
         inverse = np.linalg.inv(self.matrix)
         inverse = inverse / inverse[2, 2]
         if self.displacement is None or self.fixed_shape is None:
             return SessionRegistration(inverse)
         if moving_shape is None:
             raise ValueError("a registration with a displacement needs the shape of the moving image.")
-        bent = inverse_displacement(self.matrix, self.displacement, self.fixed_shape, moving_shape)
-        return SessionRegistration(inverse, bent, moving_shape)
+        displacement = inverse_displacement(self.matrix, self.displacement, self.fixed_shape, moving_shape)
+        return SessionRegistration(inverse, displacement, moving_shape)
 
 
 def transform_points(matrix: npt.NDArray[np.floating], points: npt.NDArray[np.floating]) -> Points:
@@ -84,7 +84,7 @@ def displacement_points(shape: tuple[int, int], n: int = GRID) -> Points:
 
 
 def displacement_at(grid: npt.NDArray[np.floating], shape: tuple[int, int], points: Points) -> Points:
-    """Displacement (x, y) at points of an image, interpolated bilinearly; beyond the image that of its edge.
+    """Displacement (x, y) at points of an image, interpolated bilinearly; beyond the image, that of its edge is used.
 
     The grid, shape (n, n, 2), covers the image, which is of `shape` (n_rows, n_cols).
     """
@@ -102,27 +102,28 @@ def displacement_at(grid: npt.NDArray[np.floating], shape: tuple[int, int], poin
 def inverse_displacement(
     matrix: Matrix, grid: npt.NDArray[np.floating], fixed_shape: tuple[int, int], moving_shape: tuple[int, int]
 ) -> npt.NDArray[np.float32]:
-    """The grid of float32, shape (n, n, 2), over the moving image that belongs to the inverse matrix.
+    """The displacement of the inverse registration, on a grid over the moving image; float32, shape (n, n, 2).
 
-    Deformations of 8 pixels come back to 0.2 pixels, within a cell of the grid from the edge to a pixel: beyond the
-    image a displacement is that of its edge, so that the inverse bends within a cell.
+    For deformations of 8 pixels, a point that is mapped forth and back misses itself by at most 0.2 pixels, or 1 pixel
+    within one cell of the grid from the edge. The error is larger there, because beyond the image a displacement is
+    that of its edge.
 
     Parameters
     ----------
     matrix : ndarray, shape (3, 3)
-        Fixed to moving.
+        Maps fixed to moving pixels.
     grid : ndarray, shape (n, n, 2)
-        Over the fixed image.
+        The displacement on a grid over the fixed image.
     fixed_shape, moving_shape : tuple of int
         (n_rows, n_cols).
     """
     goal = displacement_points(moving_shape, len(grid))
     inverse = np.linalg.inv(matrix)
     straight = transform_points(inverse, goal)
-    found = straight
+    mapped = straight
     for _ in range(10):  # a contraction: deformations bend far less than a pixel per pixel
-        before = found
-        found = transform_points(inverse, goal - displacement_at(grid, fixed_shape, found))
-        if np.abs(found - before).max() < 1e-4:
+        before = mapped
+        mapped = transform_points(inverse, goal - displacement_at(grid, fixed_shape, mapped))
+        if np.abs(mapped - before).max() < 1e-4:
             break
-    return (found - straight).reshape(len(grid), len(grid), 2).astype(np.float32)
+    return (mapped - straight).reshape(len(grid), len(grid), 2).astype(np.float32)

@@ -1,7 +1,7 @@
 """The tables of sessions, of candidate pairs, of registrations and of decisions.
 
-Each is built from the columns that the schema declares, which `docs/format.md` describes. Writers are strict: a missing
-or unknown column, or columns of different lengths, are refused.
+Each is built from the columns that the schema declares; `docs/format.md` describes them. Missing or unknown columns,
+and columns of different lengths, are refused.
 """
 
 from __future__ import annotations
@@ -35,32 +35,33 @@ class _TableOfColumns:
         Parameters
         ----------
         name, description : str
-            Of the table; by default the usual ones.
+            Name and description of the table; the defaults are those that a match file uses.
         **columns : array_like
-            The columns of the schema, one entry per row; the class says more of some.
-            Optional columns that say nothing are left out.
+            The columns of the schema, one entry per row; the class describes some of them.
+            Optional columns without content are left out.
 
         Raises
         ------
         TypeError
-            If a required column is missing, or one is not in the schema.
+            If a required column is missing, or a column is not in the schema.
         ValueError
-            If the columns differ in length, or one has not the shape that the type asks for.
+            If the columns differ in length, or a column has the wrong shape or forbidden values.
         """
         cls._check(columns)
         return table_from_columns(cls, name or cls._usual_name, description or cls._usual_description, columns)
 
     @classmethod
     def _check(cls, columns: Mapping[str, Any]) -> None:
-        """Raise ValueError if columns make no sense."""
+        """Raise ValueError if columns have wrong shapes or forbidden values."""
 
 
 @register_class("MatchedSessionsTable", NAMESPACE)
 class MatchedSessionsTable(_TableOfColumns, _MatchedSessionsTable):
     """The sessions that were matched, one row per session.
 
-    `roi_table` and `image` are objects of the same file, `status` and `roi_selection` codes (:class:`SessionStatus`,
-    :class:`RoiSelection`); `pixel_size` has the shape (n_sessions, 2): micrometres along (rows, columns).
+    `roi_table` and `image` are objects in the same file. `status` and `roi_selection` hold codes of
+    :class:`SessionStatus` and :class:`RoiSelection`. `pixel_size` has the shape (n_sessions, 2): micrometres along
+    rows and along columns.
     """
 
     _usual_name = "sessions"
@@ -80,8 +81,8 @@ class MatchedSessionsTable(_TableOfColumns, _MatchedSessionsTable):
 class RoiPairsTable(_TableOfColumns, _RoiPairsTable):
     """Pairs of ROIs of two sessions that could be the same cell, one row per pair.
 
-    `fixed_session` and `moving_session` are rows in the table of sessions, `fixed_roi_row` and `moving_roi_row` rows in
-    the two sessions' ROI tables.
+    `fixed_session` and `moving_session` are rows in the table of sessions. `fixed_roi_row` and `moving_roi_row` are
+    rows in the ROI tables of the two sessions.
     """
 
     _usual_name = "roi_pairs"
@@ -90,11 +91,11 @@ class RoiPairsTable(_TableOfColumns, _RoiPairsTable):
 
 @register_class("SessionRegistrationsTable", NAMESPACE)
 class SessionRegistrationsTable(_TableOfColumns, _SessionRegistrationsTable):
-    """How the fields of view of each two sessions were aligned, one row per pair and direction.
+    """How the fields of view of every two sessions were aligned, one row per pair and direction.
 
-    `matrix`, of shape (n, 3, 3), maps fixed pixel (x, y, 1) to moving pixel (x, y, 1), x = column; `outcome` holds
-    codes of :class:`RegistrationOutcome`; `displacement`, of shape (n, n_rows, n_cols, 2), is what a smooth deformation
-    adds to the moving (x, y), at points spaced evenly over the fixed image.
+    `matrix`, of shape (n, 3, 3), maps fixed pixels (x, y, 1) to moving pixels (x, y, 1), where x is the column.
+    `outcome` holds codes of :class:`RegistrationOutcome`. `displacement`, of shape (n, n_rows, n_cols, 2), is what a
+    smooth deformation adds to the moving (x, y), at points spaced evenly over the fixed image.
     """
 
     _usual_name = "registrations"
@@ -111,7 +112,8 @@ class SessionRegistrationsTable(_TableOfColumns, _SessionRegistrationsTable):
 class DecisionsTable(_TableOfColumns, _DecisionsTable):
     """What persons decided on the cells and alignments, one row per ROI of a decision.
 
-    `kind` holds codes of :class:`DecisionKind`; `matrix`, of shape (n, 3, 3), is that of an alignment, else NaN.
+    `kind` holds codes of :class:`DecisionKind`. `matrix`, of shape (n, 3, 3), is the matrix of an alignment; for other
+    decisions it is NaN.
     """
 
     _usual_name = "decisions"

@@ -1,4 +1,4 @@
-"""Find the responses of an ROI in the NWB file that its session came from."""
+"""Find the responses of an ROI in the source file of its session."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ class RoiTrace(NamedTuple):
     """One ROI's place in a series of ROI responses."""
 
     roi_response_series: RoiResponseSeries  #: of the source file
-    #: Position of the ROI in the series: its trace is `roi_response_series.data[:, column]`, or, in a series that is
-    #: stored [ROI, time], `data[column]`; :attr:`values` does it right. It is not the ROI's row in its table: a series
-    #: may hold the ROIs of a table in part, or in another order.
+    #: Position of the ROI in the series. Its trace is `roi_response_series.data[:, column]` or, in a series stored as
+    #: [ROI, time], `data[column]`; :attr:`values` chooses between them. This is not the ROI's row in its table, because
+    #: a series may hold only some ROIs of a table, or hold them in another order.
     column: int
 
     @property
     def values(self) -> npt.NDArray[np.generic]:
-        """The ROI's trace, shape (n_times,); read now if the series is in a file."""
+        """The ROI's trace, shape (n_times,); read from the file on each access."""
         axis = roi_axis(self.roi_response_series)
         data: Any = self.roi_response_series.data
         if isinstance(data, list | tuple):
@@ -37,9 +37,10 @@ class RoiTrace(NamedTuple):
 
 
 def roi_axis(series: RoiResponseSeries) -> int | None:
-    """The axis of a series' data along which its ROIs lie; None if it holds the times of a single ROI alone.
+    """The axis of a series' data along which its ROIs lie; None if the data have one axis and hold a single ROI.
 
-    NWB's is the second, but many files are written the other way round. It is the axis that is as long as `rois`.
+    In NWB it is the second axis, but many files are written the other way round. So it is the axis that is as long as
+    `rois`.
 
     Raises
     ------
@@ -62,14 +63,13 @@ def roi_axis(series: RoiResponseSeries) -> int | None:
 def find_roi_table(
     nwbfile: NWBFile, *, object_id: str, path: str, roi_ids: npt.NDArray[np.int64], identifier: str, session_start: str
 ) -> PlaneSegmentation | None:
-    """The ROI table of a source file.
+    """Find the ROI table of a session in its source file; None if it is not there or its ids are not `roi_ids`.
 
-    A file that was exported or converted again may have new object ids. Its table is then taken by path, if the file
-    has the recorded identifier or start as well: the paths and ids of ROIs alone are often the same in every file.
+    A file that was exported or converted again may have new object ids. The table is then found by its path, but only
+    if the file has the recorded identifier or start, because paths and ROI ids are often the same in different files.
 
-    `object_id` and `path` are what was recorded of the table, `roi_ids` what its `id` column held, `identifier` and
-    `session_start` (ISO 8601) what was recorded of the file. None if there is no such table, or its ids are not
-    `roi_ids`.
+    `object_id` and `path` were recorded for the table, and `roi_ids` are the values of its `id` column. `identifier`
+    and `session_start` (ISO 8601) were recorded for the file.
     """
     tables = [item for item in nwbfile.all_children() if isinstance(item, PlaneSegmentation)]
     candidates = [table for table in tables if table.object_id == object_id]
@@ -79,7 +79,7 @@ def find_roi_table(
 
 
 def _is_moment(text: str, moment: datetime) -> bool:
-    """Whether an ISO 8601 text names the moment."""
+    """Whether an ISO 8601 text names this moment; False if it is no date."""
     try:
         return datetime.fromisoformat(text.replace("Z", "+00:00")) == moment
     except ValueError:
@@ -93,24 +93,24 @@ def _names(item: PlaneSegmentation | RoiResponseSeries) -> str:
 
 
 def series_of(nwbfile: NWBFile, roi_table: PlaneSegmentation) -> list[RoiResponseSeries]:
-    """Every series of responses of ROIs of a table of the source file."""
+    """Every series of responses in the file that refers to the ROIs of this table."""
     return [
         item for item in nwbfile.all_children() if isinstance(item, RoiResponseSeries) and item.rois.table is roi_table
     ]
 
 
 def names_of(series: RoiResponseSeries) -> tuple[str, str]:
-    """The names by which a series can be chosen: that of its container and its own."""
+    """The names of a series' container and of the series, by which it can be chosen."""
     return series.parent.name, series.name
 
 
 def roi_traces(series: list[RoiResponseSeries], roi_row: int) -> Iterator[RoiTrace]:
-    """The places of an ROI, the row `roi_row` of its table, in series of that table's responses.
+    """The places of the ROI in row `roi_row` of an ROI table in series of responses of that table.
 
     Raises
     ------
     ValueError
-        If a series that holds the ROI does not tell which axis is that of the ROIs (:func:`roi_axis`).
+        If it is unclear which axis of a series that holds the ROI is that of the ROIs (:func:`roi_axis`).
     """
     for each in series:
         for column in np.flatnonzero(array(each.rois) == roi_row):

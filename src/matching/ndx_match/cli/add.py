@@ -1,4 +1,4 @@
-"""`ndx-match add`: more sessions for a match file."""
+"""`ndx-match add`: add sessions to a match file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .common import (
 from .write import check_target, dandi_name_option, metadata_options, print_result
 
 
-@command(Example("ndx-match add matches.nwb day4.nwb -o more.nwb", "Add a session to three that are matched"))
+@command(Example("ndx-match add matches.nwb day4.nwb -o more.nwb", "Add a fourth session to three matched ones"))
 @click.argument("matches", type=MATCH_FILE, metavar="MATCHES.NWB")
 @click.argument("inputs", nargs=-1, required=True, type=LOCATION, metavar="FILE...")
 @output_option()
@@ -47,10 +47,10 @@ def add(
 ) -> None:
     """Add the sessions of files to a match file and write a new one.
 
-    Each is aligned with the sessions that are there, whose masks and images the match file holds, and its ROIs are
-    matched with the cells that are there, with the method and parameters of the match file. These cells stay as they
-    are, decisions of persons included; ROIs that belong to none are new cells with new ids. The first files are not
-    needed.
+    Each new session is aligned with the sessions in the match file, and its ROIs are matched with the cells there, with
+    the method and parameters of the match file. These cells stay as they are, and so do the decisions of persons. ROIs
+    that belong to no cell become new cells with new ids. The files of the earlier sessions are not needed, because the
+    match file holds their masks and images.
     """
     check_target((matches, *inputs), output, overwrite, dandi_name)
     with files_kept_open(), progress_bar() as progress:

@@ -1,4 +1,4 @@
-"""`ndx-match annotate`: source files that say which cell each ROI is."""
+"""`ndx-match annotate`: write into source files which cell each ROI belongs to."""
 
 from __future__ import annotations
 
@@ -21,23 +21,25 @@ from .common import (
 
 
 @command(
-    Example("ndx-match annotate matches.nwb day1.nwb day2.nwb day3.nwb -o annotated", "Write copies into a folder"),
-    Example("ndx-match annotate matches.nwb sessions/ --in-place", "Change the files themselves", slow=True),
+    Example(
+        "ndx-match annotate matches.nwb day1.nwb day2.nwb day3.nwb -o annotated", "Write annotated copies into a folder"
+    ),
+    Example("ndx-match annotate matches.nwb sessions/ --in-place", "Annotate the files themselves", slow=True),
 )
 @click.argument("matches", type=MATCH_FILE, metavar="MATCHES.NWB")
 @click.argument("inputs", nargs=-1, required=True, type=LOCATION, metavar="FILE...")
-@click.option("-o", "--output", type=FILE, metavar="DIR", help="Folder for the copies; made if it does not exist.")
-@click.option("--in-place", is_flag=True, help="Change the files themselves instead, each through a checked copy.")
-@plane_option("Annotate the ROI tables of this imaging plane only, where the match file holds several.")
+@click.option("-o", "--output", type=FILE, metavar="DIR", help="Folder for the copies; it is created if needed.")
+@click.option("--in-place", is_flag=True, help="Replace each file itself, once its annotated copy is checked.")
+@plane_option("Annotate the ROI tables of this imaging plane only, if the match file holds several.")
 @overwrite_option
 def annotate(
     matches: str, inputs: tuple[str, ...], output: Path | None, in_place: bool, plane: str | None, overwrite: bool
 ) -> None:
     """Write copies of the matched files with a column global_roi_id in their ROI tables.
 
-    The same number in two files is the same cell: its id in the match file's table of cells. -1: the ROI is in no
-    cell. Nothing else in the copies differs, which is checked object by object. --overwrite also replaces a column
-    that is there already.
+    The column holds the id of the ROI's cell in the match file, so the same number in two files is the same cell; -1
+    means that the ROI is in no cell. Nothing else in the copies differs, which is checked object by object. With
+    --overwrite, a column that exists already is replaced too.
     """
     from ..annotate import annotate_files
 

@@ -1,4 +1,4 @@
-"""`ndx-match batch`: the job of `ndx-match write` for many animals."""
+"""`ndx-match batch`: do for many animals what `ndx-match write` does for one."""
 
 from __future__ import annotations
 
@@ -31,16 +31,18 @@ from .write import metadata_options, options_for
 
 @command(
     Example("ndx-match batch sessions -o results", "Match the NWB files of a folder, animal by animal"),
-    Example("ndx-match batch manifest.csv -o results", "Match the files that a table names", slow=True),
+    Example("ndx-match batch manifest.csv -o results", "Match the files that a table lists", slow=True),
 )
-@click.argument("inputs", nargs=-1, required=True, type=LOCATION, metavar="FOLDER|MANIFEST.csv|dandi://...")
-@output_option("Folder of the match files; made if it does not exist.")
-@click.option("--overwrite", is_flag=True, help="Do what is done already again, and replace match files of others.")
+@click.argument("inputs", nargs=-1, required=True, type=LOCATION, metavar="FOLDER|MANIFEST.csv|ADDRESS...")
+@output_option("Folder for the match files; it is created if needed.")
+@click.option(
+    "--overwrite", is_flag=True, help="Match again what is done already, and replace match files that another run made."
+)
 @click.option(
     "--scheduler",
     metavar="ADDRESS",
-    help="Scheduler of dask, tcp://HOST:8786, whose workers do the work; they must see the same files under the same "
-    "paths.  [default: --jobs processes of this machine]",
+    help="Address of a dask scheduler, tcp://HOST:8786, whose workers do the matching; they must see the same files "
+    "under the same paths.  [default: --jobs processes on this machine]",
 )
 @source_options(selection=True, checksum=True)
 @method_options
@@ -57,13 +59,13 @@ def batch(
 ) -> None:
     """Match the sessions of many animals: one match file for each animal and imaging plane.
 
-    The inputs are folders, in which NWB files are looked for at any depth, folders on DANDI, NWB files, or a manifest:
-    a CSV file with the column `file`, and if wanted `subject` and `plane`. Sessions are ordered by date, those of a
-    manifest as they are listed.
+    The inputs are folders, which are searched for NWB files at any depth, folders on DANDI, NWB files, or a manifest: a
+    CSV file with a column `file` and, optionally, `subject` and `plane`. Sessions are ordered by date; those of a
+    manifest keep its order.
 
-    summary.csv and summary.html list what became of all. A match file that is there already is made again only if its
-    sessions or the options changed. An animal that cannot be matched does not stop the others; the command then ends
-    with 2.
+    summary.csv and summary.html list the outcome for every animal and imaging plane. An existing match file is made
+    again only if its sessions or the options changed. If an animal cannot be matched, the others are matched all the
+    same, and the exit code is 2.
     """
     chosen, parameters = method
     options = options_for(chosen, options)

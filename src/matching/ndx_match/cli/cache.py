@@ -1,4 +1,4 @@
-"""`ndx-match cache`: what was fetched from the network and is kept."""
+"""`ndx-match cache`: show or delete the data that were fetched from the network and kept."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from .common import Example, command, say_text, table
     Example("ndx-match cache --clear", "Delete it"),
     prints_result=True,
 )
-@click.option("--clear", is_flag=True, help="Delete all that is kept.")
+@click.option("--clear", is_flag=True, help="Delete everything that is kept.")
 def cache(clear: bool) -> None:
-    """Show where and how much is kept of files on the network, or delete it."""
+    """Show where data of files on the network are kept, and how much, or delete them."""
     kept = Cache.of_user()
     if kept is None:
         raise InputError("Nothing is kept: the extra `remote` is not installed, or there is no home folder.")

@@ -1,4 +1,4 @@
-"""`ndx-match check`: what is wrong with a match file."""
+"""`ndx-match check`: report what is wrong with a match file."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from .common import MATCH_FILE, Example, command, progress_bar, say
 
 
 @command(
-    Example("ndx-match check matches.nwb", "Whether DANDI would take it; not by this name", code=1),
+    Example(
+        "ndx-match check matches.nwb", "Find out whether DANDI would accept the file (not under this name)", code=1
+    ),
     prints_result=True,
 )
 @click.argument("matches", type=MATCH_FILE, metavar="MATCHES.NWB")
 def check(matches: str) -> int:
-    """Say what is wrong with a match file, and what to do about it.
+    """Report what is wrong with a match file, and what to do about it.
 
-    It is validated against its schema, inspected by the NWB Inspector with DANDI's configuration, its tables are held
-    against the rules of the format, and its name against those that DANDI accepts. The exit code is 1 if anything is
-    wrong; what is only recommended does not count.
+    The file is validated against its schema and inspected by the NWB Inspector with DANDI's configuration. Its tables
+    are checked against the rules of the format, and its name against DANDI's rules for names. The exit code is 1 if
+    anything is wrong; recommendations do not count.
     """
     from ..matchfile.checkup import check_match_file
 

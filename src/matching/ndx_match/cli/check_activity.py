@@ -17,33 +17,35 @@ from ..sources.inputs import files_of_matched_sessions
 from ..storage.remote import public_name, shared_access
 from .common import LOCATION, MATCH_FILE, Example, command, plane_option, progress_bar, say, say_text, table, warn
 
-MOST_DOUBTS = 30  #: cells that are listed
+MOST_DOUBTS = 30  #: the greatest number of cells that are listed
 VERDICTS = {True: "kept", False: "NOT KEPT", None: "cannot tell"}
 
 
 @command(
-    Example("ndx-match check-activity matches.nwb day1.nwb day2.nwb day3.nwb", "Whether cells keep their activity"),
-    Example("ndx-match check-activity matches.nwb sessions --series dff", "By one of several series"),
+    Example(
+        "ndx-match check-activity matches.nwb day1.nwb day2.nwb day3.nwb", "Find out whether cells keep their activity"
+    ),
+    Example("ndx-match check-activity matches.nwb sessions --series dff", "Use one of several series"),
     name="check-activity",
     prints_result=True,
 )
 @click.argument("matches", type=MATCH_FILE, metavar="MATCHES.NWB")
 @click.argument("inputs", nargs=-1, required=True, type=LOCATION, metavar="FILE...")
 @click.option("--series", metavar="NAME",
-              help="Series of responses to take: its name, that of its container, or both with a slash.  [default: the "
-              "only one, or the only one of dF/F]")  # fmt: skip
+              help="Series of responses to use: its name, its container's name, or both as CONTAINER/NAME.  [default: "
+              "the only series, or the only one of dF/F]")  # fmt: skip
 @click.option("--shuffles", type=click.IntRange(50), default=N_SHUFFLES, show_default=True,
-              help="Of the matches of two sessions, by which chance is told.")  # fmt: skip
-@plane_option("Check this imaging plane only.")
+              help="How often the matches of two sessions are shuffled to measure chance.")  # fmt: skip
+@plane_option("Check this imaging plane only, if the match file holds several.")
 def check_activity_(
     matches: str, inputs: tuple[str, ...], series: str | None, shuffles: int, plane: str | None
 ) -> None:
     """Check a match by the activity of its cells, in the files that were matched.
 
-    Right matches keep from day to day which cells are active together. For every two sessions the correlation of the
-    pairwise correlations is compared with that of matches shuffled among near neighbours: z tells by how many standard
-    deviations it is higher. Cells that another ROI near theirs fits better are listed. Where the traces have no
-    structure that could tell right matches from wrong ones, the command says so.
+    If the matches are right, the same cells are active together from day to day. For every two sessions, the
+    correlation of their pairwise correlations is compared with that of matches shuffled among near neighbours; z is by
+    how many standard deviations it is higher. A cell is listed if another ROI nearby fits its activity better than its
+    own ROI. If the traces cannot tell right matches from wrong ones, the command says so.
     """
     name = public_name(matches)
     with progress_bar() as progress, shared_access():

@@ -1,4 +1,4 @@
-"""What every command of `ndx-match` has: options in groups, tested examples, `--quiet` and `--log-file`."""
+"""The parts that all commands of `ndx-match` share: groups of options, tested examples, `--quiet`, `--log-file`."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ import click
 
 from .logs import set_quiet, start_log
 
-OPTIONS, RUNNING = "Options", "Running"  #: the groups of options that are put in no other; that of every command
+#: Headings in the help: of options that belong to no other group, and of options that control how a command runs.
+OPTIONS, RUNNING = "Options", "Running"
 
 
 @dataclass(frozen=True)
 class Example:
     """A line as a user types it, shown at the end of `--help` and run by a test.
 
-    The test runs it in a folder of small files, which `tests/example_files.py` makes.
+    The test runs it in a folder with the small files that `tests/example_files.py` makes.
     """
 
     line: str  #: begins with `ndx-match`
     does: str  #: a few words, without a full stop
     slow: bool = False  #: whether its test takes more than a few seconds
-    code: int = 0  #: with which it ends
+    code: int = 0  #: the exit code of the command
 
 
 class _Formatter(click.HelpFormatter):
-    """Headings and names stand out on a terminal, unless NO_COLOR is set."""
+    """Writes headings and names in colour or bold on a terminal, unless NO_COLOR is set."""
 
     def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
         super().write_usage(click.style(prog, bold=True), args, click.style("Usage:", bold=True) + " ")
@@ -40,20 +41,20 @@ class _Formatter(click.HelpFormatter):
 
 
 class HelpContext(click.Context):
-    """Writes help with headings and names that stand out."""
+    """Writes help with highlighted headings and names."""
 
     formatter_class = _Formatter
 
 
 class Command(click.Command):
-    """A command with options in groups, examples, `--quiet` and `--log-file`.
+    """A command whose help groups the options and ends with examples, and that takes `--quiet` and `--log-file`.
 
     Parameters
     ----------
     examples : sequence of Example
         Shown at the end of the help.
     prints_result : bool
-        Whether what it prints is its result, which `--quiet` does not silence.
+        Whether the command's purpose is to print a result, which `--quiet` does not silence.
     """
 
     context_class = HelpContext
@@ -67,7 +68,7 @@ class Command(click.Command):
         self.params += in_group(RUNNING, [_quiet_option(), _log_file_option()])
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the options of each group below its heading; those of every command come last."""
+        """Write the options of each group below its heading; the options that every command has come last."""
         groups: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
@@ -90,12 +91,12 @@ class Command(click.Command):
 def command(
     *examples: Example, name: str | None = None, prints_result: bool = False
 ) -> Callable[[Callable[..., Any]], Command]:
-    """Make a function a :class:`Command`, of the function's name if it is given none."""
+    """Turn a function into a :class:`Command`, which by default has the function's name."""
     return click.command(name, cls=Command, examples=examples, prints_result=prints_result)
 
 
 def in_group(heading: str, parameters: Sequence[click.Parameter]) -> Sequence[click.Parameter]:
-    """The parameters, put under a heading of the help."""
+    """Put parameters under a heading of the help."""
     for parameter in parameters:
         parameter.group = heading  # type: ignore[attr-defined]
     return parameters
@@ -104,12 +105,12 @@ def in_group(heading: str, parameters: Sequence[click.Parameter]) -> Sequence[cl
 def _quiet_option() -> click.Option:
     return click.Option(
         ["-q", "--quiet"], is_flag=True, expose_value=False, callback=set_quiet,
-        help="Print warnings and errors only: no progress, and no account of what was done.",
+        help="Print only warnings and errors: no progress, and no summary of what was done.",
     )  # fmt: skip
 
 
 def _log_file_option() -> click.Option:
     return click.Option(
         ["--log-file"], metavar="PATH", type=click.Path(), expose_value=False, callback=start_log, is_eager=True,
-        help="Add what is printed, the time of each stage and the traceback of an error to this text file.",
+        help="Append everything printed, the time of each stage and the traceback of any error to this text file.",
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What the modules of commands share: decorators, options and, from `output`, all that is printed."""
+"""What the command modules share: decorators, options, and the functions of `output` that print."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class _LocalPath(click.Path):
 
 
 class _Location(click.ParamType):
-    """A path or URL of a file to read. Where one is wanted, a folder or pattern that stands for one is taken too."""
+    """A path or URL of a file to read. An argument for one file also takes a folder or pattern that stands for one."""
 
     name = "location"
 
@@ -51,20 +51,20 @@ class _Location(click.ParamType):
         return value if is_one_of_many else the_one_file(str(value), self._of_matches)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        """Files, which the shell finds."""
+        """Let the shell complete names of files."""
         return [CompletionItem(incomplete, type="file")]
 
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 FILE = _LocalPath(path_type=Path)
-LOCATION = _Location()  #: of a file to read: a path, or a URL, which a Path would change
-MATCH_FILE = _Location(of_matches=True)  #: of a match file to read
+LOCATION = _Location()  #: a file to read: a path or a URL (click.Path would change a URL)
+MATCH_FILE = _Location(of_matches=True)  #: a match file to read
 
 
 def option_group(
     argument: str, make: Callable[..., Any], *options: Callable[[Any], Any]
 ) -> Callable[[Command], Command]:
-    """Apply several options, whose values the command gets as one argument, made by a function that takes them all."""
+    """Apply several options; the function `make` turns their values into one argument of the command."""
 
     def decorate(command: Command) -> Command:
         @wraps(command)
@@ -85,7 +85,7 @@ def option_group(
 
 
 def under(heading: str, *options: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """Apply options that stand under a heading of the help."""
+    """Apply options and list them under a heading of the help."""
 
     def decorate(command: Any) -> Any:
         before = len(getattr(command, "__click_params__", []))
@@ -112,44 +112,48 @@ class _ZPlane(click.ParamType):
 
 
 def _enter_access(context: click.Context, parameter: click.Parameter, no_cache: bool) -> None:
-    """Read remote files in one way until the command ends."""
+    """Use one way to read remote files until the command ends."""
     context.with_resource(remote_access(cache=not no_cache))
 
 
 def _limit_workers(context: click.Context, parameter: click.Parameter, jobs: int | None) -> None:
-    """Allow so many workers until the command ends."""
+    """Limit the number of workers until the command ends."""
     context.with_resource(limited_workers(jobs))
 
 
 _SOURCE_OPTIONS = (under("Inputs",
-    click.option("--plane", metavar="NAME", help="Imaging plane to take where files hold several."),
-    click.option("--roi-table", metavar="PATH", help="ROI table to take: its path in the file, or the path's end."),
-    click.option("--image", metavar="PATH", help="Projection image to take: its path in the file, or the path's end; "
-                 "none: register by the ROIs alone."),
+    click.option("--plane", metavar="NAME", help="Imaging plane to use, if a file has several."),
+    click.option("--roi-table", metavar="PATH", help="ROI table to use: its path in the file, or that path's end."),
+    click.option("--image", metavar="PATH", help="Projection image to use: its path in the file, or that path's end; "
+                 "`none` registers by the ROIs alone."),
     click.option("--transpose", metavar=f"[FILE=]{'|'.join(TRANSPOSE)}", multiple=True,
-                 help="Which of masks and image are stored [column, row], of all files or of one, by its path or the "
-                 "path's end; can be given several times.  [default: by the writer and by evidence]"),
+                 help="What is stored as [column, row]: the masks, the image, both or none, in all files or in FILE "
+                 "(its path or that path's end); can be given several times.  [default: decided from the "
+                 "file's writer and the data]"),
     click.option("--mirror", metavar="FILE", multiple=True,
-                 help="File, by its path or the path's end, whose masks and image both show the field mirrored; can be "
+                 help="File (its path or that path's end) whose masks and image both show the field mirrored; can be "
                  "given several times."),
     click.option("--z-plane", metavar="N", type=_ZPlane(),
-                 help="Plane (z) to take where voxel masks lie in several; `all` projects them onto one."),
-    click.option("--allow-different-subjects", is_flag=True, help="Do not refuse files of different subjects."),
+                 help="Plane (z) to use, if voxel masks lie in several; `all` projects them onto one."),
+    click.option("--allow-different-subjects", is_flag=True, help="Accept files of different subjects."),
     click.option("--session", "sessions", metavar="LABEL", multiple=True,
-                 help="Session to take of a DANDI folder, by its label or 'day*'; can be given several times."),
+                 help="Session to use from a DANDI folder: its label, or a pattern such as 'day*'; can be given "
+                 "several times."),
     click.option("--session-start", "session_starts", metavar="[FOLDER=]TIME", multiple=True,
-                 help="When the session of a folder without NWB began, 'day1=2026-05-01'; can be given several times."),
+                 help="When the session in a folder without NWB began, for example 'day1=2026-05-01'; can be given "
+                 "several times."),
     click.option("--sessions", "session_table", metavar="TABLE.csv", type=FILE,
-                 help="Table of what is known of the sessions of folders without NWB: its columns are folder, "
+                 help="Table that describes the sessions in folders without NWB; its columns are folder, "
                  "session_start, session_id, subject_id, imaging_depth, pixel_size."),
 ), under(RUNNING, click.option(
     "--no-cache", is_flag=True, expose_value=False, callback=_enter_access,
-    help="Do not keep what is fetched from the network for another time.",
+    help="Do not keep data fetched from the network for later runs.",
 )))  # fmt: skip
 _SELECTION_OPTION = under("Which ROIs are matched",
-    click.option("--all-rois", is_flag=True, help="Match every ROI, not only those that the file's writer accepts."),
+    click.option("--all-rois", is_flag=True, help="Match every ROI, not only those that the file marks as accepted."),
     click.option("--where", metavar="CONDITION", multiple=True,
-                 help="Match the ROIs that meet a condition on a column, 'iscell>0.5'; can be given several times."),
+                 help="Match only ROIs that meet a condition on a column, such as 'iscell>0.5'; can be given several "
+                 "times."),
 )  # fmt: skip
 _CHECKSUM_OPTION = under(
     "Inputs",
@@ -158,7 +162,7 @@ _CHECKSUM_OPTION = under(
 
 
 def source_options(selection: bool = False, checksum: bool = False) -> Callable[[Command], Command]:
-    """Give a command what to take from its inputs, as the argument `options`: SourceOptions."""
+    """Give a command the options that say what to read from its inputs, as the argument `options`: SourceOptions."""
     more = (*(_SELECTION_OPTION,) * selection, *(_CHECKSUM_OPTION,) * checksum)
     return option_group("options", _make_options, *_SOURCE_OPTIONS, *more)
 
@@ -170,10 +174,10 @@ def _make_options(
     session_table: Path | None,
     **values: Any,
 ) -> SourceOptions:
-    """With `--transpose` taken apart: CHOICE for all files, FILE=CHOICE for one; addresses as they are shown."""
+    """Make the SourceOptions: `--transpose CHOICE` is for all files, `FILE=CHOICE` for one; addresses lose secrets."""
     split = [text.rpartition("=") for text in transpose]
     for text, (_, _, choice) in zip(transpose, split, strict=True):
-        if is_address(text) and choice not in TRANSPOSE:  # the end of its query
+        if is_address(text) and choice not in TRANSPOSE:  # the `=` was one of the address's query
             raise InputError(f"--transpose {public_name(text)}: write FILE=CHOICE, of {', '.join(TRANSPOSE)}.")
     for_all = [choice for file, _, choice in split if not file]
     if len(for_all) > 1:
@@ -195,31 +199,33 @@ def _depth_tolerance(all_planes: bool, depth_tolerance: float | None) -> float |
     return DEPTH_TOLERANCE if all_planes and depth_tolerance is None else depth_tolerance
 
 
-#: Give a command the argument `all_planes`: None for one plane, else by how much the depths of one plane may differ.
+#: Give a command the argument `all_planes`: None to use one plane, else the greatest difference of depth in a plane.
 all_planes_options = option_group(
     "all_planes",
     _depth_tolerance,
     under("Inputs",
     click.option("--all-planes", is_flag=True,
-                 help="Every imaging plane that two or more files have, each on its own; the planes of the files are "
-                 "paired by name, else by depth."),
+                 help="Use every imaging plane that two or more files have, each on its own; planes of different files "
+                 "are paired by name, otherwise by depth."),
     click.option("--depth-tolerance", metavar="UM", type=float,
-                 help="--all-planes: micrometres by which the depths of one plane may differ between files.  "
+                 help="With --all-planes: by how many micrometres the depth of a plane may differ between files.  "
                  f"[default: {DEPTH_TOLERANCE:g}]"),
     ),
 )  # fmt: skip
 jobs_option = under(RUNNING, click.option(
     "-j", "--jobs", metavar="N", type=click.IntRange(min=1), expose_value=False, callback=_limit_workers,
-    help="How many things are done at the same time; the result is the same for any.  [default: the number of cores]",
+    help="How many tasks run at the same time; this does not change the result.  [default: the number of cores]",
 ))  # fmt: skip
-overwrite_option = click.option("--overwrite", is_flag=True, help="Replace an existing output.")
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace the output if it exists.")
 
 
-def output_option(what: str = "Match file to write; a Zarr store if it ends in .zarr.") -> Callable[[Command], Command]:
+def output_option(
+    what: str = "Match file to write; a Zarr store if its name ends in .zarr.",
+) -> Callable[[Command], Command]:
     """`-o`, required."""
     return click.option("-o", "--output", type=FILE, required=True, metavar="PATH", help=what)
 
 
 def plane_option(what: str) -> Callable[[Command], Command]:
-    """`--plane` of the commands that read match files."""
+    """The option `--plane` of commands that read match files."""
     return click.option("--plane", metavar="NAME", help=what)

@@ -1,4 +1,4 @@
-"""`ndx-match compare`: two match files of the same sessions beside each other."""
+"""`ndx-match compare`: compare two match files of the same sessions."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ MEANINGS = {
 
 
 @command(
-    Example("ndx-match compare matches.nwb nway.nwb", "Which cells two methods find alike"),
+    Example("ndx-match compare matches.nwb nway.nwb", "See on which cells two methods agree"),
     Example(
         "ndx-match compare matches.nwb nway.nwb -o compared --truth truth.json",
-        "Which are right, of simulated sessions",
+        "Also score both, for simulated sessions",
     ),
     name="compare",
     prints_result=True,
@@ -39,14 +39,14 @@ MEANINGS = {
 @click.argument("x", type=MATCH_FILE, metavar="X.NWB")
 @click.argument("y", type=MATCH_FILE, metavar="Y.NWB")
 @click.option("--truth", type=FILE, metavar="TRUTH",
-              help="Truth of simulated sessions, by which links are right or wrong.")  # fmt: skip
+              help="Truth of simulated sessions, with which to score the links of both files.")  # fmt: skip
 @click.option("-o", "--output", type=FILE, metavar="DIR", help="Folder for cells.csv and a picture of each plane.")
-@plane_option("Compare this imaging plane only.")
+@plane_option("Compare this imaging plane only, if the match files hold several.")
 def compare_(x: str, y: str, truth: Path | None, output: Path | None, plane: str | None) -> None:
-    """Compare two match files: which cells agree, split or merge, in the sessions and ROIs that are in both.
+    """Compare two match files: which cells agree, split or merge, among the sessions and ROIs that both hold.
 
-    A link is a pair of ROIs of two sessions in one cell. Sessions and ROIs are recognised by where they came from and
-    by their masks, not by their names.
+    A link is a pair of ROIs of different sessions that are in one cell. Sessions and ROIs are recognised by their
+    source and their masks, not by their names.
     """
     if output is not None:
         check_folder(output)

@@ -1,4 +1,4 @@
-"""`ndx-match convert`: NWB files from HDF5 to Zarr and back."""
+"""`ndx-match convert`: convert NWB files from HDF5 to Zarr and back."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from .common import FILE, LOCATION, Example, command, overwrite_option, progress
 
 
 @command(
-    Example("ndx-match convert matches.nwb matches.nwb.zarr", "From HDF5 to Zarr"),
-    Example("ndx-match convert day1.nwb.zarr copy.nwb", "From Zarr to HDF5"),
+    Example("ndx-match convert matches.nwb matches.nwb.zarr", "Convert from HDF5 to Zarr"),
+    Example("ndx-match convert day1.nwb.zarr copy.nwb", "Convert from Zarr to HDF5"),
 )
 @click.argument("source", type=LOCATION, metavar="FILE")
 @click.argument("output", type=FILE, metavar="OUTPUT")
 @overwrite_option
 def convert(source: str, output: Path, overwrite: bool) -> None:
-    """Write all that an NWB file holds in another format: a Zarr store if OUTPUT ends in .zarr, else HDF5.
+    """Copy an NWB file into another format: into a Zarr store if OUTPUT ends in .zarr, otherwise into HDF5.
 
-    Of any NWB file, match files too, with the same tables, references and attributes.
+    This works for any NWB file, not only match files. The copy has the same tables, references and attributes.
     """
     from ..storage.convert import convert_file
 

@@ -17,19 +17,24 @@ from .common import FILE, MATCH_FILE, Example, command, output_option, overwrite
 
 
 @command(
-    Example("ndx-match curate matches.nwb decisions.csv -o curated.nwb", "Apply the decisions saved from a report"),
-    Example("ndx-match curate matches.nwb decisions.csv -o curated.nwb --reviewer Ada", "Say who decided"),
+    Example(
+        "ndx-match curate matches.nwb decisions.csv -o curated.nwb", "Apply decisions that were saved from a report"
+    ),
+    Example("ndx-match curate matches.nwb decisions.csv -o curated.nwb --reviewer Ada", "Record who decided"),
 )
 @click.argument("matches", type=MATCH_FILE, metavar="MATCHES.NWB")
 @click.argument("decisions", type=FILE, metavar="DECISIONS.CSV")
-@output_option("Match file to write; a Zarr store if it ends in .zarr.")
-@click.option("--reviewer", metavar="NAME", default="", help="Who decided, where the list does not say.")
+@output_option()
+@click.option(
+    "--reviewer", metavar="NAME", default="", help="Name of the person who decided, where the list does not say."
+)
 @overwrite_option
 def curate(matches: str, decisions: Path, output: Path, reviewer: str, overwrite: bool) -> None:
-    """Apply a list of decisions, for example saved from the page of `report`, and write a new match file.
+    """Apply a list of decisions and write a new match file.
 
-    Cells keep their ids. The new file holds the decisions, and the cells as they were before, beside the corrected
-    ones. A decision that cannot be applied is reported, and kept with the reason.
+    The list can be saved from the page that `ndx-match report` writes. Cells keep their ids. The new file holds the
+    corrected cells, the decisions, and the cells as the method had left them. A decision that cannot be applied is
+    reported and kept in the file with the reason.
     """
     from ..curation import curate as apply
     from ..curation import read_decisions
@@ -53,20 +58,24 @@ def _signed(decision: Decision, reviewer: str, now: str) -> Decision:
 
 @command(
     Example("ndx-match review matches.nwb -o reviewed.nwb", "Correct a match in the browser"),
-    Example("ndx-match review matches.nwb --no-browser --port 8000", "Through a tunnel from another machine"),
+    Example(
+        "ndx-match review matches.nwb --no-browser --port 8000", "Use the browser of another machine through a tunnel"
+    ),
 )
 @click.argument("matches", type=MATCH_FILE, metavar="MATCHES.NWB")
 @click.option("-o", "--output", type=FILE, metavar="PATH",
-              help="Match file that saving writes.  [default: MATCHES_reviewed.nwb beside it]")  # fmt: skip
-@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port of the page.  [default: any that is free]")
-@click.option("--no-browser", is_flag=True, help="Open no browser; only print the address.")
-@click.option("--reviewer", metavar="NAME", default="", help="Who decides; can be changed on the page.")
+              help="Match file to write when you save.  [default: MATCHES_reviewed.nwb beside MATCHES]")  # fmt: skip
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port of the page.  [default: any free port]")
+@click.option("--no-browser", is_flag=True, help="Print the address of the page without opening a browser.")
+@click.option(
+    "--reviewer", metavar="NAME", default="", help="Name of the person who decides; can be changed on the page."
+)
 @overwrite_option
 def review(matches: str, output: Path | None, port: int, no_browser: bool, reviewer: str, overwrite: bool) -> None:
     """Look at a match file in a browser, correct it, and save a new match file.
 
-    Split, join, move, remove, accept or doubt cells, and align sessions by hand. The page is served on this machine
-    only, until Ctrl-C. The match file itself is never changed.
+    On the page, cells can be split, joined, accepted or marked as uncertain, ROIs can be moved or removed, and sessions
+    can be aligned by hand. The page is served to this machine only, until Ctrl-C. The match file itself never changes.
     """
     from ..review import Desk, ReviewServer
 
@@ -84,7 +93,7 @@ def review(matches: str, output: Path | None, port: int, no_browser: bool, revie
 
 
 def _beside(matches: str) -> Path:
-    """The match file that is written where no name is given."""
+    """The match file to write if the user gives no name."""
     if is_url(matches):
         raise InputError(f"{public_name(matches)}: give the file to write with -o.")
     path = Path(matches)

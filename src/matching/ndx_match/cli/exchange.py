@@ -1,4 +1,4 @@
-"""`ndx-match export`, `prepare` and `import`: formats of other tools, as the registry lists them."""
+"""`ndx-match export`, `prepare` and `import`: the formats of other tools that the registry lists."""
 
 from __future__ import annotations
 
@@ -34,20 +34,21 @@ EXPORTERS = formats.find_exporters()
 
 
 @command(
-    Example("ndx-match export matches.nwb -o cells.csv", "One row per cell, for any program"),
-    Example("ndx-match export matches.nwb -o output.json", "In the format of the Allen Institute's package"),
+    Example("ndx-match export matches.nwb -o cells.csv", "Write a table with one row per cell, for any program"),
+    Example("ndx-match export matches.nwb -o output.json", "Write the format of the Allen Institute's package"),
 )
 @click.argument("matches", type=MATCH_FILE, metavar="MATCHES.NWB")
 @output_option(
-    "File to write; its name says the format. "
+    "File to write; the ending of its name decides the format. "
     + " ".join(f"{suffix}: {exporter.summary}." for suffix, exporter in EXPORTERS.items())
 )
-@plane_option("Write the cells of this imaging plane only, where the match file holds several.")
+@plane_option("Write the cells of this imaging plane only, if the match file holds several.")
 @overwrite_option
 def export(matches: str, output: Path, plane: str | None, overwrite: bool) -> None:
     """Write the matched cells in another format.
 
-    A table of several imaging planes has a column `plane`. Some formats hold one plane; choose it with --plane.
+    If the match file holds several imaging planes, tables have a column `plane`. Some formats hold one plane only;
+    choose it with --plane.
     """
     exporter = formats.find_exporter(output)
     check_output(output, overwrite, [matches])
@@ -59,12 +60,12 @@ def export(matches: str, output: Path, plane: str | None, overwrite: bool) -> No
     say(f"Wrote {output}: {n_cells} cells of {len(sessions_of(planes))} sessions{in_planes}")
 
 
-@command(Example("ndx-match prepare day1.nwb day2.nwb -o nway_input", "Write what the package reads"))
+@command(Example("ndx-match prepare day1.nwb day2.nwb -o nway_input", "Write the input of the package"))
 @click.argument("inputs", nargs=-1, required=True, type=LOCATION, metavar="FILE...")
-@output_option("Folder to write into; made if it does not exist.")
+@output_option("Folder to write into; it is created if needed.")
 @source_options()
 def prepare(inputs: tuple[str, ...], output: Path, options: SourceOptions) -> None:
-    """Write what the Allen Institute's package reads: input.json and a PNG per session."""
+    """Write the input of the Allen Institute's package: input.json and one PNG per session."""
     from ..formats.nway import write_nway_input
 
     check_folder(output)
@@ -79,7 +80,10 @@ def prepare(inputs: tuple[str, ...], output: Path, options: SourceOptions) -> No
 
 
 @command(
-    Example("ndx-match import --from nway nway.json day1.nwb day2.nwb day3.nwb -o matches.nwb", "From its result"),
+    Example(
+        "ndx-match import --from nway nway.json day1.nwb day2.nwb day3.nwb -o matches.nwb",
+        "Import the result of the Allen Institute's package",
+    ),
     name="import",
 )
 @importer_options
@@ -98,11 +102,10 @@ def import_(
     metadata: FileMetadata,
     dandi_name: bool,
 ) -> None:
-    """Make a match file of another tool's finished RESULT and of the NWB files it came from, in their order.
+    """Make a match file from another tool's RESULT and the NWB files that the tool matched, given in the same order.
 
-    It is checked that the ROIs which the tool matched lie on each other once the sessions are registered: numbers that
-    stand for other ROIs than they are read as put matches far apart. Options that begin with the name of a tool state
-    what is known of how the result was made.
+    The sessions are registered to check that the ROIs which the tool matched lie on each other. If they lie far apart,
+    the numbers in the result probably stand for other ROIs. The parameters of a tool describe how its result was made.
     """
     tool, parameters = origin
     result = None

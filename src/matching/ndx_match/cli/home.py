@@ -1,4 +1,4 @@
-"""Let the libraries work where the user's home cannot be used, as in jobs of a cluster."""
+"""Let the libraries work if the user's home folder cannot be used, as in some jobs on a cluster."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ FOLDERS = ("HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "MPLCONFIGDIR")  #: envi
 
 @contextmanager
 def usable_home() -> Iterator[None]:
-    """Give libraries a temporary folder while the block runs, where the user's cannot be written into.
+    """Give libraries a temporary folder while the block runs, if the user's folders are not writable.
 
-    pynwb makes its own when it is imported, and fails where it cannot; matplotlib complains.
+    pynwb makes a folder of its own when it is imported, and fails if it cannot; matplotlib complains.
     """
     if _is_usable():
         yield

@@ -17,13 +17,13 @@ from ..errors import OutputError
 from .streams import addresses_in
 
 LOG = logging.getLogger("ndx_match.cli")
-LOG.propagate = False  # it is printed already
+LOG.propagate = False  # the command prints the same messages itself
 FIRST_LINE = "# Log of ndx-match"
 _QUIET = "ndx_match.quiet"  #: key of the context's `meta`
 
 
 class _PublicFormatter(logging.Formatter):
-    """Lines with the time, in which every address is as it may be shown."""
+    """Formats lines that begin with the time and show no secrets of addresses."""
 
     def __init__(self, addresses: Sequence[str]) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(message)s")
@@ -45,12 +45,12 @@ def log_closed_at_end() -> Iterator[None]:
 
 
 def start_log(context: click.Context, parameter: click.Parameter, path: str | None) -> None:
-    """Write all that follows into a log file too, which may be there already.
+    """From now on also write all messages into a log file, after what an existing log holds.
 
     Raises
     ------
     OutputError
-        The file is there and is no log, or cannot be written into.
+        The file exists and is no log of ndx-match, or it cannot be written.
     """
     if path is None or context.resilient_parsing:
         return
@@ -81,17 +81,17 @@ def start_log(context: click.Context, parameter: click.Parameter, path: str | No
 
 
 def set_quiet(context: click.Context, parameter: click.Parameter, quiet: bool) -> None:
-    """Remember whether the command is to print warnings and errors only."""
+    """Remember whether the command prints only warnings and errors."""
     context.meta[_QUIET] = quiet
 
 
 def is_quiet() -> bool:
-    """Whether the command that runs is to print warnings and errors only."""
+    """Whether the running command prints only warnings and errors."""
     context = click.get_current_context(silent=True)
     return context is not None and bool(context.meta.get(_QUIET))
 
 
 def keeps_result_to_itself() -> bool:
-    """Whether the command that runs is quiet about its result too, as it is unless printing it is its purpose."""
+    """Whether `--quiet` also silences the result: it does, unless the command's purpose is to print it."""
     context = click.get_current_context(silent=True)
     return is_quiet() and not getattr(context and context.command, "prints_result", False)

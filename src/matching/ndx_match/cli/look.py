@@ -1,4 +1,4 @@
-"""`ndx-match inspect`, `show` and `plot`: look at inputs and at match files."""
+"""`ndx-match inspect`, `show`, `plot` and `report`: look at inputs and at match files."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ from .summary import print_planes
 
 
 @command(
-    Example("ndx-match inspect day1.nwb", "What a file holds, and what would be used of it"),
-    Example("ndx-match inspect sessions/ --all-planes", "Which planes of several files belong together"),
+    Example("ndx-match inspect day1.nwb", "See what a file holds, and what would be used"),
+    Example("ndx-match inspect sessions/ --all-planes", "See which planes of several files belong together"),
     prints_result=True,
 )
 @click.argument("inputs", nargs=-1, required=True, type=LOCATION, metavar="FILE...")
@@ -45,7 +45,8 @@ from .summary import print_planes
 def inspect(inputs: tuple[str, ...], options: SourceOptions, all_planes: float | None) -> None:
     """Print what each file holds and what would be used: planes, ROI tables, images, depth, subject, session.
 
-    With --all-planes, of every imaging plane, and which planes of the files would be matched with each other.
+    With --all-planes, this is printed for every imaging plane, followed by the planes that would be matched with each
+    other.
     """
     if all_planes is not None:
         check_all_planes(options, all_planes)
@@ -63,13 +64,13 @@ def inspect(inputs: tuple[str, ...], options: SourceOptions, all_planes: float |
         _print_pairing(recorded, all_planes)
 
 
-@command(Example("ndx-match show matches.nwb", "What write printed"), prints_result=True)
+@command(Example("ndx-match show matches.nwb", "Print again what `ndx-match write` printed"), prints_result=True)
 @click.argument("matches", type=MATCH_FILE, metavar="MATCHES.NWB")
-@plane_option("Show this imaging plane only, where the match file holds several.")
+@plane_option("Show this imaging plane only, if the match file holds several.")
 def show(matches: str, plane: str | None) -> None:
     """Print the sessions, the pairs with their registrations and matched fractions, and the cells by size.
 
-    Of a match file of several imaging planes, one after the other.
+    If the match file holds several imaging planes, they are printed one after the other.
     """
     from ..matchfile import read_planes_of_match_file
 
@@ -91,24 +92,26 @@ def show(matches: str, plane: str | None) -> None:
 
 @command(
     Example("ndx-match plot matches.nwb -o pictures", "Draw all pictures", slow=True),
-    Example("ndx-match plot matches.nwb -o pictures --format pdf", "For a paper", slow=True),
+    Example("ndx-match plot matches.nwb -o pictures --format pdf", "Draw all pictures as PDF, for a paper", slow=True),
 )
 @click.argument("matches", type=MATCH_FILE, metavar="MATCHES.NWB")
-@output_option("Folder for the pictures.")
-@click.option("--all-pairs", is_flag=True, help="Draw every pair even of more than six sessions.")
+@output_option("Folder for the pictures; it is created if needed.")
+@click.option(
+    "--all-pairs", is_flag=True, help="Draw every pair of sessions, even if there are more than six sessions."
+)
 @click.option(
     "--format",
     "kind",
     type=click.Choice(["png", "svg", "pdf"]),
     default="png",
     show_default=True,
-    help="Of the pictures.",
+    help="Format of the pictures.",
 )
-@plane_option("Draw this imaging plane only, where the match file holds several.")
+@plane_option("Draw this imaging plane only, if the match file holds several.")
 def plot(matches: str, output: Path, all_pairs: bool, kind: str, plane: str | None) -> None:
     """Draw registrations, overlays, matched fractions and coloured cells from the match file alone.
 
-    Of a match file of several imaging planes, into a sub-folder for each.
+    If the match file holds several imaging planes, each has a sub-folder of its own.
     """
     from ..matchfile import read_planes_of_match_file
     from .write import draw_planes
@@ -121,15 +124,15 @@ def plot(matches: str, output: Path, all_pairs: bool, kind: str, plane: str | No
         say(path)
 
 
-@command(Example("ndx-match report matches.nwb -o report.html", "A page to look at the match with"))
+@command(Example("ndx-match report matches.nwb -o report.html", "Write a page on which to look at the match"))
 @click.argument("matches", type=MATCH_FILE, metavar="MATCHES.NWB")
 @output_option("HTML file to write.")
-@plane_option("Show this imaging plane only, where the match file holds several.")
+@plane_option("Show this imaging plane only, if the match file holds several.")
 @overwrite_option
 def report(matches: str, output: Path, plane: str | None, overwrite: bool) -> None:
-    """Write a page that shows a match file: whether it worked, every alignment, and every cell in all its sessions.
+    """Write a page that shows whether the match worked, every alignment, and every cell in all its sessions.
 
-    One HTML file, made from the match file alone, that any browser opens and that needs no network.
+    The page is one HTML file that any browser opens without a network. It is made from the match file alone.
     """
     from ..matchfile import read_planes_of_match_file
     from ..report.page import write_page
@@ -142,7 +145,7 @@ def report(matches: str, output: Path, plane: str | None, overwrite: bool) -> No
 
 
 def _lines(file: InspectedFile) -> Iterator[str]:
-    """What a file holds; what would be used of it is marked."""
+    """The lines that say what a file holds; they mark what would be used."""
     sources = [session.source for session in file.used.values()]
     used = {path for source in sources for path in (source.roi_table_path, source.image_path)}
     used_planes = {source.plane_path.rsplit("/", 1)[-1] for source in sources}

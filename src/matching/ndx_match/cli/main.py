@@ -25,38 +25,42 @@ from .logs import LOG, log_closed_at_end
 from .signals import Stop, stop_on_signals
 from .streams import checked_streams
 
-COMPLETION = "_NDX_MATCH_COMPLETE"  #: environment variable by which a shell asks
+COMPLETION = "_NDX_MATCH_COMPLETE"  #: environment variable that a shell sets to ask for completions
 ERROR, BUG, INTERRUPTED = 2, 70, 130
 
 #: Name of a command -> its module, its function and its help in one line.
 COMMANDS = {
     "write": ("write", "write", "Match the cells of two or more NWB files and write a match file."),
-    "add": ("add", "add", "Add sessions to a match file, whose cells stay as they are."),
-    "batch": ("batch", "batch", "Match the sessions of many animals, each animal and imaging plane on its own."),
-    "inspect": ("look", "inspect", "Print what would be used of NWB files."),
+    "add": ("add", "add", "Add sessions to a match file; its cells stay as they are."),
+    "batch": ("batch", "batch", "Match the sessions of many animals, separately for each animal and imaging plane."),
+    "inspect": ("look", "inspect", "Print what NWB files hold and what would be used."),
     "show": ("look", "show", "Print the sessions, pairs and cells of a match file."),
     "plot": ("look", "plot", "Draw the pictures of a match file."),
-    "report": ("look", "report", "Write a page that shows a match file, as one HTML file."),
+    "report": ("look", "report", "Write one HTML file that shows a match file."),
     "review": ("curation", "review", "Correct a match file in a browser and save a new one."),
     "curate": ("curation", "curate", "Apply decisions of persons to a match file and write a new one."),
     "export": ("exchange", "export", "Write the cells of a match file as a table or in another tool's format."),
-    "annotate": ("annotate", "annotate", "Write copies of NWB files with the cell of each ROI in their ROI tables."),
-    "propagate": ("propagate", "propagate", "Write outlines where cells were not detected, and their fluorescence."),
-    "convert": ("convert", "convert", "Write an NWB file of any kind as HDF5 or as a Zarr store."),
-    "prepare": ("exchange", "prepare", "Write the input JSON and PNGs of the Allen package, without running it."),
-    "import": ("exchange", "import_", "Make a match file of another tool's result."),
-    "simulate": ("simulation", "simulate", "Write NWB files of simulated sessions with known truth."),
+    "annotate": ("annotate", "annotate", "Write copies of NWB files whose ROI tables name the cell of each ROI."),
+    "propagate": (
+        "propagate",
+        "propagate",
+        "Write outlines of cells where they were not detected, and their fluorescence.",
+    ),
+    "convert": ("convert", "convert", "Convert any NWB file to HDF5 or to a Zarr store."),
+    "prepare": ("exchange", "prepare", "Write the input of the Allen Institute's package, without running it."),
+    "import": ("exchange", "import_", "Make a match file from another tool's result."),
+    "simulate": ("simulation", "simulate", "Write NWB files of simulated sessions whose true cells are known."),
     "score": ("simulation", "score", "Compare a match file with the truth of simulated sessions."),
-    "cache": ("cache", "cache", "Show or delete what is kept of files on the network."),
-    "check": ("check", "check", "Say what is wrong with a match file, and what to do about it."),
-    "compare": ("compare", "compare_", "Compare two match files: cells that agree, split and merge."),
+    "cache": ("cache", "cache", "Show or delete the kept data of files on the network."),
+    "check": ("check", "check", "Report what is wrong with a match file, and what to do about it."),
+    "compare": ("compare", "compare_", "Compare two match files: which cells agree, split or merge."),
     "check-activity": ("check_activity", "check_activity_", "Check a match by the activity of its cells."),
     "demo": ("simulation", "demo", "Simulate three sessions, match them, draw pictures and print the score."),
 }
 
 
 class _Commands(click.Group):
-    """Imports a command's module only when that command is used, so that help comes at once."""
+    """Imports a command's module only when that command is used, so that `--help` answers at once."""
 
     context_class = HelpContext
 
@@ -119,14 +123,14 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _complete(arguments: list[str]) -> NoReturn:
-    """Answer the shell, which asks what could follow on its line, and end; in silence if that cannot be told."""
+    """Answer the shell's question how its line could be completed, and exit; on any error print nothing."""
     with suppress(Exception):
         cli.main(args=arguments, prog_name="ndx-match")
     sys.exit(1)
 
 
 def _end(code: int) -> NoReturn:
-    """End after a signal, whatever happened since, for example to a terminal that is there no more."""
+    """Exit after a signal, even if the terminal is gone."""
     settle_drafts()
     with suppress(OSError):
         if code == INTERRUPTED:
@@ -169,12 +173,12 @@ def _run(arguments: list[str], stop: Stop) -> int:
 
 
 def _color() -> bool | None:
-    """Whether help and errors are coloured: None for where they are shown on a terminal."""
+    """Whether to colour help and errors: False if NO_COLOR is set, else None, which means only on a terminal."""
     return False if os.environ.get("NO_COLOR") else None
 
 
 def _check_working_directory() -> None:
-    """Refuse one that was deleted, below which no path means anything."""
+    """Refuse to work in a deleted folder, in which no relative path has a meaning."""
     try:
         os.getcwd()
     except OSError:

@@ -19,7 +19,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class ParameterOption:
-    """A parameter as an option: of one method, or of several that have it alike."""
+    """A parameter as an option, which one method has, or several methods that share it."""
 
     parameter: Parameter
     methods: tuple[str, ...]
@@ -30,7 +30,7 @@ class ParameterOption:
         return self.parameter.option.replace("-", "_")
 
     def click_option(self) -> Callable[[Any], Any]:
-        """The option, whose value is None if it is not given, and one for each value that has a name."""
+        """The option, with the value None if it is not given, and a flag for each value that has a name."""
         kind = click.Choice(self.parameter.choices) if self.parameter.choices else self.parameter.kind
         names = (
             click.option(f"--{name}", is_flag=True, help=f"The same as --{self.parameter.option} {value:g}.")
@@ -41,12 +41,12 @@ class ParameterOption:
         return under(f"Parameters of {' and '.join(filter(None, [', '.join(others), last]))}", option, *names)
 
     def given(self, values: Mapping[str, Any]) -> Any:
-        """The value that a command was given, as a number or by its name; None if it was given none.
+        """The value that the user gave, as a number or a name; None if the user gave none.
 
         Raises
         ------
         MethodError
-            It was given more than one.
+            The user gave more than one value.
         """
         number = values[self.value_name]
         options = [] if number is None else [f"--{self.parameter.option}"]
@@ -58,13 +58,13 @@ class ParameterOption:
 
     @property
     def flags(self) -> str:
-        """The option as it is given to the command."""
+        """The option as the user types it."""
         option = self.parameter.option
         return f"--{option}/--no-{option}" if self.parameter.kind is bool else f"--{option}"
 
     @property
     def help(self) -> str:
-        """Its description, unit, default and limits."""
+        """The help of the option: description, unit, default and limits."""
         known = self.parameter
         unit = f", in {known.unit}" if known.unit else ""
         default = f"default: {known.default_text}" if known.default_text else ""
@@ -75,8 +75,8 @@ class ParameterOption:
 def parameter_options(of_methods: Mapping[str, type[Parameters]]) -> tuple[ParameterOption, ...]:
     """The options of the parameters of several methods.
 
-    Methods whose parameters of one name are alike share the option; if they differ, that of the later method is
-    called `--METHOD-NAME`.
+    If a parameter is the same in several methods, they share the option. If parameters of the same name differ, the
+    option of the later method is called `--METHOD-NAME`.
     """
     options: dict[str, ParameterOption] = {}
     for method, parameters in of_methods.items():
@@ -91,7 +91,7 @@ def parameter_options(of_methods: Mapping[str, type[Parameters]]) -> tuple[Param
 def method_options(command: Command) -> Command:
     """Give a command `--method` and the parameters of all methods, as the argument `method`: (Method, Parameters).
 
-    The command raises MethodError if an option of another method is given, or a parameter makes no sense.
+    The command raises MethodError if the user gives an option of another method or a value that makes no sense.
     """
     methods = all_methods()
     summaries = "; ".join(f"{method.name}: {method.summary}" for method in methods.values())
@@ -109,19 +109,21 @@ def method_options(command: Command) -> Command:
 
 
 def importer_options(command: Command) -> Command:
-    """Give a command `--from` and what users can state of results, as the argument `origin`: (name, parameters given).
+    """Give a command `--from` and the parameters of importers, as the argument `origin`: (name, parameters given).
 
-    The command raises MethodError if an option of another importer is given.
+    The command raises MethodError if the user gives an option of another importer.
     """
     importers = find_importers()
     summaries = " ".join(f"{called(importer)}: {importer.summary}." for importer in importers.values())
-    choice = click.option("--from", type=_Origin(importers.values()), required=True, help=f"The tool. {summaries}")
+    choice = click.option(
+        "--from", type=_Origin(importers.values()), required=True, help=f"The tool that made the result. {summaries}"
+    )
     known = {name: importer.parameters for name, importer in importers.items()}
     return _choice_with_parameters("origin", choice, known, lambda name, given: (name, given), "from")(command)
 
 
 class _Origin(click.Choice):  # type: ignore[type-arg,unused-ignore]
-    """One of the importers, some with an argument behind a colon."""
+    """The name of an importer, which for some is followed by a colon and an argument."""
 
     def __init__(self, importers: Collection[Importer]) -> None:
         self._with_argument = {importer.name for importer in importers if importer.argument}
@@ -141,7 +143,7 @@ def _choice_with_parameters(
     make: Callable[[str, dict[str, Any]], Any],
     choice_name: str = "method",
 ) -> Callable[[Command], Command]:
-    """A choice among methods and their parameters as one argument, made of the name and of the parameters given."""
+    """Give a command a choice of method and all their options; `make` turns name and parameters into one argument."""
     options = parameter_options(of_methods)
 
     def choose(**values: Any) -> Any:
@@ -152,7 +154,8 @@ def _choice_with_parameters(
                 continue
             if name not in option.methods:
                 raise MethodError(
-                    f"--{option.parameter.option} does not belong to --{choice_name} {name}; --help says whose it is."
+                    f"--{option.parameter.option} does not belong to --{choice_name} {name}; see --help for the "
+                    "options that do."
                 )
             given[option.parameter.name] = value
         return make(name, given)

@@ -1,4 +1,4 @@
-"""All that a command prints, on the terminal and in the log file: results, notes, warnings and progress."""
+"""What a command prints on the terminal and in the log file: results, notes, warnings and progress."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from ..model import Progress as ProgressCallback
 from ..storage.remote import file_stem, shared_access
 from .logs import LOG, is_quiet, keeps_result_to_itself
 
-SPEED_PERIOD = 600.0  #: seconds from which the time left is estimated
+SPEED_PERIOD = 600.0  #: the time left is estimated from the speed during these last seconds
 
 
 def say(*lines: object, err: bool = False) -> None:
-    """Print lines, each as one whatever is in it; on standard error also with `--quiet`."""
+    """Print lines, without line breaks inside them; `--quiet` does not silence those on standard error."""
     for line in map(one_line, lines):
         LOG.log(logging.WARNING if err else logging.INFO, "%s", line)
         if err or not keeps_result_to_itself():
@@ -32,7 +32,7 @@ def say(*lines: object, err: bool = False) -> None:
 
 
 def say_text(text: str = "") -> None:
-    """Print a text of several lines, whose parts went through :func:`table` or `one_line`."""
+    """Print a text of several lines, made with :func:`table` or `one_line`."""
     if text:
         LOG.info("%s", text)
     if not keeps_result_to_itself():
@@ -40,7 +40,7 @@ def say_text(text: str = "") -> None:
 
 
 def note(*lines: object) -> None:
-    """Print on standard error what is good to know but wrong in no way; not with `--quiet`."""
+    """Print on standard error what is useful to know but is no problem; `--quiet` silences it."""
     if is_quiet():
         for line in lines:
             LOG.info("%s", one_line(line))
@@ -55,7 +55,7 @@ def warn(warnings: Iterable[str]) -> None:
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
-    """Left-aligned columns, the first row being their titles."""
+    """A table with left-aligned columns; the first row holds their titles."""
     shown = [[one_line(cell) for cell in row] for row in rows]
     widths = [max(len(row[k]) for row in shown) for k in range(len(shown[0]))]
     return "\n".join(
@@ -65,9 +65,9 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 @contextmanager
 def progress_bar() -> Iterator[ProgressCallback]:
-    """Progress on the terminal, with the time left, and the time of each stage in the log file.
+    """Show progress and the time left on the terminal, and write the time of each stage into the log file.
 
-    Nothing is shown if standard error is no terminal, or with `--quiet`.
+    Nothing is shown with `--quiet`, or if standard error is no terminal.
     """
     hidden = is_quiet() or not sys.stderr.isatty()
     columns = (TextColumn("{task.description:<12}"), BarColumn(), _Amount(), _TimeLeft())
@@ -88,8 +88,8 @@ def progress_bar() -> Iterator[ProgressCallback]:
         (fetching,) = (task for task in bar.tasks if task.id == fetching_id)
 
         def show_bytes(name: str, fetched: int, size: int) -> None:
-            # Called within HDF5, so with h5py's lock: taking that of the bar, whose thread may wait for h5py's to
-            # collect garbage, would be a deadlock.
+            # HDF5 calls this while h5py's lock is held. Do not take the bar's lock here: the thread of the bar may hold
+            # it while it waits for h5py's lock to collect garbage, which would be a deadlock.
             fetching.fields["amount"] = f"{decimal(fetched)} (of {decimal(size)}) {file_stem(name)}"
             fetching.visible = True
 
@@ -102,7 +102,7 @@ def progress_bar() -> Iterator[ProgressCallback]:
 
 
 class _Amount(MofNCompleteColumn):
-    """How much is done: steps of a known number, or bytes fetched, of which it is not known how many will be needed."""
+    """How much is done: the steps done and their number, or the bytes fetched so far."""
 
     def render(self, task: Task) -> Text:
         if "amount" not in task.fields:
@@ -111,7 +111,7 @@ class _Amount(MofNCompleteColumn):
 
 
 class _TimeLeft(ProgressColumn):
-    """The time that a stage took, or the time since it began and an estimate of the time left."""
+    """The time that a finished stage took; of a running stage, the time since it began and an estimate of the rest."""
 
     max_refresh = 0.5
 

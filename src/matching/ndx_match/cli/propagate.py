@@ -1,4 +1,4 @@
-"""`ndx-match propagate`: outlines where cells were not detected, and their fluorescence."""
+"""`ndx-match propagate`: write outlines of cells where they were not detected, and their fluorescence."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from .common import (
 
 
 @command(
-    Example("ndx-match propagate matches.nwb -o propagated", "Outlines of absent cells in all sessions"),
+    Example("ndx-match propagate matches.nwb -o propagated", "Write outlines of undetected cells for all sessions"),
     Example(
         "ndx-match propagate matches.nwb day1.nwb -o propagated --min-sources 2",
-        "With fluorescence of a movie",
+        "Also write fluorescence from a movie",
     ),
 )
 @click.argument("matches", type=MATCH_FILE, metavar="MATCHES.NWB")
 @click.argument("inputs", nargs=-1, type=LOCATION, metavar="[FILE...]")
-@output_option("Folder for the files, NAME_propagated.nwb for the session NAME; made if it does not exist.")
+@output_option("Folder for the files; it is created if needed. The file of the session NAME is NAME_propagated.nwb.")
 @click.option("--min-sources", metavar="N", type=click.IntRange(min=1), default=1, show_default=True,
-              help="In how many other sessions a cell must have been detected.")  # fmt: skip
-@click.option("--movie", metavar="PATH", help="Movie to take where files hold several: its path in the file, or the "
+              help="Least number of other sessions in which a cell must have been detected.")  # fmt: skip
+@click.option("--movie", metavar="PATH", help="Movie to use, if a file has several: its path in the file, or that "
               "path's end.")  # fmt: skip
-@click.option("--no-traces", is_flag=True, help="Write the outlines only, without reading movies.")
-@plane_option("Only this imaging plane, where the match file holds several.")
+@click.option("--no-traces", is_flag=True, help="Write only the outlines; read no movies.")
+@plane_option("Propagate this imaging plane only, if the match file holds several.")
 @overwrite_option
 def propagate(
     matches: str,
@@ -47,11 +47,11 @@ def propagate(
     plane: str | None,
     overwrite: bool,
 ) -> None:
-    """Write for each session the outlines where cells that were not detected in it should be.
+    """Write, for each session, outlines at the places where cells that were not detected in it should be.
 
-    The masks of a cell in other sessions are carried over and averaged. Where a session's file holds the movie, the
-    fluorescence of detected and propagated ROIs and of the neuropil around them is written too. Without files, the
-    outlines of all sessions are written. The matched files are not changed.
+    The masks of a cell in other sessions are carried over and averaged. If a session's file holds the movie, the
+    fluorescence of detected and propagated ROIs and of the neuropil around them is written too. If no files are given,
+    the outlines of all sessions are written. The matched files are not changed.
     """
     from ..propagate import propagate_files
 

@@ -1,4 +1,4 @@
-"""End a command that is interrupted or told to end, so that nothing half-written stays behind."""
+"""Stop a command on a signal, so that no half-written file stays behind."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-PATIENCE = 5.0  #: seconds for cleaning up, in which further signals change nothing
+PATIENCE = 5.0  #: seconds for cleaning up, during which further signals are ignored
 
 
 class Stop:
-    """What the signals asked for: `code` is the exit code, 128 and the number of the first signal, or None."""
+    """Handles signals; `code` is the exit code, 128 plus the number of the first signal, or None before one came."""
 
     def __init__(self) -> None:
         self.code: int | None = None
         self._since = 0.0
 
     def handle(self, number: int, _: Any) -> None:
-        """At the first signal everything is left in order; where that hangs, a later one ends the process at once."""
+        """At the first signal, end the block and clean up; if that hangs, a later signal ends the process at once."""
         if self.code is None:
             self.code, self._since = 128 + number, time.monotonic()
             if number == signal.SIGINT:
@@ -37,7 +37,7 @@ class Stop:
 
 @contextmanager
 def stop_on_signals() -> Iterator[Stop]:
-    """Let SIGINT (Ctrl-C), SIGTERM and SIGHUP end the block by an exception, unless they were to be ignored."""
+    """Let SIGINT (Ctrl-C), SIGTERM and SIGHUP end the block by an exception, unless the process ignores them."""
     stop = Stop()
     before = {}
     if threading.current_thread() is threading.main_thread():

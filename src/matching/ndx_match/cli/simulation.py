@@ -1,4 +1,4 @@
-"""`ndx-match simulate`, `score` and `demo`: sessions with known truth."""
+"""`ndx-match simulate`, `score` and `demo`: simulated sessions whose true cells are known."""
 
 from __future__ import annotations
 
@@ -23,39 +23,51 @@ TIER_NAMES = (
 
 
 @command(
-    Example("ndx-match simulate -o simulated --sessions 3 --tier few_cells", "Three small sessions", slow=True),
-    Example("ndx-match simulate -o simulated --tier hard --seed 7", "Larger shifts, more noise", slow=True),
+    Example(
+        "ndx-match simulate -o simulated --sessions 3 --tier few_cells", "Simulate three small sessions", slow=True
+    ),
+    Example("ndx-match simulate -o simulated --tier hard --seed 7", "Simulate larger shifts and more noise", slow=True),
 )
-@output_option("Folder to write into; made if it does not exist.")
+@output_option("Folder to write into; it is created if needed.")
 @click.option(
-    "--sessions", type=click.IntRange(2, 200), default=None, help="Number of sessions.  [default: the tier's]"
+    "--sessions", type=click.IntRange(2, 200), default=None, help="Number of sessions.  [default: depends on the tier]"
 )
-@click.option("--tier", type=click.Choice(TIER_NAMES), default="typical", show_default=True, help="How hard.")
+@click.option(
+    "--tier",
+    type=click.Choice(TIER_NAMES),
+    default="typical",
+    show_default=True,
+    help="Kind of sessions, and how hard they are to match.",
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed gives the same data.")
 @overwrite_option
 def simulate(output: Path, sessions: int | None, tier: str, seed: int, overwrite: bool) -> None:
-    """Simulate sessions of one animal: mean images, ROI masks and truth.json, which `ndx-match score` reads."""
+    """Simulate sessions of one animal: NWB files with mean images and ROI masks, and a truth for `ndx-match score`."""
     for path in _simulate(output, sessions, tier, seed, overwrite):
         say(path)
     say(output / "truth.json")
 
 
-@command(Example("ndx-match score matches.nwb truth.json", "How many matches are right"), prints_result=True)
+@command(Example("ndx-match score matches.nwb truth.json", "See how many matches are right"), prints_result=True)
 @click.argument("matches", type=MATCH_FILE, metavar="MATCHES.NWB")
 @click.argument("truth", type=FILE, metavar="TRUTH")
-@plane_option("Imaging plane to compare, where the match file holds several.")
+@plane_option("Imaging plane to score, if the match file holds several.")
 def score(matches: str, truth: Path, plane: str | None) -> None:
-    """Compare a match file with the truth: TRUTH is the file truth.json, or the folder that holds it."""
+    """Compare a match file with the truth of simulated sessions.
+
+    TRUTH is the file truth.json, or the folder that holds it.
+    """
     links, tracks = _score(read_match_file(matches, footprints=False, plane=plane), truth)
     say(_score_text(links, tracks))
 
 
-@command(Example("ndx-match demo -o demo", "The whole job, in about 20 seconds", slow=True))
-@click.option("-o", "--output", type=FILE, default=Path("ndx-match-demo"), show_default=True, metavar="DIR")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@command(Example("ndx-match demo -o demo", "Run it all, in about 20 seconds", slow=True))
+@click.option("-o", "--output", type=FILE, default=Path("ndx-match-demo"), show_default=True, metavar="DIR",
+              help="Folder to write into; it is created if needed.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed gives the same data.")
 @overwrite_option
 def demo(output: Path, seed: int, overwrite: bool) -> None:
-    """Run the whole job on built-in sample sessions whose truth is known."""
+    """Simulate three sessions, match them, draw pictures and print the score against the truth."""
     matches, plots = output / "matches.nwb", output / "plots"
     if matches.exists() and not overwrite:
         raise OutputError(f"{matches}: this file exists already; give another folder with -o, or --overwrite.")

@@ -1,4 +1,4 @@
-"""Standard output and standard error of the command, whatever they are."""
+"""Standard output and standard error of the command, which may be closed, full or limited to some characters."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from ..errors import OutputError
 
 
 class CheckedStream:
-    """A stream that shows no secrets of addresses, and says in a sentence that it cannot be written into.
+    """A stream that shows no secrets of addresses, and reports in a sentence if it cannot be written.
 
     Parameters
     ----------
     stream : file
     addresses : sequence of str
-        Those that the command was given.
+        The addresses that the command was given.
     must_work : bool
-        Otherwise what cannot be written is lost without an error.
+        Whether a failure to write is an error; otherwise the text is lost silently.
     """
 
     def __init__(self, stream: TextIO, addresses: Sequence[str], must_work: bool) -> None:
@@ -30,15 +30,15 @@ class CheckedStream:
         self._must_work = must_work
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
-            reconfigure(errors="backslashreplace")  # of names that its encoding does not have
+            reconfigure(errors="backslashreplace")  # for characters that its encoding lacks
 
     def __getattr__(self, name: str) -> Any:
-        if name == "buffer":  # into which click writes past this where the encoding is ASCII
+        if name == "buffer":  # if the encoding is ASCII, click would write into it and bypass this class
             raise AttributeError(name)
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        """Write a text as it may be shown."""
+        """Write a text without the secrets of addresses."""
         shown = public_text(text, self._addresses)
         if shown:
             with self._checked():
@@ -46,7 +46,7 @@ class CheckedStream:
         return len(text)
 
     def flush(self) -> None:
-        """Write what waits to be written."""
+        """Flush the stream."""
         with self._checked():
             self._stream.flush()
 
@@ -54,8 +54,8 @@ class CheckedStream:
     def _checked(self) -> Iterator[None]:
         try:
             yield
-        except (OSError, ValueError) as error:  # the latter where it was closed
-            with suppress(OSError, ValueError):  # else Python would complain when it ends
+        except (OSError, ValueError) as error:  # ValueError: the stream was closed
+            with suppress(OSError, ValueError):  # or Python would complain when it exits
                 os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
             if isinstance(error, BrokenPipeError) and self._must_work:
                 raise
@@ -65,14 +65,14 @@ class CheckedStream:
 
 
 def addresses_in(arguments: Sequence[str]) -> list[str]:
-    """The addresses that a command was given, alone or after a `=`."""
+    """The addresses among the arguments of a command, alone or after a `=`."""
     values = [*arguments, *(argument.partition("=")[2] for argument in arguments)]
     return [value for value in values if is_address(value)]
 
 
 @contextmanager
 def checked_streams(arguments: Sequence[str]) -> Iterator[None]:
-    """Let the block write into streams that exist and are checked."""
+    """Replace standard output and standard error by checked streams while the block runs."""
     _fill_closed()
     before = sys.stdout, sys.stderr
     addresses = addresses_in(arguments)
@@ -87,9 +87,9 @@ def checked_streams(arguments: Sequence[str]) -> Iterator[None]:
 
 
 def _fill_closed() -> None:
-    """Open the null device where the process was started without one of its first three files.
+    """Open the null device for each of the three standard streams that the process was started without.
 
-    Else a file that is opened later would get the number of standard output, into which libraries may write.
+    Otherwise a file opened later could get the number of standard output, into which libraries may write.
     """
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(descriptor, True)

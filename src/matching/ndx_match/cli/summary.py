@@ -1,4 +1,4 @@
-"""A match result as text."""
+"""Print a match result as text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .common import say_text, table, warn
 
 
 def print_planes(planes: Sequence[MatchedPlane], heading: Callable[[MatchedPlane], str]) -> None:
-    """Print sessions, pairs and cells of each plane below its heading, and the warnings of its result."""
+    """Print each plane: a heading, its sessions, pairs and cells, and the warnings of its result."""
     for number, plane in enumerate(planes):
         parts = [table(session_rows(plane.sessions, plane.result)), _pairs(plane), table(cell_rows(plane.result))]
         reviews = review_rows(plane.result)

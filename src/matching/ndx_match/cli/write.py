@@ -1,4 +1,4 @@
-"""`ndx-match write`: the main job."""
+"""`ndx-match write`: match sessions and write a match file."""
 
 from __future__ import annotations
 
@@ -63,17 +63,21 @@ metadata_options = option_group(
     "metadata",
     _metadata,
     under(
-        "Metadata of the match file",
+        "Metadata of the match file (default: as in the inputs)",
         click.option(
-            "--session-id", metavar="ID", help="Of the match file, in letters and digits.  [default: FIRSTToLAST]"
+            "--session-id",
+            metavar="ID",
+            help="Letters and digits.  [default: FIRSTToLAST, from the names of the first and last session]",
         ),
         click.option("--subject-id", metavar="ID"),
         click.option("--sex", type=click.Choice(["M", "F", "O", "U"])),
-        click.option("--species", metavar="NAME", help="In Latin: 'Mus musculus'."),
-        click.option("--age", metavar="DURATION", help="ISO 8601: P90D, or a range P90D/P95D."),
+        click.option("--species", metavar="NAME", help="Latin name, such as 'Mus musculus'."),
+        click.option("--age", metavar="DURATION", help="ISO 8601 duration such as P90D, or a range such as P90D/P95D."),
         click.option("--subject-description", metavar="TEXT"),
         click.option(
-            "--location", metavar="NAME", help="Of the imaging planes; for a mouse a term of the Allen atlas."
+            "--location",
+            metavar="NAME",
+            help="Brain area of the imaging planes; for a mouse, a term of the Allen atlas.",
         ),
         click.option("--experimenter", metavar="'LAST, FIRST'", multiple=True, help="Can be given several times."),
         click.option("--institution", metavar="NAME"),
@@ -83,22 +87,29 @@ metadata_options = option_group(
     ),
 )
 dandi_name_option = click.option(
-    "--dandi-name", is_flag=True, help="-o is a dandiset's folder; name the file in DANDI's style in it."
+    "--dandi-name", is_flag=True, help="Name the file in DANDI's style; -o is then the dandiset's folder."
 )
 
 
 @command(
     Example("ndx-match write day1.nwb day2.nwb day3.nwb -o matches.nwb", "Match three sessions"),
-    Example("ndx-match write sessions/ -o matches.nwb --confident", "Match a folder, with sure matches only"),
-    Example("ndx-match write 'day*.nwb' -o matches.nwb --plots pictures", "Draw pictures too", slow=True),
-    Example("ndx-match write day*.nwb -o new.nwb --previous matches.nwb", "Match again, with the same ids", slow=True),
+    Example(
+        "ndx-match write sessions/ -o matches.nwb --confident",
+        "Match the files of a folder, and keep only confident matches",
+    ),
+    Example("ndx-match write 'day*.nwb' -o matches.nwb --plots pictures", "Also draw pictures", slow=True),
+    Example(
+        "ndx-match write day*.nwb -o new.nwb --previous matches.nwb",
+        "Match again, and keep the ids of cells",
+        slow=True,
+    ),
 )
 @click.argument("inputs", nargs=-1, required=True, type=LOCATION, metavar="FILE...")
 @output_option()
 @overwrite_option
 @click.option("--previous", type=MATCH_FILE, metavar="OLD.NWB",
-              help="Match file of an earlier run with some of the files, whose cells keep their ids.")  # fmt: skip
-@click.option("--plots", type=FILE, metavar="DIR", help="Write pictures of the result into this folder.")
+              help="Match file of an earlier run with some of these files; its cells keep their ids.")  # fmt: skip
+@click.option("--plots", type=FILE, metavar="DIR", help="Also write pictures of the result into this folder.")
 @source_options(selection=True, checksum=True)
 @all_planes_options
 @method_options
@@ -119,12 +130,13 @@ def write(
 ) -> None:
     """Match the cells of two or more sessions of one animal and write a new NWB file.
 
-    The order of the files is the order of the sessions in tables and pictures. The inputs are never changed. Each is a
-    path, a folder or a pattern such as 'day*.nwb', which stand for the NWB files in them, or an address (https, s3, or
-    dandi://dandi/DANDISET/PATH, of which a folder stands for its ophys files). A folder of Suite2p or minian, and a
-    file of CaImAn, EXTRACT or Inscopix, can stand in place of an NWB file. If files have several imaging planes,
-    --plane matches one and --all-planes all. With --previous, cells keep the ids that they have in an earlier match
-    file, and decisions of persons in it are applied again.
+    Sessions have the order of the files in tables and pictures. The inputs are never changed. An input is a path, or an
+    address: https, s3, or dandi://dandi/DANDISET/PATH. A folder or a pattern such as 'day*.nwb' stands for its NWB
+    files, and a folder on DANDI for its ophys files. A folder of Suite2p or minian, or a file of CaImAn, EXTRACT or
+    Inscopix, can take the place of an NWB file.
+
+    If files have several imaging planes, --plane chooses one and --all-planes matches them all. With --previous, cells
+    keep their ids from an earlier match file, and the decisions of persons in that file are applied again.
     """
     chosen, parameters = method
     options = options_for(chosen, options)
@@ -152,12 +164,12 @@ def write(
                 check_continues(sessions_of(read.planes), earlier, shown)
             if dandi_name:
                 output_path(sessions_of(read.planes), output, metadata, overwrite, dandi_name)
-            found = match_planes(read.planes, chosen, parameters, progress)
-            warn(found.warnings)
-            matched, warnings = found.planes, (*read.warnings, *found.warnings)
+            all_matched = match_planes(read.planes, chosen, parameters, progress)
+            warn(all_matched.warnings)
+            matched, warnings = all_matched.planes, (*read.warnings, *all_matched.warnings)
         if earlier:
             curated, lost = continue_from(matched, earlier, shown, progress)
-            matched = curated.planes  # which hold the decisions that could not be applied, to be printed with the rest
+            matched = curated.planes  # they also hold the decisions that could not be applied, so these are printed
             warn(lost)
         written = write_planes(matched, output, metadata, overwrite, dandi_name, warnings, progress)
     print_result(matched, written)
@@ -166,14 +178,14 @@ def write(
 
 
 def options_for(method: Method, options: SourceOptions) -> SourceOptions:
-    """The options as a method needs them."""
+    """The options, adapted to what the method needs."""
     if method.takes_all_rois and options.where:
         raise MethodError(f"--where does not belong to --method {method.name}, which takes all ROIs.")
     return replace(options, all_rois=options.all_rois or method.takes_all_rois, image_required=method.needs_image)
 
 
 def check_target(inputs: Sequence[str], output: Path, overwrite: bool, dandi_name: bool) -> None:
-    """Refuse a match file that cannot be written; one named as DANDI wants it, only when the subject is known."""
+    """Refuse an output that cannot be written; with `dandi_name`, this is checked later, when the subject is known."""
     if not dandi_name:
         check_output(output, overwrite, [path for each in inputs for path in expand_local(each)])
         format_of(output)
@@ -189,19 +201,19 @@ def print_result(planes: Sequence[MatchedPlane], written: WrittenFile) -> None:
     say("", f"Wrote {written.path}")
     related = related_resources([session for plane in planes for session in plane.sessions])
     if related:
-        say("", "If it goes to another dandiset, add to relatedResource in that dandiset's metadata:")
+        say("", "If you put this file into another dandiset, add to relatedResource in its metadata:")
         say_text(json.dumps(related, indent=2))
 
 
 def draw(planes: Sequence[MatchedPlane], folder: Path, matches: Path) -> None:
-    """Write the pictures of a match file that is written already, and say that it is if they cannot be drawn."""
+    """Draw the pictures of a match file that is already written; an error says that the match file itself is whole."""
     try:
         with progress_bar() as progress:
             written = draw_planes(planes, folder, progress)
     except Exception as error:
         raise OutputError(
             f"{folder}: the pictures cannot be drawn ({str(error) or type(error).__name__}); the match file {matches} "
-            f"is whole, draw it with `ndx-match plot {matches} -o DIR`."
+            f"is complete, so draw them with `ndx-match plot {matches} -o DIR`."
         ) from error
     say(f"Wrote {len(written)} pictures in {folder}")
 
@@ -209,7 +221,7 @@ def draw(planes: Sequence[MatchedPlane], folder: Path, matches: Path) -> None:
 def draw_planes(
     planes: Sequence[MatchedPlane], folder: Path, progress: Progress, all_pairs: bool = False, kind: str = "png"
 ) -> list[Path]:
-    """Write the pictures into a folder, where there are several planes into a sub-folder for each."""
+    """Write the pictures into a folder; if there are several planes, each has a sub-folder."""
     from ..report.figures import write_figures
 
     if len(planes) == 1:

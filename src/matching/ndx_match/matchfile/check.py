@@ -1,4 +1,4 @@
-"""Refuse match files that contradict themselves, in one sentence each; checked once, when a file is read."""
+"""Refuse match files that contradict themselves, with one sentence each. A file is checked once, when it is read."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .stored import Contradiction, StoredTables
 
 @contextmanager
 def contradictions_refused(where: str) -> Iterator[None]:
-    """While a match file is read: raise what makes no sense in it as InputError that begins with `where`."""
+    """Turn errors while a match file is read into an InputError that begins with `where`."""
     try:
         yield
     except (NdxMatchError, OSError, MemoryError):
@@ -27,9 +27,9 @@ def contradictions_refused(where: str) -> Iterator[None]:
 
 
 def check_matching(matching: CellMatching) -> None:
-    """Raise what contradicts itself in a result of matching, within :func:`contradictions_refused`.
+    """Raise the first contradiction in a result of matching; call it within :func:`contradictions_refused`.
 
-    Masks are not read, and of images neither: see :func:`~.rules.checked_image`.
+    Masks and images are not read: :func:`~.rules.checked_image` checks an image when it is read.
     """
     tables = StoredTables(matching)
     for rule in RELIED_ON:
@@ -38,12 +38,12 @@ def check_matching(matching: CellMatching) -> None:
 
 
 def contradictions(matching: CellMatching, rules: Sequence[Rule] = ALL) -> Iterator[tuple[Rule, str]]:
-    """Everything in a result of matching that breaks a rule: the rule and a clause that says what, each clause once."""
-    tables, told = StoredTables(matching), set()
+    """Every violation in a result of matching: the rule and a clause that says how it is broken; each clause once."""
+    tables, reported = StoredTables(matching), set()
     for rule in rules:
         for clause in _broken(rule, tables):
-            if clause not in told:
-                told.add(clause)
+            if clause not in reported:
+                reported.add(clause)
                 yield rule, clause
 
 

@@ -1,4 +1,4 @@
-"""Everything that is wrong with a match file: its schema, what DANDI asks for, what its tables hold, and its name."""
+"""Find everything that is wrong with a match file: with its schema, tables and name, and for DANDI."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from .check import contradictions
 from .read import planes_of_open_file
 from .write import dandi_path
 
-SCHEMA, INSPECTOR, TABLES, NAME = "schema", "inspector", "tables", "name"  #: what is checked
+SCHEMA, INSPECTOR, TABLES, NAME = "schema", "inspector", "tables", "name"  #: the parts of the check
 _LABEL = r"[^_*\\/<>:|\"'?%@;.]+"
-#: A name that DANDI accepts, and the folder it must lie in.
+#: A file name that DANDI accepts; the group `folder` is the folder that must hold it.
 _DANDI_NAME = re.compile(
     rf"(?P<folder>sub-(?P<subject>{_LABEL}))(_ses-{_LABEL})?(_(tis|slice|cell|desc|probe|obj)-{_LABEL})*"
     r"(_[a-z]+(\+[a-z]+)*)?\.nwb(\.zarr)?"
@@ -40,7 +40,7 @@ _BY_RULE: dict[rules.Rule, str] = {
     rules.registrations_align: "align the two by hand with `ndx-match review`, or write it again",
     rules.registrations_are_there_both_ways: "align the two by hand with `ndx-match review`, or write it again",
 }
-#: What to do about what the inspector's checks find.
+#: What to do about a finding, by the name of the inspector's check.
 _BY_CHECK = {
     "check_experimenter_exists": "write it again with `--experimenter 'Last, First'`",
     "check_experimenter_form": "write it again with `--experimenter 'Last, First'`",
@@ -65,23 +65,23 @@ _BY_CHECK = {
 class Finding:
     """Something that is wrong with a file, or could be better."""
 
-    part: str  #: of what is checked: `schema`, `inspector`, `tables` or `name`
-    is_wrong: bool  #: whether a reader or DANDI refuses the file for it; otherwise it is recommended
-    problem: str  #: a clause
-    remedy: str  #: what to do, a clause
+    part: str  #: the part of the check that found it: `schema`, `inspector`, `tables` or `name`
+    is_wrong: bool  #: whether a reader or DANDI refuses the file for it; if not, it is a recommendation
+    problem: str  #: what is wrong, as a clause
+    remedy: str  #: what to do, as a clause
 
 
 def check_match_file(path: Location) -> tuple[Finding, ...]:
     """Find everything that is wrong with a match file.
 
-    It is validated against the schema that it carries, inspected with DANDI's configuration, read with all its masks
-    and images, its tables are held against :data:`ndx_match.matchfile.rules.ALL`, and its name against those that
-    DANDI accepts.
+    The file is validated against the schema that it carries, inspected with DANDI's configuration, and read with its
+    masks and images. Its tables are checked against :data:`ndx_match.matchfile.rules.ALL`, and its name against DANDI's
+    rules for names.
 
     Parameters
     ----------
     path : path, str or binary file
-        As of :func:`ndx_match.matchfile.read_match_file`.
+        The match file, as for :func:`ndx_match.matchfile.read_match_file`.
 
     Returns
     -------
@@ -90,7 +90,7 @@ def check_match_file(path: Location) -> tuple[Finding, ...]:
     Raises
     ------
     InputError
-        It is no NWB file with matched cells, it cannot be opened, or the NWB Inspector is not installed.
+        If the file cannot be opened or is no NWB file with matched cells, or the NWB Inspector is not installed.
     """
     inspector = _inspector()
     location = as_location(path)
@@ -98,15 +98,15 @@ def check_match_file(path: Location) -> tuple[Finding, ...]:
     with open_reader(location) as reader, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         io = reader()
-        found = list(_of_schema(io))
+        findings = list(_of_schema(io))
         try:
             nwbfile = io.read()
         except Exception as error:  # h5py, hdmf and pynwb raise many kinds
-            return (*found, Finding(SCHEMA, True, f"pynwb cannot read it ({first_line(error)})", _AGAIN))
-        found += _of_tables(nwbfile, where)
-        found += _of_inspector(nwbfile, inspector)
-        found += _of_name(PurePosixPath(where if is_url(location) else Path(where).absolute().as_posix()), nwbfile)
-    return tuple(found)
+            return (*findings, Finding(SCHEMA, True, f"pynwb cannot read it ({first_line(error)})", _AGAIN))
+        findings += _of_tables(nwbfile, where)
+        findings += _of_inspector(nwbfile, inspector)
+        findings += _of_name(PurePosixPath(where if is_url(location) else Path(where).absolute().as_posix()), nwbfile)
+    return tuple(findings)
 
 
 def _inspector() -> ModuleType:
@@ -120,25 +120,25 @@ def _inspector() -> ModuleType:
 
 
 def _of_schema(io: HDMFIO) -> Iterator[Finding]:
-    """What pynwb finds that is not as the schema in the file says."""
+    """What pynwb finds in conflict with the schema in the file."""
     try:
         problems = [str(error) for error in validate(io=io)]
-    except Exception as error:  # of schemas that cannot be understood
+    except Exception as error:  # pynwb cannot interpret the schema
         problems = [f"it cannot be validated ({first_line(error)})"]
     for problem in dict.fromkeys(problems):
         yield Finding(SCHEMA, True, problem, _AGAIN)
 
 
 def _of_tables(nwbfile: NWBFile, where: str) -> Iterator[Finding]:
-    """What of the tables breaks a rule, and whether masks and images can be read."""
+    """The rules that the tables break; if they break none, whether masks and images can be read."""
     matchings = [item for item in objects_of(nwbfile) if isinstance(item, CellMatching)]
-    found = []
+    findings = []
     for matching in sorted(matchings, key=lambda item: item.name):
         of = f"{matching.name}: " if len(matchings) > 1 else ""
         for rule, clause in contradictions(matching):
-            found.append(Finding(TABLES, True, of + clause, _BY_RULE.get(rule, _AGAIN)))
-    yield from found
-    if not found:
+            findings.append(Finding(TABLES, True, of + clause, _BY_RULE.get(rule, _AGAIN)))
+    yield from findings
+    if not findings:
         try:
             planes_of_open_file(nwbfile, where, footprints=True, plane=None)
         except InputError as error:
@@ -151,7 +151,7 @@ def _of_inspector(nwbfile: NWBFile, inspector: Any) -> Iterator[Finding]:
     """What the NWB Inspector finds with DANDI's configuration."""
     levels, failures = inspector.Importance, set()
     for message in inspector.inspect_nwbfile_object(nwbfile, config=inspector.load_config("dandi")):
-        if message.importance == levels.ERROR:  # a traceback: the check failed, as some do of Zarr stores of format 3
+        if message.importance == levels.ERROR:  # the check itself failed, as some do on Zarr stores of format 3
             failures.add(message.message.strip().splitlines()[-1].rstrip("."))
             continue
         is_of_subject = (message.check_function_name, message.object_type) == ("check_description", "Subject")

@@ -1,4 +1,4 @@
-"""Copy ROI tables and imaging planes into another NWB file: a table cannot point into a foreign file."""
+"""Copy ROI tables and imaging planes into the match file, because a table cannot point into another file."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from .decisions import AUTOMATIC
 from .metadata import is_placeholder
 
 TOOK_PART = "took_part"  #: column of the copied ROI tables
-PIXELS_OF_CHUNK = 65536  #: of a column of mask pixels
+PIXELS_OF_CHUNK = 65536  #: chunk size of a column of mask pixels
 
 
 class ImagingPlaneCopies:
     """Copies of imaging planes and their devices in a file to be written; sessions share those that are the same."""
 
     def __init__(self, nwbfile: NWBFile, location: str | None = None) -> None:
-        """Of all planes, `location` overrides their own."""
+        """`location`, if given, replaces the location of every plane."""
         self._nwbfile = nwbfile
         self._location = location
         self._copies: dict[str, Any] = {}
 
     def add(self, plane: ImagingPlane) -> ImagingPlane:
-        """The copy of a plane."""
+        """Copy a plane, or return the copy of an equal plane."""
         source, channels = plane.device, plane.optical_channel
         device = self._shared(
             self._nwbfile.devices,
@@ -69,7 +69,7 @@ class ImagingPlaneCopies:
         )
 
     def _shared(self, taken: Any, name: str, add: Any, make: Any, **about: Any) -> Any:
-        """What was made of the same name and content, or a new one; another content gets another name."""
+        """The copy with this name and content, or a new one, which gets another name if this one is taken."""
         key = f"{make.__name__} {name} {[(field, getattr(value, 'name', value)) for field, value in about.items()]}"
         if key not in self._copies:
             names = (name if number == 1 else f"{name}_{number}" for number in count(1))
@@ -103,12 +103,12 @@ def copy_session(
     file_format: StorageFormat,
     automatic: Ints64 | None = None,
 ) -> SessionCopy:
-    """Copies of a session's image and ROI table: ids and all columns but those that point elsewhere in the source.
+    """Copy a session's image and ROI table: ids and all columns, except those that point elsewhere in the source.
 
-    The name of the image is `name`, that of the table begins with it. A column `took_part` says which ROIs took part in
-    the matching, and, if a person decided on cells, a column `automatic_cell_id` in which cell the method had put each;
-    they take the place of columns of these names. Large columns stay in the source file until the copy is
-    written, so it has to stay open until then.
+    The image is named `name`, and the name of the table begins with it. The column `took_part` says which ROIs took
+    part in the matching. If a person decided on cells, the column `automatic_cell_id` says in which cell the method had
+    put each ROI. Both replace columns of the same name. Large columns are read only when the copy is written, so the
+    source file must stay open until then.
     """
     candidate = file.contents.table_at(session.data_source.roi_table_path)
     assert candidate is not None  # which was checked when the file was opened
@@ -116,16 +116,16 @@ def copy_session(
     columns: list[Any] = []
     names: list[str] = []
     pixels: dict[str, Any] = {}
-    own = (TOOK_PART, AUTOMATIC)
+    replaced = (TOOK_PART, AUTOMATIC)
     for column in table.colnames:
-        copied = [] if column in own else _copy_column(table[column], file_format)
+        copied = [] if column in replaced else _copy_column(table[column], file_format)
         columns += copied
         if copied:
             names.append(column)
             source = stored(getattr(table[column], "target", table[column]).data)
             if is_compound(source):
                 pixels[column] = source
-    left_out = tuple(column for column in table.colnames if column not in (*names, *own))
+    left_out = tuple(column for column in table.colnames if column not in (*names, *replaced))
     about = "Whether the ROI took part in the matching of cells across sessions."
     columns.append(VectorData(name=TOOK_PART, description=about, data=session.takes_part))
     names.append(TOOK_PART)
@@ -145,35 +145,35 @@ def copy_session(
 
 
 def fill_pixels(folder: Any, copy: SessionCopy) -> None:
-    """Write the rows of the columns of mask pixels into the copy, which lies in a group of the open file by now."""
+    """Write the mask pixels into the copy, once `folder`, a group of the open file, holds it."""
     for name, source in copy.pixels.items():
         copy_rows(source, folder[copy.table.name][name])
 
 
 def _copy_image(session: Session, file: SourceFile, name: str, file_format: StorageFormat) -> GrayscaleImage:
-    """The image's stored values and data type, compressed; black if the file holds none, stored as it would be."""
-    found = file.contents.image_at(session.data_source.image_path) if session.has_image else None
-    if found is None:
+    """The image with its stored values and data type, compressed; black if the source holds no image."""
+    image = file.contents.image_at(session.data_source.image_path) if session.has_image else None
+    if image is None:
         data = file_format.compressed(session.image.T if session.orientation.image_transposed else session.image)
         return GrayscaleImage(name=name, data=data, description="Black: the source holds no projection image.")
-    data = streamed(found.image.data, file_format)
+    data = streamed(image.image.data, file_format)
     return GrayscaleImage(
         name=name,
         data=file_format.compressed(data) if isinstance(data, np.ndarray) else data,
-        description=_description(found.image),
-        resolution=getattr(found.image, "resolution", None),
+        description=_description(image.image),
+        resolution=getattr(image.image, "resolution", None),
     )
 
 
 def _description(item: Any) -> str:
-    """What the source says, or, if that is nothing, that it says nothing."""
+    """The source's description, or a note that the source has none."""
     if is_placeholder(item.description):
         return f"{item.name}; the source does not describe it."
     return str(item.description)
 
 
 def _copy_column(column: Any, file_format: StorageFormat) -> list[Any]:
-    """The column and, of a ragged one, its indices; nothing where it points elsewhere in the source."""
+    """The copied column, for a ragged column with its indices; empty if it cannot be copied."""
     if isinstance(column, VectorIndex):
         target = _copy_column(column.target, file_format)
         if not target:

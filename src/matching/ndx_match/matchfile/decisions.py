@@ -20,7 +20,7 @@ _UNKNOWN = np.full((3, 3), np.nan)
 
 
 def decisions_table(decisions: Sequence[Decision]) -> DecisionsTable | None:
-    """A table of decisions with a row for each ROI that one names; None if there are none."""
+    """A table with a row for each ROI that a decision names; None if there are no decisions."""
     if not decisions:
         return None
     rows = [
@@ -46,7 +46,7 @@ def decisions_table(decisions: Sequence[Decision]) -> DecisionsTable | None:
 
 
 def read_decisions_table(matching: CellMatching) -> tuple[Decision, ...]:
-    """The decisions of a match file; those of kinds that this version does not know are left out."""
+    """The decisions of a match file, without those of kinds that this version does not know."""
     table = matching.decisions
     if table is None:
         return ()
@@ -80,12 +80,12 @@ def _known(cell_id: int) -> int | None:
 
 
 def review_columns(reviews: Reviews | None) -> dict[str, Any]:
-    """Columns of the table of cells."""
+    """The columns of the table of cells that hold reviews."""
     return {} if reviews is None else {field.name: getattr(reviews, field.name) for field in fields(Reviews)}
 
 
 def read_reviews(matching: CellMatching) -> Reviews | None:
-    """What persons decided on the cells of a match file; None if nobody did."""
+    """The reviews of the cells of a match file; None if there are none."""
     cells = matching.cells
     if "review" not in cells.colnames:
         return None
@@ -100,7 +100,7 @@ def read_reviews(matching: CellMatching) -> Reviews | None:
 
 
 def automatic_cell_ids(automatic: AutomaticCells, session: int, n_rois: int) -> Ints64:
-    """The cell in which the method had put each ROI of a session, -1 for none."""
+    """The id of the cell in which the method had put each ROI of a session; -1: none."""
     ids = np.full(n_rois, -1, np.int64)
     rows = automatic.cells[:, session]
     ids[rows[rows >= 0]] = automatic.cell_ids[rows >= 0]
@@ -108,7 +108,7 @@ def automatic_cell_ids(automatic: AutomaticCells, session: int, n_rois: int) -> 
 
 
 def read_automatic(matching: CellMatching) -> AutomaticCells | None:
-    """The cells as the method left them, in the order of their ids; None if they were not kept."""
+    """The cells as the method left them, in the order of their ids; None if the file does not hold them."""
     tables = [matching.sessions["roi_table"].data[position] for position in range(matching.n_sessions)]
     if not all(AUTOMATIC in table.colnames for table in tables):
         return None

@@ -1,4 +1,4 @@
-"""Who and what a match file is about: carried over from the sources, completed by options."""
+"""The metadata of a match file: taken from the sources, and completed or replaced by options."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from ..wording import advice
 
 MOUSE = ("Mus musculus", "Mouse", "mouse", "http://purl.obolibrary.org/obo/NCBITaxon_10090")
 NO_BRAIN_AREA = ("unknown", "none", "n/a", "na", "no location", "location", "brain", "cortex", "v1")
-#: Terms of the Allen atlas that are imaged most: to know them saves importing the inspector, which takes long.
+#: Terms of the Allen atlas that are imaged most. Listing them avoids importing the inspector, which takes long.
 COMMON_AREAS = ("VISp", "VISl", "VISal", "VISam", "VISpm", "VISrl", "VISa", "MOs", "MOp", "SSp", "RSP", "AUDp", "CA1")
 DAYS_OF_UNIT = (365.25, 30.44, 7.0, 1.0, 1 / 24, 1 / 1440, 1 / 86400)  #: years, months, weeks, ..., seconds
-SHORTEST_WAVELENGTH = 10.0  #: nanometres; a smaller number is in another unit
+SHORTEST_WAVELENGTH = 10.0  #: nanometres; a smaller number must be in another unit
 REPAIR = "mend it in the source files"
 
 _NUMBER = r"\d+(?:\.\d+)?"
@@ -37,7 +37,7 @@ _DURATION = re.compile(
 
 @dataclass(frozen=True)
 class FileMetadata:
-    """What to write into the match file instead of what the sources say; None takes theirs.
+    """Metadata to write into the match file; where a field is None, that of the sources is used.
 
     Examples
     --------
@@ -47,13 +47,13 @@ class FileMetadata:
     ('cortex',)
     """
 
-    session_id: str | None = None  #: by default made of the first and last session's
+    session_id: str | None = None  #: by default made from the names of the first and last session
     subject_id: str | None = None
     sex: str | None = None  #: M, F, O or U
     species: str | None = None  #: in Latin, or an NCBI taxonomy link
     age: str | None = None  #: ISO 8601 duration, `P90D`
     subject_description: str | None = None
-    location: str | None = None  #: of the imaging planes: for a mouse a structure of the Allen atlas, `VISp`
+    location: str | None = None  #: where the imaging planes lie; for a mouse a structure of the Allen atlas, `VISp`
     experimenter: tuple[str, ...] | None = None  #: each as `Last, First`
     institution: str | None = None
     lab: str | None = None
@@ -68,18 +68,18 @@ class FileMetadata:
 
 @dataclass(frozen=True)
 class MissingField:
-    """A field that DANDI or the inspector asks for and that the sources lack or hold in another form."""
+    """A field that DANDI or the inspector asks for and that is missing in the sources or in the wrong form."""
 
-    field: str  #: in words
+    field: str  #: its name in words
     problem: str  #: what is wrong with it
-    remedy: str  #: what to do: the option, or the argument in Python, that fills it, if there is one
+    remedy: str  #: what to do: give an option (in Python an argument), or repair the source files
     required: bool  #: whether DANDI refuses a file without it
 
 
 def build_nwbfile(
     sources: Sequence[NWBFile], session_names: Sequence[str], planes: Sequence[MatchedPlane], metadata: FileMetadata
 ) -> NWBFile:
-    """An NWB file with the general metadata and the subject, without data."""
+    """An NWB file with the general metadata and the subject of the sources, but without data."""
     in_planes = f", in the imaging planes {', '.join(plane.name for plane in planes)}," if len(planes) > 1 else ""
     subject = _subject([source.subject for source in sources if source.subject is not None], metadata)
     of_subject = f" of subject {subject.subject_id}" if subject and subject.subject_id else ""
@@ -100,7 +100,7 @@ def nwbfile_like(
     start: datetime,
     metadata: FileMetadata | None = None,
 ) -> NWBFile:
-    """An NWB file with the general metadata and the subject of other files, without data."""
+    """An NWB file with the general metadata and the subject of other files, but without data."""
     metadata = metadata or FileMetadata()
     keywords = _union(sources, "keywords")
     return NWBFile(
@@ -123,7 +123,7 @@ def nwbfile_like(
 
 
 def default_session_id(session_names: Sequence[str]) -> str:
-    """Made of the first and last session's names, in letters and digits only, as BIDS asks: `day1ToDay3`."""
+    """An id such as `day1ToDay3` from the names of the first and last session, in letters and digits, as BIDS asks."""
     first, last = (re.sub("[^A-Za-z0-9]", "", name) for name in (session_names[0], session_names[-1]))
     return f"{first}To{last[:1].upper()}{last[1:]}"
 
@@ -134,7 +134,7 @@ def is_placeholder(text: str | None) -> bool:
 
 
 def missing_fields(nwbfile: NWBFile, path: Path) -> list[MissingField]:
-    """What a match file, about to be written to `path`, lacks for DANDI and the inspector."""
+    """The fields that DANDI or the inspector would miss in a match file that is about to be written to `path`."""
     fields = [*_of_file(nwbfile, path), *_of_subject(nwbfile.subject), *_of_planes(nwbfile)]
     return [replace(field, remedy=advice(field.remedy)) for field in fields]
 
@@ -214,18 +214,18 @@ def _is_age(text: str) -> bool:
 
 
 def _days(duration: str) -> float | None:
-    """An ISO 8601 duration in days; None where the text is none."""
-    found = _DURATION.fullmatch(duration)
-    if found is None:
+    """An ISO 8601 duration in days; None if the text is no duration."""
+    match = _DURATION.fullmatch(duration)
+    if match is None:
         return None
-    return sum(float(n or 0) * days for n, days in zip(found.groups(), DAYS_OF_UNIT, strict=True))
+    return sum(float(n or 0) * days for n, days in zip(match.groups(), DAYS_OF_UNIT, strict=True))
 
 
 def _is_allen_term(plane: ImagingPlane) -> bool:
     """Whether a mouse's imaging plane is located in a structure of the Allen atlas.
 
-    Only the inspector knows the atlas's terms; without it, whether the text can be the name or acronym of one brain
-    area and nothing else.
+    Only the inspector knows all terms of the atlas. If it is not installed, the text is accepted if it could be the
+    name or acronym of one brain area.
     """
     if plane.location in COMMON_AREAS:
         return True
@@ -242,9 +242,9 @@ def _is_allen_term(plane: ImagingPlane) -> bool:
 
 
 def _subject(stated: Sequence[Subject], metadata: FileMetadata) -> Subject | None:
-    """The subject as the first source that says so describes it, without that in which sources disagree.
+    """The subject: each field is from the first source that states it; facts on which sources disagree are left out.
 
-    Its weight, which changes between sessions, is left out.
+    The weight is left out, because it changes between sessions.
     """
     fields: dict[str, Any] = {}
     for name in ("subject_id", "description", *FACTS_OF_SUBJECT):
@@ -266,7 +266,7 @@ def _subject(stated: Sequence[Subject], metadata: FileMetadata) -> Subject | Non
 
 
 def _age_range(ages: Sequence[str]) -> str | None:
-    """The age, or a range such as `P90D/P120D` where sessions differ; an unreadable one only where all are."""
+    """The age, or a range such as `P90D/P120D` if sessions differ; unreadable ages are ignored if any is readable."""
     if len(set(ages)) == 1:
         return ages[0]
     bounds = {bound: _days(bound) for age in ages for bound in age.split("/")}
@@ -278,13 +278,13 @@ def _age_range(ages: Sequence[str]) -> str | None:
 
 
 def _common(sources: Sequence[NWBFile], name: str) -> str | None:
-    """The value where all sources that state it agree."""
+    """The value, if all sources that state it agree; otherwise None."""
     values = {getattr(source, name) for source in sources if getattr(source, name)}
     return values.pop() if len(values) == 1 else None
 
 
 def _union(sources: Sequence[NWBFile], name: str) -> tuple[str, ...] | None:
-    """All values that sources state, each once."""
+    """All values that the sources state, each once; None if there are none."""
     stated = [getattr(source, name) for source in sources]
     listed = [[values] if isinstance(values, str) else values[:] for values in stated if values is not None]
     return tuple(dict.fromkeys(text_of(value) for values in listed for value in values if len(value))) or None

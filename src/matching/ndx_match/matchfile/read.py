@@ -50,23 +50,23 @@ from .tables import ORIENTATION_FLAGS, TEXTS_OF_SESSIONS
 
 
 def read_match_file(path: Location, footprints: bool = True, plane: str | None = None) -> MatchedPlane:
-    """Read a match file, of one imaging plane.
+    """Read a match file of one imaging plane, or one plane of it.
 
     Parameters
     ----------
     path : path, str or binary file
-        As of :func:`ndx_match.sources.open_nwb`.
+        The match file, as for :func:`ndx_match.sources.open_nwb`.
     footprints : bool
-        Read the masks; without them every footprint is empty and reading is fast.
+        Whether to read the masks. If not, all footprints are empty and reading is fast.
     plane : str, optional
-        Name of the imaging plane, needed where the file holds several.
+        Name of the imaging plane; required if the file holds several.
 
     Raises
     ------
     InputError
-        The file is damaged or no match file, or it holds no such plane.
+        If the file is damaged or no match file, or it holds no plane of that name.
     AmbiguousInputError
-        It holds several planes and none was chosen.
+        If the file holds several planes and none was chosen.
 
     Examples
     --------
@@ -86,14 +86,14 @@ def read_match_file(path: Location, footprints: bool = True, plane: str | None =
 def read_planes_of_match_file(
     path: Location, footprints: bool = True, plane: str | None = None, progress: Progress | None = None
 ) -> tuple[MatchedPlane, ...]:
-    """Read all imaging planes of a match file, in the order of their names, or the one of the given name.
+    """Read all imaging planes of a match file, in the order of their names, or only the plane of the given name.
 
     `progress` is called as `progress("opening", done, total)`.
 
     Raises
     ------
     InputError
-        The file is damaged or no match file, or it holds no such plane.
+        If the file is damaged or no match file, or it holds no plane of that name.
     """
     location = as_location(path)
     if isinstance(path, (str, os.PathLike)):
@@ -104,7 +104,7 @@ def read_planes_of_match_file(
 
 
 def _kept_in(sessions: Sequence[Session], location: Any, state: FileState | None) -> tuple[Session, ...]:
-    """The sessions, knowing the match file from which they were read."""
+    """The sessions, with the match file from which they were read recorded in each."""
     return tuple(
         replace(session, state=state, kept_in=replace(session.kept_in, uri=location))
         for session in sessions
@@ -115,7 +115,7 @@ def _kept_in(sessions: Sequence[Session], location: Any, state: FileState | None
 def planes_of_open_file(
     nwbfile: NWBFile, where: str, footprints: bool, plane: str | None, progress: Progress | None = None
 ) -> tuple[MatchedPlane, ...]:
-    """As :func:`read_planes_of_match_file`, of a file that is open; messages begin with `where`."""
+    """Do as :func:`read_planes_of_match_file` with a file that is already open; messages begin with `where`."""
     matchings = [item for item in objects_of(nwbfile) if isinstance(item, CellMatching)]
     if not matchings:
         raise InputError(
@@ -136,7 +136,7 @@ def planes_of_open_file(
 
 
 def _plane_name(matching: CellMatching) -> str:
-    """The name of a result's imaging plane: as stated, or that of its first session."""
+    """The name of a result's imaging plane: the stated name, or that of its first session's plane."""
     return matching.imaging_plane or text_of(matching.sessions["source_plane_path"].data[0]).rsplit("/", 1)[-1]
 
 

@@ -1,4 +1,4 @@
-"""Registrations as a table of the match file, in both directions."""
+"""Registrations as a table of the match file, which holds each in both directions."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def registrations_table(
     rows = [*registrations, *(_inverse(registration, sessions) for registration in registrations)]
     first = [registration.fixed_session for registration in registrations]
     second = [registration.moving_session for registration in registrations]
-    bent = any(registration.displacement is not None for registration in registrations)
-    none = np.zeros((GRID, GRID, 2), np.float32)
+    has_displacement = any(registration.displacement is not None for registration in registrations)
+    zero = np.zeros((GRID, GRID, 2), np.float32)
     columns: dict[str, Any] = {
         name: [np.nan if (value := getattr(row, name)) is None else value for row in rows] for name in NUMBERS
     }
@@ -38,13 +38,15 @@ def registrations_table(
         outcome=[row.outcome for row in rows],
         reason=[row.reason for row in rows],
         steps=[", ".join(row.steps) for row in rows],
-        displacement=[none if row.displacement is None else row.displacement for row in rows] if bent else None,
+        displacement=[zero if row.displacement is None else row.displacement for row in rows]
+        if has_displacement
+        else None,
         **columns,
     )
 
 
 def read_registrations(matching: CellMatching) -> tuple[Registration, ...]:
-    """The registrations of a match file, each pair once, the earlier session being fixed."""
+    """The registrations of a match file, each pair once, with the earlier session as the fixed one."""
     table = matching.registrations
     if table is None:
         return ()
@@ -52,7 +54,7 @@ def read_registrations(matching: CellMatching) -> tuple[Registration, ...]:
     read = []
     for k, (fixed, moving) in enumerate(zip(columns["fixed_session"], columns["moving_session"], strict=True)):
         if fixed < moving:
-            bent = columns["displacement"][k] if "displacement" in columns else None
+            displacement = columns["displacement"][k] if "displacement" in columns else None
             steps = text_of(columns["steps"][k])
             read.append(
                 Registration(
@@ -62,7 +64,9 @@ def read_registrations(matching: CellMatching) -> tuple[Registration, ...]:
                     steps=(steps,) if steps else (),
                     outcome=int(columns["outcome"][k]),
                     reason=text_of(columns["reason"][k]),
-                    displacement=None if bent is None or not np.any(bent) else np.asarray(bent, np.float32),
+                    displacement=None
+                    if displacement is None or not np.any(displacement)
+                    else np.asarray(displacement, np.float32),
                     **{name: _known(columns[name][k]) for name in NUMBERS if name in columns},
                 )
             )
@@ -70,13 +74,13 @@ def read_registrations(matching: CellMatching) -> tuple[Registration, ...]:
 
 
 def _inverse(registration: Registration, sessions: Sequence[Session]) -> Registration:
-    """The same registration the other way round; the sessions keep their places in it."""
-    bent = registration.displacement
-    if bent is not None:
+    """The inverse matrix and displacement; `fixed_session` and `moving_session` are not exchanged."""
+    displacement = registration.displacement
+    if displacement is not None:
         shapes = sessions[registration.fixed_session].shape, sessions[registration.moving_session].shape
-        bent = inverse_displacement(registration.matrix, bent, *shapes)
+        displacement = inverse_displacement(registration.matrix, displacement, *shapes)
     inverse = np.linalg.inv(registration.matrix)
-    return replace(registration, matrix=inverse / inverse[2, 2], ssim=None, displacement=bent)
+    return replace(registration, matrix=inverse / inverse[2, 2], ssim=None, displacement=displacement)
 
 
 def _known(value: float) -> float | None:

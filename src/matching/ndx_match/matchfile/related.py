@@ -1,4 +1,4 @@
-"""What a dandiset that holds match files says of the dandisets that their sessions came from."""
+"""Metadata by which a dandiset with match files names the dandisets that their sessions came from."""
 
 from __future__ import annotations
 
@@ -9,16 +9,20 @@ from ..model import Session
 from ..storage.remote import import_extra
 
 _SOURCE = re.compile(r"dandi://(?P<instance>[^/]+)/(?P<dandiset>\d+)@(?P<version>[^/]+)/")
-IDENTIFIERS = {"dandi": "DANDI", "ember-dandi": "EMBER-DANDI", "linc": "LINC"}  #: how instances call their dandisets
+IDENTIFIERS = {
+    "dandi": "DANDI",
+    "ember-dandi": "EMBER-DANDI",
+    "linc": "LINC",
+}  #: instance of DANDI -> prefix of the identifiers of its dandisets
 
 
 def related_resources(sessions: Sequence[Session]) -> list[dict[str, str]]:
     """The entries of `relatedResource` in a dandiset's metadata, one for each dandiset from which sessions were read.
 
-    Each says that the dandiset with the match file is derived from that one, in the form of DANDI's schema.
+    Each entry has the form of DANDI's schema and says that the dandiset with the match file is derived from the source.
     """
-    found = [_SOURCE.match(session.source.uri) for session in sessions]
-    sources = dict.fromkeys(each.group("instance", "dandiset", "version") for each in found if each)
+    matches = [_SOURCE.match(session.source.uri) for session in sessions]
+    sources = dict.fromkeys(each.group("instance", "dandiset", "version") for each in matches if each)
     return [_entry(*source) for source in sources]
 
 

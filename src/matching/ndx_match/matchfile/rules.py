@@ -1,7 +1,7 @@
-"""What must hold in the tables of a match file: one function a rule, which gives a clause for what breaks it.
+"""The rules that the tables of a match file must keep: one function per rule, which yields a clause per violation.
 
-`RELIED_ON` are the rules without which a file cannot be read; those of `ALL` have to hold in a good file. A rule may
-take for granted that what comes before it holds. Masks are not read, and images by the last rules only.
+A file can be read only if it keeps the rules in `RELIED_ON`; a good file keeps those in `ALL`. A rule may assume that
+the rules before it hold. No rule reads masks, and only the last rules read images.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from .decisions import AUTOMATIC
 from .stored import Contradiction, StoredTables
 
 Rule = Callable[[StoredTables], Iterator[str]]
-ROUNDING = 1e-6  #: by which a number may exceed what is possible
-MOST_APART = 0.01  #: pixels by which a point may miss itself after it was carried to the other session and back
+ROUNDING = 1e-6  #: by how much a number may lie outside its limits
+MOST_APART = 0.01  #: greatest distance in pixels of a point from itself, mapped to the other session and back
 NUMBERS_OF_SESSIONS = (("z_plane", "iu", ()), ("imaging_depth", "f", ()), ("pixel_size", "f", (2,)))
 
 
 def parameters_are_json(tables: StoredTables) -> Iterator[str]:
     """The attribute `parameters` is a JSON object."""
-    yield from _no_json("parameters", tables.matching.parameters)
+    yield from _not_json("parameters", tables.matching.parameters)
 
 
 def software_is_json(tables: StoredTables) -> Iterator[str]:
     """The attribute `software`, if there is one, is a JSON object."""
     if tables.matching.software:
-        yield from _no_json("software", tables.matching.software)
+        yield from _not_json("software", tables.matching.software)
 
 
-def _no_json(name: str, text: Any) -> Iterator[str]:
+def _not_json(name: str, text: Any) -> Iterator[str]:
     try:
         content = json.loads(text)
     except (TypeError, ValueError, RecursionError):
@@ -52,7 +52,7 @@ def _no_json(name: str, text: Any) -> Iterator[str]:
 
 
 def there_are_sessions(tables: StoredTables) -> Iterator[str]:
-    """There is a session."""
+    """There is at least one session."""
     if not tables.names:
         yield "it has no sessions"
 
@@ -76,10 +76,10 @@ def sessions_hold_numbers(tables: StoredTables) -> Iterator[str]:
 
 
 def roi_tables_are_own(tables: StoredTables) -> Iterator[str]:
-    """Each session has an ROI table, its own."""
-    found = tables.roi_tables
-    for position, roi_table in enumerate(found):
-        first = next(k for k, other in enumerate(found) if other is roi_table)
+    """Each session has an ROI table of its own."""
+    roi_tables = tables.roi_tables
+    for position, roi_table in enumerate(roi_tables):
+        first = next(k for k, other in enumerate(roi_tables) if other is roi_table)
         if first < position:
             names = tables.names[first], tables.names[position]
             yield f"the sessions {names[0]!r} and {names[1]!r} have the same ROI table {roi_table.name!r}"
@@ -93,7 +93,7 @@ def roi_ids_differ(tables: StoredTables) -> Iterator[str]:
 
 
 def images_are_there(tables: StoredTables) -> Iterator[str]:
-    """Each session has an image."""
+    """Each session has a projection image."""
     for position, name in enumerate(tables.names):
         if not hasattr(tables.target("image", position), "data"):
             yield f"the image of the session {name!r} is no image"
@@ -115,7 +115,7 @@ def cells_hold_one_roi_a_session(tables: StoredTables) -> Iterator[str]:
 def cells_hold_rois_that_exist(tables: StoredTables) -> Iterator[str]:
     """The ROIs of the cells are rows of the ROI tables."""
     for position in tables.positions:
-        yield from _no_rows(tables.rows(position), len(tables.roi_ids(position)), tables.where(position))
+        yield from _missing_rows(tables.rows(position), len(tables.roi_ids(position)), tables.where(position))
 
 
 def rois_are_in_one_cell(tables: StoredTables) -> Iterator[str]:
@@ -147,11 +147,11 @@ def sessions_of_cells_are_counted(tables: StoredTables) -> Iterator[str]:
 
 def confidence_is_a_probability(tables: StoredTables) -> Iterator[str]:
     """`confidence` is between 0 and 1."""
-    yield from _no_fraction(tables, tables.matching.cells, "confidence")
+    yield from _not_fractions(tables, tables.matching.cells, "confidence")
 
 
 def reviews_are_codes(tables: StoredTables) -> Iterator[str]:
-    """`review` is a code."""
+    """`review` holds whole numbers."""
     if "review" in tables.matching.cells.colnames:
         tables.numbers(tables.matching.cells, "review", "iu", tables.cell_ids.shape)
     yield from ()
@@ -159,7 +159,7 @@ def reviews_are_codes(tables: StoredTables) -> Iterator[str]:
 
 def pairs_are_of_two_sessions(tables: StoredTables) -> Iterator[str]:
     """The fixed session of a candidate pair comes before the moving one."""
-    for table in _there(tables.matching.roi_pairs):
+    for table in _present(tables.matching.roi_pairs):
         fixed, moving = tables.pairs_of_sessions(table)
         if (fixed >= moving).any():
             yield "the fixed session of a pair in roi_pairs does not come before the moving one"
@@ -167,17 +167,17 @@ def pairs_are_of_two_sessions(tables: StoredTables) -> Iterator[str]:
 
 def pairs_hold_rois_that_exist(tables: StoredTables) -> Iterator[str]:
     """The ROIs of candidate pairs are rows of the ROI tables."""
-    for table in _there(tables.matching.roi_pairs):
+    for table in _present(tables.matching.roi_pairs):
         for side, sessions in zip(("fixed", "moving"), tables.pairs_of_sessions(table), strict=True):
             rows = tables.numbers(table, f"{side}_roi_row", "iu", sessions.shape)
             for position, name in enumerate(tables.names):
                 where = f"{side}_roi_row of roi_pairs, session {name!r},"
-                yield from _no_rows(rows[sessions == position], len(tables.roi_ids(position)), where)
+                yield from _missing_rows(rows[sessions == position], len(tables.roi_ids(position)), where)
 
 
 def pairs_are_there_once(tables: StoredTables) -> Iterator[str]:
-    """A candidate pair is there once."""
-    for table in _there(tables.matching.roi_pairs):
+    """No candidate pair is listed twice."""
+    for table in _present(tables.matching.roi_pairs):
         fixed, moving = tables.pairs_of_sessions(table)
         rows = [tables.numbers(table, f"{side}_roi_row", "iu", fixed.shape) for side in ("fixed", "moving")]
         pairs = np.stack([fixed, rows[0].astype(np.int64), moving, rows[1].astype(np.int64)])
@@ -187,8 +187,8 @@ def pairs_are_there_once(tables: StoredTables) -> Iterator[str]:
 
 
 def pairs_hold_numbers(tables: StoredTables) -> Iterator[str]:
-    """The evidence of candidate pairs is numbers."""
-    for table in _there(tables.matching.roi_pairs):
+    """The evidence of candidate pairs consists of numbers."""
+    for table in _present(tables.matching.roi_pairs):
         n = (len(table.id),)
         tables.numbers(table, "accepted", "biu", n)
         for name in ("centroid_distance", "cost", "margin"):
@@ -199,14 +199,14 @@ def pairs_hold_numbers(tables: StoredTables) -> Iterator[str]:
 
 def overlaps_and_probabilities_are_fractions(tables: StoredTables) -> Iterator[str]:
     """`iou` and `probability` of candidate pairs are between 0 and 1."""
-    for table in _there(tables.matching.roi_pairs):
+    for table in _present(tables.matching.roi_pairs):
         for name in ("iou", "probability"):
-            yield from _no_fraction(tables, table, name)
+            yield from _not_fractions(tables, table, name)
 
 
 def registrations_are_of_two_sessions(tables: StoredTables) -> Iterator[str]:
-    """A registration is of two sessions, and there once; each is there in the direction from the earlier session."""
-    for table in _there(tables.matching.registrations):
+    """A registration is of two different sessions; no direction is listed twice, and that from the earlier exists."""
+    for table in _present(tables.matching.registrations):
         times = Counter(_directions(tables, table))
         for (first, second), n in times.items():
             if first == second:
@@ -218,8 +218,8 @@ def registrations_are_of_two_sessions(tables: StoredTables) -> Iterator[str]:
 
 
 def registrations_align(tables: StoredTables) -> Iterator[str]:
-    """The matrix of a registration that has a meaning can be inverted, and its displacement is finite."""
-    for table in _there(tables.matching.registrations):
+    """If two sessions are aligned, the matrix of their registration can be inverted and its displacement is finite."""
+    for table in _present(tables.matching.registrations):
         directions, n = _directions(tables, table), len(table.id)
         matrices, outcomes = _matrices(tables, table)
         displacements = None
@@ -236,7 +236,7 @@ def registrations_align(tables: StoredTables) -> Iterator[str]:
 
 def registrations_hold_numbers(tables: StoredTables) -> Iterator[str]:
     """The scores of registrations are numbers."""
-    for table in _there(tables.matching.registrations):
+    for table in _present(tables.matching.registrations):
         for name in ("ssim", "score", "chance_score", "chance_matches"):
             if name in table.colnames:
                 tables.numbers(table, name, "iuf", (len(table.id),))
@@ -245,7 +245,7 @@ def registrations_hold_numbers(tables: StoredTables) -> Iterator[str]:
 
 def decisions_hold_numbers(tables: StoredTables) -> Iterator[str]:
     """Decisions name cells, ROIs and kinds by whole numbers."""
-    for table in _there(tables.matching.decisions):
+    for table in _present(tables.matching.decisions):
         n = (len(table.id),)
         for name in ("decision", "kind", "cell_id", "other_cell_id", "roi_id"):
             tables.numbers(table, name, "iu", n)
@@ -255,7 +255,7 @@ def decisions_hold_numbers(tables: StoredTables) -> Iterator[str]:
 
 def decisions_on_alignments_align(tables: StoredTables) -> Iterator[str]:
     """A decision on an alignment names two sessions and a matrix that can be inverted."""
-    for table in _there(tables.matching.decisions):
+    for table in _present(tables.matching.decisions):
         n = len(table.id)
         aligning = tables.numbers(table, "kind", "iu", (n,)) == DecisionKind.ALIGN
         if aligning.any():
@@ -276,7 +276,7 @@ def automatic_cells_hold_one_roi_a_session(tables: StoredTables) -> Iterator[str
 
 
 def images_hold_data(tables: StoredTables) -> Iterator[str]:
-    """The image of a session is finite where it has data, and has data in most pixels."""
+    """The image of a session has data in most pixels, and no infinite values."""
     for position, name in enumerate(tables.names):
         checked_image(tables.target("image", position).data, name)
     yield from ()
@@ -302,7 +302,7 @@ def paths_lead_where_references_lead(tables: StoredTables) -> Iterator[str]:
 
 
 def sources_are_named_without_private_parts(tables: StoredTables) -> Iterator[str]:
-    """Where a session came from is told without folders of somebody's disk, users or passwords."""
+    """`source_uri` names no absolute folders, users or passwords."""
     sessions = tables.matching.sessions
     stored = sessions["source_uri"].data[:] if "source_uri" in sessions.colnames else []
     for name, uri in zip(tables.names, map(text_of, stored), strict=False):
@@ -318,8 +318,8 @@ def ids_are_not_given_again(tables: StoredTables) -> Iterator[str]:
 
 
 def registrations_are_there_both_ways(tables: StoredTables) -> Iterator[str]:
-    """A registration is there in both directions, one of which is the inverse of the other."""
-    for table in _there(tables.matching.registrations):
+    """A registration is listed in both directions, which are inverse to each other."""
+    for table in _present(tables.matching.registrations):
         matrices, outcomes = _matrices(tables, table)
         directions = _directions(tables, table)
         rows = {pair: row for row, pair in enumerate(directions)}
@@ -331,8 +331,8 @@ def registrations_are_there_both_ways(tables: StoredTables) -> Iterator[str]:
                 yield f"{_registration(tables, first, second)} has another outcome in the other direction"
             elif first < second and outcomes[row] in RegistrationOutcome.with_matrix():
                 points = corners(np.shape(tables.target("image", first).data)[:2])
-                there = transform_points(matrices[row], points)
-                if not np.abs(transform_points(matrices[back], there) - points).max() <= MOST_APART:
+                mapped = transform_points(matrices[row], points)
+                if not np.abs(transform_points(matrices[back], mapped) - points).max() <= MOST_APART:
                     yield f"{_registration(tables, first, second)} is not the inverse of that in the other direction"
 
 
@@ -394,7 +394,7 @@ ALL: tuple[Rule, ...] = (
 
 
 def checked_image(stored: Any, session: str) -> Floats32:
-    """The copy of a session's projection image, NaN where it has no data."""
+    """A session's projection image, NaN where it has no data. Raises Contradiction if it is unusable."""
     image = np.asarray(stored[:])
     if image.ndim != 2 or not image.size or image.dtype.kind not in "biuf":
         raise Contradiction(f"the image of the session {session!r} is not one of numbers in rows and columns")
@@ -409,7 +409,7 @@ def checked_image(stored: Any, session: str) -> Floats32:
     return image
 
 
-def _there(table: Any) -> tuple[Any, ...]:
+def _present(table: Any) -> tuple[Any, ...]:
     return () if table is None else (table,)
 
 
@@ -417,12 +417,12 @@ def _are_ids(ids: Array) -> bool:
     return ids.dtype.kind in "iu" and len(np.unique(ids)) == len(ids)
 
 
-def _no_rows(rows: Array, n_rois: int, where: str) -> Iterator[str]:
+def _missing_rows(rows: Array, n_rois: int, where: str) -> Iterator[str]:
     for wrong in rows[(rows < 0) | (rows >= n_rois)][:1]:
         yield f"{where} holds the row {wrong}, but the ROI table has {n_rois} rows, from 0 on"
 
 
-def _no_fraction(tables: StoredTables, table: Any, name: str) -> Iterator[str]:
+def _not_fractions(tables: StoredTables, table: Any, name: str) -> Iterator[str]:
     if name in table.colnames:
         values = tables.numbers(table, name, "iuf", (len(table.id),))
         for wrong in values[(values < -ROUNDING) | (values > 1 + ROUNDING)][:1]:

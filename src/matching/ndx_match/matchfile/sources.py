@@ -1,4 +1,4 @@
-"""Open the files of sessions again, to copy from them what was read."""
+"""Open the files of sessions again, to copy data from them."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from ..storage.unchanged import changed, check_unchanged
 def open_sources(sessions: Sequence[Session]) -> Iterator[dict[str, SourceFile]]:
     """The files that hold the masks and images of sessions, by their `uri`, each opened once.
 
-    Raises InputError if a file cannot be opened or is not what was read; or if the block failed, and a file of which it
-    copies was changed meanwhile or is damaged.
+    Raises InputError if a file cannot be opened or was changed since it was read, and if the block fails because a file
+    was changed meanwhile or is damaged.
     """
     with ExitStack() as stack:
         stack.enter_context(shared_access())
@@ -40,7 +40,7 @@ def open_sources(sessions: Sequence[Session]) -> Iterator[dict[str, SourceFile]]
                 check_sources(sessions)
                 for session in sessions:
                     _refuse_damaged(session, sources[session.data_source.uri].contents)
-            if isinstance(error, OSError):  # which would else be taken for one of the source that was opened last
+            if isinstance(error, OSError):  # it would be taken for an error of the source that was opened last
                 raise OutputError(f"The output cannot be written ({error}); choose another folder.") from error
             raise
 
@@ -52,7 +52,7 @@ def check_sources(sessions: Sequence[Session]) -> None:
 
 
 def _check_contents(session: Session, file: SourceFile) -> None:
-    """What a file must still hold even where nothing is known of its state, as of an open file object."""
+    """Raise InputError if a file no longer holds what was read, even if it has no state, as an open file object."""
     source = session.data_source
     if source.identifier not in ("", file.nwbfile.identifier):
         raise changed(source.uri)
@@ -67,7 +67,7 @@ def _check_contents(session: Session, file: SourceFile) -> None:
 
 
 def _may_be_of_a_source(error: Exception) -> bool:
-    """Whether reading a source can be why writing failed, which h5py and hdmf report by errors of many kinds."""
+    """Whether writing may have failed because a source cannot be read, for which h5py and hdmf raise many errors."""
     cause = error.__cause__ if isinstance(error, OutputError) else error
     if isinstance(error, InputError) or cause is None or isinstance(cause, FileExistsError):
         return False
@@ -75,7 +75,7 @@ def _may_be_of_a_source(error: Exception) -> bool:
 
 
 def _refuse_damaged(session: Session, contents: FileContents) -> None:
-    """Read all data that are copied of a session."""
+    """Read all data that are copied from a session's file, and raise InputError if they cannot be read."""
     source = session.data_source
     image, table = contents.image_at(source.image_path), contents.table_at(source.roi_table_path)
     copied: dict[str, Any] = {} if image is None else {image.path: image.image}
@@ -91,7 +91,7 @@ def _refuse_damaged(session: Session, contents: FileContents) -> None:
 
 
 def _read(data: Any) -> None:
-    """All of it, piece by piece."""
+    """Read all data piece by piece."""
     if is_in_file(data) and len(data.shape):
         rows = max(1, BUFFER_BYTES * len(data) // max(1, data.nbytes))
         for start in range(0, len(data), rows):

@@ -1,4 +1,4 @@
-"""The tables of a match file as they are stored, for rules that say what must be in them."""
+"""The tables of a match file as they are stored, for the rules that check them."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from ..storage.datasets import text_of
 
 
 class Contradiction(Exception):
-    """What contradicts what: a clause."""
+    """A contradiction in a match file; the message is a clause."""
 
 
 class StoredTables:
-    """What a result of matching holds. Each column is read once, when a rule asks for it.
+    """The tables of a result of matching. Each column is read once, when a rule first asks for it.
 
-    Everything raises :class:`Contradiction` where what is asked for is missing or of another form.
+    All methods raise :class:`Contradiction` if what they should return is missing or has another form.
     """
 
     def __init__(self, matching: CellMatching) -> None:
@@ -37,11 +37,11 @@ class StoredTables:
     @cached_property
     def roi_tables(self) -> list[PlaneSegmentation]:
         """The ROI tables of the sessions."""
-        found = [self.target("roi_table", position) for position in range(len(self.names))]
-        for name, roi_table in zip(self.names, found, strict=True):
+        roi_tables = [self.target("roi_table", position) for position in range(len(self.names))]
+        for name, roi_table in zip(self.names, roi_tables, strict=True):
             if not isinstance(roi_table, PlaneSegmentation):
                 raise Contradiction(f"the roi_table of the session {name!r} is no ROI table")
-        return found
+        return roi_tables
 
     def roi_ids(self, position: int) -> Array:
         """The ids of the ROIs of a session."""
@@ -54,7 +54,7 @@ class StoredTables:
 
     @cached_property
     def positions(self) -> list[int]:
-        """The sessions that have a column in the table of cells."""
+        """The positions of the sessions that have a column in the table of cells."""
         return [position for position, name in enumerate(self.names) if name in self.matching.cells.colnames]
 
     @cached_property
@@ -96,7 +96,7 @@ class StoredTables:
 
     def pairs_of_sessions(self, table: Any) -> tuple[Array, Array]:
         """The fixed and the moving session of each row of a table."""
-        found = []
+        sides = []
         for side in ("fixed_session", "moving_session"):
             numbers = self.numbers(table, side, "iu", (len(table.id),)).astype(np.int64)
             wrong = numbers[(numbers < 0) | (numbers >= len(self.names))]
@@ -104,23 +104,23 @@ class StoredTables:
                 raise Contradiction(
                     f"{side} of {table.name} holds {wrong[0]}, but there are {len(self.names)} sessions, from 0 on"
                 )
-            found.append(numbers)
-        return found[0], found[1]
+            sides.append(numbers)
+        return sides[0], sides[1]
 
     def target(self, column: str, position: int) -> Any:
-        """What a reference in the table of sessions leads to."""
+        """The object to which a reference in the table of sessions leads."""
         nothing = f"the {column} of the session {self.names[position]!r} leads to nothing"
         stored = self.column(self.matching.sessions, column)
         try:
-            found = stored.data[position]
+            target = stored.data[position]
         except Exception as error:  # h5py, hdmf and zarr raise many kinds
             raise Contradiction(nothing) from error
-        if found is None:
+        if target is None:
             raise Contradiction(nothing)
-        return found
+        return target
 
     def numbers(self, table: Any, name: str, kinds: str, shape: tuple[int, ...]) -> Array:
-        """A column of the kinds of numbers (of numpy's) and the shape."""
+        """The numbers of a column, which must have the shape and one of the kinds (letters of `numpy.dtype.kind`)."""
         values = self._read(self.column(table, name))
         if values.dtype.kind not in kinds or values.shape != shape:
             what = "numbers" if "f" in kinds else "whole numbers"

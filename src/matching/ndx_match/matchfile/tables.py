@@ -1,4 +1,4 @@
-"""The tables of a match file, made of the model."""
+"""Make the tables of a match file from the model."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from .decisions import decisions_table, review_columns
 from .registrations import registrations_table
 
 ROI_TABLES, IMAGES = "processing/ophys/roi_tables", "processing/ophys/projection_images"
-#: Texts in the table of sessions that a Session has under the same name, and what its Orientation has so.
+#: Columns of the table of sessions: texts that Session has under the same names, and flags that Orientation has.
 TEXTS_OF_SESSIONS = ("session_start", "subject_id", "roi_selection_reason", "orientation_reason")
 ORIENTATION_FLAGS = ("masks_transposed", "image_transposed", "masks_scrambled", "mirrored")
-COMPRESSED_BYTES = 4000  #: of a column of a table from which it is compressed
+COMPRESSED_BYTES = 4000  #: size from which a column of a table is compressed
 
 
 def add_result(
@@ -37,16 +37,16 @@ def add_result(
     match_file: Path,
     file_format: StorageFormat,
 ) -> None:
-    """Add what was matched in a plane to a processing module, which holds the copies of the sessions already.
+    """Add the result of a plane to a processing module, which must already hold the copies of the sessions.
 
-    The name of the result ends in `suffix`, which is empty unless the file, at `match_file`, holds several planes;
-    `more_warnings` are those beside the result's.
+    The name of the result ends in `suffix`, which is empty unless the match file holds several planes. `more_warnings`
+    are written besides the warnings of the result.
     """
     result = plane.result
     pairs = RoiPairsTable.from_arrays(**vars(result.pairs_not_ruled_out))
     registrations = registrations_table(result.registrations, plane.sessions)
     with warnings.catch_warnings():
-        # hdmf warns of columns that reference a table before both are in one file; here they are.
+        # hdmf warns about columns that refer to a table in another file; here both are in the same file.
         warnings.simplefilter("ignore")
         matching = CellMatching.from_arrays(
             module,
@@ -102,7 +102,7 @@ def _sessions_table(plane: MatchedPlane, copies: Sequence[SessionCopy], match_fi
 
 
 def _source_uri(session: Session) -> str | os.PathLike[str]:
-    """Where a session came from; of one read from a match file, whose paths count from its folder."""
+    """Where a session came from; a path recorded in a match file is relative to that file's folder."""
     uri = session.source.uri
     if session.kept_in is None or is_url(uri) or is_url(session.kept_in.uri):
         return uri

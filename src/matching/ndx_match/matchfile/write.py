@@ -43,7 +43,7 @@ from .tables import IMAGES, ROI_TABLES, add_result
 
 @dataclass(frozen=True)
 class WrittenFile:
-    """The file that was written, what DANDI would miss in it, and what the user should know, one sentence each."""
+    """A written file: its path, what DANDI would miss in it, and warnings for the user, one sentence each."""
 
     path: Path
     missing: tuple[MissingField, ...]
@@ -59,19 +59,19 @@ def write_match_file(
     dandi_name: bool = False,
     progress: Progress | None = None,
 ) -> WrittenFile:
-    """Write the match file: whole or not at all.
+    """Write the match file completely or not at all.
 
     Parameters
     ----------
     sessions : sequence of Session
-        As read by :func:`ndx_match.sources.read_sessions`; their files are opened again, read-only, to copy ROI
-        tables, imaging planes, images and metadata.
+        The sessions that :func:`ndx_match.sources.read_sessions` read. Their files are opened again, read-only, to copy
+        ROI tables, imaging planes, images and metadata.
     result : MatchResult
     output : path
-        The file to write, a Zarr store where its name ends in `.zarr`, else HDF5; with `dandi_name` the folder in
-        which to write it.
+        The file to write: a Zarr store if its name ends in `.zarr`, otherwise HDF5. With `dandi_name`, the dandiset's
+        folder.
     metadata : FileMetadata, optional
-        Overrides of the sources' metadata.
+        Metadata that replace those of the sources.
     overwrite : bool
         Replace an existing file.
     dandi_name : bool
@@ -82,9 +82,9 @@ def write_match_file(
     Raises
     ------
     OutputError
-        The file exists, its folder does not, it cannot be written, or what writes its format is not installed.
+        If the file exists, its folder does not, the file cannot be written, or a library for its format is missing.
     InputError
-        A source was changed since it was read, or is damaged.
+        If a source is damaged or was changed since it was read.
 
     Examples
     --------
@@ -108,21 +108,21 @@ def write_planes(
     warnings: Sequence[str] = (),
     progress: Progress | None = None,
 ) -> WrittenFile:
-    """Write a match file of one or several imaging planes: whole or not at all.
+    """Write a match file of one or several imaging planes, completely or not at all.
 
     Parameters
     ----------
     planes : sequence of MatchedPlane
-        What was matched in each plane; where there are several, the names of the planes must differ.
+        The result of each plane; if there are several planes, their names must differ.
     output, metadata, overwrite, dandi_name, progress
-        As of :func:`write_match_file`.
+        As for :func:`write_match_file`.
     warnings : sequence of str
-        What a user of the file should know of its planes, beside the warnings of the results and of the sources.
+        What users of the file should know about its planes, besides the warnings of the results and of the sources.
 
     Raises
     ------
     OutputError, InputError
-        As :func:`write_match_file`.
+        As for :func:`write_match_file`.
 
     Examples
     --------
@@ -158,7 +158,7 @@ def write_planes(
 
 
 def sessions_of(planes: Sequence[MatchedPlane | Plane]) -> list[Session]:
-    """The sessions of several planes, each once: the first plane in which it is."""
+    """The sessions of several planes, each once, as in the first plane that has it."""
     return list({session.name: session for plane in planes for session in plane.sessions}.values())
 
 
@@ -169,12 +169,12 @@ def output_path(
     overwrite: bool = False,
     dandi_name: bool = False,
 ) -> Path:
-    """Where :func:`write_match_file` will write, so that it can be refused before the work is done.
+    """The path that :func:`write_match_file` will write, checked before the work is done.
 
     Raises
     ------
     OutputError
-        As :func:`write_match_file`.
+        As for :func:`write_match_file`; with `dandi_name`, also if the subject has no id.
     """
     metadata = metadata or FileMetadata()
     path = Path(output)
@@ -199,7 +199,7 @@ def output_path(
 
 
 def dandi_path(folder: Path, subject_id: str, session_id: str) -> Path:
-    """A path that DANDI accepts, without making its folder."""
+    """A path that DANDI accepts; its folder is not made."""
     subject, session = (re.sub(r"[^A-Za-z0-9+-]+", "-", text).strip("-") for text in (subject_id, session_id))
     return folder / f"sub-{subject}" / f"sub-{subject}_ses-{session}_desc-cellmatches_ophys.nwb"
 
@@ -220,7 +220,7 @@ def _add_data(
     file_format: StorageFormat,
     step: Step,
 ) -> list[SessionCopy]:
-    """Fill the file; returns the copies of the sessions, whose mask pixels are still to be written."""
+    """Add everything but mask pixels to the file; returns the copies of the sessions, which get their pixels later."""
     module = nwbfile.create_processing_module("ophys", "Cells matched across imaging sessions.")
     segmentation = ImageSegmentation(name=ROI_TABLES.rsplit("/", 1)[-1])
     images = Images(
@@ -250,7 +250,7 @@ def _add_data(
 
 
 def _automatic(plane: MatchedPlane) -> list[Ints64 | None]:
-    """Of each session the cells in which the method had put its ROIs, None where nobody decided on cells."""
+    """For each session, the cells in which the method had put its ROIs; None if no person decided on cells."""
     automatic = plane.result.automatic
     return [
         None if automatic is None else automatic_cell_ids(automatic, position, session.n_rois)

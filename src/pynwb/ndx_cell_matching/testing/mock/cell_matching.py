@@ -1,4 +1,4 @@
-"""A small result of matching, and the files of the sessions it was made of."""
+"""Make a small result of matching, and the source files of its sessions."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ _SHAPE = (32, 40)  #: rows, columns of the images
 
 
 def mock_source_nwbfile(n_rois: int = 8, seed: int = 0, session_id: str = "day1") -> NWBFile:
-    """The file of one session, in memory: an ROI table, a mean image, fluorescence and dF/F.
+    """Make the file of one session in memory, with an ROI table, a mean image, fluorescence and dF/F.
 
     Parameters
     ----------
     n_rois : int
         Number of ROIs; their ids are 100, 101, ...
     seed : int
-        Of the places of the ROIs and of the traces; the session starts `seed` days after the beginning of 2024.
+        Seed of the places of the ROIs and of the traces; the session starts `seed` days after the beginning of 2024.
     session_id : str
-        Of the file.
+        Session id of the file.
 
     Returns
     -------
@@ -73,25 +73,25 @@ def mock_CellMatching(
     sources: Sequence[NWBFile] | None = None,
     name: str = "CellMatching",
 ) -> CellMatching:
-    """A result of matching in `processing/ophys`, with copies of the sessions' ROI tables, planes and images.
+    """Make a result of matching in `processing/ophys`, with copies of the sessions' ROI tables, planes and images.
 
     Parameters
     ----------
     nwbfile : NWBFile, optional
-        To which everything is added; by default a new one, reached by `result.get_ancestor("NWBFile")`.
+        The file to which everything is added; by default a new one, which `result.get_ancestor("NWBFile")` returns.
     n_sessions : int
         Number of sessions, named `day1`, `day2`, ...
     n_cells : int
         Number of cells.
     seed : int
-        Of everything random.
+        Seed of all random values.
     cells : array_like of int, shape (n_cells, n_sessions), optional
-        `roi_row` of each cell's ROI in each session, -1 where it has none; takes the place of `n_sessions` and
-        `n_cells`. Random by default.
+        `roi_row` of each cell's ROI in each session, -1 where it has none; by default random. If given, `n_sessions`
+        and `n_cells` are ignored.
     sources : sequence of NWBFile, optional
         Files made by :func:`mock_source_nwbfile`, one per session, to which the table of sessions refers.
     name : str
-        Of the result.
+        Name of the result.
     """
     random = np.random.default_rng(seed)
     nwbfile = nwbfile if nwbfile is not None else mock_NWBFile()
@@ -129,7 +129,7 @@ def mock_CellMatching(
 
 
 def _random_cells(n_cells: int, n_sessions: int, random: np.random.Generator) -> npt.NDArray[np.int32]:
-    """Cells with an ROI in about two thirds of the sessions, at least one, in no particular order."""
+    """Cells that have an ROI in about two thirds of the sessions, and in at least one, in random order."""
     present = random.random((n_cells, n_sessions)) < 2 / 3
     present[np.arange(n_cells), random.integers(n_sessions, size=n_cells)] = True
     cells = np.full(present.shape, -1, dtype=np.int32)
@@ -142,7 +142,7 @@ def _random_cells(n_cells: int, n_sessions: int, random: np.random.Generator) ->
 def _add_session(
     nwbfile: NWBFile, prefix: str, n_rois: int, random: np.random.Generator
 ) -> tuple[PlaneSegmentation, GrayscaleImage]:
-    """Add a session's imaging plane, image and ROI table, the names of which begin with `prefix`."""
+    """Add a session's imaging plane, image and ROI table; their names begin with `prefix`."""
     n_rows, n_cols = _SHAPE
     module = nwbfile.processing["ophys"]
     plane = mock_ImagingPlane(
