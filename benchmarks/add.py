@@ -1,4 +1,4 @@
-"""What adding a session to a match costs, and how well it matches, beside matching all again; writes add.md.
+"""Compare adding a session to a match with matching all sessions again, in time and quality; writes add.md.
 
 python benchmarks/add.py [--seeds FIRST:END] [--sessions N]
 """
@@ -123,14 +123,14 @@ def timed(times: Seconds, what: str) -> Iterator[None]:
 
 
 def f1_of_last(result: MatchResult, identity: Sequence[Any]) -> float:
-    """Of the links of the last session with the others."""
+    """F1 of the links between the last session and the others."""
     last = len(identity) - 1
     pairs = score_links(result.cells, identity).pairs
     return LinkScore.of_pairs({pair: count for pair, count in pairs.items() if last in pair}).f1
 
 
 def n_kept(before: MatchResult, after: MatchResult) -> int:
-    """How many cells have their id and their ROIs still."""
+    """How many cells still have their id and their ROIs."""
     row_of = {cell_id: row for row, cell_id in enumerate(after.cell_ids.tolist())}
     rows = [row_of.get(cell_id, -1) for cell_id in before.cell_ids.tolist()]
     n = before.cells.shape[1]

@@ -1,4 +1,4 @@
-"""Match many animals on two processes, of which one is killed, with a file that breaks on the way; writes batch.md.
+"""Match many animals with two processes, while one process is killed and one file breaks; writes batch.md.
 
 python benchmarks/batch.py [--animals N] [--output PATH]
 """
@@ -52,7 +52,7 @@ class Cluster:
         return [(int(process), animal) for process, animal in (line.split() for line in lines)]
 
     def kill(self, process: int) -> None:
-        """Kill a worker, so that it can do nothing more."""
+        """Kill a worker at once, so that it cannot clean up."""
         (worker,) = (each for each in self.workers if each.pid == process)
         os.kill(process, signal.SIGKILL)
         worker.wait()
@@ -128,7 +128,7 @@ def _row(run: Run) -> tuple[object, ...]:
 
 
 def measure(folder: Path, n_animals: int, parameters: SimulationParameters) -> Measured:
-    """Simulate animals, match them with everything going wrong, and one by one."""
+    """Simulate animals, match them with all the faults, and match them one by one."""
     data, out, single = folder / "data", folder / "out", folder / "single"
     names = [f"mouse{number:02d}" for number in range(n_animals)]
     for number, name in enumerate(names):
@@ -141,7 +141,7 @@ def measure(folder: Path, n_animals: int, parameters: SimulationParameters) -> M
     with _cluster(folder) as cluster:
 
         def disturb() -> bool:
-            """Break a file once it is known to which animal it belongs, and kill a worker; whether that is done."""
+            """Break a file once its animal is known, and kill a worker; return whether both are done."""
             done = [path.name for path in out.glob("*.nwb")]
             matching = [each for each in cluster.matched if not any(f"sub-{each[1]}_" in name for name in done)]
             if len(done) < max(1, n_animals // 2) or not matching:
@@ -185,7 +185,7 @@ def measure(folder: Path, n_animals: int, parameters: SimulationParameters) -> M
 
 
 def _states(folder: Path) -> dict[str, tuple[int, int]]:
-    """Of each match file, by which a change shows."""
+    """The state of each match file, which shows whether the file changed."""
     return {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in folder.glob("*.nwb")}
 
 

@@ -1,4 +1,4 @@
-"""What the check by activity says of right, shuffled, shifted and partly wrong matches; writes check_activity.md.
+"""Test the check by activity on right, shuffled, shifted and partly wrong matches; writes check_activity.md.
 
 python benchmarks/check_activity.py [--seeds FIRST:END] [--shuffled N]
 """
@@ -29,7 +29,7 @@ WORDS = {True: "kept", False: "not kept", None: "cannot tell"}
 
 @dataclass
 class Found:
-    """What was said at one strength of structure."""
+    """What the check said at one strength of structure."""
 
     right: list[float] = field(default_factory=list)  #: z of right matches
     said_of_right: Counter[str] = field(default_factory=Counter)
@@ -131,12 +131,12 @@ def plane_of(sessions: Sequence[Session], cells: Ints32) -> MatchedPlane:
 
 
 def shuffle(cells: Ints32, points: Sequence[Points], rng: np.random.Generator) -> Ints32:
-    """The ROIs of each session but the first in a random order among near neighbours."""
+    """Put the ROIs of each session except the first in a random order among near neighbours."""
     return _moved(cells, points, lambda places, _: shuffled(groups_of_neighbours(places), rng))
 
 
 def shift(cells: Ints32, points: Sequence[Points]) -> Ints32:
-    """Each cell with the ROI of its next neighbour in the second session, of its last in the third, and so on."""
+    """Give each cell the ROI of its next neighbour in the second session, of its last in the third, and so on."""
 
     def order(places: Points, session: int) -> Indices:
         group = groups_of_neighbours(places, 6)
@@ -162,7 +162,7 @@ def _moved(cells: Ints32, points: Sequence[Points], order: Callable[[Points, int
 def swap(
     cells: Ints32, points: Sequence[Points], rng: np.random.Generator, part: float, sessions: Sequence[int]
 ) -> Ints32:
-    """Part of the cells with the ROI of one of the four nearest, and the other way round, in some sessions."""
+    """Let part of the cells exchange ROIs with one of the four nearest cells in some sessions."""
     moved = cells.copy()
     shared = (cells >= 0).sum(axis=1) > 1
     for session in sessions:
@@ -182,7 +182,7 @@ def swap(
 
 
 def said(check: ActivityCheck) -> Counter[str]:
-    """How often each was said of a pair of sessions."""
+    """How often the check gave each answer about a pair of sessions."""
     return Counter(WORDS[kept.is_kept] for kept in check.pairs.values())
 
 
@@ -230,7 +230,7 @@ def report(found: dict[float, Found], head: str) -> Iterator[str]:
 
 
 def targets(found: dict[float, Found]) -> Iterator[tuple[str, bool]]:
-    """What must hold, and whether it does."""
+    """The targets, and whether each is reached."""
     for structure, each in found.items():
         mean, sd = np.mean(each.shuffled), np.std(each.shuffled, ddof=1)
         yield f"{structure}: mean z of shuffled results within 0.2 of 0", bool(abs(mean) <= 0.2)

@@ -11,5 +11,5 @@ METHODS: dict[str, Callable[..., MatchResult]] = {"nway": nway.match, "consensus
 
 
 def set_aside(session_status: Iterable[int]) -> list[bool]:
-    """Of each session whether it was left out of the match."""
+    """For each session, whether it was left out of the match."""
     return [status != SessionStatus.MATCHED for status in session_status]

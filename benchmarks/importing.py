@@ -1,4 +1,4 @@
-"""How often an import that is read rightly is refused, and one that is read wrongly passes; writes importing.md.
+"""Count how often a right reading of an import is refused, and a wrong one passes; writes importing.md.
 
 python benchmarks/importing.py [--seeds FIRST:END]
 """
@@ -101,7 +101,7 @@ def simulated(tier: str, seed: int) -> tuple[list[Session], np.ndarray]:
 
 
 def cases(sessions: list[Session], true: np.ndarray, rng: np.random.Generator) -> Iterator[Case]:
-    """The right reading and wrong ones, all in range."""
+    """The right reading and wrong ones; all numbers are in range."""
     counts = np.array([session.n_rois for session in sessions])
     yield Case("the true cells", true, sessions)
     wrong = np.array(true)

@@ -1,4 +1,4 @@
-"""Simulate many large sessions, or match them; in two processes, so that the memory of either can be measured.
+"""Simulate many large sessions, or match them, in separate processes, so that the memory of each can be measured.
 
 python benchmarks/many_sessions.py simulate FILE SESSIONS SEED
 python benchmarks/many_sessions.py match FILE METHOD

@@ -1,4 +1,4 @@
-"""Measures of a match: against the truth, of probabilities and registrations; and of how well it agrees with itself."""
+"""Measure a match: its probabilities and registrations against the truth, and how well it agrees with itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Movies of simulated sessions: every cell, detected or not, has an activity of its own that is known."""
+"""Make movies of simulated sessions, in which every cell, detected or not, has a known activity of its own."""
 
 from __future__ import annotations
 

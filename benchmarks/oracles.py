@@ -1,4 +1,4 @@
-"""What can be reached at best: matches made with knowledge that no method has."""
+"""Find the best that a method could reach, by matching with knowledge that no method has."""
 
 from __future__ import annotations
 
@@ -166,8 +166,8 @@ def known_bodies(simulation: Simulation) -> LinkScore:
     """Link the ROIs that lie on the same cell, when the true outline of every cell in every session is known.
 
     Each ROI of a session is given to the cell whose true outline it overlaps most, one to one by the largest total
-    IoU, if the IoU is above a threshold, for which 0, 0.02, ... 0.6 are tried and that of the best F1 is taken. No
-    method can know as much: how far this is from 1 is what the masks do not tell, whatever an image shows.
+    IoU, if the IoU is above a threshold. The thresholds 0, 0.02, ... 0.6 are tried, and the one with the best F1 is
+    taken. No method can know as much. The difference from 1 is what the masks do not show, whatever an image shows.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """Run commands and measure them: wall time, and peak memory of the process and all its children.
 
-Run as a script it is the thin process that starts the command: on Linux a process is charged with the memory of the
-one that started it, so that a large one must not start it itself.
+Run as a script, this module is the small process that starts the command. On Linux a process is charged with the memory
+of the process that started it, so a large process must not start the command itself.
 """
 
 from __future__ import annotations

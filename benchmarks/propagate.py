@@ -1,4 +1,4 @@
-"""How well outlines of cells that were not detected fit the cells, and their fluorescence; writes propagate.md.
+"""Measure how well propagated outlines and their fluorescence fit cells that were not detected; writes propagate.md.
 
 python benchmarks/propagate.py [--seeds FIRST:END] [--tiers TIER ...] [--frames N]
 """
@@ -67,11 +67,11 @@ class Fit:
         return Fit(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
     def ratio(self) -> float:
-        """Of the mean IoU to that by the true warp."""
+        """Ratio of the mean IoU to that with the true warp."""
         return float(self.stored.mean() / self.true.mean())
 
     def median(self, carried: str, chosen: np.ndarray | slice = slice(None)) -> float:
-        """Of the IoU; NaN where there is none."""
+        """Median of the IoU; NaN if there is none."""
         values = getattr(self, carried)[chosen]
         return float(np.median(values)) if len(values) else float("nan")
 
@@ -112,7 +112,7 @@ def fit_of(parameters: SimulationParameters, seed: int) -> Fit:
 
 
 def _fit_of_session(simulation: Simulation, result: MatchResult, target: int) -> np.ndarray:
-    """Number of sources, and IoU by stored and by true warp, of each outline of one true cell in view."""
+    """For each outline of one true cell in view, the number of sources, and the IoU with the stored and true warp."""
     sessions, numbers = simulation.sessions, true_cells(simulation, result)
     absent = np.isin(result.presence[:, target], LOOKED_FOR) & (numbers >= 0)
     cells = np.where(absent[:, None], result.cells, -1)
@@ -148,7 +148,7 @@ def true_cells(simulation: Simulation, result: MatchResult) -> np.ndarray:
 
 
 def _iou_with_bodies(simulation: Simulation, session: int, masks: object, numbers: np.ndarray) -> np.ndarray:
-    """Of each mask with the pixels inside the true outline of its cell; NaN where that is not in view."""
+    """IoU of each mask with the pixels inside the true outline of its cell; NaN if the cell is not in view."""
     cells, bodies = body_masks(simulation, session)
     place = {cell: k for k, cell in enumerate(cells.tolist())}
     iou = pairwise_iou(masks, bodies).tolil()

@@ -1,4 +1,4 @@
-"""Measures of the methods on real sessions, which need no truth."""
+"""Measure the methods on real sessions, where the truth is not known."""
 
 from __future__ import annotations
 

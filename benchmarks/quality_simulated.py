@@ -164,7 +164,7 @@ def _score(result: MatchResult, simulation: Simulation) -> Run:
 
 
 def _same_cell(result: MatchResult, simulation: Simulation) -> npt.NDArray[np.bool_]:
-    """Of each candidate pair whether its two ROIs are truly one cell."""
+    """For each candidate pair, whether its two ROIs are truly one cell."""
     pairs = result.roi_pairs
     same = np.zeros(len(pairs), bool)
     for i, j in combinations(range(len(simulation.sessions)), 2):
@@ -176,7 +176,7 @@ def _same_cell(result: MatchResult, simulation: Simulation) -> npt.NDArray[np.bo
 
 
 def _pure(cells: npt.NDArray[np.int32], simulation: Simulation) -> npt.NDArray[np.bool_]:
-    """Of each found cell whether all its ROIs are truly one cell."""
+    """For each found cell, whether all its ROIs are truly one cell."""
     numbers = true_cells(cells, simulation.identity)
     first = numbers.max(axis=1, initial=-2)
     return np.asarray((first >= 0) & ((numbers == first[:, None]) | (numbers == -2)).all(axis=1))

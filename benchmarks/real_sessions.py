@@ -1,4 +1,4 @@
-"""Where the three real sessions are that the project may measure with but not hold."""
+"""Locate the three real sessions, which the project may use for measurements but not distribute."""
 
 from __future__ import annotations
 

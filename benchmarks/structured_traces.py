@@ -16,8 +16,8 @@ DECAY = 18  #: frames
 def traces_of(cells: Ints64, structure: float, day: int, n_times: int = 3000, seed: int = 0) -> Floats32:
     """dF/F of the ROIs of a session, shape (n_rois, n_times).
 
-    Each cell has weights of its own, the same on all days, by which it follows sources whose course is new each day. So
-    pairwise correlations are kept, traces are not.
+    Each cell follows sources with weights of its own, which are the same on all days; the time course of the sources is
+    new each day. So pairwise correlations are kept, but traces are not.
 
     Parameters
     ----------

@@ -196,9 +196,9 @@ def as_zarr(path: Path) -> Path:
 
 
 def write_sessions(folder: Path, shifts: Sequence[tuple[int, int]] = ((0, 0), (3, 2)), **options: Any) -> list[Path]:
-    """A file a session, some days apart, each a window on the same tissue moved by a few pixels.
+    """Write one file per session, some days apart, each a window on the same tissue moved by a few pixels.
 
-    Files that were made before are copied, which is faster.
+    Files that were made before are copied, because that is faster.
     """
     key = repr((shifts, sorted(options.items())))
     if not all(isinstance(value, (str, int, Sequence)) for value in options.values()):

@@ -102,9 +102,9 @@ def find_chromium() -> str | None:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """A headless Chromium, driven by playwright, that asks for nothing on the network by itself.
+    """A headless Chromium, driven by playwright, that sends no requests of its own to the network.
 
-    For one module only: while it runs there is an event loop, which other tests would stumble over.
+    It lives for one module only, because its event loop would disturb other tests.
     """
     program = find_chromium()
     if program is None:
@@ -143,7 +143,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache of the test's own; with it short waits for servers, nobody's credentials, and no network."""
+    """A cache for this test alone, with short waits for servers, no credentials and no network."""
     from ndx_match.storage.remote import ranges
 
     folder = tmp_path_factory.mktemp("cache")

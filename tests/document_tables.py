@@ -23,7 +23,7 @@ def code(values: Iterable[str]) -> str:
 
 
 def layouts_table() -> str:
-    """A row a layout, in the order in which they are tried."""
+    """One row per layout, in the order in which they are tried."""
     titles = ("layout", "its ROI table", "and these signs", "images, best first", "accepts ROIs by", "orientation")
     return markdown(titles, *(_row(layout) for layout in find_layouts()))
 
@@ -45,7 +45,7 @@ def _row(layout: Layout) -> tuple[str, ...]:
 
 
 def formats_table() -> str:
-    """A row an importer or exporter."""
+    """One row per importer or exporter."""
     titles = ("command", "what it is", "numbers of ROIs", "imaging planes")
     importers = [
         (f"`import --from {called(importer)}`", importer.summary, importer.indices, "one")

@@ -92,7 +92,7 @@ class Running:
 
 @contextlib.contextmanager
 def without_privileges() -> Iterator[None]:
-    """As a user whom file permissions bind: root is not."""
+    """Run as a user who is bound by file permissions, unlike root."""
     if os.geteuid() != 0:
         yield
         return

@@ -1,4 +1,4 @@
-"""Build files as writers lay them out that cannot be run here: CaImAn, Visual Coding, the Allen's, older neuroconv.
+"""Build files in the layouts of writers that cannot be run here: CaImAn, Visual Coding, the Allen's, older neuroconv.
 
 These files are NOT made by the writers. They follow what is known of their layouts, with plain pynwb.
 """

@@ -1,4 +1,4 @@
-"""Two sessions as real writers left them: what the command makes of them, by the truth that is known.
+"""Match pairs of sessions as real writers left them, and compare the result with the known truth.
 
 The files are not in the repository; see `writers_data` in `tests/conftest.py`.
 """
@@ -115,7 +115,7 @@ def test_planes_of_suite2p_in_one_table_are_matched(unpack, truth, tmp_path: Pat
 
 
 def test_files_of_different_animals_in_tables_are_refused(unpack, truth, tmp_path: Path):
-    """Or matched by their truth, where the user says that it is one animal."""
+    """If the user says that it is one animal, they are matched, and the result agrees with the truth."""
     paths = unpack("msdiff")
     refused = run("write", *paths, "-o", tmp_path / "m.nwb").refused("different subjects")
     assert all(f"mouse{k} ({path})" in refused.err for k, path in enumerate(paths))

@@ -1,4 +1,4 @@
-"""Check a match by the activity of its cells: which pairs of sessions keep its structure, and which cells do not."""
+"""Check a match by the activity of its cells: which pairs of sessions keep its structure, and which cells disagree."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .structure import N_SHUFFLES, Kept, Structure, compare_structures
 
 @dataclass(frozen=True)
 class ActivityCheck:
-    """What the activity says of a match."""
+    """What the activity says about a match."""
 
     plane: MatchedPlane
     pairs: Mapping[tuple[int, int], Kept]  #: by the positions of two sessions, the earlier first
@@ -25,7 +25,7 @@ class ActivityCheck:
 
     @property
     def tells(self) -> bool:
-        """Whether anything can be told of any pair of sessions."""
+        """Whether the activity can tell anything about any pair of sessions."""
         return any(kept.is_kept is not None for kept in self.pairs.values())
 
 
@@ -38,8 +38,8 @@ def check_activity(
     """Check the matches of every two sessions by the pairwise correlations of their ROIs.
 
     Right matches keep these correlations better than matches that are shuffled among near neighbours
-    (:mod:`.structure`). Where they do, cells are looked for that another ROI near theirs would fit better
-    (:mod:`.fits`).
+    (:mod:`.structure`). In pairs of sessions in which they do, this function also looks for cells that a nearby ROI
+    would fit better than their own (:mod:`.fits`).
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def check_activity(
     structures : mapping of int to Structure
         By the position of the session.
     n_shuffles : int
-        By which chance is told, for each pair of sessions.
+        Number of shuffles that measure chance, for each pair of sessions.
     progress : callable, optional
     """
     cells, sessions = plane.result.cells, plane.sessions

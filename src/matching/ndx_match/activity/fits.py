@@ -1,4 +1,4 @@
-"""Cells whose activity another ROI near theirs fits better."""
+"""Find cells whose activity is fitted better by a nearby ROI than by their own."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from scipy.spatial import cKDTree
 
 from ..arrays import Array, Bools, Floats, Floats32, Indices, Ints32, Points
 
-N_NEIGHBOURS = 8  #: ROIs near that of a cell that might fit it better
-#: Standard errors by which another ROI must fit better: of some thousand comparisons with right matches about one in
-#: twenty would go so far by chance.
+N_NEIGHBOURS = 8  #: number of ROIs near a cell's ROI that are tried in its place
+#: Standard errors by which another ROI must fit better. In about one of twenty sets of some thousand comparisons of
+#: right matches, one comparison would reach this by chance.
 CLEARLY_BETTER = 4.0
-#: Part of the median fit of all cells that the other ROI must reach, so that a cell that was silent is not doubted
-#: because of ROIs that do not fit it either.
+#: Part of the median fit of all cells that the other ROI must reach. So a cell that was silent is not doubted because
+#: of ROIs that do not fit it either.
 LEAST_FIT = 0.5
 
 
 @dataclass(frozen=True)
 class Doubt:
-    """A cell that does not fit its ROI in a session as well as another one near it does."""
+    """A cell whose ROI in a session fits it less well than another ROI nearby."""
 
     cell: int  #: row in the table of cells
     session: int
-    roi_row: int  #: of the cell
-    better_row: int  #: of the ROI that fits better
-    fit: float  #: correlation of its correlations with other cells with those that the cell has in other sessions
-    better_fit: float  #: the same of the better ROI
-    t: float  #: standard errors by which it is better
+    roi_row: int  #: `roi_row` of the cell's ROI
+    better_row: int  #: `roi_row` of the ROI that fits better
+    fit: float  #: correlation between the ROI's correlations with other cells and the cell's in other sessions
+    better_fit: float  #: the fit of the better ROI
+    t: float  #: standard errors by which the better ROI fits better
 
 
 def doubtful_cells(
@@ -38,18 +38,20 @@ def doubtful_cells(
     points: Mapping[int, Points],
     partners: Mapping[int, Sequence[int]],
 ) -> list[Doubt]:
-    """The cells that disagree, the most doubtful first, each in the session in which another ROI is better by most.
+    """The cells that disagree, the most doubtful first.
+
+    Each cell is listed once, for the session in which another ROI fits better by most.
 
     Parameters
     ----------
     cells : ndarray of int32, shape (n_cells, n_sessions)
-        `roi_row`, -1 absent.
+        `roi_row`, -1 if the cell is absent.
     correlations : mapping
-        By session, of the traces of its ROIs, shape (n_rois, n_rois), NaN for ROIs that are not known.
+        For each session, the correlations of its ROIs' traces, shape (n_rois, n_rois); NaN for ROIs without a trace.
     points : mapping
-        By session, (x, y) of its ROIs, shape (n_rois, 2).
+        For each session, (x, y) of its ROIs, shape (n_rois, 2).
     partners : mapping
-        By session, those with which it is compared.
+        For each session, the sessions with which it is compared.
     """
     doubts: dict[int, Doubt] = {}
     for session, others in partners.items():
@@ -102,7 +104,7 @@ def _doubts(
 
 
 def _neighbours(tree: cKDTree, candidates: Indices, points: Points, rows: Array, n: int) -> Indices:
-    """The `roi_row`s of the ROIs nearest to those of the given rows, these themselves left out, shape (n_rows, n)."""
+    """The `roi_row`s of the `n` ROIs nearest to each ROI of `rows`, without that ROI itself, shape (n_rows, n)."""
     found = candidates[tree.query(points[rows], n + 1)[1].reshape(len(rows), -1)]
     is_itself = found == rows[:, None]
     is_itself[~is_itself.any(axis=1), -1] = True  # several ROIs in one place
@@ -112,11 +114,11 @@ def _neighbours(tree: cKDTree, candidates: Indices, points: Points, rows: Array,
 def _compare(
     reference: Floats32, correlations: Floats32, rows: Array, alternatives: Array
 ) -> tuple[Floats, Floats, Floats]:
-    """How the ROI of each cell and an alternative fit the cell, and by how many standard errors the other is better.
+    """The fits of each cell's ROI and of an alternative, and by how many standard errors the alternative is better.
 
-    The fit is the correlation, over the other cells, of the ROI's correlations with them and the cell's in another
-    session, `reference`. Neither the cell itself nor that of the alternative counts. By the test of Williams for two
-    correlations with one variable in common.
+    The fit is the correlation, over all other cells, between the ROI's correlations with them and the cell's
+    correlations with them in another session, `reference`. The cell itself and the cell of the alternative are left
+    out. The standard errors are those of Williams' test for two correlations that have one variable in common.
     """
     counts = (rows[None, :] != rows[:, None]) & (rows[None, :] != alternatives[:, None])
     own, other = correlations[np.ix_(rows, rows)], correlations[np.ix_(alternatives, rows)]

@@ -1,4 +1,4 @@
-"""Read the structure of the activity of a match file's sessions from the files that they came from."""
+"""Read the structure of the sessions' activity from the files from which they were matched."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ def read_structures(
     series: str | None = None,
     progress: Progress | None = None,
 ) -> list[dict[int, Structure]]:
-    """The correlations of the ROIs of each session whose file is given, plane by plane, by the session's position.
+    """The correlations of the ROIs in each session whose file is given, plane by plane, by the session's position.
 
     Parameters
     ----------
     planes : sequence of MatchedPlane
-        Of the match file.
+        The planes of the match file.
     inputs : sequence of path, str or binary file
         The files from which its sessions were read, or some of them, in any order.
     matches : str
-        What messages call the match file.
+        The name of the match file in messages.
     series : str, optional
         Name of the series of responses, of its container, or both: `DfOverF/RoiResponseSeries`. By default the only one
         in the file, or else the only one of dF/F.
@@ -44,7 +44,7 @@ def read_structures(
     Raises
     ------
     InputError
-        A file cannot be read or is of no session of the match file, or its series cannot be told or read.
+        If a file cannot be read or is no session of the match file, or its series cannot be chosen or read.
     """
     found: list[dict[int, Structure]] = [{} for _ in planes]
     of_planes = [plane.sessions for plane in planes]

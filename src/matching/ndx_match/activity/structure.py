@@ -1,9 +1,9 @@
-"""Whether two sessions have the same pairwise correlations, against matches shuffled among near neighbours.
+"""Test whether two sessions have the same pairwise correlations, compared with matches shuffled among neighbours.
 
-Pure functions on arrays. Cells are numbered alike in both sessions; a shuffled match gives a cell the ROI of another
-cell near it. Shuffling is done within fixed groups of neighbours, uniformly over all orders of each group. One such
-order after another is such an order again, so a match that was shuffled itself is one of those with which it is
-compared, and its z score has mean 0 and standard deviation 1, whatever the structure of the correlations is.
+These are pure functions on arrays. Cells have the same numbers in both sessions; a shuffled match gives a cell the ROI
+of another cell nearby. Cells are shuffled within fixed groups of neighbours, and all orders of a group are equally
+likely. Shuffling twice gives such an order again. So if a match was itself shuffled, it is one of the matches with
+which it is compared, and its z score has mean 0 and standard deviation 1, whatever the structure of the correlations.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from scipy.signal import detrend
 
 from ..arrays import Array, Bools, Floats32, Indices, Points
 
-PART = 0.45  #: of a session, that its first and its last part have; what lies between keeps them independent
+PART = 0.45  #: share of a session in its first and in its last part; the time between them keeps them independent
 MOST_MISSING = 0.1  #: part of a trace that may be NaN
-LEAST_CHANGE = 1e-5  #: part of a trace that must be left when its trend is removed: more than rounding
-LARGEST_GROUP = 16  #: of neighbours that are shuffled among each other
+LEAST_CHANGE = 1e-5  #: part of a trace that must remain after its trend is removed; less is rounding error
+LARGEST_GROUP = 16  #: largest number of neighbours that are shuffled among each other
 N_SHUFFLES = 300
-FEWEST_CELLS = 20  #: with fewer nothing can be told
-KEPT = 4.0  #: z score from which the structure is kept
-LEAST_SHARE = 0.25  #: of what is possible that must be kept: as if half of the matches were right
-TELLING = 8.0  #: z score that right matches must be able to reach, so that a low one tells that matches are wrong
+FEWEST_CELLS = 20  #: fewest cells from which anything can be concluded
+KEPT = 4.0  #: z score from which the structure counts as kept
+LEAST_SHARE = 0.25  #: share of the possible structure that must be kept; as much as if half of the matches were right
+TELLING = 8.0  #: z score that right matches must be able to reach; only then a low z score means wrong matches
 
 
 @dataclass(frozen=True)
@@ -36,15 +36,15 @@ class Structure:
 
     @property
     def known(self) -> Bools:
-        """Which ROIs have a trace that changes, shape (n_rois,)."""
+        """Which ROIs have a trace that varies, shape (n_rois,)."""
         return np.asarray(np.isfinite(np.diag(self.whole) + np.diag(self.first) + np.diag(self.last)))
 
 
 def structure_of(traces: Array) -> Structure:
     """The correlations of traces, shape (n_rois, n_times); an ROI without a trace is NaN.
 
-    Linear trends of each part are removed. Times at which a trace is NaN are left out of all; a trace that is NaN at
-    more than a tenth of the times is left out itself.
+    The linear trend of each part is removed. A trace that is NaN at more than a tenth of the times is left out. Times
+    at which any other trace is NaN are left out of all traces.
     """
     unknown = np.isnan(traces)
     usable = unknown.mean(axis=1) <= MOST_MISSING if traces.shape[1] else np.zeros(len(traces), bool)
@@ -84,7 +84,7 @@ def groups_of_neighbours(points: Points, largest: int = LARGEST_GROUP) -> Indice
 
 
 def shuffled(group: Indices, rng: np.random.Generator) -> Indices:
-    """A random order of items that stay within their group, shape (n,)."""
+    """A random order in which every item stays within its group, shape (n,)."""
     order = np.empty(len(group), np.intp)
     order[np.argsort(group, kind="stable")] = np.lexsort((rng.random(len(group)), group))
     return order
@@ -94,11 +94,12 @@ def shuffled(group: Indices, rng: np.random.Generator) -> Indices:
 class Kept:
     """How much of the structure of two sessions is the same."""
 
-    n_cells: int  #: of which both sessions have a trace
-    correlation: float = np.nan  #: of the pairwise correlations of the two sessions
-    chance: float = np.nan  #: its mean if matches are shuffled among near neighbours
-    spread: float = np.nan  #: its standard deviation then
-    #: How far above chance it would be if the structure stayed the same, by how alike each session's two parts are.
+    n_cells: int  #: number of cells that have a trace in both sessions
+    correlation: float = np.nan  #: correlation between the pairwise correlations of the two sessions
+    chance: float = np.nan  #: mean of this correlation over shuffled matches
+    spread: float = np.nan  #: standard deviation of this correlation over shuffled matches
+    #: How far above chance the correlation would be if the structure were kept, judged by how alike the two parts of
+    #: each session are.
     possible: float = np.nan
 
     @property
@@ -108,7 +109,7 @@ class Kept:
 
     @property
     def share(self) -> float:
-        """What is kept of that which is possible; 1 if all is; NaN if it cannot be told."""
+        """The share of the possible structure that is kept, 1 if all is; NaN if it cannot be determined."""
         return (self.correlation - self.chance) / self.possible if self.tells else np.nan
 
     @property
@@ -118,7 +119,7 @@ class Kept:
 
     @property
     def is_kept(self) -> bool | None:
-        """Whether matched cells keep their structure, or a quarter of it at least; None if it cannot be told."""
+        """Whether matched cells keep at least a quarter of their structure; None if it cannot be determined."""
         is_clear = bool(np.isfinite(self.z) and self.z >= KEPT)
         if self.tells:
             return is_clear and self.share >= LEAST_SHARE
@@ -137,7 +138,7 @@ def compare_structures(
     Parameters
     ----------
     fixed, moving : tuple of ndarray, each shape (n_cells, n_cells)
-        Of each session the correlations in the whole, in the first and in the last part.
+        For each session, the correlations in the whole session, in its first part and in its last part.
     points : ndarray, shape (n_cells, 2)
         (x, y) of the ROIs in the moving session, whose order is shuffled.
     rng : Generator
@@ -164,7 +165,7 @@ def compare_structures(
 
 
 def _standardised(correlations: Floats32) -> Floats32:
-    """Mean 0 and norm 1 beside the diagonal, which is 0, so that a scalar product of two is their correlation."""
+    """Scale to mean 0 and norm 1 off the diagonal, which is 0; the scalar product of two is then their correlation."""
     n = len(correlations)
     level = correlations.astype(np.float64)
     np.fill_diagonal(level, 0)
@@ -184,6 +185,6 @@ def _by_chance(reference: Floats32, other: Floats32, group: Indices) -> float:
 
 
 def _reliability(first: Floats32, last: Floats32, group: Indices) -> float:
-    """What of a session's structure beyond that of its groups would be there again, were it recorded again."""
+    """The share of a session's structure, beyond that of its groups, that a second recording would show again."""
     same = max(0.0, float(np.vdot(first, last)) - _by_chance(first, last, group))
     return 2 * same / (1 + same)

@@ -32,8 +32,8 @@ def recognise(
 ) -> tuple[RecognisedTable, ...]:
     """Find which sessions of a match file, given plane by plane, were read from a file.
 
-    Raises InputError if the file cannot be read, is of none of the sessions, its ROI table has changed, or it cannot be
-    told which session it is.
+    Raises InputError if the file cannot be read, is none of the sessions, could be several of them, or its ROI table
+    has changed.
     """
     with open_nwb(path) as nwbfile:
         found = sessions_in(nwbfile, path, planes, matches)
@@ -46,7 +46,7 @@ def sessions_in(
     planes: Sequence[Sequence[Session]],
     matches: str | os.PathLike[str],
 ) -> list[tuple[int, int, TableCandidate, bool]]:
-    """As :func:`recognise`, of an open file: plane, session, ROI table, and whether recognised by object ids."""
+    """Do as :func:`recognise` for an open file: give plane, session, ROI table, and whether object ids agree."""
     tables = list_contents(nwbfile).tables
     recognised = []
     for plane, sessions in enumerate(planes):
@@ -94,7 +94,7 @@ def _by_object_id(
 def _by_identifier(
     nwbfile: NWBFile, tables: Sequence[TableCandidate], sessions: Sequence[Session], path: str | os.PathLike[str]
 ) -> Found:
-    """For files whose object ids are new, as after some exports, or that never had any."""
+    """Recognise files whose object ids are new, as after some exports, or that never had any."""
     found: Found = []
     for k, session in enumerate(sessions):
         if not nwbfile.identifier or session.source.identifier != nwbfile.identifier:

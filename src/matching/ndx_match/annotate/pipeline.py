@@ -33,8 +33,8 @@ class AnnotatedFile:
 
     source: Path  #: the file that was copied
     path: Path  #: the file that was written; the source itself if it was annotated in place
-    sessions: tuple[str, ...]  #: of the match file that it holds; with their planes if the match file has several
-    n_rois: int  #: of these sessions
+    sessions: tuple[str, ...]  #: the match file's sessions that it holds, with planes if the match file has several
+    n_rois: int  #: number of ROIs of these sessions
     n_shared: int  #: how many of these ROIs share their cell with an ROI of another session
     warnings: tuple[str, ...]  #: what the user should know, one sentence each
 
@@ -54,30 +54,30 @@ def annotate_files(
     The number is the cell's id in the match file's table of cells, so the same number in two files of one match
     file is the same cell; -1 means that the ROI is in no cell. Cells seen in one session only have numbers too, and
     cells of different imaging planes have different numbers.
-    Everything is checked before the first file is written, and each file takes its name only when it was compared
-    with its source object by object, read by pynwb and validated.
+    Everything is checked before the first file is written. Each file gets its name only after it was compared with its
+    source object by object, read by pynwb and validated.
 
     Parameters
     ----------
     matches : path
         The match file.
     inputs : path or sequence of path
-        Files from which its sessions were read, not necessarily all; folders and patterns stand for the files in them.
+        Files from which its sessions were read, or some of them; folders and patterns stand for the files in them.
     folder : path, optional
-        Where to write the copies, under the names of the inputs; made if it does not exist.
+        Folder for the copies, which have the names of the inputs; made if it does not exist.
     in_place : bool
         Replace the inputs themselves by their annotated copies; `folder` must not be given.
     overwrite : bool
-        Replace existing copies, and a column of this name that an input has already.
+        Replace existing copies, and a column of this name if an input already has one.
     plane : str, optional
         Annotate the ROI tables of this imaging plane only.
 
     Raises
     ------
     InputError
-        A file cannot be read, is of no session of the match file, has changed, or has such a column already.
+        If a file cannot be read, is no session of the match file, has changed, or already has such a column.
     OutputError
-        A copy exists already, cannot be written, or differs from its source in more than the column.
+        If a copy exists already, cannot be written, or differs from its source in more than the column.
 
     Examples
     --------
@@ -119,7 +119,7 @@ class _Job:
     tables: tuple[RecognisedTable, ...]
 
     def check(self, in_place: bool, overwrite: bool) -> None:
-        """Refuse what cannot be annotated."""
+        """Refuse a source that cannot be annotated."""
         source, file_format = self.source, format_of(self.source)
         if in_place and file_format.is_folder:
             raise OutputError(f"{source}: a Zarr store is not annotated in place; annotate a copy of it with -o DIR.")
@@ -152,7 +152,7 @@ def _jobs(
     overwrite: bool,
     planes: Sequence[MatchedPlane],
 ) -> list[_Job]:
-    """What is to be done for each source, each once and under a name of its own."""
+    """The job for each source; no source is given twice, and no two copies have the same name."""
     for real, n in Counter(os.path.realpath(source) for source in sources).items():
         if n > 1:
             raise InputError(f"{real}: this file is given {n} times; give each file once.")
@@ -182,7 +182,7 @@ def _annotate(
         result = planes[table.plane].result
         ids = cell_ids_of_rois(result, table.session, session.n_rois)
         n_shared += int((result.n_sessions_of_cell[result.cells[:, table.session] >= 0] > 1).sum())
-        # Planes of voxel masks share a table, of which each has some ROIs.
+        # Planes of voxel masks share a table, and each plane has some of its ROIs.
         columns[table.path] = np.maximum(ids, columns.get(table.path, ids))
     file_format = format_of(source)
     with publish(target, overwrite or in_place, file_format.is_folder) as temporary:
@@ -206,7 +206,7 @@ def _annotate(
 
 
 def _description(result: MatchResult, identifier: str) -> str:
-    """Of the column."""
+    """The description of the column."""
     return (
         f"The cell to which the ROI belongs: its id in the table of cells of the NWB file {identifier}, in which the "
         "ROIs of several sessions were matched. The same number in another session of that file is the same cell; "
@@ -253,7 +253,7 @@ def _first_problem(source: Path, copy: Path, columns: Columns) -> str | None:
 
 
 def _target(source: Path, folder: str | os.PathLike[str] | None, overwrite: bool, inputs: Sequence[Path]) -> Path:
-    """The file to write for a source, the file itself where there is no folder."""
+    """The file to write for a source: the source itself if there is no folder."""
     if folder is None:
         target = Path(os.path.realpath(source))  # a symbolic link stays one
         if target.is_file():
@@ -276,7 +276,7 @@ def _target(source: Path, folder: str | os.PathLike[str] | None, overwrite: bool
 
 
 def _refuse_unreadable(source: Path) -> None:
-    """Where copying failed and it is the source that cannot be read."""
+    """Raise InputError if a source cannot be read, after copying it failed."""
     try:
         sha256_of(source)
     except OSError as error:

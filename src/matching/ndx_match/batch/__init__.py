@@ -1,4 +1,4 @@
-"""Match the sessions of many animals: files grouped by animal and imaging plane, one match file for each group."""
+"""Match the sessions of many animals: group files by animal and imaging plane, and write a match file per group."""
 
 from .job import Outcome
 from .run import BatchResult, match_batch

@@ -1,8 +1,8 @@
-"""Jobs on a cluster of dask.distributed, whose workers may be lost at any time.
+"""Run jobs on a cluster of dask.distributed, whose workers may be lost at any time.
 
-A job is known to be done by its record, not by what the cluster says: when a worker is lost, the scheduler gives its
-jobs to others, also those that were done, and these find the record. Of a job that is done twice at the same time,
-because a worker was thought to be lost, one match file appears.
+A job counts as done if its record says so, whatever the cluster says. When a worker is lost, the scheduler gives all
+its jobs to other workers, even those that are done; the other workers then find the record. If a worker was only
+thought to be lost, two workers may do the same job at the same time; only one match file appears.
 """
 
 from __future__ import annotations
@@ -21,37 +21,37 @@ from ..errors import InputError, one_line
 from ..workers import limited_workers, one_thread_per_worker
 from .job import Job, Outcome, do_job, failed, outcome_on_disk
 
-POLL = 5.0  #: seconds after which it is looked whether records have appeared of which the cluster said nothing
-PATIENCE = 60.0  #: seconds to wait for a cluster to answer, or for a worker where there is none
+POLL = 5.0  #: seconds between checks for records of jobs that the cluster has not reported as done
+PATIENCE = 60.0  #: seconds to wait for the cluster to answer, or for a worker to appear
 REMEDY = "what is done is kept, run the same again for the rest"
 
-_one_at_a_time = Lock()  #: in a process of several threads, as what reads and writes the files is not made for more
+_one_at_a_time = Lock()  #: for a worker with several threads: the libraries that read and write files allow only one
 
 
 def do_on_worker(job: Job) -> Outcome:
-    """Do a job with one thread, as the other cores have jobs of their own."""
+    """Do a job with one thread, because the other cores have other jobs to do."""
     with _one_at_a_time, warnings.catch_warnings(), limited_workers(1), one_thread_per_worker():
-        warnings.simplefilter("ignore")  # of libraries; our own are in the record
+        warnings.simplefilter("ignore")  # warnings of libraries; the warnings about the match are in the record
         return do_job(job)
 
 
 def do_on_cluster(jobs: Sequence[Job], scheduler: str | None, n_workers: int) -> Iterator[Outcome]:
-    """Do jobs on a cluster; gives them as they are done.
+    """Do jobs on a cluster, and yield the outcome of each as soon as it is done.
 
     Parameters
     ----------
     jobs : sequence of Job
-        Of one run.
+        The jobs of one run.
     scheduler : str or None
-        Address of a scheduler, whose workers must see the same files under the same paths; None: a cluster of this
-        machine, which ends with the batch.
+        Address of a scheduler, whose workers must see the same files under the same paths. If it is None, a cluster is
+        started on this machine, and it ends with the batch.
     n_workers : int
-        Processes of the cluster of this machine.
+        Number of processes of the cluster on this machine.
 
     Raises
     ------
     InputError
-        dask.distributed is not installed, or the scheduler cannot be reached or has no workers.
+        If dask.distributed is not installed, or the scheduler cannot be reached or has no workers.
     """
     with _client(scheduler, n_workers) as client:
         waiting = {client.submit(do_on_worker, job, key=f"{job.group.name}-{job.run}", pure=False): job for job in jobs}
@@ -70,38 +70,38 @@ def do_on_cluster(jobs: Sequence[Job], scheduler: str | None, n_workers: int) ->
 
 
 def _has_workers(client: Any) -> bool:
-    """Whether somebody is there to do the jobs."""
+    """Whether the cluster has workers."""
     try:
         return client.status == "running" and bool(client.scheduler_info(n_workers=-1)["workers"])
-    except (Exception, asyncio.CancelledError):  # of a scheduler that was lost
+    except (Exception, asyncio.CancelledError):  # the scheduler was lost
         return False
 
 
 def _done(waiting: dict[Any, Job]) -> list[Any]:
-    """The futures that are done, whether the cluster says so or a record does; waits a little if there are none."""
+    """Return the futures that the cluster or a record reports as done; wait a little if there are none."""
     from distributed import wait
 
     try:
         wait(list(waiting), timeout=POLL, return_when="FIRST_COMPLETED")
     except (TimeoutError, asyncio.TimeoutError):
         return [future for future, job in waiting.items() if outcome_on_disk(job) is not None]
-    except (Exception, asyncio.CancelledError):  # of a scheduler that was lost
+    except (Exception, asyncio.CancelledError):  # the scheduler was lost
         time.sleep(POLL / 10)
     return [future for future in waiting if future.status != "pending"]
 
 
 def _outcome(future: Any, job: Job) -> Outcome:
-    """What became of a job; where the cluster cannot say, by its record."""
-    found = outcome_on_disk(job)
-    if found is not None:
-        return found
+    """What became of a job: what its record says, or else what the cluster says."""
+    recorded = outcome_on_disk(job)
+    if recorded is not None:
+        return recorded
     try:
         outcome: Outcome = future.result(timeout=PATIENCE)
         return outcome
     except (Exception, asyncio.CancelledError) as error:
-        found = outcome_on_disk(job)
-        if found is not None:
-            return found
+        recorded = outcome_on_disk(job)
+        if recorded is not None:
+            return recorded
         return failed(job, f"{_reason(error)}; {REMEDY}.")
 
 
@@ -117,7 +117,7 @@ def _reason(error: BaseException) -> str:
 
 @contextmanager
 def _client(scheduler: str | None, n_workers: int) -> Iterator[Any]:
-    """A client of the scheduler, or of a cluster of this machine that nobody else can use."""
+    """A client of the scheduler, or of a cluster on this machine that nobody else can use."""
     try:
         from distributed import Client, Security
 
@@ -145,7 +145,7 @@ def _client(scheduler: str | None, n_workers: int) -> Iterator[Any]:
 
 
 def _local_cluster(n_workers: int, security: Any) -> Any:
-    """A cluster of processes of this machine, of one thread each."""
+    """A cluster of processes on this machine, with one thread each."""
     from distributed import LocalCluster
     from distributed.deploy.spec import close_clusters
 
@@ -153,7 +153,7 @@ def _local_cluster(n_workers: int, security: Any) -> Any:
         return LocalCluster(
             n_workers=n_workers,
             threads_per_worker=1,
-            memory_limit=0,  # a share of the memory each would end the jobs of large animals again and again
+            memory_limit=0,  # with an equal share of the memory each, jobs of large animals would be ended repeatedly
             dashboard_address=None,
             silence_logs=logging.CRITICAL,
             protocol="tls://",
@@ -165,6 +165,6 @@ def _local_cluster(n_workers: int, security: Any) -> Any:
 
 
 def _silence() -> None:
-    """No logs of dask, which speak of every worker that is lost."""
+    """Silence the logs of dask, which mention every worker that is lost."""
     for name in ["distributed", *(name for name in logging.root.manager.loggerDict if name.startswith("distributed."))]:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)

@@ -1,4 +1,4 @@
-"""Which files are matched with each other: those of one animal that show the same imaging plane."""
+"""Group the files that are matched with each other: those of one animal that show the same imaging plane."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from .inputs import Input
 
 @dataclass(frozen=True)
 class FileSeen:
-    """A file of a batch, and what decides with which others it is matched."""
+    """A file of a batch, and the properties that decide which files it is matched with."""
 
     source: Input
     subject: str = ""
     start: datetime | None = None
     planes: tuple[PlaneOfFile, ...] = ()
     problem: str = ""  #: why it cannot be read
-    left_out: str = ""  #: why it is none of the sessions to be matched: a match file, or without ROIs
+    left_out: str = ""  #: why it is not a session to match: it is a match file, has no ROIs, or lacks the wanted plane
 
 
 @dataclass(frozen=True)
@@ -48,24 +48,24 @@ class Member:
 class Group:
     """Sessions of one animal and imaging plane, in the order in which they are matched."""
 
-    name: str  #: of its match file, without suffix; no two groups have the same
+    name: str  #: name of its match file without the suffix; unique among the groups
     subject: str
     plane: str
     members: tuple[Member, ...] = ()
     problem: str = ""  #: why they cannot be matched
-    problem_file: str = ""  #: the location of the file of which that speaks
+    problem_file: str = ""  #: the location of the file that has the problem
 
 
 @dataclass(frozen=True)
 class Grouping:
-    """The groups, sorted by name, and what is matched with nothing, one sentence each."""
+    """The groups, sorted by name, and one sentence for each file or plane that is not matched."""
 
     groups: tuple[Group, ...]
     notes: tuple[str, ...]
 
 
 def look_at(source: Input, options: SourceOptions) -> FileSeen:
-    """Open a file and read what decides with which others it is matched, but no masks."""
+    """Open a file and read the properties that decide which files it is matched with, but no masks."""
     try:
         take_folders([source.location], options.session_starts, options.session_table)
         with shared_access(), open_nwb(source.location) as nwbfile:
@@ -87,7 +87,7 @@ def look_at(source: Input, options: SourceOptions) -> FileSeen:
             return FileSeen(source, source.subject or file.subject_id, in_utc, chosen)
     except NdxMatchError as error:
         return FileSeen(source, source.subject, problem=str(error))
-    except Exception as error:  # a file must not keep the others from being matched, whatever is in it
+    except Exception as error:  # whatever is in this file, the others must still be matched
         where = public_name(source.location)
         return FileSeen(source, source.subject, problem=f"{where}: it cannot be read ({first_line(error)}).")
 
@@ -99,25 +99,26 @@ def group_files(
     tolerance: float = DEPTH_TOLERANCE,
     matched: Mapping[str, Collection[str]] | None = None,
 ) -> Grouping:
-    """Group files by animal, and those of an animal by imaging plane, by name and depth.
+    """Group files by animal, and the files of each animal by imaging plane, using the planes' names and depths.
 
     Parameters
     ----------
     files : sequence of FileSeen
     options : SourceOptions
-        Those of the batch.
+        The options of the batch.
     subject : str
-        Of files that name none.
+        The subject of files that name none.
     tolerance : float
         Micrometres by which the depths of one plane may differ between sessions.
     matched : mapping, optional
-        Of each animal, by its subject, the names of the files that were matched before.
+        For each subject, the names of the files that were matched before.
 
     Notes
     -----
-    A file that cannot be read is a problem of its animal, which must not be matched without one of its sessions: of
-    that which the manifest names, or that in the name of the file or its folder (`sub-ID`, as DANDI and BIDS name
-    them), or else of each that was matched before with a file of this name and now lacks it.
+    If a file cannot be read, its animal is not matched, because one of its sessions would be missing. The animal is the
+    one that the manifest names, or else the one in the name of the file or its folder (`sub-ID`, as DANDI and BIDS name
+    them). If neither names one, the file is taken to belong to every animal that was matched before with a file of this
+    name and now lacks it.
     """
     check_tolerance(tolerance)
     notes = [f"{public_name(file.source.location)}: left out: {file.left_out}." for file in files if file.left_out]
@@ -156,7 +157,7 @@ def group_files(
 def _lacking(
     name: str, by_subject: Mapping[str, Sequence[FileSeen]], matched: Mapping[str, Collection[str]]
 ) -> list[str]:
-    """The animals that were matched with a file of this name and have none any more that can be read."""
+    """The animals that were matched before with a file of this name, and now have no readable file of this name."""
     return [
         subject
         for subject, files in by_subject.items()
@@ -172,7 +173,7 @@ def _name(file: FileSeen) -> str:
 def _planes_of(
     subject: str, files: Sequence[FileSeen], options: SourceOptions, tolerance: float
 ) -> tuple[list[Group], list[str]]:
-    """The groups of one animal, and sentences for its planes that are in one session only."""
+    """The groups of one animal, and one sentence for each of its planes that is in one session only."""
     ordered = sorted(files, key=_order)
     recorded = {
         RecordedPlane(file.source.location, plane.name, plane.depth): Member(
@@ -204,13 +205,13 @@ def _planes_of(
 
 
 def _order(file: FileSeen) -> tuple[int, float, str]:
-    """By position in a manifest, else by date."""
+    """The key that sorts files by their position in a manifest, or else by date."""
     start = 0.0 if file.start is None else file.start.timestamp()
     return (-1 if file.source.position is None else file.source.position, start, file.source.location)
 
 
 def _for_file(options: SourceOptions, location: str) -> SourceOptions:
-    """The options without what is about other files."""
+    """The options without those that concern other files."""
     mirror = (location,) if options.is_mirrored(location) else ()
     transpose = options.transposition_of(location)
     starts = tuple((name, start) for name, start in options.session_starts if not name or names_folder(location, name))
@@ -222,13 +223,13 @@ def _for_file(options: SourceOptions, location: str) -> SourceOptions:
 
 
 def _of_file(file: FileSeen, problem: str, subject: str = "") -> Group:
-    """A group for a file of which is not known with which it belongs."""
+    """A group for a file that cannot be assigned to other files."""
     where = file.source.location
     return Group(_safe(file_stem(where)), subject, "", problem=problem, problem_file=where)
 
 
 def _subject_in_name(location: str) -> str:
-    """The label of the subject in the name of a file, or else of its folders; empty if there is none."""
+    """The label of the subject in the name of a file or else of one of its folders; empty if there is none."""
     for part in reversed(PurePath(location).parts):
         if found := re.match(r"sub-([^_/.]+)", part):
             return found.group(1)
@@ -236,18 +237,18 @@ def _subject_in_name(location: str) -> str:
 
 
 def _label(subject: str) -> str:
-    """A subject's id as DANDI writes it in names of files."""
+    """A subject's id as DANDI writes it in file names."""
     return re.sub(r"[._,/:@%\s]+", "-", subject)
 
 
 def _safe(text: str) -> str:
-    """A text as a name of a file; one that had to be changed gets a number that tells it from others."""
+    """Turn a text into a file name; if it has to be changed, add a hash, so that different texts stay different."""
     safe = re.sub(r"[^A-Za-z0-9_+-]+", "-", text).strip("-")
     return safe if safe == text else f"{safe}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
 
 
 def _with_own_names(groups: Sequence[Group]) -> Iterator[Group]:
-    """The groups, those whose names agree (on some disks also in other case) with a number."""
+    """The groups, with a number added to names that occur twice; case is ignored, as it is on some disks."""
     seen: dict[str, int] = {}
     for group in groups:
         key = group.name.casefold()

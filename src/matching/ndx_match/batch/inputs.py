@@ -1,4 +1,4 @@
-"""Which files a batch is about: those in folders, in manifests, on DANDI, or given one by one."""
+"""Find the files of a batch: those in folders, in manifests, on DANDI, or given one by one."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ FILE_COLUMN, SUBJECT_COLUMN, PLANE_COLUMN = "file", "subject", "plane"
 
 @dataclass(frozen=True)
 class Input:
-    """A file of a batch, and what a manifest says of it."""
+    """A file of a batch, and what a manifest says about it."""
 
     location: str  #: an absolute path, or an address
-    subject: str = ""  #: empty: as the file says
-    plane: str = ""  #: the imaging plane to take; empty: all
-    position: int | None = None  #: in a manifest, whose order is that of the sessions; None: they are ordered by date
+    subject: str = ""  #: if empty, the one that the file names
+    plane: str = ""  #: the imaging plane to take; if empty, all of them
+    position: int | None = None  #: position in a manifest, which orders the sessions; None: they are ordered by date
 
 
 def find_inputs(locations: Sequence[str], sessions: Sequence[str] = (), but_in: Path | None = None) -> list[Input]:
@@ -34,16 +34,17 @@ def find_inputs(locations: Sequence[str], sessions: Sequence[str] = (), but_in: 
     Parameters
     ----------
     locations : sequence of str
-        Folders, in which files are looked for at any depth; manifests, whose names end in `.csv`; NWB files; addresses.
+        Folders, which are searched at any depth; manifests, whose names end in `.csv`; NWB files; addresses.
     sessions : sequence of str
         Take only these sessions of folders on DANDI.
     but_in : path, optional
-        A folder below which nothing is looked for: that of the match files.
+        A folder that is not searched: the one that holds the match files.
 
     Raises
     ------
     InputError
-        There is no such folder or manifest, a manifest cannot be understood, a file is named twice, or there is none.
+        If a folder or manifest does not exist, a manifest cannot be understood, a file is named twice, or there is no
+        file.
     """
     found: list[Input] = []
     for location in locations:
@@ -63,7 +64,7 @@ def find_inputs(locations: Sequence[str], sessions: Sequence[str] = (), but_in: 
 
 
 def _expanded(location: str, sessions: Sequence[str] = ()) -> list[str]:
-    """The single files for which a location stands, as any process finds them."""
+    """The files that a location stands for, with absolute paths, so that every process finds them."""
     if not is_url(location):
         return [os.path.abspath(path) for path in expand_local(location)]
     if not is_of_dandi(location):
@@ -73,7 +74,7 @@ def _expanded(location: str, sessions: Sequence[str] = ()) -> list[str]:
 
 
 def _in_manifest(path: Path, first: int) -> Iterator[Input]:
-    """A row for each file: the column `file`, and `subject` and `plane` if they are there; others are not read."""
+    """Read a manifest: one row per file, with the column `file`, and optionally `subject` and `plane`."""
     columns, rows = read_rows(path, "the manifest")
     if FILE_COLUMN not in columns:
         raise InputError(

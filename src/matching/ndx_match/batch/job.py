@@ -1,4 +1,4 @@
-"""One job: match one group and write its match file and its record. Doing it again does nothing."""
+"""One job: match one group and write its match file and its record. A job that is done is not done again."""
 
 from __future__ import annotations
 
@@ -42,24 +42,24 @@ from .records import (
 )
 
 SUFFIX = ".nwb"  #: of match files
-#: Options that decide nothing of what is matched.
+#: Options that do not change the result of the matching.
 _WITHOUT_EFFECT = ("checksum", "sessions", "image_required", "allow_different_subjects")
-#: Options whose values are seen in a match file.
+#: Options whose values can be read from a match file.
 _SEEN = ("plane", "roi_table", "z_plane")
 
 
 @dataclass(frozen=True)
 class Job:
-    """A group, and how and where to match it: all that a process needs to know."""
+    """A group, and how and where to match it: everything that a process needs to know."""
 
     group: Group
-    folder: str  #: of the match files, an absolute path
+    folder: str  #: absolute path of the folder of the match files
     method: str
     parameters: Parameters
     metadata: FileMetadata
-    run: str  #: of the batch, by which a job that is done twice in it is known
-    overwrite: bool = False  #: whether to do what is done already, and to replace match files of others
-    cache: bool = True  #: whether to keep what is fetched from the network
+    run: str  #: identifies the run of the batch, so that a job that is started twice in it is recognised
+    overwrite: bool = False  #: whether to repeat what is done, and to replace match files that are not of this batch
+    cache: bool = True  #: whether to keep the data that are fetched from the network
 
     @property
     def output(self) -> Path:
@@ -74,7 +74,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job, and whether it was done now or before."""
+    """The outcome of a job, and whether it was done now or before."""
 
     name: str
     record: Record
@@ -87,17 +87,17 @@ class Outcome:
 
 
 def outcome_of(job: Job, record: Record) -> Outcome:
-    """What a record says became of a job."""
+    """The outcome of a job according to a record."""
     return Outcome(job.group.name, record, record.run == job.run and not record.recognised)
 
 
 def failed(job: Job, error: str) -> Outcome:
-    """What became of a job of which no record can speak."""
+    """The outcome of a job that failed and has no record."""
     return outcome_of(job, replace(_wanted(job), outcome=FAILED, error=error, finished=_now()))
 
 
 def outcome_on_disk(job: Job) -> Outcome | None:
-    """What its record says became of a job in this run of the batch; None where it says nothing."""
+    """The outcome of a job in this run of the batch according to its record; None if the record has none."""
     record = read_record(job.record)
     if record is None or record.run != job.run or record.outcome == STARTED:
         return None
@@ -105,7 +105,7 @@ def outcome_on_disk(job: Job) -> Outcome | None:
 
 
 def find_done(job: Job) -> Outcome | None:
-    """What became of a job that was done in another run, as far as is seen without reading any file."""
+    """The outcome of a job that was done in another run, judged without reading any file; None if it was not done."""
     before = read_record(job.record)
     if job.overwrite or job.group.problem or before is None or before.outcome != DONE or not job.output.exists():
         return None
@@ -113,14 +113,14 @@ def find_done(job: Job) -> Outcome | None:
     try:
         with remote_access(cache=job.cache):
             now = replace(wanted, inputs=_with_states(job, wanted.inputs))
-    except NdxMatchError:  # of a server; the job will say so
+    except NdxMatchError:  # a server failed; the job itself will report it
         return None
     return outcome_of(job, before) if is_same_work(before, now) else None
 
 
-@in_command()  # of which batches are a part, also in the processes of other machines
+@in_command()  # a batch is part of the command, even in processes on other machines
 def do_job(job: Job, progress: Progress | None = None) -> Outcome:
-    """Match a group and write its match file and record, unless that is done already; errors are in the record."""
+    """Match a group and write its match file and record, unless this is done already; errors go into the record."""
     begun = time.monotonic()
     before = read_record(job.record)
     wanted = _wanted(job)
@@ -131,8 +131,8 @@ def do_job(job: Job, progress: Progress | None = None) -> Outcome:
             done = _done_before(job, before, wanted)
             if done is None:
                 done = _do(job, before, wanted, begun, progress)
-    except Exception as error:  # an animal must not lose the others, whatever its data do to a library
-        # A file that cannot be read is still known to be of this group when the batch is run again.
+    except Exception as error:  # whatever fails for this animal, the others must still be matched
+        # If a file cannot be read, the next run must still know that it belongs to this group.
         inputs = before.inputs if job.group.problem and before is not None else wanted.inputs
         record = replace(
             wanted,
@@ -144,14 +144,14 @@ def do_job(job: Job, progress: Progress | None = None) -> Outcome:
             finished=_now(),
         )
         if job.group.members:
-            with suppress(NdxMatchError):  # as of a full disk, of which the error speaks already
+            with suppress(NdxMatchError):  # for example a full disk, which the error already reports
                 write_record(job.record, record)
         return outcome_of(job, record)
     return outcome_of(job, done)
 
 
 def _wanted(job: Job) -> Record:
-    """The record as it is before anything is known of the files."""
+    """The record of a job before anything is known about its files."""
     return Record(
         subject=job.group.subject,
         plane=job.group.plane,
@@ -178,17 +178,19 @@ def _file(job: Job, member: Member) -> FileOfRecord:
 
 
 def _done_before(job: Job, before: Record | None, wanted: Record) -> Record | None:
-    """The record of what is done already and need not be done again; None where something is to do.
+    """The record of a job that is done already; None if the job must be done.
 
     Raises
     ------
-    InputError, OutputError
-        The group cannot be matched; or there is a match file that is not of this batch, or was changed since.
+    InputError
+        If the group cannot be matched.
+    OutputError
+        If there is a match file that is not of this batch, or that was changed since it was written.
     """
     if job.group.problem:
         raise InputError(job.group.problem)
     if before is not None and before.run == job.run and before.outcome in (DONE, FAILED):
-        return before  # by another process, which could not say so any more
+        return before  # done by another process, which was lost before it could report this
     if job.overwrite:
         return None
     wanted = replace(wanted, inputs=_with_states(job, wanted.inputs))
@@ -218,10 +220,11 @@ def _done_before(job: Job, before: Record | None, wanted: Record) -> Record | No
 
 
 def recognised(job: Job, before: Record | None, wanted: Record) -> Record | None:
-    """The record of a match file that is there without one; None if it is not what the job would make.
+    """The record for a match file that exists without one; None if the job would write a different file.
 
-    A process that was killed after it wrote the match file left a record of what it had started; what else made the
-    file is known by the checksums, method and parameters in it, so that options must be seen in it.
+    If a process was killed after it wrote the match file, it left a record of the job that it had started. Any other
+    match file is recognised by the checksums, method and parameters in it; then the job's options must be visible in
+    the file too.
     """
     try:
         plane = read_match_file(job.output)
@@ -244,7 +247,7 @@ def recognised(job: Job, before: Record | None, wanted: Record) -> Record | None
 
 
 def _is_started(job: Job, before: Record | None, wanted: Record, plane: MatchedPlane) -> bool:
-    """Whether a match file is what a process wrote that was killed before it could say so."""
+    """Whether a match file was written by a process that was killed before it could complete the record."""
     if before is None or before.outcome != STARTED:
         return False
     if before.output is not None and before.output.state == _output_state(job).state:
@@ -254,7 +257,7 @@ def _is_started(job: Job, before: Record | None, wanted: Record, plane: MatchedP
 
 
 def _is_seen(members: Sequence[Member], plane: MatchedPlane, wanted: Record) -> bool:
-    """Whether a match file shows that it is of a job's files, and its options, which are the default or seen in it."""
+    """Whether a match file shows that it was made from a job's files with the job's options."""
     sums = [session.source.sha256 for session in plane.sessions]
     if not all(sums) or sums != [each.sha256 for each in wanted.inputs]:
         return False
@@ -277,7 +280,7 @@ def _is_seen(members: Sequence[Member], plane: MatchedPlane, wanted: Record) -> 
 
 
 def _do(job: Job, before: Record | None, wanted: Record, begun: float, progress: Progress | None) -> Record:
-    may_replace = job.overwrite or os.path.exists(job.output)  # it is of this batch: see _done_before
+    may_replace = job.overwrite or os.path.exists(job.output)  # an existing file is of this batch: see _done_before
     check_output(job.output, may_replace, [member.location for member in job.group.members])
     output = None if before is None else before.output
     sessions = read_each([(member.location, member.options) for member in job.group.members], progress)
@@ -291,10 +294,10 @@ def _do(job: Job, before: Record | None, wanted: Record, begun: float, progress:
     plane, lost = (matched, ()) if job.overwrite else _continued(job, matched, progress)
     metadata = job.metadata
     if metadata.subject_id is None and not any(session.subject_id for session in sessions):
-        metadata = replace(metadata, subject_id=job.group.subject)  # that of the manifest
+        metadata = replace(metadata, subject_id=job.group.subject)  # the subject that the manifest names
     try:
         written = write_planes([plane], job.output, metadata, may_replace)
-    except OutputError:  # the same may have been written meanwhile by a process that was thought to be dead
+    except OutputError:  # a process that was thought to be dead may have written the same file meanwhile
         found = None if may_replace else recognised(job, started, started)
         if found is None:
             raise
@@ -315,7 +318,7 @@ def _do(job: Job, before: Record | None, wanted: Record, begun: float, progress:
 
 
 def _continued(job: Job, plane: MatchedPlane, progress: Progress | None) -> tuple[MatchedPlane, tuple[str, ...]]:
-    """The plane with the cell ids and decisions of the match file that it is to replace, and what of them is lost."""
+    """The plane with the cell ids and decisions of the match file that it replaces, and sentences on what is lost."""
     if not os.path.exists(job.output):
         return plane, ()
     earlier = read_planes_of_match_file(job.output)
@@ -327,7 +330,7 @@ def _continued(job: Job, plane: MatchedPlane, progress: Progress | None) -> tupl
 
 
 def figures_of(plane: MatchedPlane, warnings: Sequence[str]) -> Figures:
-    """What the summary shows of a match."""
+    """The numbers of a match that the summary shows."""
     from ..report.page.verdict import verdict_of
 
     result, n_of_cell = plane.result, plane.result.n_sessions_of_cell
@@ -350,7 +353,7 @@ def figures_of(plane: MatchedPlane, warnings: Sequence[str]) -> Figures:
 
 
 def _with_states(job: Job, inputs: Sequence[FileOfRecord]) -> tuple[FileOfRecord, ...]:
-    """The inputs with their sizes and dates as they are now."""
+    """The inputs with their present sizes and dates."""
     return tuple(
         replace(state_of_record(each.file, state_of(member.location)), options=each.options)
         for each, member in zip(inputs, job.group.members, strict=True)
@@ -358,7 +361,7 @@ def _with_states(job: Job, inputs: Sequence[FileOfRecord]) -> tuple[FileOfRecord
 
 
 def _with_checksums(job: Job, inputs: Sequence[FileOfRecord]) -> tuple[FileOfRecord, ...]:
-    """The inputs with their checksums, if those are wanted and the files lie on the disk."""
+    """The inputs with their checksums, if checksums are wanted and the files are on the local disk."""
     return tuple(
         replace(each, sha256=_checksum(member)) for each, member in zip(inputs, job.group.members, strict=True)
     )

@@ -1,4 +1,4 @@
-"""The record beside each match file: of what it was made, how, and what came of it. A rerun goes by it."""
+"""The record beside each match file: its inputs, method and outcome. A rerun reads it to see what is done."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ from ..model import FileState
 from ..storage.outputs import check_name
 from ..storage.publish import publish
 
-FORMAT = 1  #: of records; another is not read
+FORMAT = 1  #: version of the format of records; records of other versions are not read
 STARTED, DONE, FAILED = "started", "done", "failed"
 
 
 @dataclass(frozen=True)
 class FileOfRecord:
-    """A file as it was when it was read or written; -1, an empty text: not known."""
+    """A file as it was when it was read or written; -1 or an empty text means unknown."""
 
-    file: str  #: its path below the record's folder, its name if it lies elsewhere, or its address
+    file: str  #: its path relative to the record's folder, its name if it lies elsewhere, or its address
     size: int = -1  #: in bytes
-    modified: int | str = ""  #: as of :class:`ndx_match.model.FileState`
+    modified: int | str = ""  #: as in :class:`ndx_match.model.FileState`
     sha256: str = ""
-    options: dict[str, Any] = field(default_factory=dict)  #: what was taken of it, where that is not the default
+    options: dict[str, Any] = field(default_factory=dict)  #: the options with which it was read, without defaults
 
     @property
     def state(self) -> tuple[str, int, int | str]:
-        """By what is seen without reading the file whether it is the same."""
+        """The properties that show, without reading the file, whether it is still the same."""
         return self.file, self.size, self.modified
 
 
 @dataclass(frozen=True)
 class Figures:
-    """What came of a match, for the summary."""
+    """The numbers of a match that the summary shows."""
 
     sessions: int
-    rois: int  #: that took part, of all sessions
+    rois: int  #: ROIs of all sessions that took part
     cells: int
     followed: int  #: cells in two or more sessions
     in_all: int  #: cells in all sessions
-    mean_confidence: float | None  #: of the cells that were followed; None where the method gives none
+    mean_confidence: float | None  #: of the cells in two or more sessions; None if the method gives no confidence
     level: str  #: good, doubtful or failed
     headline: str
     doubts: tuple[str, ...]
@@ -59,30 +59,30 @@ class Record:
     inputs: tuple[FileOfRecord, ...]  #: in the order of the sessions
     method: str
     parameters: dict[str, Any]
-    metadata: dict[str, Any]  #: what was given in place of what the files say
-    run: str = ""  #: of which run of the batch this is
-    recognised: bool = False  #: whether the match file was there already, without a record
+    metadata: dict[str, Any]  #: metadata that the user gave in place of what the files say
+    run: str = ""  #: the run of the batch that wrote this record
+    recognised: bool = False  #: whether the match file existed before, without a record
     error: str = ""  #: why it failed, one sentence
-    output: FileOfRecord | None = None  #: the match file as it was written last
+    output: FileOfRecord | None = None  #: the match file as it was last written
     figures: Figures | None = None
-    software: dict[str, str] = field(default_factory=dict)  #: versions
-    seconds: float = 0.0  #: that reading, matching and writing took
+    software: dict[str, str] = field(default_factory=dict)  #: versions of the libraries
+    seconds: float = 0.0  #: time that reading, matching and writing took
     finished: str = ""  #: when, ISO 8601
 
 
 def is_same_work(before: Record, now: Record) -> bool:
-    """Whether two records are of the same files, method and options, as far as is seen without reading the files."""
+    """Whether two records have the same files, method and options, judged without reading the files."""
     return [each.state for each in before.inputs] == [each.state for each in now.inputs] and is_same_way(before, now)
 
 
 def is_same_content(before: Record, now: Record) -> bool:
-    """The same by the checksums of the files, which both records must have."""
+    """Whether two records have the same files, method and options, judged by checksums, which both must have."""
     sums = [[each.sha256 for each in record.inputs] for record in (before, now)]
     return sums[0] == sums[1] and all(sums[0]) and is_same_way(before, now)
 
 
 def is_same_way(before: Record, now: Record) -> bool:
-    """Whether two records are of the same animal, plane, method and options."""
+    """Whether two records have the same animal, plane, method and options."""
 
     def way(record: Record) -> tuple[Any, ...]:
         options = [each.options for each in record.inputs]
@@ -97,13 +97,13 @@ def as_json(value: Any) -> Any:
 
 
 def state_of_record(file: str, state: FileState | None, sha256: str = "", **options: Any) -> FileOfRecord:
-    """A file of a record, of its state."""
+    """Make the record of a file from its state."""
     known = (-1, "") if state is None else (state.size, state.modified)
     return FileOfRecord(file, *known, sha256, as_json(options))
 
 
 def read_record(path: Path) -> Record | None:
-    """A record; None where there is none, or none that can be understood."""
+    """Read a record; None if there is none or it cannot be understood."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content.pop("ndx_match_batch") != FORMAT:
@@ -121,7 +121,7 @@ def read_record(path: Path) -> Record | None:
 
 
 def matched_files(folder: Path) -> dict[str, set[str]]:
-    """Of each animal, by its subject, the names of the files of which the records in a folder speak."""
+    """For each subject, the names of the files that the records in a folder list as its inputs."""
     found: dict[str, set[str]] = {}
     for path in folder.glob("*.json"):
         if (record := read_record(path)) is not None:
@@ -134,12 +134,12 @@ def _figures(content: dict[str, Any]) -> Figures:
 
 
 def write_record(path: Path, record: Record) -> None:
-    """Write or replace a record: whole or not at all.
+    """Write or replace a record, completely or not at all.
 
     Raises
     ------
     OutputError
-        It cannot be written, or something else has its name.
+        If the record cannot be written, or its path holds something else.
     """
     check_name(path)
     if os.path.isdir(path) or (os.path.exists(path) and not _is_record(path)):
@@ -150,7 +150,7 @@ def write_record(path: Path, record: Record) -> None:
 
 
 def _is_record(path: Path) -> bool:
-    """Whether a file is a record, of whatever format, or the ruins of one."""
+    """Whether a file is a record of any format version, or an empty file that a record may have left."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:

@@ -1,4 +1,4 @@
-"""Do the jobs of a batch, here or on a cluster, and put what came of them together."""
+"""Do the jobs of a batch, on this machine or on a cluster, and collect their outcomes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .summary import check_summary, write_summary
 
 @dataclass(frozen=True)
 class BatchResult:
-    """What became of each animal and imaging plane, and what was left out, one sentence each."""
+    """The outcome for each animal and imaging plane, and one sentence for each file or plane that was left out."""
 
     outcomes: tuple[Outcome, ...]
     notes: tuple[str, ...]
@@ -49,19 +49,19 @@ def match_batch(
     Parameters
     ----------
     locations : sequence of str
-        Folders, manifests (`.csv`), NWB files and addresses, as of :func:`ndx_match.batch.inputs.find_inputs`.
+        Folders, manifests (`.csv`), NWB files and addresses, as in :func:`ndx_match.batch.inputs.find_inputs`.
     folder : path
-        Of the match files, their records and the summary; made if it does not exist.
+        Folder for the match files, their records and the summary; made if it does not exist.
     options : SourceOptions, optional
-        What to take of every file.
+        What to take from every file.
     method, parameters
-        As of :func:`ndx_match.methods.match`.
+        As in :func:`ndx_match.methods.match`.
     metadata : FileMetadata, optional
-        Overrides of the files' metadata.
+        Metadata that replace those of the files.
     overwrite : bool
-        Do what is done already again, and replace match files that are not of this batch.
+        Repeat what is done already, and replace match files that are not of this batch.
     scheduler : str, optional
-        Address of a scheduler of dask; None: processes of this machine, as many as
+        Address of a dask scheduler. If it is None, processes on this machine are used, as many as
         :func:`ndx_match.workers.limited_workers` allows.
     progress : callable, optional
         Called as `progress(stage, done, total)`.
@@ -69,11 +69,11 @@ def match_batch(
     Raises
     ------
     InputError
-        There are no files, a manifest cannot be understood, or there is no cluster.
+        If there are no files, a manifest cannot be understood, or there is no cluster.
     OutputError
-        The folder cannot be written into.
+        If the folder is not writable.
     MethodError
-        There is no such method, or the parameters are not the method's.
+        If the method does not exist, or the parameters are not those of the method.
     """
     folder, options, metadata = Path(folder), options or SourceOptions(), metadata or FileMetadata()
     method = find_method(method) if isinstance(method, str) else method
@@ -94,23 +94,23 @@ def plan(
     subject: str = "",
     progress: Progress | None = None,
 ) -> Grouping:
-    """What is to be matched: the groups of all files that the locations stand for.
+    """Find all files that the locations stand for, and group them for matching.
 
     Parameters
     ----------
     locations : sequence of str
-        As of :func:`ndx_match.batch.inputs.find_inputs`.
+        As in :func:`ndx_match.batch.inputs.find_inputs`.
     folder : path
-        Of the match files.
+        Folder of the match files.
     options : SourceOptions
     subject : str
-        Of files that name none; only where all files are of one.
+        The subject of files that name none; allowed only if all files are of one subject.
     progress : callable, optional
 
     Raises
     ------
     InputError
-        There are no files, or the options do not fit them.
+        If there are no files, the options do not fit them, or `subject` is given for files of several subjects.
     """
     with shared_access():
         inputs = find_inputs(locations, options.sessions, but_in=folder)
@@ -135,7 +135,7 @@ def jobs_of(
     metadata: FileMetadata,
     overwrite: bool = False,
 ) -> list[Job]:
-    """A job for each group; jobs of one call know each other by the name of the run."""
+    """Make a job for each group; all jobs of one call share the name of the run."""
     run = secrets.token_hex(8)
     with shared_access() as access:
         keeps = access.keeps
@@ -144,14 +144,14 @@ def jobs_of(
 
 
 def do_jobs(jobs: Sequence[Job], scheduler: str | None = None, progress: Progress | None = None) -> list[Outcome]:
-    """Do the jobs that are not done already, each whatever becomes of the others.
+    """Do the jobs that are not done already; if a job fails, the others go on.
 
     Parameters
     ----------
     jobs : sequence of Job
     scheduler : str, optional
-        Address of a scheduler of dask whose workers are to do them; None: processes of this machine, as many as
-        :func:`ndx_match.workers.number_of_workers` says, or this process if that is one.
+        Address of a dask scheduler whose workers do the jobs. If it is None, processes on this machine do them, as many
+        as :func:`ndx_match.workers.number_of_workers` says; if that is one, this process does them.
     progress : callable, optional
         Called as `progress("matching", done, total)`.
 
@@ -163,10 +163,10 @@ def do_jobs(jobs: Sequence[Job], scheduler: str | None = None, progress: Progres
     Raises
     ------
     InputError
-        There is no cluster.
+        If there is no cluster.
     """
-    found = {job.group.name: find_done(job) for job in jobs}
-    todo = [job for job in jobs if found[job.group.name] is None]
+    outcomes = {job.group.name: find_done(job) for job in jobs}
+    todo = [job for job in jobs if outcomes[job.group.name] is None]
     n_workers = min(number_of_workers(), len(todo))
     done: Iterable[Outcome]
     if not todo or (scheduler is None and n_workers == 1):
@@ -180,7 +180,7 @@ def do_jobs(jobs: Sequence[Job], scheduler: str | None = None, progress: Progres
         progress("matching", n_done, len(jobs))
     for outcome in done:
         n_done += 1
-        found[outcome.name] = outcome
+        outcomes[outcome.name] = outcome
         if progress:
             progress("matching", n_done, len(jobs))
-    return [outcome for outcome in found.values() if outcome is not None]
+    return [outcome for outcome in outcomes.values() if outcome is not None]

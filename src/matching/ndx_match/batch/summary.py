@@ -1,4 +1,4 @@
-"""The summary of a batch: a table and a page of what became of every animal and imaging plane."""
+"""The summary of a batch: a table and a page with the outcome for every animal and imaging plane."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COLUMNS = (
     "match_file", "subject", "plane", "outcome", "judgement", "sessions", "rois", "cells", "cells_in_two_or_more",
     "cells_in_all", "mean_confidence", "n_doubts", "n_warnings", "seconds", "finished", "error",
 )  # fmt: skip
-_MARK = "ndx-match batch"  #: by which a page is known as a summary
+_MARK = "ndx-match batch"  #: marks a page as a summary
 
 _TEMPLATE = Template("""<!DOCTYPE html>
 <html lang="en">
@@ -64,12 +64,12 @@ $notes
 
 
 def check_summary(folder: Path) -> None:
-    """Refuse a folder in which the names of the summary are those of something else.
+    """Refuse a folder in which other files have the names of the summary.
 
     Raises
     ------
     OutputError
-        They are.
+        If another file has one of these names.
     """
     for path, mark in ((folder / TABLE, COLUMNS[0]), (folder / PAGE, _MARK)):
         check_name(path)
@@ -91,12 +91,12 @@ def write_summary(folder: Path, outcomes: Sequence[Outcome], notes: Sequence[str
     outcomes : sequence of Outcome
         In the order of the rows.
     notes : sequence of str
-        What was left out, one sentence each.
+        One sentence for each file or plane that was left out.
 
     Raises
     ------
     OutputError
-        They cannot be written.
+        If a file cannot be written.
     """
     for name, text in ((TABLE, make_table(outcomes)), (PAGE, make_page(outcomes, notes))):
         with publish(folder / name, overwrite=True) as temporary:
@@ -104,7 +104,7 @@ def write_summary(folder: Path, outcomes: Sequence[Outcome], notes: Sequence[str
 
 
 def make_table(outcomes: Sequence[Outcome]) -> str:
-    """The text of the CSV file: a row for each match file; what is not known is empty."""
+    """The text of the CSV file: one row per match file; unknown values are empty."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -173,7 +173,7 @@ def _result(outcome: Outcome) -> str:
 
 
 def _level(outcome: Outcome) -> str:
-    """Good, doubtful or failed."""
+    """The level of an outcome: good, doubtful or failed."""
     figures = outcome.record.figures
     return "failed" if figures is None or outcome.record.outcome == FAILED else figures.level
 

@@ -1,4 +1,4 @@
-"""Correct what was matched: decisions of persons, which are kept and can be applied again."""
+"""Correct a match by decisions of persons, which are kept and can be applied again."""
 
 from ndx_cell_matching.codes import DecisionKind
 

@@ -1,4 +1,4 @@
-"""Apply decisions of persons to what was matched."""
+"""Apply decisions of persons to a match."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Told = tuple[int, str, str, str]  #: review, reviewer, reviewed_on, review_comme
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A decision that could not be applied, and why: a clause."""
+    """A decision that could not be applied, and the reason, which is a clause without a full stop."""
 
     decision: Decision
     reason: str
@@ -31,19 +31,19 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Curated:
-    """Planes to which decisions were applied, and those decisions that could not be."""
+    """Planes to which decisions were applied, and the decisions that could not be applied."""
 
     planes: tuple[MatchedPlane, ...]
     left_out: tuple[LeftOut, ...]
 
     @property
     def sentences(self) -> list[str]:
-        """What could not be applied, and why, a sentence for each."""
+        """One sentence for each decision that could not be applied, with the reason."""
         return [f"{in_words(left.decision)} was not applied: {left.reason}." for left in self.left_out]
 
 
 def in_words(decision: Decision) -> str:
-    """What was decided, in a few words: `The decision to join the cells 4 and 9`."""
+    """Describe a decision in a few words, for example `The decision to join the cells 4 and 9`."""
     ids = [str(number) for number in (decision.cell_id, decision.other_cell_id) if number is not None]
     rois = ", ".join(f"ROI {roi_id} of {name}" for name, roi_id in decision.rois[:3])
     rois += ", ..." if len(decision.rois) > 3 else ""
@@ -62,18 +62,18 @@ def in_words(decision: Decision) -> str:
 def apply_decisions(planes: Sequence[MatchedPlane], decisions: Iterable[Decision]) -> Curated:
     """Apply decisions, one after the other, to the cells of the planes of a match file.
 
-    A split or removal leaves the cell's id to the part with more ROIs; the other gets the greatest id ever used plus
-    one, or the id that it got before, if the decision tells it and it is free. The joined cell has the id of that with
-    more ROIs. An alignment changes nothing here; it counts as
-    applied where the two sessions are aligned by hand.
+    When a cell is split or an ROI removed, the part with more ROIs keeps the cell's id. The other part gets the id that
+    the decision names for it, if that is free, or else the greatest id ever used plus one. A joined cell has the id of
+    the cell with more ROIs. An alignment changes nothing here; it counts as applied if the two sessions are aligned by
+    hand.
 
-    Every decision is kept in the result, completed by what it did; of one that could not be applied, why.
+    Every decision is kept in the result, together with what it did or why it could not be applied.
 
     Parameters
     ----------
     planes : sequence of MatchedPlane
     decisions : iterable of Decision
-        In the order in which they were made; those that the results hold already are not repeated.
+        In the order in which they were made, without those that the results hold already.
     """
     decisions = list(decisions)
     new_ids = _NewIds(planes, decisions)
@@ -118,7 +118,7 @@ def _apply(plane: MatchedPlane, decisions: Sequence[Decision], new_ids: _NewIds)
 
 
 class _Misfit(Exception):
-    """Why a decision cannot be applied: a clause."""
+    """A decision cannot be applied; the message is a clause without a full stop."""
 
 
 class _NewIds:
@@ -130,7 +130,7 @@ class _NewIds:
         self.taken = {int(number) for plane in planes for number in plane.result.cell_ids}
 
     def give(self, wanted: int | None) -> int:
-        """The wanted one, if no cell has or had it in this file, else a new one."""
+        """Return the wanted id if no cell of this file has it or had it, or else a new id."""
         if wanted is None or wanted in self.taken or wanted < 0:
             wanted, self._next = self._next, self._next + 1
         self.taken.add(wanted)
@@ -154,7 +154,7 @@ class _Cells:
         self.told: dict[int, Told] = dict(zip(self.members, zip(*columns, strict=True), strict=True))
 
     def apply(self, decision: Decision) -> Decision:
-        """Apply a decision; returns it with what it did."""
+        """Apply a decision, and return it completed by what it did."""
         kinds: Mapping[int, Callable[[Decision], Decision]] = {
             DecisionKind.SPLIT: self._split,
             DecisionKind.REMOVE: self._split,
@@ -173,7 +173,7 @@ class _Cells:
         if not leaving or (decision.kind == DecisionKind.REMOVE and len(leaving) > 1):
             raise _Misfit("it must name the ROI that leaves its cell")
         if frozenset(leaving) in map(frozenset, (self.members[self._cell_of[roi]] for roi in leaving)):
-            return decision  # they are a cell of their own already
+            return decision  # the ROIs are a cell of their own already
         cell_id = self._cell(decision)
         staying = self.members[cell_id] - leaving
         new_id = self._new_ids.give(decision.other_cell_id)
@@ -235,7 +235,7 @@ class _Cells:
         return decision
 
     def _set(self, decision: Decision, cell_id: int, rois: set[Roi]) -> None:
-        """Give a cell its ROIs; one without any is no more."""
+        """Give a cell its ROIs; a cell that is left without ROIs is deleted."""
         if not rois:
             del self.members[cell_id]
             return
@@ -247,7 +247,7 @@ class _Cells:
         self.told[cell_id] = (code, decision.reviewer, decision.reviewed_on, decision.review_comment)
 
     def _code(self, cell_id: int) -> Review:
-        """How a cell is called that a person finds right."""
+        """The review of a cell that a person finds right: accepted if it is as the method made it, or else changed."""
         return Review.ACCEPTED if frozenset(self.members[cell_id]) in self._automatic else Review.CHANGED
 
     def _cell(self, decision: Decision) -> int:
@@ -292,7 +292,7 @@ class _Cells:
 
     @cached_property
     def _row_of(self) -> list[dict[int, int]]:
-        """Of each session the `roi_row` by the `roi_id`."""
+        """For each session, the `roi_row` of each `roi_id`."""
         return [{roi_id: row for row, roi_id in enumerate(s.roi_ids.tolist())} for s in self._plane.sessions]
 
 

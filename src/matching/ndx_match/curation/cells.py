@@ -1,4 +1,4 @@
-"""Give a result other cells, and keep true what it says of them."""
+"""Change the cells of a result, and keep what it says about them true."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from ..model import MatchResult, Presence, cells_of_rois
 
 
 def with_cells(result: MatchResult, cells: Ints32, cell_ids: Ints64) -> MatchResult:
-    """The result with other cells of the same ROIs; the one way to change them.
+    """The result with other cells made of the same ROIs; cells are changed only through this function.
 
-    What the method found stays: its name, the pairs and which of them it accepted, the alignments. Of a cell whose
-    ROIs are those of a cell before, presence, confidence and review stay too. Of any other the confidence is NaN,
-    because the method did not rate it, and the review says that a person changed it; a session in which it has no ROI
-    gets the presence of the cell from which most of its ROIs come, *not detected* where that had one.
+    What the method found stays: its name, the pairs and which of them it accepted, and the alignments. A cell that has
+    the same ROIs as a cell before also keeps that cell's presence, confidence and review. For any other cell, the
+    confidence is NaN, because the method did not rate it, and the review says that a person changed it. In a session
+    in which such a cell has no ROI, its presence is that of the cell from which most of its ROIs come, or
+    *not detected* if that cell had an ROI there.
 
     Parameters
     ----------
@@ -31,7 +32,7 @@ def with_cells(result: MatchResult, cells: Ints32, cell_ids: Ints64) -> MatchRes
     Raises
     ------
     ValueError
-        The ROIs are not those of the result, each in one cell.
+        If the cells do not hold every ROI of the result exactly once.
     """
     origin, same = _origins(result, cells)
     presence = result.presence[origin]
@@ -52,7 +53,7 @@ def with_cells(result: MatchResult, cells: Ints32, cell_ids: Ints64) -> MatchRes
 def automatic_result(result: MatchResult) -> MatchResult:
     """The result with the cells as the method left them, without reviews and decisions.
 
-    Of cells that a person changed, the confidence is not known any more and is NaN.
+    Cells that a person had changed have the confidence NaN, because it is no longer known.
     """
     automatic = result.automatic
     if automatic is None:
@@ -62,7 +63,7 @@ def automatic_result(result: MatchResult) -> MatchResult:
 
 
 def _origins(result: MatchResult, cells: Ints32) -> tuple[Indices, Bools]:
-    """For each cell the row of the result's cell from which most of its ROIs come, and whether it has the same ROIs."""
+    """For each cell, the row of the earlier cell that gave it most ROIs, and whether the two have the same ROIs."""
     places, sessions = np.nonzero(cells >= 0)
     before = cells_of_rois(result.cells, sessions.astype(np.int32), cells[places, sessions])
     if len(before) != (result.cells >= 0).sum() or (before < 0).any():
@@ -87,6 +88,6 @@ def _reviews(result: MatchResult, origin: Indices, same: Bools) -> Reviews:
 
 
 def no_reviews(n_cells: int) -> Reviews:
-    """Of cells on which nobody decided."""
+    """The reviews of cells that nobody has reviewed."""
     nothing = ("",) * n_cells
     return Reviews(np.full(n_cells, Review.NOT_REVIEWED, np.uint8), nothing, nothing, nothing)

@@ -1,4 +1,4 @@
-"""Apply decisions to what was matched, alignments too, after which the sessions are matched again."""
+"""Apply decisions to a match; after an alignment the sessions are matched again."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from .cells import automatic_result
 
 
 def curate(planes: Sequence[MatchedPlane], decisions: Iterable[Decision], progress: Progress | None = None) -> Curated:
-    """Apply decisions as :func:`apply_decisions`, alignments included.
+    """Apply decisions as :func:`apply_decisions` does, but alignments too.
 
-    A plane with new alignments is matched again by its own method, with all alignments that persons gave; the cells
-    keep their ids, and all decisions made before are applied again. Then the others follow.
+    A plane with new alignments is matched again by the same method, with all alignments that persons gave. The cells
+    keep their ids, and all earlier decisions are applied again. Then the other new decisions are applied.
 
     Parameters
     ----------
     planes : sequence of MatchedPlane
-        Their masks included, as of :func:`ndx_match.matchfile.read_planes_of_match_file`.
+        With their masks, as :func:`ndx_match.matchfile.read_planes_of_match_file` reads them.
     decisions : iterable of Decision
     progress : callable, optional
         Called while a plane is matched.
@@ -56,7 +56,7 @@ def curate(planes: Sequence[MatchedPlane], decisions: Iterable[Decision], progre
 
 
 def _given(plane: MatchedPlane, decisions: Sequence[Decision], only: bool) -> list[Registration]:
-    """The alignments by hand of a plane, the only one or not: none if there are no new ones, else those before too."""
+    """All alignments by hand of a plane, earlier and new ones; none if there are no new ones."""
     position = {session.name: k for k, session in enumerate(plane.sessions)}
     of_plane = [decision for decision in decisions if decision.plane == plane.name or (only and not decision.plane)]
     if not any(_registration(decision, position) for decision in of_plane):
@@ -66,7 +66,7 @@ def _given(plane: MatchedPlane, decisions: Sequence[Decision], only: bool) -> li
 
 
 def _matched_again(plane: MatchedPlane, given: Sequence[Registration], progress: Progress | None) -> MatchedPlane:
-    """The plane matched again with alignments by hand, without what was decided else; cells keep their ids."""
+    """The plane matched again with alignments by hand, without the other decisions; the cells keep their ids."""
     before = automatic_result(plane.result)
     earlier = replace(before, decisions=plane.result.decisions)
     after = match_by_hand(plane.sessions, before, given, progress)
@@ -75,7 +75,7 @@ def _matched_again(plane: MatchedPlane, given: Sequence[Registration], progress:
 
 
 def _registration(decision: Decision, position: dict[str, int]) -> Registration | None:
-    """The alignment that a decision gives, the earlier session fixed; None where it gives none of these sessions."""
+    """The alignment that a decision gives, with the earlier session fixed; None if it aligns no two of the sessions."""
     names = decision.sessions or ()
     if decision.kind != DecisionKind.ALIGN or decision.matrix is None or not position.keys() >= set(names):
         return None

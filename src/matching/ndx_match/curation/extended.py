@@ -13,10 +13,10 @@ from .cells import no_reviews
 
 
 def with_decisions_of(extended: MatchResult, result: MatchResult) -> MatchResult:
-    """A result to which a session was added, with the decisions on the result that it was added to.
+    """The result after a session was added, with the decisions that were made before.
 
-    The cells are those that persons left, so that every decision still fits: they are kept as they are, and so is the
-    review of a cell to which an ROI was added. New cells are not reviewed.
+    The session was added to the cells as persons had left them, so every decision still fits. A cell keeps its review
+    if an ROI was added to it. New cells are not reviewed.
     """
     reviews = result.reviews
     if reviews is not None:
@@ -32,9 +32,10 @@ def with_decisions_of(extended: MatchResult, result: MatchResult) -> MatchResult
 
 
 def _extended(automatic: AutomaticCells, extended: MatchResult) -> AutomaticCells:
-    """The cells as the method left them, with the new ROIs: each in the cell of most ROIs of the cell it was given to.
+    """The cells as the method left them, with the new ROIs added.
 
-    Where several would be in one, all but one are cells of their own.
+    Each new ROI was added to a cell as persons had left it. It joins the cell of the method that holds most of that
+    cell's ROIs. If several new ROIs would join the same cell, all but one become cells of their own.
     """
     n = automatic.cells.shape[1]
     given = np.flatnonzero(extended.cells[:, n] >= 0)

@@ -1,4 +1,4 @@
-"""Decisions as a file of comma-separated values, which a person can write too."""
+"""Read and write decisions as a CSV file, which a person can also write."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ COLUMNS = (
     "reviewed_on",
     "review_comment",
 )
-MOST_BYTES = 50_000_000  #: of a file of decisions
+MOST_BYTES = 50_000_000  #: largest size of a file of decisions
 _KINDS = {kind.label: kind for kind in DecisionKind}
 
 
 def write_decisions(decisions: Iterable[Decision], path: str | os.PathLike[str], overwrite: bool = False) -> None:
     """Write decisions as CSV.
 
-    One row for each ROI that a decision names, one for a decision that names none; `decision` numbers them, `kind` is a
-    word, `matrix` nine numbers, row by row.
+    There is one row per ROI that a decision names, and one row for a decision that names no ROI. `decision` is the
+    number of the decision, `kind` a word, and `matrix` nine numbers, row by row.
 
     Raises
     ------
     OutputError
-        The file exists or cannot be written.
+        If the file exists and `overwrite` is false, or the file cannot be written.
     """
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n", restval="")
@@ -72,12 +72,12 @@ def write_decisions(decisions: Iterable[Decision], path: str | os.PathLike[str],
 
 
 def read_decisions(path: str | os.PathLike[str]) -> list[Decision]:
-    """Read decisions as :func:`write_decisions` writes them; without the column `decision` each row is one.
+    """Read decisions as :func:`write_decisions` writes them; without the column `decision`, each row is one decision.
 
     Raises
     ------
     InputError
-        The file cannot be read, or a row makes no sense.
+        If the file cannot be read, or a row makes no sense.
     """
     try:
         if os.path.getsize(path) > MOST_BYTES:
@@ -90,7 +90,10 @@ def read_decisions(path: str | os.PathLike[str]) -> list[Decision]:
 
 
 def parse_decisions(text: str, where: str) -> list[Decision]:
-    """The decisions in the text of such a file; messages begin with `where`. Raises as :func:`read_decisions`."""
+    """Read decisions from the text of such a file.
+
+    Messages begin with `where`. Errors are those of :func:`read_decisions`.
+    """
     header = text.partition("\n")[0]
     delimiter = ";" if header.count(";") > header.count(",") else ","  # as some spreadsheets write it
     reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
@@ -137,7 +140,7 @@ _OF_ROW = {"session_name": "", "roi_id": "", "line": ""}  #: what differs betwee
 
 
 def matrix_of(values: Sequence[str | float], where: str) -> tuple[tuple[float, float, float], ...]:
-    """The matrix of an alignment, of its nine numbers row by row, or of the six of an affine one."""
+    """Make the matrix of an alignment from its nine numbers row by row, or from the six of an affine matrix."""
     try:
         numbers = [float(value) for value in values]
         matrix = np.array(numbers + [0.0, 0.0, 1.0] * (len(numbers) == 6)).reshape(3, 3)

@@ -1,4 +1,4 @@
-"""Go on from an earlier match file: its cells keep their ids, and what persons decided is applied again."""
+"""Continue from an earlier match file: its cells keep their ids, and its decisions are applied again."""
 
 from __future__ import annotations
 
@@ -23,35 +23,35 @@ def continue_from(
 ) -> tuple[Curated, tuple[str, ...]]:
     """Give new results the cell ids and decisions of an earlier match file.
 
-    The ids come from the cells as the method had left them; then the decisions are applied in their order, which leads
-    to the ids that they had led to before. Sessions and ROIs that a decision names are those recognised by
-    :mod:`ndx_match.identity`, whatever their names and ids are now.
+    The ids come from the cells as the method had left them. Then the decisions are applied in their order, which gives
+    the same ids as before. :mod:`ndx_match.identity` recognises the sessions and ROIs that a decision names, even if
+    their names and ids have changed.
 
     Parameters
     ----------
     planes : sequence of MatchedPlane
-        What was matched now, on which nobody decided yet.
+        The new matches, without decisions.
     previous : sequence of MatchedPlane
-        The earlier match file, its masks included, as of :func:`ndx_match.matchfile.read_planes_of_match_file`.
+        The earlier match file with its masks, as :func:`ndx_match.matchfile.read_planes_of_match_file` reads it.
     where : str
-        What messages call it.
+        The name of the earlier file in messages.
     progress : callable, optional
-        Called where a plane is matched once more, with alignments that a person gave.
+        Called if a plane is matched again, with alignments that a person gave.
 
     Returns
     -------
     curated : Curated
-        The planes, whose results hold every decision, and those decisions that could not be applied.
+        The planes, whose results hold every decision, and the decisions that could not be applied.
     warnings : tuple of str
-        What of the earlier file is not found again, one sentence each.
+        One sentence for each part of the earlier file that is not found again.
 
     Raises
     ------
     InputError
-        None of the sessions of the earlier file is among the new ones.
+        If none of the sessions of the earlier file is among the new ones.
     """
     kept = find_kept([plane.sessions for plane in planes], previous, where)
-    # With their decisions, which name ids that are not to be given to other cells.
+    # The decisions stay, because the ids that they name must not be given to other cells.
     automatic = [
         replace(plane, result=replace(automatic_result(plane.result), decisions=plane.result.decisions))
         for plane in previous
@@ -71,7 +71,7 @@ def continue_from(
 
 
 class _Lost(Exception):
-    """What of that which a decision names is not there any more: a clause."""
+    """Something that a decision names no longer exists; the message is a clause without a full stop."""
 
 
 def _renamed(
@@ -81,10 +81,10 @@ def _renamed(
     planes: Sequence[MatchedPlane],
     kept: KeptSessions,
 ) -> Decision:
-    """A decision of an earlier plane with the names and ids that sessions and ROIs have now.
+    """A decision of an earlier plane, with the names and ids that its sessions and ROIs have now.
 
-    ROIs that are not there any more are left out, unless it names no others. `places` are those of the plane's
-    sessions.
+    ROIs that no longer exist are left out; if none is left, `_Lost` is raised. `places` holds where the plane's
+    sessions are now.
     """
     position = {session.name: k for k, session in enumerate(plane.sessions) if k in places}
     rois = []
@@ -109,12 +109,12 @@ def _renamed(
 
 
 def _plane_name(plane: MatchedPlane, places: Mapping[int, Place], planes: Sequence[MatchedPlane]) -> str:
-    """The name of the plane that goes on from an earlier one, whose own where there is none."""
+    """The name of the plane that continues an earlier one; if there is none, the name of the earlier one."""
     return planes[next(iter(places.values()))[0]].name if places else plane.name
 
 
 def _with_lost(plane: MatchedPlane, lost: Sequence[LeftOut]) -> MatchedPlane:
-    """The plane with those decisions too of which nothing is left, last."""
+    """The plane with its lost decisions added at the end."""
     of_plane = [
         replace(each.decision, applied=False, reason=each.reason) for each in lost if each.decision.plane == plane.name
     ]

@@ -1,6 +1,6 @@
-"""Sessions that are no NWB files: the folders and files that Suite2p, CaImAn, EXTRACT, minian and Inscopix leave.
+"""Sessions that are not NWB files: folders and files of Suite2p, CaImAn, EXTRACT, minian and Inscopix.
 
-Each stands wherever an NWB file can: when it is opened, an NWB file is made of it in memory. A module of
+Each can be given wherever an NWB file can. When it is opened, an NWB file is made of it in memory. A module of
 :mod:`ndx_match.folders.formats` that defines `FORMAT` or `FORMATS` adds a format; no other file is edited.
 """
 

@@ -1,4 +1,4 @@
-"""What users state of sessions whose folders do not say it."""
+"""What users state about sessions whose folders do not state it."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from ..storage.csv_tables import read_rows
 
 FOLDER = "folder"  #: column of a table of sessions
 EXAMPLE = "2026-05-01"
-#: Of a session of which nobody said when it began, where that is allowed.
+#: The start of a session whose start nobody stated, where that is allowed.
 UNKNOWN_START = datetime(1, 1, 1, tzinfo=timezone.utc)
 
 
 @dataclass(frozen=True)
 class SessionFacts:
-    """What is stated of a session; empty texts and None are not known."""
+    """What is stated about a session; an empty text or None means unknown."""
 
-    folder: str  #: by which the session is meant: the path, or parts of it that follow each other, such as `day1`
-    session_start: str = ""  #: ISO 8601; UTC where it names no time zone
+    folder: str  #: the session's folder: its path, or consecutive parts of it, such as `day1`
+    session_start: str = ""  #: ISO 8601; UTC if it names no time zone
     session_id: str = ""
     subject_id: str = ""
     imaging_depth: float | None = None  #: micrometres
@@ -35,7 +35,7 @@ class SessionFacts:
 
     @property
     def start(self) -> datetime | None:
-        """When the session began."""
+        """When the session began; None if unknown."""
         if not self.session_start:
             return None
         try:
@@ -49,7 +49,7 @@ class SessionFacts:
 
 
 def names_folder(location: str | os.PathLike[str], name: str) -> bool:
-    """Whether a name means a folder or file: it is parts of the path that follow each other; a file needs no ending."""
+    """Whether a name consists of consecutive parts of the path of a folder or file; a file's ending may be left out."""
     wanted = Path(name).parts
     path = Path(os.path.abspath(location))
     if not wanted:
@@ -64,7 +64,7 @@ def names_folder(location: str | os.PathLike[str], name: str) -> bool:
 def facts_of(
     location: str | os.PathLike[str], starts: Sequence[tuple[str, str]], table: Sequence[SessionFacts]
 ) -> SessionFacts:
-    """What is stated of one session: its row of a table, and its start if that is given on its own.
+    """What is stated about one session: its row of a table, and its start if that is given separately.
 
     Raises InputError if two rows, or two starts, are of the same session.
     """
@@ -79,12 +79,12 @@ def facts_of(
 
 
 def read_session_table(path: str | os.PathLike[str]) -> tuple[SessionFacts, ...]:
-    """Read a CSV table of sessions: a column `folder`, and of the others of :class:`SessionFacts` those that are known.
+    """Read a CSV table of sessions: the column `folder`, and any other fields of :class:`SessionFacts` as columns.
 
     Raises
     ------
     InputError
-        It cannot be read, has no such column or an unknown one, or a value makes no sense.
+        The table cannot be read, has no column `folder` or an unknown column, or a value makes no sense.
     """
     known = [each.name for each in fields(SessionFacts)]
     columns, rows = read_rows(path, "the table of sessions")

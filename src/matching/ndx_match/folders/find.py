@@ -20,8 +20,8 @@ from .facts import EXAMPLE, UNKNOWN_START, SessionFacts, facts_of
 from .nwbfile import make_nwbfile
 from .protocol import FolderFormat
 
-GROUP = "ndx_match.folders"  #: of entry points
-MOST_NAMED = 4  #: sessions in an error
+GROUP = "ndx_match.folders"  #: the group of entry points
+MOST_NAMED = 4  #: how many sessions an error names
 NWB_ENDINGS = (".nwb", ".nwb.zarr")  #: of files, and of those that are folders
 
 
@@ -47,16 +47,16 @@ def take_folders(
     ----------
     locations : sequence of path
     starts : sequence of (str, str)
-        When sessions began: a folder as of :func:`names_folder`, empty if there is only one, and the time.
+        When sessions began: the name of a folder (see :func:`names_folder`; empty if there is one only), and the time.
     table : sequence of SessionFacts
-        More that is known of sessions.
+        What else is known about sessions.
     need_start : bool
-        Refuse folders of which it is not known when the session began.
+        Refuse folders whose session has no known start.
 
     Raises
     ------
     InputError
-        That is not known of a folder, or what is stated does not fit the folders.
+        The start of a session is needed but unknown, or several rows or starts are stated for one folder.
     """
     lacking: list[tuple[str | os.PathLike[str], str]] = []
     for location in locations:
@@ -92,26 +92,26 @@ def _make(location: str | os.PathLike[str], program: FolderFormat, facts: Sessio
 
 
 def _recognised(location: str | os.PathLike[str]) -> tuple[FolderFormat, tuple[Path, ...]] | None:
-    """The format of a folder or file, and its files; None if it is not one of another program."""
+    """The format and the files of a folder or file; None if it does not come from another program."""
     if is_url(location) or open_file(location) is not None or str(location).endswith(NWB_ENDINGS):
         return None
     if not os.path.exists(location):
         return None
     for program in find_formats():
-        with suppress(OSError):  # of what may not be read; to open it will say so
+        with suppress(OSError):  # it may not be read, which is reported when it is opened
             if files := tuple(program.files(Path(location))):
                 return program, files
     return None
 
 
 def _label(path: str, program: FolderFormat) -> str:
-    """The last part of a path that says something of the session; empty if none does."""
+    """The last part of a path that names the session; empty if none does."""
     parts = [part for part in Path(path).parts if not re.fullmatch(program.general_name, part)]
     return Path(parts[-1]).stem if parts and parts[-1] != Path(path).anchor else ""
 
 
 def _short_name(location: str | os.PathLike[str], program: FolderFormat) -> str:
-    """The end of a path that tells a folder from those of other sessions: `day1/suite2p`."""
+    """The end of a path that distinguishes a folder from those of other sessions, for example `day1/suite2p`."""
     parts = Path(os.path.realpath(location)).parts
     general = [re.fullmatch(program.general_name, part) is not None for part in parts]
     said = max((k for k, is_general in enumerate(general) if not is_general and k > 0), default=len(parts) - 1)

@@ -25,10 +25,10 @@ Item = TypeVar("Item")
 
 
 def make_nwbfile(found: Segmentation, facts: SessionFacts, start: datetime, program: str, session_id: str) -> NWBFile:
-    """An NWB file of these ROIs and images; of the same ones always with the same identifier and object ids.
+    """Make an NWB file of these ROIs and images; the same ones always give the same identifier and object ids.
 
-    Its ROI tables lie in `processing/ophys/ImageSegmentation`, and the images of each beside it, in a container of its
-    name. Pixel masks are (x, y), images [row, col].
+    The ROI tables lie in `processing/ophys/ImageSegmentation`; beside it, each table's images lie in a container of the
+    table's name. Pixel masks are (x, y), images [row, col].
     """
     identity = _identity(found)
     nwbfile = _with_id(
@@ -64,7 +64,7 @@ def make_nwbfile(found: Segmentation, facts: SessionFacts, start: datetime, prog
         segmentation.add_plane_segmentation(_table(plane, imaging_plane, program, uuid.uuid5(identity, plane.name)))
         shown = dict(plane.images)
         if not shown and plane.shape is not None:
-            shown[BLANK] = np.zeros(plane.shape, np.float32)  # says how large the field is
+            shown[BLANK] = np.zeros(plane.shape, np.float32)  # states the size of the field
         if shown:
             images = [
                 GrayscaleImage(name=name, data=image, description=f"{name} of {program}.")
@@ -94,7 +94,7 @@ def _table(plane: SegmentedPlane, imaging_plane: Any, program: str, object_id: u
 
 
 def _identity(found: Segmentation) -> uuid.UUID:
-    """What is the same for the same ROIs and images, and nothing else."""
+    """A UUID made of the ROIs and images: the same ones give the same UUID."""
     digest = hashlib.sha256()
     for plane in found.planes:
         for array in (plane.roi_ids, plane.ends, plane.pixels, *plane.images.values()):
@@ -103,7 +103,7 @@ def _identity(found: Segmentation) -> uuid.UUID:
 
 
 def _with_id(kind: type[Item], object_id: uuid.UUID, **values: Any) -> Item:
-    """An object with an object id that is given, as hdmf makes those that it reads."""
+    """Make an object with the given object id, in the way hdmf makes the objects it reads."""
     item = kind.__new__(kind, object_id=str(object_id))  # type: ignore[call-arg]
     kind.__init__(item, **values)
     return item

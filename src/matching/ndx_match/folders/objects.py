@@ -11,7 +11,7 @@ import numpy as np
 from ..arrays import Array
 from ..errors import InputError
 
-#: What a pickle may call: what makes arrays, numbers and containers.
+#: The functions and classes that a pickle may call: those that make arrays, numbers and containers.
 _ALLOWED = {
     "builtins": ("complex", "set", "frozenset", "slice", "range", "bytearray"),
     "collections": ("OrderedDict",),
@@ -23,7 +23,7 @@ _ALLOWED = {
 
 
 class _Other:
-    """Stands for an object of any other type, a path or a date for example, of which nothing is kept."""
+    """Stands for an object of any other type, for example a path or a date; its content is dropped."""
 
     def __init__(self, *_: Any, **__: Any) -> None:
         pass
@@ -44,9 +44,9 @@ class _Unpickler(pickle.Unpickler):
 
 
 def load_array(path: Path) -> Array:
-    """The array of a `.npy` file, also of one that holds Python objects, as those of Suite2p do.
+    """The array of a `.npy` file, which may hold Python objects, as Suite2p's files do.
 
-    Of the objects only arrays, numbers, texts, lists and dicts are read, and no code of the file is run.
+    Among objects only arrays, numbers, texts, lists and dicts are read, and no code of the file is run.
 
     Raises
     ------
@@ -65,12 +65,12 @@ def load_array(path: Path) -> Array:
             return found.reshape(shape, order="F" if fortran_order else "C")
     except OSError as error:
         raise InputError(f"{path}: this file cannot be read ({error.strerror or error}).") from error
-    except Exception as error:  # of a damaged file, pickle raises of any kind
+    except Exception as error:  # for a damaged file, pickle can raise any exception
         raise InputError(f"{path}: this is no whole .npy file ({error}); copy it again.") from error
 
 
 def load_dict(path: Path) -> dict[str, Any]:
-    """The dict that a `.npy` file holds; raises InputError as :func:`load_array`, or if it holds something else."""
+    """The dict that a `.npy` file holds; raises InputError if it cannot be read or holds no dict."""
     found = load_array(path)
     if found.dtype != object or found.shape != () or not isinstance(found.item(), dict):
         raise InputError(f"{path}: this file holds no settings (a dict); copy it again.")

@@ -1,4 +1,4 @@
-"""What a format of other programs' results is, and what is read of one."""
+"""The format of another program's results, and what is read from them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..arrays import Array, Ints64
 from ..errors import InputError
 
 PIXEL = np.dtype([("x", "<u4"), ("y", "<u4"), ("weight", "<f4")])
-MOST_PIXELS_ALONG = 100_000  #: of a field; a pixel beyond it is an error of the file
+MOST_PIXELS_ALONG = 100_000  #: one axis of a field; a pixel beyond it means that the file is wrong
 
 
 @dataclass(frozen=True)
@@ -23,38 +23,38 @@ class SegmentedPlane:
     name: str
     roi_ids: Ints64  #: shape (n_rois,)
     ends: Ints64  #: where the pixels of each ROI end, shape (n_rois,)
-    pixels: Array  #: of all ROIs, one after the other: `PIXEL`, x the column and y the row
+    pixels: Array  #: of all ROIs, one ROI after the other; dtype `PIXEL`, x is the column and y the row
     shape: tuple[int, int] | None = None  #: (n_rows, n_cols) of the field, if known
     images: Mapping[str, Array] = field(default_factory=dict)  #: [row, col], by name
-    #: Further columns of the ROI table, by name: what they say, and the values, one for each ROI.
+    #: Further columns of the ROI table, by name: a description, and one value per ROI.
     columns: Mapping[str, tuple[str, Array]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Segmentation:
-    """What is read of a session."""
+    """What is read from a session."""
 
     planes: tuple[SegmentedPlane, ...]
 
 
 @dataclass(frozen=True)
 class FolderFormat:
-    """How one program leaves its results: the `FORMAT` of a module of :mod:`ndx_match.folders.formats`."""
+    """How one program stores its results: the `FORMAT` of a module of :mod:`ndx_match.folders.formats`."""
 
     program: str
-    #: The files that are read of a folder or file; none if it is not of this program. Opens no more than it must.
+    #: Lists the files to read from a folder or file; none if it is not of this program. Opens as few as possible.
     files: Callable[[Path], Sequence[Path]]
     read: Callable[[Path], Segmentation]  #: raises InputError
-    #: Names of folders and files that say nothing of the session, such as `suite2p`: pattern of the whole name.
+    #: Pattern of whole names of folders and files that do not identify a session, such as `suite2p`.
     general_name: str = "(?!)"
-    #: When the session began, of programs whose results say it.
+    #: Reads when the session began, if the program's results state it.
     start: Callable[[Path], datetime | None] = lambda _: None
 
 
 def pixels_of(masks: Iterable[tuple[Array, Array, Array]], where: str) -> tuple[Ints64, Array]:
-    """Where the pixels of each ROI end, and the pixels of all, of the rows, columns and weights of each.
+    """Join the (rows, columns, weights) of the ROIs: where the pixels of each ROI end, and the pixels of all.
 
-    Raises InputError, beginning with `where`, if these do not fit each other or lie at impossible places.
+    Raises InputError, beginning with `where`, if their numbers differ or pixels lie at impossible places.
     """
     parts: list[Array] = []
     for row, col, weight in masks:

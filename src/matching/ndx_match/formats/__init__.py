@@ -1,4 +1,4 @@
-"""Formats of other tools: results that they made are imported, matched cells are exported.
+"""Formats of other tools: their results are imported, and matched cells are exported to them.
 
 A module that defines `IMPORTER`, `EXPORTER` or both, put into this folder or named by another package as an entry point
 of the group `ndx_match.formats`, adds a format; no other file is edited. `docs/formats.md` says how.

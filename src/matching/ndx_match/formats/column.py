@@ -17,9 +17,9 @@ from .protocol import Importer
 
 
 def read_column(path: Path, sessions: Sequence[Session], parameters: Mapping[str, Any]) -> ToolCells:
-    """Read the column of this name in each session's file: ROIs of one value are one cell.
+    """Read the column named `path` in each session's file: ROIs with the same value are one cell.
 
-    An ROI of a negative number, NaN or a word such as `none` is a cell of its own that was not looked for elsewhere.
+    An ROI with a negative number, NaN or a word such as `none` is a cell of its own, not looked for elsewhere.
     """
     from ..matchfile.sources import open_sources
     from ..sources.selection import column_values

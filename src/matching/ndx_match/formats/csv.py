@@ -1,4 +1,4 @@
-"""Matched cells as text, a line for each: written, and read of any tool."""
+"""Write matched cells as a CSV table with one row per cell, and read such a table of any tool."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from .importing.names import named_columns
 from .protocol import Exporter, Importer
 from .tables import cells_dataframe
 
-OWN = ("cell_id", "n_sessions")  #: titles with which a table of ours begins
-FROM_EXPORT = (*OWN, "confidence")  #: titles in it that are no session
+OWN = ("cell_id", "n_sessions")  #: titles of the first columns that :func:`write_csv` writes
+FROM_EXPORT = (*OWN, "confidence")  #: titles in such a table that are no session
 
 
 def write_csv(planes: Sequence[MatchedPlane], path: Path) -> None:
@@ -26,11 +26,11 @@ def write_csv(planes: Sequence[MatchedPlane], path: Path) -> None:
 
 
 def read_csv(path: Path, sessions: Sequence[Session], parameters: Mapping[str, Any]) -> ToolCells:
-    """Read a table with one row per cell and one column per session: a number for an ROI, nothing where there is none.
+    """Read a table with one row per cell and one column per session: a number for an ROI, or nothing.
 
-    Columns are told by the names of sessions or of their files, or are as many as the files, in their order, perhaps
-    behind one of other names. A negative number means no ROI, too, unless it is an id. What :func:`write_csv` writes is
-    read as it is meant.
+    Columns have the names of the sessions or of their files; or there are as many columns as files, in the same order,
+    perhaps after one column of other names. A negative number also means no ROI, unless it is an id. Tables of
+    :func:`write_csv` can be read too.
     """
     titles, rows = read_table(path)
     if {"plane", *OWN} <= set(titles):

@@ -1,4 +1,4 @@
-"""Find the importer or the exporter that is meant, and use it."""
+"""Find the importer or exporter that the user names, and run it."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ GROUP = "ndx_match.formats"  #: name of the package that holds the formats, and 
 
 
 def find_importers() -> dict[str, Importer]:
-    """Every importer by its name, in order of names."""
+    """Every importer by its name, sorted by name."""
     return find_plugins(
         GROUP, GROUP, Importer, "IMPORTER", stand_in=lambda name, refuse: Importer(name, "cannot be loaded", "", refuse)
     )
 
 
 def find_exporters() -> dict[str, Exporter]:
-    """Every exporter by its suffix, in order of suffixes."""
+    """Every exporter by its suffix, sorted by suffix."""
     return find_plugins(
         GROUP,
         GROUP,
@@ -38,12 +38,12 @@ def find_exporters() -> dict[str, Exporter]:
 
 
 def split_origin(origin: str) -> tuple[Importer, str]:
-    """The importer that is meant, and what stands behind its name, as in `column:NAME`.
+    """The importer that is named, and the text after the colon, as in `column:NAME`.
 
     Raises
     ------
     InputError
-        There is no such importer, or something is missing behind its name, or superfluous.
+        There is no such importer, or the text after the colon is missing or not expected.
     """
     importers = find_importers()
     name, colon, argument = origin.partition(":")
@@ -57,7 +57,7 @@ def split_origin(origin: str) -> tuple[Importer, str]:
 
 
 def called(importer: Importer) -> str:
-    """How users name an importer."""
+    """The name by which users call an importer."""
     return f"{importer.name}:{importer.argument}" if importer.argument else importer.name
 
 
@@ -70,8 +70,8 @@ def import_result(
 ) -> MatchResult:
     """Read the finished result of another tool.
 
-    Where it holds no alignments, the sessions are registered by the consensus method, and it is checked that the ROIs
-    that the tool matched lie on each other.
+    If the result holds no alignments, the consensus method registers the sessions, and it is checked that the ROIs
+    that the tool matched overlap.
 
     Parameters
     ----------
@@ -80,10 +80,10 @@ def import_result(
     path : path or None
         What the tool wrote; None for a column.
     sessions : sequence of Session
-        Those that were matched, in the same order. The tool may have matched all their ROIs; `takes_part` says which
-        the writers of the files accept.
+        The sessions that were matched, in the same order. The tool may have matched all their ROIs; `takes_part` says
+        which ROIs the writers of the files accept.
     parameters : mapping, optional
-        What is known of how the result was made; kept with it.
+        What is known about how the result was made; kept with it.
     progress : callable, optional
         Called as `progress(stage, done, total)`.
 
@@ -124,12 +124,12 @@ def import_result(
 
 
 def find_exporter(path: str | os.PathLike[str]) -> Exporter:
-    """The exporter that the name of a file means: of several suffixes that fit, the longest counts.
+    """The exporter for a file's name; if several suffixes fit, the longest one counts.
 
     Raises
     ------
     OutputError
-        None fits.
+        No exporter fits the name.
     """
     exporters = find_exporters()
     fitting = [suffix for suffix in exporters if Path(path).name.lower().endswith(suffix)]
@@ -142,7 +142,7 @@ def find_exporter(path: str | os.PathLike[str]) -> Exporter:
 def export(
     planes: MatchedPlane | Sequence[MatchedPlane], path: str | os.PathLike[str], overwrite: bool = False
 ) -> None:
-    """Write matched cells in the format that the path ends in, whole or not at all.
+    """Write matched cells in the format of the path's suffix. If this fails, no output is left.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Where cells should be in the sessions in which they were not detected, and their fluorescence there."""
+"""Outline cells in the sessions in which they were not detected, and read their fluorescence there."""
 
 from .outlines import Outlines, propagated_outlines
 from .pipeline import PropagatedFile, propagate_files

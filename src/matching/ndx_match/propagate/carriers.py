@@ -1,4 +1,4 @@
-"""How points are carried from one session to another."""
+"""Carry points from one session to another."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Carry = Callable[[Points], Points]  #: points (x, y) of one session to those of 
 
 @dataclass(frozen=True)
 class Carriers:
-    """How points are carried between a session and one from which masks are taken."""
+    """The functions that carry points between a session and a source, from which masks are taken."""
 
     to_source: Carry
     from_source: Carry
 
 
 def stored_carriers(sessions: Sequence[Session], result: MatchResult, target: int) -> dict[int, Carriers]:
-    """By matrix and deformation of the registrations of a session, for each session that is aligned with it."""
+    """Carry points by the stored registrations, matrix and displacement, for each session aligned with the target."""
     carriers = {}
     for registration in result.registrations:
         pair = registration.fixed_session, registration.moving_session
@@ -30,7 +30,7 @@ def stored_carriers(sessions: Sequence[Session], result: MatchResult, target: in
         if target in pair and registration.registered and matched:
             fixed, moving = (sessions[k].shape for k in pair)
             forward = SessionRegistration(registration.matrix, registration.displacement, fixed)
-            there, back = forward.to_moving, forward.inverse(moving).to_moving
+            to_moving, to_fixed = forward.to_moving, forward.inverse(moving).to_moving
             source = pair[target == pair[0]]
-            carriers[source] = Carriers(there, back) if target == pair[0] else Carriers(back, there)
+            carriers[source] = Carriers(to_moving, to_fixed) if target == pair[0] else Carriers(to_fixed, to_moving)
     return carriers

@@ -1,4 +1,4 @@
-"""What is in the file of a session: its ROI table, the outlines of absent cells, and the fluorescence of both."""
+"""Build the file of a session: its ROI table, the outlines of absent cells, and the fluorescence of both."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ from .fluorescence import cell_pixels, mean_traces, neuropil_rings
 from .outlines import Outlines
 
 SEGMENTATION = "roi_tables"
-NEUROPIL_SHARE = 0.7  #: of the neuropil's fluorescence that is taken to reach into an ROI: what Suite2p subtracts too
+NEUROPIL_SHARE = 0.7  #: share of the neuropil's fluorescence that is subtracted from an ROI's, as in Suite2p
 
 
 @dataclass(frozen=True)
 class PlaneContent:
-    """What is written of a session in one imaging plane."""
+    """The part of a session's file that belongs to one imaging plane."""
 
     plane: MatchedPlane
-    position: int  #: of the session
+    position: int  #: position of the session
     outlines: Outlines
     movie: Movie | None
 
@@ -51,18 +51,18 @@ def build_file(
     file_format: StorageFormat,
     progress: Progress | None = None,
 ) -> tuple[NWBFile, Callable[[Any], None]]:
-    """The file of a session, and what fills it once it is written.
+    """Build the file of a session, and the function that fills in its pixels after it was written.
 
     Parameters
     ----------
     contents : sequence of PlaneContent
-        Of its imaging planes.
+        One for each imaging plane of the session.
     opened : mapping of str to SourceFile
-        The match file, open, by its location.
+        The open match file, by its location.
     source : NWBFile or None
-        The session's own file, open; None: the match file tells of the animal.
+        The open file of the session; if it is None, the metadata of the animal come from the match file.
     file_format : StorageFormat
-        Of the file that is to be written.
+        The format of the file that is written.
     progress : callable, optional
     """
     first = contents[0].session
@@ -110,7 +110,7 @@ def _fill(root: Any, copies: Sequence[SessionCopy]) -> None:
 def _table(
     content: PlaneContent, copy: SessionCopy, name: str, match_file: str, file_format: StorageFormat
 ) -> PlaneSegmentation:
-    """The table of the outlines, whose masks are stored as those of the session's own ROIs."""
+    """The table of the outlines; their masks are stored in the same orientation as those of the session's ROIs."""
     outlines, result, session = content.outlines, content.plane.result, content.session
     rows = outlines.cell_rows
     presence = [label_of(Presence, code) for code in result.presence[rows, content.position]]
@@ -166,7 +166,7 @@ def _series(
     file_format: StorageFormat,
     progress: Progress | None,
 ) -> Iterator[RoiResponseSeries]:
-    """The fluorescence of the ROIs of each table, of the neuropil around them, and of the ROIs less a part of that."""
+    """For each table, the fluorescence of the ROIs, of the neuropil around them, and of the ROIs less neuropil."""
     session = content.session
     parts = [session.footprints, content.outlines.masks][: len(tables)]
     of_cells = cell_pixels(session.only_taking_part().footprints, content.outlines.masks).reshape(session.shape)

@@ -1,4 +1,4 @@
-"""The fluorescence of ROIs, and of the neuropil around them, from a movie that is read in pieces."""
+"""Read the fluorescence of ROIs and of the neuropil around them from a movie, piece by piece."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from ..model import Progress
 
 GAP = 2.0  #: pixels between an ROI and its ring
 RING_AREA = 4  #: pixels of a ring for each pixel of the ROI
-LEAST_RING = 100  #: pixels of a ring
-BLOCK_BYTES = 64_000_000  #: of a movie that are read at a time
-Piece = tuple[slice, slice, slice]  #: frames, and rows and columns of them as stored
+LEAST_RING = 100  #: least number of pixels of a ring
+BLOCK_BYTES = 64_000_000  #: bytes of a movie that are read at a time
+Piece = tuple[slice, slice, slice]  #: frames, and rows and columns of the frames as stored
 
 
 def neuropil_rings(masks: csr_array, of_cells: Bools) -> csr_array:
-    """The pixels around each ROI that belong to no cell.
+    """A ring around each ROI, made of pixels that belong to no cell.
 
-    Those nearest to it from a gap of :data:`GAP` pixels on: :data:`RING_AREA` for each of its own pixels, at least
-    :data:`LEAST_RING`, and all that are at the same distance as the last of them.
+    A ring begins at a distance of more than :data:`GAP` pixels from the ROI. It consists of the nearest pixels:
+    :data:`RING_AREA` for each pixel of the ROI, but at least :data:`LEAST_RING`, and all others that are as near as the
+    last of them.
 
     Parameters
     ----------
@@ -64,7 +65,7 @@ def _ring(pixels: Indices, of_cells: Bools) -> Ints64:
 
 
 def mean_traces(data: Any, masks: csr_array, places: Indices, progress: Progress | None = None) -> Floats32:
-    """The mean of a movie in each ROI, weighted by its mask, shape (n_frames, n_rois); NaN where a mask is empty.
+    """The mean of a movie in each ROI, weighted by its mask, shape (n_frames, n_rois); NaN if the mask is empty.
 
     Parameters
     ----------
@@ -101,9 +102,9 @@ def mean_traces(data: Any, masks: csr_array, places: Indices, progress: Progress
 
 
 def movie_pieces(data: Any) -> Iterator[Piece]:
-    """Pieces of a movie that together are all of it: of whole chunks, so that none is decompressed twice.
+    """Divide a movie into pieces of whole chunks, so that no chunk is decompressed twice.
 
-    Whole frames, unless a chunk spans so many that those would be larger than :data:`BLOCK_BYTES`.
+    The pieces hold whole frames, unless the frames of one chunk take more than :data:`BLOCK_BYTES`.
     """
     shape = data.shape
     chunks = getattr(data, "chunks", None) or (1, *shape[1:])

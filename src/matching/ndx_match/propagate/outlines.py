@@ -1,4 +1,4 @@
-"""Outlines where absent cells should be: their masks in other sessions, carried over and averaged."""
+"""Outline where absent cells should be: carry over their masks from other sessions and average them."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from ..footprints import from_pixels, pairwise_iou
 from ..model import MatchResult, Presence, Session
 from .carriers import Carriers, Carry, stored_carriers
 
-#: Of an absent cell that can be looked for in the session.
+#: Presences of an absent cell that get an outline in the session.
 LOOKED_FOR = (Presence.NOT_DETECTED, Presence.AMBIGUOUS, Presence.NOT_LOOKED_FOR)
-CUT = 0.5  #: of the maximum of the averaged masks
-LEAST_INSIDE = 0.5  #: of the pixels of the masks that must lie in the field of the session
-#: Pixels by which masks are smoothed before the cut: an edge where two masks differ then lies between theirs.
+CUT = 0.5  #: share of the maximum of the averaged masks at which an outline is cut
+LEAST_INSIDE = 0.5  #: share of the masks' pixels that must lie in the field of the session
+#: Pixels by which masks are smoothed before the cut; where two masks differ, the edge then lies between theirs.
 SMOOTHING = 1.0
 
 
@@ -30,7 +30,7 @@ class Outlines:
 
     cell_rows: Indices  #: shape (n,)
     masks: csr_array  #: ones, shape (n, n_rows * n_cols)
-    n_sources: Ints64  #: of how many sessions' masks each was made, shape (n,)
+    n_sources: Ints64  #: number of sessions whose masks each was made of, shape (n,)
     overlap: Floats  #: intersection over union with the ROI of the session that it overlaps most, shape (n,)
 
     def __len__(self) -> int:
@@ -40,7 +40,7 @@ class Outlines:
 def propagated_outlines(
     sessions: Sequence[Session], result: MatchResult, target: int, min_sources: int = 1
 ) -> Outlines:
-    """The outlines of the cells that are absent in a session though their place lies in its field.
+    """The outlines of the cells that are absent in a session although their place lies in its field.
 
     Parameters
     ----------
@@ -59,10 +59,10 @@ def propagated_outlines(
 def carried_outlines(
     sessions: Sequence[Session], cells: Ints32, target: int, carriers: Mapping[int, Carriers], min_sources: int = 1
 ) -> Outlines:
-    """The outlines of given cells in a session, whatever carries the points.
+    """The outlines of given cells in a session, with points carried by the given functions.
 
-    Each mask is divided by its maximum. The mean over the sessions that saw a pixel is cut at half of its maximum. A
-    cell is left out if most of its masks' pixels land outside the field.
+    Each mask is divided by its maximum. The masks are averaged at each pixel over the sessions that saw it, and the
+    mean is cut at half of its maximum. A cell is left out if most of its masks' pixels land outside the field.
 
     Parameters
     ----------
@@ -72,9 +72,9 @@ def carried_outlines(
     target : int
         Position of the session.
     carriers : mapping of int to Carriers
-        By the position of each session whose masks may be used.
+        By position, for each session whose masks may be used.
     min_sources : int
-        As of :func:`propagated_outlines`.
+        As in :func:`propagated_outlines`.
     """
     session = sessions[target]
     sources = [source for source in sorted(carriers) if source != target]
@@ -101,7 +101,7 @@ def carried_outlines(
 
 
 def _carried_pixels(session: Session, roi_rows: Ints32, carry: Carry) -> tuple[Indices, Indices, Points]:
-    """Which cells have a mask in a session, where the pixels of each begin and end, and where they are carried."""
+    """The cells with a mask in a session, where the pixels of each begin and end, and where they are carried to."""
     indptr = session.footprints.indptr.astype(np.intp)
     used = np.flatnonzero(roi_rows >= 0)
     used = used[indptr[roi_rows[used] + 1] > indptr[roi_rows[used]]]
@@ -113,7 +113,7 @@ def _carried_pixels(session: Session, roi_rows: Ints32, carry: Carry) -> tuple[I
 
 
 def _boxes(low: Points, high: Points, shape: tuple[int, int]) -> list[tuple[slice, slice]]:
-    """The rows and columns of the field that hold the carried pixels of each cell, and what smoothing reaches."""
+    """The rows and columns of the field that hold each cell's carried pixels, with a margin for smoothing."""
     last = np.array(shape[::-1])
     first = np.clip(np.floor(low) - 3, 0, last - 1).astype(int)
     end = np.clip(np.ceil(high) + 4, first + 1, last).astype(int)

@@ -1,4 +1,4 @@
-"""Write for each session a file with the outlines of absent cells, and their fluorescence if there is the movie."""
+"""Write a file for each session with the outlines of absent cells, and their fluorescence if there is a movie."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ class PropagatedFile:
 
     path: Path
     session: str  #: its name in the match file
-    n_outlines: int  #: of absent cells
+    n_outlines: int  #: number of outlines of absent cells
     n_of_several: int  #: how many of these were made of masks of two or more sessions
-    n_rois: int  #: detected ROIs of the session
+    n_rois: int  #: number of detected ROIs of the session
     movies: tuple[str, ...]  #: paths of the movies from which fluorescence was read
-    n_frames: int  #: of the first of these
+    n_frames: int  #: number of frames of the first of these movies
     warnings: tuple[str, ...]  #: what the user should know, one sentence each
 
 
@@ -53,10 +53,10 @@ def propagate_files(
     progress: Progress | None = None,
     plane: str | None = None,
 ) -> tuple[PropagatedFile, ...]:
-    """Write for each session the outlines where its absent cells should be, and their fluorescence from the movie.
+    """Write a file for each session with outlines where its absent cells should be, and their fluorescence.
 
-    Each file, `NAME_propagated.nwb` for the session NAME, holds a copy of the session's ROI table, a table of the
-    outlines, and if the session's file holds the movie, series of the fluorescence of both and of the neuropil around
+    The file of the session NAME is `NAME_propagated.nwb`. It holds a copy of the session's ROI table and a table of the
+    outlines. If the session's file holds the movie, it also holds the fluorescence of both and of the neuropil around
     them.
 
     Parameters
@@ -64,10 +64,10 @@ def propagate_files(
     matches : path
         The match file.
     inputs : path or sequence of path
-        Files from which its sessions were read, not necessarily all. Without any, the outlines of all sessions are
+        Files from which its sessions were read, or some of them. If none is given, the outlines of all sessions are
         written, without fluorescence.
     folder : path
-        Where to write; made if it does not exist.
+        Folder for the files; made if it does not exist.
     min_sources : int
         In how many other sessions a cell must have an ROI.
     traces : bool
@@ -83,9 +83,9 @@ def propagate_files(
     Raises
     ------
     InputError
-        A file cannot be read, is of no session of the match file, or holds several movies.
+        If a file cannot be read, is no session of the match file, or holds several movies and `movie` names none.
     OutputError
-        A file exists already or cannot be written.
+        If a file exists already or cannot be written.
     """
     inputs = files_of_matched_sessions(inputs)
     check_paths(inputs, fewest=0)
@@ -124,7 +124,7 @@ class _SourceOfSession:
 def _files_of_sessions(
     inputs: Sequence[str | os.PathLike[str]], planes: Sequence[MatchedPlane], matches: str | os.PathLike[str]
 ) -> dict[str, str | os.PathLike[str] | None]:
-    """By the name of each session its file; without inputs all sessions, without files."""
+    """The file of each session, by the session's name; without inputs, None for every session."""
     if not inputs:
         return {session.name: None for plane in planes for session in plane.sessions}
     files: dict[str, str | os.PathLike[str] | None] = {}
@@ -147,7 +147,7 @@ def _opened(
     movie: str | None,
     name: str,
 ) -> Iterator[_SourceOfSession]:
-    """A session's file, and its movies unless `movie` is empty; it must not change meanwhile."""
+    """Open a session's file and find its movies, unless `movie` is empty; the file must not change meanwhile."""
     if path is None:
         yield _SourceOfSession(None, {})
         return

@@ -1,1 +1,1 @@
-"""Figures of a match, one module each; `fractions`, `images` and `labels` make what they show."""
+"""Figures of a match, one module each; `fractions`, `images` and `labels` make the numbers, images and words."""

@@ -35,15 +35,15 @@ from .outlines import is_shown
 SMALLEST_TILE = 4.2  # inches
 PAGE_ASPECT = 1.5  # width / height that the arrangement of the tiles comes near
 DIMMED, FILL = 0.55, 0.6
-NUMBER_SIZE = 4.5  # of the ids of cells
+NUMBER_SIZE = 4.5  # font size of the cell ids
 OUTLINED = (withStroke(linewidth=1, foreground="black"),)
 
 
 def cell_map_figure(sessions: Sequence[Session], result: MatchResult) -> Figure:
-    """The ROI masks of every session on its dimmed image, side by side, each in its session's own frame.
+    """The ROI masks of every session on its dimmed image, side by side; no session is warped.
 
-    A cell that was found in several sessions is filled with the same colour in all of them and carries its id; an
-    unmatched ROI has a white outline only. The title of a session that was set aside says so in red.
+    A cell that was found in several sessions is filled with the same colour in all of them and shows its id. An
+    unmatched ROI has only a white outline. If a session was set aside, its title says so in red.
 
     Examples
     --------
@@ -85,9 +85,9 @@ def cell_map_figure(sessions: Sequence[Session], result: MatchResult) -> Figure:
 
 
 def _write_numbers(axes: Axes, session: Session, cells: Indices, cell_ids: Ints64, inches: float) -> None:
-    """Write the id of its cell, by position, -1 without, beside each ROI, where it hides no other number.
+    """Write the id of its cell on each ROI, where it hides no other number.
 
-    `inches` are those of a pixel of the session.
+    `cells` holds the row of each ROI's cell, -1 if it has none; `inches` is the size of a pixel of the session.
     """
     places = centroids(session.footprints, session.shape[1])
     written = np.zeros((0, 3))  # x, y, width of the numbers in pixels
@@ -116,7 +116,7 @@ def _columns(n_tiles: int, aspect: float) -> int:
 
 
 def painted(session: Session, matched: Bools, colours: Floats, pixels: int) -> Array:
-    """RGB of the dimmed image with its ROIs, of which the matched are filled, enlarged to about so many pixels."""
+    """RGB of the dimmed image with its ROIs, the matched ones filled; its longer side has about `pixels` pixels."""
     enlargement = max(1, round(pixels / max(session.shape)))
     enlarged = np.ones((enlargement, enlargement), np.uint8)
     rois = np.kron(roi_image(session, on_top=matched), enlarged)
@@ -130,16 +130,16 @@ def painted(session: Session, matched: Bools, colours: Floats, pixels: int) -> A
 
 
 def roi_image(session: Session, on_top: Bools) -> Indices:
-    """The `roi_row` of the ROI that is seen at each pixel, shape (n_rows, n_cols); -1 where there is none.
+    """The `roi_row` of the ROI that is visible at each pixel, shape (n_rows, n_cols); -1 if there is none.
 
-    Where ROIs overlap, those marked in `on_top`, shape (n_rois,), hide the others, and among equals the smaller hides
-    the larger.
+    Where ROIs overlap, those marked in `on_top`, shape (n_rois,), hide the others. If both or neither are marked, the
+    smaller ROI hides the larger.
     """
     footprints = session.footprints
     sizes = np.diff(footprints.indptr)
     roi_of_entry = np.repeat(np.arange(session.n_rois), sizes)
     painted = is_shown(session)
-    # Each pixel keeps the ROI that comes last in this order, so that the order of the stored entries is all one.
+    # Each pixel keeps the ROI that comes last in this order, so that the order of the stored entries does not matter.
     order = np.lexsort((-sizes, on_top))
     rank = np.empty(session.n_rois, np.intp)
     rank[order] = np.arange(session.n_rois)

@@ -1,4 +1,4 @@
-"""One colour a cell, the same in all sessions."""
+"""Choose one colour per cell, the same in all sessions."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
 #: CIE L* of successive colours; all stand out from a dimmed image and from white.
 LIGHTNESS = (62.0, 76.0, 50.0, 84.0)
 CHROMA = 70.0
-#: How many ROIs round an ROI should differ from it in colour, and how many colours there are to choose from.
+#: How many ROIs around an ROI should differ from it in colour, and how many colours there are to choose from.
 N_NEIGHBOURS = 6
 N_CHOICES = 32
 
 
 def cell_colours(sessions: Sequence[Session], cells: Ints32) -> Floats:
-    """The colour of every cell: white if it was seen in one session only, else a colour of its own.
+    """The colour of every cell: white if it was seen in one session only, or else a colour of its own.
 
-    The colours come in a fixed order, each the golden angle from the one before in hue and of another lightness (to
-    be told apart without colour vision too), in the perceptually even CIELAB space. Cell after cell takes, of the
-    next few, the one that differs most from those of its neighbours in any session.
+    The colours come in a fixed order in CIELAB, a perceptually even space. Successive colours differ by the golden
+    angle in hue, and also in lightness, so that they can be told apart without colour vision. Each cell in turn takes,
+    from the next few colours, the one that differs most from the colours of its neighbours in any session.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def cell_colours(sessions: Sequence[Session], cells: Ints32) -> Floats:
 
 
 def _palette(n_colours: int) -> Floats:
-    """So many different colours that a screen can show, as CIELAB, shape (n_colours, 3)."""
+    """Different colours that a screen can show, as CIELAB, shape (n_colours, 3)."""
     order = np.arange(n_colours)
     hue = order * GOLDEN_ANGLE
     lightness = np.take(LIGHTNESS, order % len(LIGHTNESS))
@@ -65,7 +65,7 @@ def _palette(n_colours: int) -> Floats:
 
 
 def _neighbours(sessions: Sequence[Session], cells: Ints32) -> list[set[int]]:
-    """For each cell those whose ROIs are nearest to one of its own, in any session; as seen from either side."""
+    """For each cell, its neighbours: cells with ROIs nearest to its own in any session, or the other way round."""
     neighbours: list[set[int]] = [set() for _ in cells]
     for session, rows in zip(sessions, cells.T, strict=True):
         places = centroids(session.footprints, session.shape[1])

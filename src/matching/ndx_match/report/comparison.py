@@ -1,4 +1,4 @@
-"""Two results beside each other: how many cells agree, between which sessions, and where in the field."""
+"""Show two results side by side: how many cells agree, between which sessions, and where in the field."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ KIND_NAMES = {
     Kind.MERGED: "several cells of x, one of y",
     Kind.REGROUPED: "regrouped",
 }
-NARROW = 0.015  #: part of a bar that is too narrow for a number
-MOST_MAPS = 3  #: sessions whose field is shown: the first, one in the middle and the last
+NARROW = 0.015  #: a piece with less than this part of a bar is too narrow for a number
+MOST_MAPS = 3  #: number of sessions whose field is shown: the first, one in the middle and the last
 
 
 def write_comparison(comparison: Comparison, names: tuple[str, str], path: str | os.PathLike[str]) -> Path:
-    """Draw :func:`comparison_figure` into a PNG file, which is replaced if it is there."""
+    """Draw :func:`comparison_figure` into a PNG file; an existing file is replaced."""
     path = Path(path)
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
@@ -48,9 +48,9 @@ def write_comparison(comparison: Comparison, names: tuple[str, str], path: str |
 def comparison_figure(comparison: Comparison, names: tuple[str, str]) -> Figure:
     """How two results, called x and y, agree.
 
-    Above: how many cells of each that are in several sessions correspond in which way, and for every two sessions the
-    links in both as a fraction of those in either. Below: the ROIs of up to three sessions in the colours of the bars;
-    those that are in no cell of several sessions in either result have a grey outline only.
+    The upper part shows how the cells in several sessions of each result correspond, and for every two sessions the
+    links in both results as a fraction of those in either. The lower part shows the ROIs of up to three sessions in the
+    colours of the bars; ROIs that neither result has in a cell of several sessions have only a grey outline.
     """
     sessions = comparison.sessions
     shown = sorted({0, (len(sessions) - 1) // 2, len(sessions) - 1})[:MOST_MAPS]

@@ -22,9 +22,9 @@ from .labels import registration_file_names
 from .overlay_matrix import overlay_matrix_figure
 from .registration import registration_figure
 
-#: With more sessions than this only part of the pairs get a figure of their own, unless all are asked for.
+#: With more sessions than this, only some pairs get a figure of their own, unless `all_pairs` is set.
 SESSIONS_WITH_ALL_PAIRS = 6
-#: Text stays text in SVG and PDF, and the same figure gives the same file.
+#: Keeps text as text in SVG and PDF, and makes the same figure give the same file.
 VECTOR_TEXT: dict[Any, Any] = {"svg.fonttype": "none", "svg.hashsalt": "ndx-match", "pdf.fonttype": 42}
 
 
@@ -50,13 +50,13 @@ def write_figures(
         In the order of the result's columns.
     result : MatchResult
     folder : path
-        Made if it does not exist, but its parent must.
+        The folder is made if it does not exist; its parent must exist.
     progress : callable, optional
         Called as `progress("figures", done, total)`.
     all_pairs : bool
         Draw the registration of every pair, however many sessions there are.
     kind : str
-        `png`, `svg` or `pdf`, which ends the names of the files.
+        Format and suffix of the files: `png`, `svg` or `pdf`.
 
     Returns
     -------
@@ -66,7 +66,7 @@ def write_figures(
     Raises
     ------
     OutputError
-        If the folder or a file in it cannot be written; no file is ever half written.
+        If the folder or a file in it cannot be written. No file is left half written.
 
     Examples
     --------
@@ -109,8 +109,8 @@ def write_figures(
 def pairs_to_draw(n_sessions: int, all_pairs: bool = False) -> list[tuple[int, int]]:
     """The session pairs (fixed, moving) that get a registration figure of their own.
 
-    All of them for up to six sessions, or if `all_pairs`; otherwise those with the first session and those of
-    successive sessions.
+    For up to six sessions, or if `all_pairs` is set, these are all pairs. Otherwise they are the pairs with the first
+    session and the pairs of successive sessions.
     """
     pairs = combinations(range(n_sessions), 2)
     everything = all_pairs or n_sessions <= SESSIONS_WITH_ALL_PAIRS

@@ -1,4 +1,4 @@
-"""How much every two sessions have in common, by pair and after all sessions were put together."""
+"""Show how much every two sessions have in common, pair by pair and in the final cells."""
 
 from __future__ import annotations
 
@@ -35,9 +35,10 @@ SMALLEST_PANEL, CELL = 3.4, 0.46  # inches
 def fraction_matrix_figure(sessions: Sequence[Session], result: MatchResult) -> Figure:
     """Fraction and number of matches of every two sessions.
 
-    Left the fraction that their own comparison found (:func:`~.fractions.matched_fractions`), right what they share
-    in the final cells (:func:`~.fractions.shared_cell_fractions`). Matches are the cells with an ROI in both sessions,
-    in either panel. The diagonal holds the number of ROIs; a dash stands where two sessions could not be compared.
+    The left panel shows the fraction that the comparison of the two sessions found
+    (:func:`~.fractions.matched_fractions`), the right panel the fraction of final cells that they share
+    (:func:`~.fractions.shared_cell_fractions`). In both panels, matches are the cells with an ROI in both sessions. The
+    diagonal holds the number of ROIs. A dash means that the two sessions could not be compared.
 
     Examples
     --------

@@ -15,9 +15,9 @@ def matched_fractions(result: MatchResult, roi_counts: Sequence[int]) -> tuple[F
     """Fraction of ROIs matched when two sessions were compared with each other alone, and number of matches.
 
     The fraction is accepted pairs / (accepted pairs + unmatched fixed ROIs + unmatched moving ROIs). An ROI is
-    unmatched if it is in no candidate pair of the two sessions; one that is in candidate pairs of which none was
-    accepted was rejected, and is left out of the fraction. This is the number that the Allen Institute's nway pipeline
-    prints. Matches are always the cells with an ROI in both sessions.
+    unmatched if it is in no candidate pair of the two sessions. An ROI whose candidate pairs were all rejected is left
+    out of the fraction. The Allen Institute's nway pipeline prints this number. Matches are always the cells with an
+    ROI in both sessions.
 
     Parameters
     ----------
@@ -29,8 +29,8 @@ def matched_fractions(result: MatchResult, roi_counts: Sequence[int]) -> tuple[F
     Returns
     -------
     fractions : ndarray of float64, shape (n, n)
-        Symmetric, 1 on the diagonal. NaN where two sessions were not aligned with each other and have no
-        candidate pair, and where there is nothing to divide by.
+        Symmetric, 1 on the diagonal. NaN if two sessions were not aligned with each other and have no candidate pair,
+        or if the denominator is 0.
     counts : ndarray of int64, shape (n, n)
         Number of cells with an ROI in both sessions, symmetric; the number of ROIs on the diagonal.
     """
@@ -77,8 +77,8 @@ def _place(n_sessions: int, fixed: Ints32, moving: Ints32) -> Ints64:
 def shared_cell_fractions(cells: Ints32) -> tuple[Floats, Ints64]:
     """Fraction and number of final cells that two sessions share, shape (n, n).
 
-    The fraction is cells seen in both sessions / cells seen in either, the Jaccard index, NaN where neither has a cell.
-    The numbers are those of cells seen in both; on the diagonal the cells of the session.
+    The fraction is the Jaccard index: cells seen in both sessions / cells seen in either. It is NaN if neither has a
+    cell. The number counts the cells seen in both sessions; on the diagonal, it counts the cells of the session.
     """
     both = shared_cells(cells)
     of_session = np.diag(both)

@@ -1,4 +1,4 @@
-"""How many sessions the cells were found in, and how close and alike the paired ROIs are."""
+"""Show in how many sessions the cells were found, and how close and similar the paired ROIs are."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from ..model import MatchResult, Session
 from .canvas import BLUE, GREY, ORANGE, SMALL_SIZE, TEXT_SIZE, WIDTH, new_figure, warning_lines, write_below
 
 N_BINS = 25
-#: With more sessions than this the bars carry no numbers, and not every bar a tick.
+#: With more sessions than this, the bars have no numbers, and not every bar has a tick.
 SESSIONS_WITH_NUMBERS = 20
 
 
 def group_sizes_figure(sessions: Sequence[Session], result: MatchResult) -> Figure:
     """Cells by the number of sessions, and centroid distance and IoU of the candidate pairs.
 
-    Pairs are those of all sessions, as the method accepted or rejected them when it compared two sessions.
+    The pairs are those of all sessions, as the method accepted or rejected them.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Projection images, [row, col], made comparable by eye."""
+"""Make projection images, [row, col], comparable by eye."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from ..warping import warp_registered
 
 # The local brightness is measured over a tenth of the field: wider than any cell, narrower than uneven illumination.
 FIELD_OVER_LOCAL = 10
-# The grey that half the pixels of an evened image are below, so that the background of an overlay has no tint.
+# The median grey of an evened image, the same for all, so that the background of an overlay has no tint.
 MEDIAN_GREY = 0.25
 
 
 def stretch(image: Array, lowest: float = 0.5, highest: float = 99.7) -> Floats32:
-    """Stretch the contrast for display: the given percentiles become 0 and 1, what lies outside is clipped.
+    """Stretch the contrast for display: the given percentiles become 0 and 1, and values beyond them are clipped.
 
-    The percentiles are those of the pixels above the minimum, so that the blank margins that motion correction
-    leaves do not count.
+    The percentiles are taken over the pixels above the minimum, so that blank margins left by motion correction do not
+    count.
     """
     above = image[image > image.min()]
     if not above.size:
@@ -39,7 +39,7 @@ def even_out(image: Array) -> Floats32:
     """
     positive = image.astype(np.float32) - np.float32(image.min())
     n_rows, n_cols = image.shape
-    # Blurred at a tenth of the size, which gives the same for a fraction of the time.
+    # Blurring at a tenth of the size gives the same result in a fraction of the time.
     coarse = (max(n_cols // FIELD_OVER_LOCAL, 1), max(n_rows // FIELD_OVER_LOCAL, 1))
     local = cv2.resize(positive, coarse, interpolation=cv2.INTER_AREA)
     local = cv2.GaussianBlur(local, (0, 0), max(min(coarse) / FIELD_OVER_LOCAL, 0.5))
@@ -52,13 +52,13 @@ def even_out(image: Array) -> Floats32:
 
 
 def overlay(fixed: Floats32, moving: Floats32) -> Floats32:
-    """RGB of two images of 0..1: the first in magenta, the second in green, so that agreement is grey to white."""
+    """RGB of two images with values 0..1: the first in magenta, the second in green; agreement is grey to white."""
     return np.dstack([fixed, moving, fixed])
 
 
 @dataclass(frozen=True)
 class Projection:
-    """A projection image as the figures need it; all of the same shape."""
+    """A projection image in the two forms that the figures need, both of the same shape."""
 
     grey: Floats32  #: contrast stretched to 0..1, to be shown by itself
     even: Floats32  #: local brightness evened out, 0..1, to be shown in overlays
@@ -69,14 +69,14 @@ class Projection:
         return Projection(stretch(image), even_out(image))
 
     def warped(self, registration: Registration, shape: tuple[int, int]) -> Projection:
-        """The same in the fixed frame of a registration, whose image is of (n_rows, n_cols)."""
+        """The image warped into the fixed frame of a registration, which has `shape` (n_rows, n_cols)."""
         return Projection(*(warp_registered(part, registration, shape) for part in (self.grey, self.even)))
 
 
 def register(moving: Projection, registration: Registration | None, shape: tuple[int, int]) -> Projection | None:
-    """The moving image in the fixed frame, whether the registration was accepted or not.
+    """The moving image in the fixed frame, even if the registration was refused.
 
-    None where there is no registration, or no finite matrix.
+    The result is None if there is no registration or its matrix is not finite.
     """
     if registration is None or not np.isfinite(registration.matrix).all():
         return None

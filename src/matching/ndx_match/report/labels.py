@@ -18,10 +18,11 @@ LONGEST_FILE_NAME_PART = 80
 
 
 def short_names(names: Sequence[str], width: int) -> list[str]:
-    """Names of at most `width` characters, or little more, that can still be told apart.
+    """Shorten names to about `width` characters, and keep them different.
 
-    Names that fit are kept as they are. Otherwise all lose the parts that they share at the beginning and the end
-    (parts end at `_`, `-`, `.` or a space), then their middle; where that makes two alike, they are numbered.
+    If all names fit, they stay as they are. Otherwise the parts that all share at the beginning and the end are removed
+    (parts end at `_`, `-`, `.` or a space), and then the middle of names that are still too long. Names that have
+    become equal get a number.
     """
     if max(map(len, names), default=0) <= width:
         return list(names)
@@ -40,7 +41,7 @@ def short_names(names: Sequence[str], width: int) -> list[str]:
 
 
 def _common_length(parts: Sequence[Sequence[str]]) -> int:
-    """How many leading entries all sequences share, at least one entry of each being left over."""
+    """How many leading entries all sequences share; the last entry of each does not count."""
     entries = zip(*(part[:-1] for part in parts), strict=False)
     return sum(1 for _ in takewhile(lambda entry: len(set(entry)) == 1, entries))
 
@@ -53,24 +54,24 @@ def _without_middle(name: str, width: int) -> str:
 
 
 def plain(text: str) -> str:
-    """Text whose dollar signs matplotlib does not take for mathematics."""
+    """Escape dollar signs, so that matplotlib does not read them as mathematics."""
     return text.replace("$", r"\$")
 
 
 def session_date(session: Session) -> str:
-    """The date of the session as YYYY-MM-DD, empty where it is not known."""
+    """The date of the session as YYYY-MM-DD; empty if it is unknown."""
     return session.session_start[:10]
 
 
 def quality_text(registration: Registration) -> str:
-    """The number by which the method judged an alignment: `z 45 (chance 4)` or `SSIM 0.626`, empty without one."""
+    """The number by which the method judged an alignment: `z 45 (chance 4)` or `SSIM 0.626`; empty if there is none."""
     if registration.score is not None:
         return f"z {registration.score:.0f} (chance {registration.chance_score or 0:.0f})"
     return "" if registration.ssim is None else f"SSIM {registration.ssim:.3f}"
 
 
 def matches_text(registration: Registration | None, n_matches: int) -> str:
-    """The number of matches of two sessions, and how many a wrong alignment gives where that is known."""
+    """The number of matches of two sessions and, if it is known, the number that a wrong alignment gives."""
     by_chance = None if registration is None else registration.chance_matches
     return str(n_matches) if by_chance is None else f"{n_matches} (chance {by_chance:.0f})"
 
@@ -78,8 +79,8 @@ def matches_text(registration: Registration | None, n_matches: int) -> str:
 def transform_text(registration: Registration) -> str:
     """Rotation, scale and translation of a registration in one line.
 
-    Decomposed as by scikit-image's `AffineTransform`: the translation is that of the fixed image's origin, the
-    rotation is positive from x to y, that is clockwise on the screen.
+    The matrix is decomposed as by scikit-image's `AffineTransform`. The translation is that of the fixed image's
+    origin. The rotation is positive from x to y, which is clockwise on the screen.
     """
     matrix = registration.matrix
     if not np.isfinite(matrix).all():
@@ -95,12 +96,12 @@ def transform_text(registration: Registration) -> str:
 
 
 def _signed(value: float, digits: int) -> str:
-    """A rounded number with a true minus sign, and none before zero."""
+    """A rounded number with a typographic minus sign, and no sign before zero."""
     return f"{round(float(value), digits) + 0.0:.{digits}f}".replace("-", "−")
 
 
 def failure_text(registration: Registration | None, n_accepted: int) -> str:
-    """In what way two sessions, with so many accepted pairs of ROIs, are not aligned; empty where they are."""
+    """Why two sessions with `n_accepted` accepted pairs of ROIs do not count as aligned; empty if they do."""
     if registration is None:
         return "NOT REGISTERED: the pair was not tried"
     if not registration.registered:
@@ -112,10 +113,10 @@ def failure_text(registration: Registration | None, n_accepted: int) -> str:
 
 
 def registration_file_names(names: Sequence[str], pairs: Sequence[tuple[int, int]], kind: str = "png") -> list[str]:
-    """`registration_<fixed>_<moving>.<kind>` for each pair of positions, safe on every file system and all different.
+    """File names `registration_<fixed>_<moving>.<kind>`, one per pair, all different and safe on every file system.
 
-    Where two would be alike (names that differ only in characters a file name cannot hold, or in case), all get
-    the positions of their sessions, counted from 1, in front.
+    If two would be equal, because session names differ only in case or in characters that a file name cannot hold, all
+    file names get the positions of their sessions, counted from 1, in front.
     """
     safe = [re.sub(r"[^\w.+-]+", "-", name).strip("-.")[:LONGEST_FILE_NAME_PART] or "session" for name in names]
     plain_names = [f"registration_{safe[fixed]}_{safe[moving]}.{kind}" for fixed, moving in pairs]

@@ -1,4 +1,4 @@
-"""Tables that notebooks show of sessions and results."""
+"""Tables of sessions and results for notebooks."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from ..errors import one_line
 from ..model import MatchedPlane, MatchResult, Session
 from .summary import MAXIMUM_PAIRS, Rows, cell_rows, pair_rows, session_rows
 
-MOST_ROWS = 60  #: of a table that are shown
+MOST_ROWS = 60  #: most rows of a table that are shown
 
 
 def html_of_sessions(sessions: Sequence[Session]) -> str:
-    """A row for each session."""
+    """A table with one row per session."""
     return _table(session_rows(sessions))
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from ..arrays import Bools, Ints32
 from ..model import Session
 
-#: Pixels whose weight is below this part of their ROI's highest are not shown: the footprints of matrix
-#: factorisations have faint tails that would bury their neighbours. Binary masks are shown whole.
+#: Pixels whose weight is below this part of their ROI's highest weight are not shown, because the footprints of matrix
+#: factorisations have faint tails that would hide their neighbours. Binary masks are shown completely.
 FAINTEST_WEIGHT = 0.2
 TOLERANCE = 0.5  # pixels by which an outline may differ from the edge of the mask
 SMALLEST_PART, MOST_PARTS = 0.05, 12
@@ -23,9 +23,9 @@ def is_shown(session: Session) -> Bools:
 
 
 def outlines(session: Session) -> list[list[Ints32]]:
-    """The outline of every ROI: of each a list of polygons (x, y), int32, shape (n, 2), through centres of pixels.
+    """The outline of every ROI: a list of polygons (x, y), int32, shape (n, 2), through the centres of pixels.
 
-    Parts that are small beside the largest are left out; an ROI with an empty mask has no polygon.
+    Parts that are small compared with the largest are left out. An ROI with an empty mask has no polygon.
     """
     footprints, n_cols = session.footprints, session.shape[1]
     shown = is_shown(session)

@@ -41,10 +41,10 @@ HEADING = (
 def overlay_matrix_figure(sessions: Sequence[Session], result: MatchResult) -> Figure:
     """Overlays of every two sessions: after registration above the diagonal, before it below.
 
-    Row i, column j > i shows session i (fixed) in magenta and session j, registered to it, in green; row j, column
-    i the same two as they were recorded, where their sizes agree. The diagonal holds the sessions themselves.
-    Each overlay's title is the number by which the method judged the alignment, as it is printed; in red stands what is
-    not registered, or probably wrongly.
+    Row i, column j > i shows session i (fixed) in magenta and session j, registered to it, in green. Row j, column i
+    shows the same two sessions as they were recorded, if their sizes agree. The diagonal holds the sessions themselves.
+    The title of each overlay is the number by which the method judged the alignment. If two sessions are not
+    registered, or the registration is probably wrong, the title says so in red.
 
     Examples
     --------
@@ -87,13 +87,13 @@ def overlay_matrix_figure(sessions: Sequence[Session], result: MatchResult) -> F
 
 
 def _title(registration: Registration | None, failure: str) -> tuple[str, str]:
-    """What stands above an overlay, and its colour."""
+    """The title of an overlay, and its colour."""
     quality = "" if registration is None else quality_text(registration)
     return (failure, FAILURE) if failure else (quality or "registered", "black")
 
 
 def _tiles(n_sessions: int, width: float, height: float, font_size: float) -> tuple[Figure, Array]:
-    """A figure of n x n tiles under a heading, placed by hand: hundreds of panels take long to lay themselves out."""
+    """A figure of n x n tiles under a heading; tiles are placed here, because automatic layout of hundreds is slow."""
     title = line_height(font_size) + 0.03
     total_width = n_sessions * (width + GAP) + GAP
     top = (1 + HEADING.count("\n")) * line_height(TITLE_SIZE) + 0.15
@@ -118,7 +118,7 @@ def _tiles(n_sessions: int, width: float, height: float, font_size: float) -> tu
 
 
 def _write_on(axes: Axes, lines: Sequence[str], font_size: float) -> None:
-    """Write white on dark outline into the upper left corner of an image."""
+    """Write white text with a dark outline into the upper left corner of an image."""
     axes.annotate(
         "\n".join(plain(line) for line in lines if line),
         xy=(0, 1),
@@ -133,7 +133,7 @@ def _write_on(axes: Axes, lines: Sequence[str], font_size: float) -> None:
 
 
 def _shrunk(image: Array, longest: int) -> Array:
-    """The image, reduced by area averaging until no side is longer than so many pixels."""
+    """The image, reduced by area averaging until no side is longer than `longest` pixels."""
     factor = longest / max(image.shape[:2])
     if factor >= 1:
         return image

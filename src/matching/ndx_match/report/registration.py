@@ -1,4 +1,4 @@
-"""One session pair: moving, fixed and registered image, and their overlay."""
+"""Show one pair of sessions: moving, fixed and registered image, and their overlay."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from .outlines import outlines
 
 SMALL_PANEL, LARGE_PANEL = 0.24 * WIDTH, 0.73 * WIDTH
 NAME_WIDTH = 36
-#: Of outlines: lighter than those of the overlay, to be seen on it.
+#: Colours of outlines, lighter than those of the overlay, so that they are visible on it.
 MAGENTA, GREEN = "#FF9DF5", "#8DFF9B"
 
 
 def registration_figure(sessions: Sequence[Session], result: MatchResult, fixed: int, moving: int) -> Figure:
-    """How well two sessions, given by their positions, are aligned.
+    """Show how well two sessions, given by their positions, are aligned.
 
-    The moving image is warped bilinearly into the fixed frame with the pair's registration. The overlay
-    shows the fixed image in magenta and the registered one in green, so that what agrees is grey to white; both
-    have their local brightness evened out, and the contrast of all images is stretched. The ROIs that the two sessions
-    have in common are outlined, in the colours of their sessions. An alignment that the method refused is shown, and
-    said to be refused in red, as is one that gives hardly more matches than a wrong one.
+    The moving image is warped bilinearly into the fixed frame with the pair's registration. The overlay shows the fixed
+    image in magenta and the registered one in green, so that agreement is grey to white. Both have their local
+    brightness evened out, and the contrast of all images is stretched. The ROIs of cells that both sessions have are
+    outlined in the colours of their sessions. If the method refused the alignment, or it gives hardly more matches than
+    a wrong one, it is still shown, and a red title says so.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def registration_figure(sessions: Sequence[Session], result: MatchResult, fixed:
 
 
 def _outline_matches(axes: Axes, pair: tuple[Session, Session], registration: Registration, cells: Ints32) -> None:
-    """Outline the ROIs of the cells, shape (n_cells, 2), that both sessions have, the moving ones where they fit."""
+    """Outline the ROIs of the cells that both sessions have; the moving ones are mapped to the fixed session."""
     both = cells[(cells >= 0).all(axis=1)]
     aligned = SessionRegistration(registration.matrix, registration.displacement, pair[0].shape)
     to_fixed = aligned.inverse(pair[1].shape)

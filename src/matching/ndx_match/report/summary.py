@@ -1,4 +1,4 @@
-"""A match result as rows of texts, the first being titles: for the command, and for tables in notebooks."""
+"""A match result as rows of texts, with titles in the first row, for the command and for tables in notebooks."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ..model import MatchResult, Session
 from .fractions import matched_fractions
 from .labels import matches_text, quality_text
 
-MAXIMUM_PAIRS = 66  #: pairs listed one a line (12 sessions)
+MAXIMUM_PAIRS = 66  #: most pairs that are listed, one per line (those of 12 sessions)
 Rows = list[tuple[str, ...]]
 
 
 def session_rows(sessions: Sequence[Session], result: MatchResult | None = None) -> Rows:
-    """A row for each session, with what became of it in a result."""
+    """One row per session, with its status in a result if one is given."""
     rows: Rows = [("session", "date", "ROIs", "image", "depth", "status")]
     statuses = [""] * len(sessions) if result is None else result.status_in_words()
     for session, status in zip(sessions, statuses, strict=True):
@@ -41,7 +41,7 @@ def _n_rois(session: Session) -> str:
 
 
 def pair_rows(sessions: Sequence[Session], result: MatchResult) -> Rows:
-    """A row for each pair of sessions, of the first `MAXIMUM_PAIRS`."""
+    """One row per pair of sessions, for at most `MAXIMUM_PAIRS` pairs."""
     fractions, counts = matched_fractions(result, [session.n_taking_part for session in sessions])
     rows: Rows = [("pair", "registration", "quality", "matches", "matched fraction")]
     for registration in result.registrations[:MAXIMUM_PAIRS]:
@@ -61,7 +61,7 @@ def pair_rows(sessions: Sequence[Session], result: MatchResult) -> Rows:
 
 
 def cell_rows(result: MatchResult) -> Rows:
-    """A row for each number of sessions in which cells are."""
+    """One row for each number of sessions in which cells were found."""
     sizes = np.bincount(result.n_sessions_of_cell, minlength=len(result.session_status) + 1)[1:]
     rows: Rows = [("cells", "in sessions", "mean confidence")]
     for size in range(len(sizes), 0, -1):
@@ -72,7 +72,7 @@ def cell_rows(result: MatchResult) -> Rows:
 
 
 def review_rows(result: MatchResult) -> Rows:
-    """A row for each kind of review that persons gave to cells; none but the titles without reviews."""
+    """One row for each kind of review that persons gave to cells; only the titles if there are no reviews."""
     rows: Rows = [("reviewed", "cells", "by", "last on")]
     if result.reviews is None:
         return rows

@@ -1,4 +1,4 @@
-"""Correct a match file in a browser: its page, served on this machine only, and what is saved from it."""
+"""Correct a match file in a browser: a page that is served on this machine only, and what it saves."""
 
 from .desk import Desk
 from .server import ReviewServer

@@ -1,4 +1,4 @@
-"""A match file under review: its page, and the new match file that decisions make of it."""
+"""A match file under review: its page, and the new match file that results from the decisions."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from ..storage.unchanged import check_unchanged, state_of
 class Desk:
     """A match file under review.
 
-    Every save applies all decisions so far to the file as it was opened and writes the output anew, whole or not at
-    all; the file itself is never changed.
+    Every save applies all decisions so far to the file as it was opened, and writes the output again, completely or not
+    at all. The file under review is never changed.
 
     Parameters
     ----------
@@ -31,15 +31,17 @@ class Desk:
     output : path
         The match file to write.
     overwrite : bool
-        It may exist already.
+        Whether the output may exist already.
     reviewer : str
-        Who decides.
+        Name of the person who decides.
     progress : callable, optional
 
     Raises
     ------
-    InputError, OutputError
-        The match file cannot be read, the output cannot be written.
+    InputError
+        If the match file cannot be read.
+    OutputError
+        If the output cannot be written.
     """
 
     def __init__(
@@ -63,19 +65,19 @@ class Desk:
         self._lock = Lock()
 
     def page(self, token: str) -> str:
-        """The HTML of the page in its present state, which sends what is decided with a token."""
+        """The HTML of the page in its present state; the page sends decisions with the token."""
         with self._lock:
             return make_page(self._shown, self._title, self._progress, Service(token, self.output.name, self._reviewer))
 
     def save(self, text: str) -> Curated:
-        """Write the output with decisions, given as CSV, after those that were saved before.
+        """Write the output with the given decisions (CSV), applied after those that were saved before.
 
         Raises
         ------
         InputError
-            The text makes no sense, or the match file was changed since it was opened.
+            If the text makes no sense, or the match file was changed since it was opened.
         OutputError
-            The output cannot be written, or was changed by somebody else.
+            If the output cannot be written, or was changed by somebody else.
         """
         now = datetime.now().astimezone().isoformat(timespec="seconds")
         new = [replace(each, reviewed_on=each.reviewed_on or now) for each in parse_decisions(text, "The page")]

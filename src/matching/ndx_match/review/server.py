@@ -1,4 +1,4 @@
-"""Serve the page of a match file under review on this machine, to who knows the token."""
+"""Serve the page of a match file under review on this machine, to anyone who knows the token."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ..errors import NdxMatchError
 from .desk import Desk
 
 ADDRESS = "127.0.0.1"
-MOST_BYTES = 20_000_000  #: of what is sent to be saved
-PATIENCE = 30  #: seconds for the rest of a request
+MOST_BYTES = 20_000_000  #: largest size of the decisions in one request
+PATIENCE = 30  #: seconds to wait for the rest of a request
 TOKEN = "X-Review-Token"
-#: Of every answer. What the page itself may do is in its HTML.
+#: Headers of every answer. The HTML of the page says what the page itself may do.
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
@@ -27,18 +27,18 @@ HEADERS = {
 
 
 class ReviewServer(ThreadingHTTPServer):
-    """The page at `/TOKEN/`, and `POST /save` for what was decided, as CSV.
+    """Serve the page at `/TOKEN/`, and accept decisions as CSV by `POST /save`.
 
     Parameters
     ----------
     desk : Desk
     port : int
-        0 for any that is free.
+        0 chooses any free port.
 
     Raises
     ------
     OSError
-        The port is taken.
+        If the port is taken.
     """
 
     daemon_threads = True
@@ -52,12 +52,12 @@ class ReviewServer(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """What to open in a browser."""
+        """The address to open in a browser."""
         return f"http://{self.hosts[0]}/{self.token}/"
 
 
 class _Refused(Exception):
-    """A request that is not answered, and why: a status and a sentence."""
+    """A request is refused, with an HTTP status and a sentence that says why."""
 
     def __init__(self, status: HTTPStatus, sentence: str) -> None:
         super().__init__(sentence)
@@ -97,7 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer_json(HTTPStatus.OK, {"leftOut": curated.sentences})
 
     def _check_sender(self) -> None:
-        """Refuse what another site sends, be it under a name of its own that leads to this machine."""
+        """Refuse requests of other sites, even if their own host name leads to this machine."""
         if self.headers.get("Host", "") not in self.server.hosts:
             raise _Refused(HTTPStatus.FORBIDDEN, "This is not the address of the page.")
         origins = [f"http://{host}" for host in self.server.hosts]
@@ -140,4 +140,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Nothing: requests hold the token."""
+        """Log nothing, because requests hold the token."""

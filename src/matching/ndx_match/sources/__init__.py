@@ -1,4 +1,4 @@
-"""From NWB files to sessions: everything that knows how ophys data lie in a file."""
+"""Read sessions from NWB files: everything that depends on how ophys data are stored in a file."""
 
 from ..storage.opening import open_nwb
 from . import maskless  # noqa: F401  (lets pynwb read such tables)

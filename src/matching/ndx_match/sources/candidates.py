@@ -15,8 +15,9 @@ from pynwb.ophys import ImagingPlane, OpticalChannel, PlaneSegmentation
 from ..storage.opening import objects_of
 from .maskless import MASK_KINDS
 
-#: Neurodata types of ndx-microscopy, whose classes come with the file where the extension is not installed: ROI tables
-#: of planes and of volumes, since version 0.3 and before, and images.
+#: Neurodata types of ndx-microscopy, whose classes come with the file if the extension is not installed: ROI tables
+#: of planes and of volumes, as named since version 0.3 and before it, and
+#: images.
 MICROSCOPY_SEGMENTATIONS = ("PlanarSegmentation", "VolumetricSegmentation", "Segmentation2D", "Segmentation3D")
 SUMMARY_IMAGE = "SummaryImage"
 #: Folders of a file, by the attribute of an NWBFile that holds what is in them.
@@ -39,17 +40,17 @@ class TableCandidate:
     n_rois: int
     mask_kind: str  #: one of `MASK_KINDS`; empty if the table has none
     mask_shape: tuple[int, int] | None  #: of an image_mask as stored: (n_rows, n_cols) by most writers
-    table: PlaneSegmentation  #: or one of ndx-microscopy, which has the same columns
-    imaging_plane: ImagingPlane  #: of a table of ndx-microscopy, one that says what its imaging space says
+    table: PlaneSegmentation  #: or a table of ndx-microscopy, which has the same columns
+    imaging_plane: ImagingPlane  #: for a table of ndx-microscopy, made from its imaging space
     plane_path: str  #: of the imaging plane in the file
 
     @property
     def has_masks(self) -> bool:
-        """Whether there are ROIs, and masks of them."""
+        """Whether the table has ROIs and masks."""
         return self.n_rois > 0 and self.mask_kind != ""
 
     def belongs_to(self, plane: str) -> bool:
-        """Whether the table is of the named plane, by its imaging plane or by a folder of its path."""
+        """Whether the table's imaging plane, or a part of its path, has this name."""
         return self.plane == plane or plane in self.path.split("/")
 
 
@@ -64,21 +65,21 @@ class ImageCandidate:
 
 @dataclass(frozen=True)
 class FileContents:
-    """All candidates of one file, sorted by path, and what else tells who wrote it."""
+    """All candidates of one file, sorted by path, and what shows which program wrote the file."""
 
     tables: tuple[TableCandidate, ...]
     images: tuple[ImageCandidate, ...]
     planes: tuple[str, ...]
-    script: str = ""  #: what the file says of the script that made it
+    script: str = ""  #: what the file says about the script that made it
     modules: tuple[str, ...] = ()  #: names of its processing modules
     coloured: tuple[str, ...] = ()  #: paths of images that are not used: RGB images and others of more dimensions
 
     def table_at(self, path: str) -> TableCandidate | None:
-        """The ROI table of this path, None if there is none."""
+        """The ROI table at this path; None if there is none."""
         return next((table for table in self.tables if table.path == path), None)
 
     def image_at(self, path: str) -> ImageCandidate | None:
-        """The image of this path, None if there is none."""
+        """The image at this path; None if there is none."""
         return next((image for image in self.images if image.path == path), None)
 
 
@@ -107,7 +108,7 @@ def list_contents(nwbfile: NWBFile) -> FileContents:
 
 
 def with_masks(tables: Sequence[TableCandidate]) -> Sequence[TableCandidate]:
-    """Those that hold masks, beside which empty ones mean nothing; all if none does."""
+    """The tables that hold masks; all tables if none does."""
     return [table for table in tables if table.has_masks] or tables
 
 
@@ -137,7 +138,7 @@ def _table(table: PlaneSegmentation) -> TableCandidate:
 
 
 def _as_imaging_plane(space: Any) -> ImagingPlane:
-    """What an imaging space of ndx-microscopy says, as an ImagingPlane that belongs to no file."""
+    """Make an ImagingPlane, which belongs to no file, from an imaging space of ndx-microscopy."""
     sizes = [getattr(space, name, None) for name in ("pixel_size_in_um", "voxel_size_in_um", "grid_spacing_in_um")]
     size = next((size for size in sizes if size is not None), None)
     channel = OpticalChannel(name="channel", description="Not linked to the segmentation.", emission_lambda=np.nan)

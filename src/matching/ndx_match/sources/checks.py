@@ -1,4 +1,4 @@
-"""Refuse data of a file that are no numbers, or more than can be held, before they are read."""
+"""Refuse data of a file that are not numbers or do not fit into memory, before they are read."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ..arrays import Floats, Ints64
 from ..errors import InputError
 
 REPAIR = "repair the file"
-MOST_PIXELS = 100_000_000  #: of a field of view: the largest recorded have a quarter of it
-MOST_COORDINATES = 3  #: of a place or a size
-PART_OF_MEMORY = 4  #: the computer's memory divided by this is what a dataset may take
-MEMORY_OF_UNKNOWN = 8_000_000_000  #: taken for the memory where the system does not tell it
+MOST_PIXELS = 100_000_000  #: of a field of view; the largest that are recorded have a quarter of this
+MOST_COORDINATES = 3  #: the most numbers that a position or a size has
+PART_OF_MEMORY = 4  #: a dataset may take the computer's memory divided by this
+MEMORY_OF_UNKNOWN = 8_000_000_000  #: bytes, assumed if the system does not report its memory
 
 
 def check_numbers(data: Any, what: str, remedy: str = REPAIR) -> None:
@@ -36,14 +36,14 @@ def check_pixels(shape: tuple[int, ...], what: str, remedy: str = REPAIR) -> Non
 
 
 def check_memory(data: Any, what: str) -> None:
-    """Raise InputError if a dataset, called `what`, states a size beyond the memory."""
+    """Raise InputError if a dataset, called `what`, is too large for the memory."""
     n_bytes = math.prod(np.shape(data)) * np.dtype(getattr(data, "dtype", float)).itemsize
     if n_bytes > memory() // PART_OF_MEMORY:
         raise InputError(f"{what} takes {n_bytes} bytes, more than this computer can hold; repair the file.")
 
 
 def vector_of(data: Any) -> Floats | None:
-    """A list of finite numbers, as of a place or a size; None where there is none or it is something else."""
+    """The finite numbers of a position or a size; None if there are none or the data are something else."""
     if data is None or len(np.shape(data)) != 1 or np.shape(data)[0] > MOST_COORDINATES:
         return None
     values = np.asarray(data[:])

@@ -57,14 +57,14 @@ class SourceOptions:
     #: The plane (z) to take of voxel masks that lie in several; `all` projects them onto one.
     z_plane: int | str | None = None
     allow_different_subjects: bool = False  #: do not refuse files of different animals
-    #: Compute the SHA-256 of each file; of a file on the network take the one that its archive recorded, if any.
+    #: Compute the SHA-256 of each file; of a file on the network take the checksum that its archive recorded, if any.
     checksum: bool = True
-    #: Of folders on DANDI take these sessions only: labels, their first parts, or patterns with `*`.
+    #: From folders on DANDI, take only these sessions: labels, their first parts, or patterns with `*`.
     sessions: tuple[str, ...] = ()
-    #: When the sessions of folders without NWB began, in ISO 8601: (folder, time); a folder by its path or parts of it
-    #: that follow each other, empty if there is only one.
+    #: When the sessions of folders without NWB began, in ISO 8601: (folder, time); a folder by its path or
+    #: consecutive parts of it; empty if there is only one folder.
     session_starts: tuple[tuple[str, str], ...] = ()
-    session_table: tuple[SessionFacts, ...] = ()  #: more that is known of such sessions, and perhaps of others
+    session_table: tuple[SessionFacts, ...] = ()  #: more about such sessions; others may be listed too
 
     def __post_init__(self) -> None:
         for name in ("mirror", "where", "sessions"):
@@ -75,10 +75,10 @@ class SourceOptions:
         if self.all_rois and self.where:
             raise InputError("--all-rois and --where exclude each other; give one of them.")
         for folder, start in self.session_starts:
-            SessionFacts(folder, start)  # raises if that is no date
+            SessionFacts(folder, start)  # raises InputError if this is no date
 
     def transposition_of(self, location: str | os.PathLike[str]) -> str | None:
-        """What `transpose` is for a file."""
+        """The value of `transpose` for a file."""
         chosen = [choice for name, choice in self.transpose_file if _is_named(location, name)]
         return chosen[-1] if chosen else self.transpose
 
@@ -87,7 +87,7 @@ class SourceOptions:
         return any(_is_named(location, name) for name in self.mirror)
 
     def check_files(self, locations: Sequence[str | os.PathLike[str]]) -> None:
-        """Raise InputError if an option is for a file that is not among these, or for one that cannot be told."""
+        """Raise InputError if an option names a file that is not among these, or names several of them."""
         for option, name in (
             *(("--transpose", name) for name, _ in self.transpose_file),
             *(("--mirror", name) for name in self.mirror),
@@ -109,7 +109,7 @@ class SourceOptions:
 
 
 def _is_named(location: str | os.PathLike[str], name: str) -> bool:
-    """Whether a name is that of a file: as given or shown, another path to the same, or its last parts."""
+    """Whether a name means a file: its path as given or shown, another path to it, or the path's last parts."""
     if name in (str(location), public_name(location)) or same_place(location) == same_place(name):
         return True
     path = unquote(urlsplit(str(location)).path) if is_url(location) else Path(location).as_posix()
@@ -117,9 +117,9 @@ def _is_named(location: str | os.PathLike[str], name: str) -> bool:
 
 
 def choose_table(contents: FileContents, options: SourceOptions, where: str, layout: Layout) -> TableCandidate:
-    """The ROI table to match: where its writer puts it, or the only one; those without masks are passed over.
+    """The ROI table to match: the one where its writer puts it, or the only one; tables without masks are ignored.
 
-    Raises InputError if there is none (of the given name), AmbiguousInputError if several are left.
+    Raises InputError if there is none (of the given name), and AmbiguousInputError if several are left.
     """
     tables: Sequence[TableCandidate] = contents.tables
     if not tables:
@@ -233,7 +233,7 @@ def choose_z_plane(table: TableCandidate, options: SourceOptions, where: str) ->
 
 
 def other_image(contents: FileContents, options: SourceOptions) -> str:
-    """What to do where an image cannot be used, a phrase."""
+    """A phrase that says what to do if an image cannot be used."""
     alone = f"{'--method consensus ' * options.image_required}--image {NO_IMAGE} to register by the ROIs alone"
     return f"choose another image with --image, or give {alone}" if len(contents.images) > 1 else f"give {alone}"
 
@@ -241,7 +241,7 @@ def other_image(contents: FileContents, options: SourceOptions) -> str:
 def _of_size(
     images: Sequence[ImageCandidate], table: TableCandidate, where: str, remedy: str
 ) -> Sequence[ImageCandidate]:
-    """Those of the masks' size, or else those of that size when one of the two is transposed."""
+    """The images of the masks' size, or else those of that size when one of the two is transposed."""
     assert table.mask_shape is not None
     for shape in (table.mask_shape, table.mask_shape[::-1]):
         fitting = [image for image in images if image.shape == shape]
@@ -257,7 +257,7 @@ def _of_size(
 def _not_of_others(
     images: Sequence[ImageCandidate], contents: FileContents, table: TableCandidate, layout: Layout
 ) -> Sequence[ImageCandidate]:
-    """Those whose names do not end as the names of other tables do."""
+    """The images whose names do not end as the names of other tables do."""
     suffix = layout.suffix_of(table)
     others = {
         name
@@ -287,7 +287,7 @@ def _by_path(candidates: Sequence[Candidate], wanted: str, what: str, option: st
 
 
 def _nearest(images: Sequence[ImageCandidate], table: TableCandidate) -> Sequence[ImageCandidate]:
-    """Those that share the longest beginning of their path with the table, or carry its plane's name."""
+    """The images that share the longest beginning of their path with the table, or carry its plane's name."""
     of_plane = [image for image in images if table.plane and table.plane in image.path.split("/")]
     if of_plane:
         return of_plane

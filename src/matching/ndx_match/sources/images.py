@@ -1,4 +1,4 @@
-"""Read projection images, and say what of them cannot be used."""
+"""Read projection images, and report which cannot be used."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from .candidates import FileContents, ImageCandidate
 from .checks import check_numbers, check_pixels
 from .choose import SourceOptions, other_image
 
-MOST_WITHOUT_DATA = 0.5  #: of an image's pixels
+MOST_WITHOUT_DATA = 0.5  #: part of an image's pixels
 
 
 @dataclass(frozen=True)
 class Projection:
-    """What is read of a file's projection image."""
+    """What is read from a file's projection image."""
 
     stored: Floats32 | None  #: as stored, NaN where there is no data; zeros if it is blank, None if there is none
     path: str  #: in the file; empty if the session is to be registered by its ROIs alone

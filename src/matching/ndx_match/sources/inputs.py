@@ -1,4 +1,4 @@
-"""Which files are meant: of folders and patterns such as `day*.nwb` those in them, of folders on DANDI too.
+"""Find the files that are meant by folders, patterns such as `day*.nwb`, and folders on DANDI.
 
 Folders and files of other programs' results (:mod:`ndx_match.folders`) count as files.
 """
@@ -45,9 +45,9 @@ def expand(locations: Location | Iterable[Location], sessions: Sequence[str] = (
 def files_of_matched_sessions(
     locations: Location | Iterable[Location],
 ) -> list[str | os.PathLike[str]]:
-    """As :func:`expand`, of files from which the sessions of a match file were read.
+    """Expand as :func:`expand` does the locations from which the sessions of a match file were read.
 
-    Folders of other programs among them are read as such; of these it need not be stated again when sessions began.
+    Folders of other programs among them are read too; the start of their sessions need not be stated again.
     """
     found = expand(locations)
     take_folders(found, need_start=False)
@@ -55,12 +55,12 @@ def files_of_matched_sessions(
 
 
 def listed(locations: Any) -> list[Any]:
-    """The locations as a list, also if a single one is given."""
+    """The locations as a list, even if only one is given."""
     return [locations] if isinstance(locations, (str, os.PathLike)) or hasattr(locations, "read") else [*locations]
 
 
 def expand_local(location: str | os.PathLike[str]) -> list[str | os.PathLike[str]]:
-    """The files on the disk for which a path stands: a folder for the NWB files below it, a pattern for what fits it.
+    """The files that a path means: for a folder the NWB files below it, for a pattern the files that match it.
 
     Sorted by path. A folder without NWB files stands for the results of other programs below it. Match files below a
     folder are left out, because they hold the result for the others. A URL, a path of a file, a path where nothing is,
@@ -91,12 +91,12 @@ def the_one_file(location: str | os.PathLike[str], of_matches: bool = False) -> 
     location : path or str
         A path, folder, pattern or URL.
     of_matches : bool
-        Take the match file of a folder, which is left out otherwise.
+        Take the match file in a folder, which is otherwise left out.
 
     Raises
     ------
     InputError
-        A pattern fits none or several files, or there are several in a folder.
+        A pattern matches no file or several, or a folder holds several files.
     """
     if is_address(location):
         return location
@@ -112,9 +112,9 @@ def the_one_file(location: str | os.PathLike[str], of_matches: bool = False) -> 
 
 
 def sessions_below(folder: str | os.PathLike[str], but_in: str | os.PathLike[str] | None = None) -> list[str]:
-    """The NWB files at any depth below a folder, Zarr stores too, or else the results of other programs there.
+    """The NWB files and Zarr stores at any depth below a folder; if there are none, the results of other programs.
 
-    Sorted by path, without hidden ones. Nothing is looked for in the folder `but_in`.
+    Sorted by path, without hidden ones. The folder `but_in` is not searched.
     """
     return _below(folder, but_in, _is_nwb) or _below(folder, but_in, is_folder)
 
@@ -127,7 +127,7 @@ def _is_nwb(path: str) -> bool:
 def _below(
     folder: str | os.PathLike[str], but_in: str | os.PathLike[str] | None, is_session: Callable[[str], bool]
 ) -> list[str]:
-    """All below a folder that are sessions, in which nothing more is looked for, sorted by path."""
+    """All sessions below a folder, sorted by path; folders that are sessions are not searched."""
     left_out = None if but_in is None else os.path.realpath(but_in)
     paths: list[str] = []
     for parent, folders, names in os.walk(folder):
@@ -142,7 +142,7 @@ def _below(
 
 
 def is_match_file(path: str | os.PathLike[str]) -> bool:
-    """Whether a file is a match file, by a look at its groups; False for one that cannot be read."""
+    """Whether a file's groups show that it is a match file; False if it cannot be read."""
     try:
         with format_of(path).table(Path(path), "processing") as modules:
             return any(
@@ -150,5 +150,5 @@ def is_match_file(path: str | os.PathLike[str]) -> bool:
                 for module in modules.values()
                 for item in module.values()
             )
-    except Exception:  # whoever reads the file says what is wrong with it
+    except Exception:  # reported when the file is read
         return False

@@ -1,4 +1,4 @@
-"""What a file holds and what would be used of it, without matching anything."""
+"""Report what a file holds and what would be used from it, without matching anything."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class InspectedPlane:
 
 @dataclass(frozen=True)
 class InspectedFile:
-    """What a file holds and what would be used of it."""
+    """What a file holds and what would be used from it."""
 
     name: str  #: its location as it may be shown
     session_id: str  #: empty if there is none
@@ -45,7 +45,7 @@ class InspectedFile:
 
 
 def inspect_file(path: Location, options: SourceOptions, all_planes: bool = False) -> InspectedFile:
-    """Look at a file and choose what would be used of it, of one imaging plane or of each.
+    """Read what a file holds and choose what would be used from it, for one imaging plane or for each.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Let pynwb read files with ROI tables that have no masks, beside which the ROIs are.
+"""Let pynwb read files in which an ROI table without masks lies beside those that hold the ROIs.
 
 OptiNiSt leaves a table without rows and columns in every file. pynwb 3 and 4 refuse to make such a table, and with it
 the whole file.
@@ -18,7 +18,7 @@ MASK_KINDS = ("image_mask", "pixel_mask", "voxel_mask")
 
 @register_map(PlaneSegmentation)
 class AnyPlaneSegmentationMap(PlaneSegmentationMap):
-    """As pynwb's, but a table without masks is read too; to make or write one stays an error."""
+    """Read tables as pynwb does, and those without masks too; to make or write one is still an error."""
 
     def __new_container__(self, cls: Any, container_source: Any, parent: Any, object_id: Any, **kwargs: Any) -> Any:
         """The table of a file."""

@@ -13,44 +13,44 @@ from ..errors import InputError
 from ..storage.datasets import stored
 from .checks import check_memory, check_numbers, check_pixels
 
-BLOCK_BYTES = 16_000_000  #: of masks held dense at a time
-MAXIMUM_BLOCK = 8  #: times as much where chunks span many ROIs
+BLOCK_BYTES = 16_000_000  #: size of the masks that are held dense at a time
+MAXIMUM_BLOCK = 8  #: this many times as much if chunks span many ROIs
 
 
 @dataclass(frozen=True)
 class StoredMasks:
     """Masks in the frame, of shape (n, m), in which the file holds them."""
 
-    #: Shape (n_rois, n * m), float32: image masks as stored; of pixel and voxel masks y is the row and x the column.
+    #: Shape (n_rois, n * m), float32: image masks as stored; for pixel and voxel masks, y is the row and x the column.
     footprints: scipy.sparse.csr_array
     shape: tuple[int, int]
-    whole: bool  #: whether the shape is the image's; that of pixel and voxel masks only reaches to their last pixels
+    whole: bool  #: whether this is the image's shape; for pixel and voxel masks it only reaches to their last pixels
     n_negative: int = 0  #: weights that were negative and are taken as 0
 
     def transposed(self) -> StoredMasks:
-        """With rows and columns swapped."""
+        """The masks with rows and columns swapped."""
         row, col = np.divmod(self.footprints.indices.astype(np.int64), self.shape[1])
         return self._moved(col * self.shape[0] + row, (self.shape[1], self.shape[0]))
 
     def unscrambled(self) -> StoredMasks:
-        """Of masks that were flattened by columns and shaped by rows: `mask.ravel().reshape(shape, order="F")`."""
+        """Undo that masks were flattened by columns and shaped by rows: `mask.ravel().reshape(shape, order="F")`."""
         col, row = np.divmod(self.footprints.indices.astype(np.int64), self.shape[0])
         return self._moved(row * self.shape[1] + col, self.shape)
 
     def mirrored(self) -> StoredMasks:
-        """With the columns in reverse order."""
+        """The masks with their columns in reverse order."""
         row, col = np.divmod(self.footprints.indices.astype(np.int64), self.shape[1])
         return self._moved(row * self.shape[1] + self.shape[1] - 1 - col, self.shape)
 
     def within(self, shape: tuple[int, int]) -> StoredMasks:
-        """In a frame of another size that holds them."""
+        """The masks in a frame of another size that holds them."""
         if shape == self.shape:
             return self
         row, col = np.divmod(self.footprints.indices.astype(np.int64), self.shape[1])
         return self._moved(row * shape[1] + col, shape)
 
     def sample(self, most: int) -> StoredMasks:
-        """At most so many of the ROIs, spread evenly over the table."""
+        """At most `most` of the ROIs, spread evenly over the table."""
         n_rois = self.footprints.shape[0]
         if n_rois <= most:
             return self
@@ -112,7 +112,7 @@ def _from_images(table: PlaneSegmentation, where: str) -> StoredMasks:
     footprints = scipy.sparse.csr_array(
         (np.concatenate(weights), np.concatenate(indices), indptr), shape=(n_rois, n_rows * n_cols)
     )
-    footprints.eliminate_zeros()  # weights too small for float32
+    footprints.eliminate_zeros()  # weights that are too small for float32
     return StoredMasks(footprints, (n_rows, n_cols), whole=True)
 
 
@@ -137,7 +137,7 @@ def _from_pixels(table: PlaneSegmentation, mask_kind: str, where: str, z_plane: 
 
 
 def _as_float32(weights: Array) -> Array:
-    with np.errstate(over="ignore"):  # those that become infinite are refused
+    with np.errstate(over="ignore"):  # weights that become infinite are refused
         return weights.astype(np.float32)
 
 
@@ -163,7 +163,7 @@ def _ragged(table: PlaneSegmentation, mask_kind: str, where: str) -> tuple[Ints6
 
 
 def _field(pixels: Array, name: str, mask_kind: str, where: str) -> Array:
-    """One field of mask pixels: of elements with named fields, or of rows x, y, (z,) weight of numbers."""
+    """One field of mask pixels, which are elements with named fields or rows of numbers: x, y, (z,) weight."""
     if pixels.dtype.names:
         values = pixels[name] if name in pixels.dtype.names else None
     elif pixels.ndim == 2 and pixels.shape[1] == (4 if mask_kind == "voxel_mask" else 3):

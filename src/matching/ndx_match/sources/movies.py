@@ -1,4 +1,4 @@
-"""Find the movie of an imaging plane in an NWB file, and how its frames lie to the session's masks."""
+"""Find the movie of an imaging plane in an NWB file, and how its frames are oriented to the session's masks."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from ..storage.datasets import is_in_file
 from ..storage.opening import objects_of
 from .candidates import TableCandidate, path_of
 
-FRAMES_LOOKED_AT = 32  #: spread over the movie, to see how it is oriented
+FRAMES_LOOKED_AT = 32  #: number of frames, spread over the movie, that show how it is oriented
 
 
 @dataclass(frozen=True)
 class Movie:
-    """A movie whose frames are of the size of a session's image."""
+    """A movie whose frames have the size of a session's image."""
 
     path: str  #: in the file
     series: ImageSeries
@@ -41,12 +41,12 @@ class Movie:
         return int(self.data.shape[0])
 
     def stored_places(self, shape: tuple[int, int]) -> Indices:
-        """Where in a stored frame each pixel of the session's image lies, both as linear indices."""
+        """The position in a stored frame of each pixel of the session's image, both as linear indices."""
         return stored_places(shape, self.transposed, self.mirrored)
 
 
 def stored_places(shape: tuple[int, int], transposed: bool, mirrored: bool) -> Indices:
-    """For each pixel of an image of `shape` (n_rows, n_cols), where it lies as stored, both as linear indices."""
+    """For each pixel of an image of `shape` (n_rows, n_cols), its position as stored, both as linear indices."""
     row, col = np.divmod(np.arange(shape[0] * shape[1]), shape[1])
     col = shape[1] - 1 - col if mirrored else col
     return np.asarray(col * shape[0] + row if transposed else row * shape[1] + col, np.intp)
@@ -128,7 +128,7 @@ def _is_transposed(data: Any, session: Session) -> bool:
 
 
 def _likeness(one: Array, other: Array) -> float:
-    """Correlation of two images; 0 where one has no contrast."""
+    """The correlation of two images; 0 if one has no contrast."""
     one, other = (np.nan_to_num(each - np.nanmean(each)).ravel() for each in (one, other))
     size = float(np.linalg.norm(one) * np.linalg.norm(other))
     return float(one @ other) / size if size else 0.0

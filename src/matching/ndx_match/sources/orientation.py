@@ -26,7 +26,7 @@ AS_STORED = Orientation()  #: masks and image [row, col]
 
 
 def in_words(orientation: Orientation) -> str:
-    """How masks and image are stored, for people."""
+    """How masks and image are stored, in words."""
     masks = "transposed" if orientation.masks_transposed else "as stored"
     parts = [f"masks {'unscrambled' if orientation.masks_scrambled else masks}"]
     parts += [f"image {'transposed' if orientation.image_transposed else 'as stored'}"]
@@ -37,7 +37,7 @@ def in_words(orientation: Orientation) -> str:
 
 @dataclass(frozen=True)
 class Decision:
-    """How masks and image are stored, why they are taken so, and what the user should be warned of (or nothing)."""
+    """How masks and image are stored, the reason for this decision, and a warning for the user, which may be empty."""
 
     orientation: Orientation
     reason: str
@@ -64,7 +64,7 @@ def decide(
     The writer's convention, None if the writer is not known, holds unless the data speak against it: masks that do not
     fit the image in that orientation, masks that are torn to stripes, or ROIs that stand out of their surround clearly
     more often where the masks are transposed. Without an image the convention holds. `transpose`, one of `TRANSPOSE`,
-    is the user's word, which no evidence overrides.
+    is the user's choice, which no evidence overrides.
     """
     known = f"{writer}'s convention" if convention else "the assumption that an unknown writer stores [row, col]"
     expected, warning = _unscrambled(masks, convention or AS_STORED, known)
@@ -82,7 +82,7 @@ def decide(
         if fits:
             return Decision(expected, f"{known}; {evidence}", warning)
         there = _contrast(masks, image, other)
-        # One stray pixel is no reason to transpose all masks: the ROIs must be seen where that brings them.
+        # One stray pixel is no reason to transpose all masks: the ROIs must stand out of the image once transposed.
         if masks.whole or _sign_test(int((there > 0).sum()), int(np.isfinite(there).sum())) >= CLEAR:
             return _overridden(other, known, evidence, warning, there)
         return Decision(expected, known)
@@ -103,7 +103,7 @@ def decide(
 
 
 def about_fit(masks: StoredMasks, image: Array, decision: Decision) -> list[str]:
-    """A sentence if the ROIs stand out of the image no more often than chance, as where an offset was forgotten."""
+    """A warning if the ROIs stand out of the image no more often than by chance, as after a forgotten offset."""
     if not _fit(masks, image, decision.orientation):
         return []
     contrast = _contrast(masks, image, decision.orientation) if decision.contrast is None else decision.contrast
@@ -193,7 +193,7 @@ def _fit(masks: StoredMasks, image: Array, convention: Orientation) -> bool:
 
 
 def _contrast(masks: StoredMasks, image: Array, convention: Orientation) -> Floats:
-    """Mean of the image in each mask less that around it, where no other mask lies; NaN where there is nothing."""
+    """Mean of the image in each mask less that around it, where no other mask lies; NaN if either is empty."""
     image = np.asarray(image.T if convention.image_transposed else image, float)
     masks = _oriented(masks, convention).within((image.shape[0], image.shape[1]))
     covered = np.zeros(image.size, bool)
@@ -222,5 +222,5 @@ def _contrast(masks: StoredMasks, image: Array, convention: Orientation) -> Floa
 
 
 def _sign_test(count: int, n: int) -> float:
-    """z of so many successes of n where half are expected."""
+    """The z score of this many successes among n if half are expected."""
     return (2 * count - n) / np.sqrt(n) if n else 0.0

@@ -1,4 +1,4 @@
-"""Which imaging planes of several sessions are the same plane: those of one name, or else of one depth."""
+"""Find which imaging planes of several sessions are the same plane: by their names, or else by their depths."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ class PairedPlane:
 
 @dataclass(frozen=True)
 class Pairing:
-    """The planes that two or more sessions share, sorted by name, and what the user should know of the others."""
+    """The planes that two or more sessions share, sorted by name, and what the user should know about the others."""
 
     planes: tuple[PairedPlane, ...]
     warnings: tuple[str, ...]
 
 
 def check_tolerance(tolerance: float) -> None:
-    """Raise InputError if the tolerance is negative or no number."""
+    """Raise InputError if the tolerance is negative or not a number."""
     if not tolerance >= 0:
         raise InputError(f"--depth-tolerance {tolerance:g} makes no sense; give micrometres, 0 or more.")
 
@@ -54,8 +54,8 @@ def check_tolerance(tolerance: float) -> None:
 def pair_planes(recorded: Sequence[RecordedPlane], tolerance: float = DEPTH_TOLERANCE) -> Pairing:
     """Pair the imaging planes of sessions, given in the order of the sessions, no two of a session with one name.
 
-    Planes of the same name are one plane where their depths agree within the tolerance, in micrometres; a depth that is
-    not known agrees with any. Planes that are left over are paired with those of other sessions by their depths, the
+    Planes of the same name are one plane if their depths agree within the tolerance, in micrometres; an unknown depth
+    agrees with any. Planes that are left over are paired with those of other sessions by their depths, the
     nearest first. Raises InputError if the tolerance makes no sense, or no plane is in two sessions.
     """
     check_tolerance(tolerance)
@@ -114,7 +114,7 @@ def _nearest(groups: Sequence[Group], tolerance: float) -> tuple[int, int] | Non
 
 
 def _names(groups: Sequence[Group]) -> list[str]:
-    """A name for each plane: that which most sessions give it; with its depth where several planes have the same."""
+    """A name for each plane: the one that most sessions give it, with its depth if several planes share the name."""
     names = [Counter(plane.name for plane in group).most_common(1)[0][0] for group in groups]
     names = [re.sub(r"[^A-Za-z0-9_+-]+", "-", name).strip("-") or "plane" for name in names]
     depths = [next((plane.depth for plane in group if plane.depth is not None), None) for group in groups]
@@ -140,7 +140,7 @@ def _warnings(plane: PairedPlane, sessions: Sequence[str]) -> list[str]:
 
 
 def _alone(plane: RecordedPlane, recorded: Sequence[RecordedPlane], tolerance: float) -> str:
-    """Why a plane is matched with none."""
+    """Why a plane is matched with no other."""
     named = [other for other in recorded if other.name == plane.name and other != plane]
     if not named:
         return f"{plane.session}: the plane {plane} is in no other session, so it is not matched."

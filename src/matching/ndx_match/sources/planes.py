@@ -77,7 +77,7 @@ def list_planes(file: SourceFile, options: SourceOptions) -> list[PlaneOfFile]:
 
 
 def _distinct_part(table: TableCandidate, namesakes: Sequence[TableCandidate]) -> str:
-    """What tells an ROI table's path from those of others whose planes have the same name."""
+    """The part of an ROI table's path that differs from the paths of others whose planes have the same name."""
     paths = [other.path.split("/") for other in namesakes]
     parts = table.path.split("/")
     return "-".join(part for k, part in enumerate(parts) if any(part not in path[k : k + 1] for path in paths))
@@ -98,7 +98,7 @@ def read_planes(
 ) -> PlanesOfSessions:
     """Read every imaging plane of the sessions to be matched, and pair the planes of the sessions.
 
-    Planes are paired by name where their depths agree, else by depth. A plane that cannot be read, or is in one
+    Planes are paired by name if their depths agree, otherwise by depth. A plane that cannot be read, or is in one
     session only, is left out and reported.
 
     Parameters

@@ -40,13 +40,13 @@ COPY_FIRST = "copy them into this file first"  #: data that lie in another
 
 @dataclass(frozen=True)
 class SourceFile:
-    """An open NWB file, with what it holds and where it is from, each looked up once."""
+    """An open NWB file, what it holds and its source; each is looked up once."""
 
     nwbfile: NWBFile
     location: str | os.PathLike[str]
     checksum: bool = False  #: whether its SHA-256 is wanted
     state: FileState | None = None  #: when it was opened, if known
-    warnings: tuple[str, ...] = ()  #: what the user should know of how it was opened, one sentence each
+    warnings: tuple[str, ...] = ()  #: what the user should know about how it was opened, one sentence each
 
     @property
     def name(self) -> str:
@@ -72,7 +72,7 @@ class SourceFile:
 
     @property
     def subject(self) -> dict[str, str]:
-        """What the file says of the animal that does not change from day to day; texts as they are."""
+        """What the file states about the animal that does not change from day to day, as texts."""
         return facts_of(self.nwbfile.subject)
 
     @cached_property
@@ -108,7 +108,7 @@ def open_source(path: Location, checksum: bool) -> Iterator[SourceFile]:
 def read_session(path: Location, options: SourceOptions | None = None) -> Session:
     """Read one session from an NWB file: a path, a URL, or an HDF5 file that is open in binary mode.
 
-    In its place may be a folder or file of another program's results (:mod:`ndx_match.folders`).
+    A folder or file of another program's results can be given instead (:mod:`ndx_match.folders`).
 
     Raises
     ------
@@ -131,7 +131,7 @@ def read_session(path: Location, options: SourceOptions | None = None) -> Sessio
 
 
 def session_of(file: SourceFile, options: SourceOptions) -> Session:
-    """The session that is chosen of an open file; raises as :func:`read_session`."""
+    """The chosen session of an open file; raises the errors of :func:`read_session`."""
     nwbfile, contents, where = file.nwbfile, file.contents, file.name
     table = choose_table(contents, options, where, file.recognised.layout)
     layout = file.recognised.of_table(table).layout
@@ -190,7 +190,7 @@ def session_of(file: SourceFile, options: SourceOptions) -> Session:
 
 
 def _refuse_borrowed(file: SourceFile, table: TableCandidate, image: ImageCandidate | None) -> None:
-    """Raise InputError if what is read and copied lies in another file."""
+    """Raise InputError if data that are read and copied lie in another file."""
     data = [column.data for column in (table.table.id, *table.table.columns)]
     data += [] if image is None else [image.image.data]
     for phrase in borrowed_data(file.nwbfile, data):
@@ -228,7 +228,7 @@ def read_sessions(
 def read_each(
     files: Sequence[tuple[str | os.PathLike[str], SourceOptions]], progress: Progress | None = None
 ) -> Sessions:
-    """As :func:`read_sessions`, of single files, each with options of its own."""
+    """Read sessions as :func:`read_sessions` does, from single files that each have their own options."""
     with shared_access():
         check_paths([location for location, _ in files])
         sessions = [read_session(location, options) for location, options in with_progress(progress, "reading", files)]
@@ -266,7 +266,7 @@ def read_more_sessions(
 def locations_of(
     paths: Location | Sequence[Location], options: SourceOptions, fewest: int = 2
 ) -> list[str | os.PathLike[str]]:
-    """The files and folders for which paths stand, one for each session.
+    """The files and folders that the paths mean, one for each session.
 
     Raises InputError if one cannot be used, there are too few, or the options do not fit them.
     """
@@ -369,7 +369,7 @@ def _name(text: str) -> str:
 
 
 def with_distinct_names(sessions: list[Session]) -> list[Session]:
-    """The sessions, those of the same name named after their files, or after their positions where these agree too."""
+    """Rename sessions that share a name after their files, or after their positions if the files' names agree too."""
     names = [session.name for session in sessions]
     by_file = [_name(file_stem(session.source.uri)) for session in sessions]
     by_position = [f"session-{position + 1}" for position in range(len(sessions))]

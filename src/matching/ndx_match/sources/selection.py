@@ -1,4 +1,4 @@
-"""Which ROIs of a table take part in matching: those that its writer accepts, all, or those of a condition."""
+"""Which ROIs of a table take part in matching: those its writer accepts, all, or those that meet a condition."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     ">=": operator.ge, "<=": operator.le, "==": operator.eq, "!=": operator.ne, ">": operator.gt, "<": operator.lt,
 }  # fmt: skip
 _OF = r"(is_?|roi_?|manual_?)?({})(_?(cell|rois?|status|label|flag|mask|prob|probability))?"
-#: Names of columns, in small letters, that say which ROIs are cells, which are none, and either in words.
+#: Names of columns, in small letters: for which ROIs are cells, for which are not, and for either in words.
 _ACCEPTING = re.compile(_OF.format("cell|soma|neuron|accepted|accept|keep|kept|good|valid|selected|curated|included?"))
 _REJECTING = re.compile(_OF.format("rejected|reject|bad|excluded?|invalid|discarded?|removed|artifact"))
 _IN_WORDS = re.compile(r"(\w+_)?(classification|class|label|quality|curation|status)")
@@ -38,7 +38,7 @@ class Condition(NamedTuple):
 
     @staticmethod
     def parse(text: str) -> Condition:
-        """Make a condition of its text, or raise InputError if it is none."""
+        """Parse the text of a condition; raise InputError if it is not one."""
         found = _CONDITION.fullmatch(text)
         if not found:
             raise InputError(f"--where {text!r} is no condition; write it as --where 'column>0.5'.")
@@ -50,12 +50,12 @@ class Condition(NamedTuple):
 
 @dataclass(frozen=True)
 class Selection:
-    """The ROIs that take part, shape (n_rois,), how they were chosen, and the same in words."""
+    """The ROIs that take part, shape (n_rois,), and how they were chosen, as a code and in words."""
 
     takes_part: Bools
     kind: RoiSelection
     text: str
-    hint: str = ""  #: a sentence on a column that looks as if it said which ROIs are cells, but is not used
+    hint: str = ""  #: a sentence about columns that seem to state which ROIs are cells but are not used
 
 
 def select_rois(
@@ -63,9 +63,9 @@ def select_rois(
 ) -> Selection:
     """Choose the ROIs that take part.
 
-    The user's conditions `where` must all hold; if there are none, the first of the writer's, `accepted`, whose column
-    the table has. Raises InputError, beginning with `place`, if a condition names no column of the table or cannot be
-    compared with it, or no ROI is left.
+    All conditions of the user, `where`, must hold. If there are none, the first of the writer's conditions, `accepted`,
+    whose column the table has must hold. Raises InputError, beginning with `place`, if a condition names no column of
+    the table or cannot be compared with it, or if no ROI meets the conditions.
     """
     n_rois = len(table.id)
     conditions = [Condition.parse(text) for text in where]
@@ -86,13 +86,13 @@ def select_rois(
 
 
 def _hint(table: PlaneSegmentation, place: str) -> str:
-    """A sentence on the columns that look like an acceptance, with the condition that each suggests."""
+    """A sentence about the columns that seem to state which ROIs are cells, with the condition each suggests."""
     found = []
     for name in table.colnames:
         try:
             condition = _acceptance(table, name, place)
             n_accepted = 0 if condition is None else int(_holds(condition, table, place).sum())
-        except InputError:  # of a column that cannot be compared
+        except InputError:  # the column cannot be compared
             continue
         if condition is not None and 0 < n_accepted < len(table.id):
             text = "".join(condition)
@@ -102,7 +102,7 @@ def _hint(table: PlaneSegmentation, place: str) -> str:
 
 
 def _acceptance(table: PlaneSegmentation, name: str, place: str) -> Condition | None:
-    """The condition that a column suggests by its name and values; None if it is no acceptance."""
+    """The condition that a column's name and values suggest; None if they do not state which ROIs are cells."""
     patterns = (_ACCEPTING, _REJECTING, _IN_WORDS)
     accepts, rejects, in_words = (pattern.fullmatch(name.lower()) is not None for pattern in patterns)
     if not (accepts or rejects or in_words):
@@ -117,7 +117,7 @@ def _acceptance(table: PlaneSegmentation, name: str, place: str) -> Condition | 
 
 
 def column_values(table: PlaneSegmentation, name: str, place: str) -> Array:
-    """The numbers or words of a column, shape (n_rois,); of several per ROI, the first."""
+    """The numbers or words of a column, shape (n_rois,); if an ROI has several, the first."""
     column = table[name]
     if hasattr(column, "target"):
         raise InputError(f"{place}: the column {name!r} holds lists; choose another.")
@@ -129,7 +129,7 @@ def column_values(table: PlaneSegmentation, name: str, place: str) -> Array:
 
 
 def _holds(condition: Condition, table: PlaneSegmentation, place: str) -> Bools:
-    """For which ROIs a condition holds."""
+    """Whether a condition holds for each ROI, shape (n_rois,)."""
     if condition.column not in table.colnames:
         names = ", ".join(table.colnames)
         raise InputError(f"{place}: there is no column {condition.column!r}; give --where one of: {names}.")

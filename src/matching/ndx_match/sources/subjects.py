@@ -1,4 +1,4 @@
-"""Of which animals a file, or an ROI table in it, is."""
+"""The animals from which a file, or an ROI table in it, was recorded."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from pynwb.file import Subject
 
 from ..storage.datasets import text_of
 
-#: Neurodata types of ndx-multisubjects, whose classes come with the file where the extension is not installed.
+#: Neurodata types of ndx-multisubjects, whose classes come with the file if the extension is not installed.
 SUBJECTS_TABLE, SELECTED_SUBJECTS = "SubjectsTable", "SelectSubjectsContainer"
 
-#: What of a subject does not change from day to day.
+#: The attributes of a subject that do not change from day to day.
 FACTS_OF_SUBJECT = ("sex", "species", "genotype", "strain", "date_of_birth")
 UNKNOWN_SEX = "U"
 
 
 def facts_of(subject: Subject | None) -> dict[str, str]:
-    """What is stated of a subject that does not change from day to day; texts as they are."""
+    """The stated attributes of a subject that do not change from day to day, as texts."""
     stated = {name: getattr(subject, name, None) for name in FACTS_OF_SUBJECT}
     return {name: str(value) for name, value in stated.items() if value and value != UNKNOWN_SEX}
 
 
 def subject_id_of(nwbfile: NWBFile, table: Any = None) -> str:
-    """The id of the subject of a file or of one of its ROI tables: of several all, sorted; empty if none is stated.
+    """The subject id of a file or of one of its ROI tables; if there are several, all, sorted; empty if none is stated.
 
     A file of ndx-multisubjects lists its subjects in a table; ROI tables may lie in containers of some of them.
     """
@@ -40,7 +40,7 @@ def subject_id_of(nwbfile: NWBFile, table: Any = None) -> str:
 
 
 def _container_of(item: Any, type_name: str) -> Any:
-    """The container of a neurodata type in which an object lies; None if it lies in none."""
+    """The container of this neurodata type that holds an object; None if there is none."""
     while item is not None and type(item).__name__ != type_name:
         item = item.parent
     return item

@@ -13,7 +13,7 @@ from .datasets import text_of
 
 COLUMN = "global_roi_id"
 
-Columns = Mapping[str, npt.NDArray[np.int32]]  #: for the path of each table its values
+Columns = Mapping[str, npt.NDArray[np.int32]]  #: the column's values, by the path of their table
 
 
 def has_column(table: Any) -> bool:
@@ -27,13 +27,13 @@ def column_names(table: Any) -> list[str]:
 
 
 def column_names_with(table: Any) -> list[str]:
-    """The names of a table's columns when it has this one too."""
+    """The names of a table's columns, and of this one if it is not among them."""
     names = column_names(table)
     return names if COLUMN in names else [*names, COLUMN]
 
 
 def column_attributes(table: Any, description: str) -> dict[str, str]:
-    """What makes a dataset a column: as the file's schema version wants it, which other columns show.
+    """The attributes that make a dataset a column in the schema version of the file, copied from another column.
 
     Files older than NWB 2.2 have columns in the namespace `core`, the oldest also with an attribute `help` and
     without object ids.

@@ -22,24 +22,24 @@ from .publish import publish
 from .remote import is_url, public_name
 from .unchanged import check_unchanged, state_of
 
-SMALL_BYTES = 16_000  #: of an array up to which it is not compressed
-EMPTY_TEXT = h5py.string_dtype()  #: the type of texts of which there are none, which hdmf cannot see
+SMALL_BYTES = 16_000  #: an array of this size or less is not compressed
+EMPTY_TEXT = h5py.string_dtype()  #: the type of an empty array of texts, which hdmf cannot infer
 
 
 def convert_file(
     source: Location, output: str | os.PathLike[str], overwrite: bool = False, progress: Progress | None = None
 ) -> Path:
-    """Write all that an NWB file holds in another format: whole or not at all.
+    """Write all that an NWB file holds in another format. If this fails, no output is left.
 
-    Every group, dataset, attribute, link and reference is written as it was read, also what the schema does not know;
-    large data are compressed anew, whatever their compression was.
+    Every group, dataset, attribute, link and reference is written as it was read, even if the schema does not know
+    it. Large data are compressed anew, whatever their compression was.
 
     Parameters
     ----------
     source : path, str or binary file
         As of :func:`ndx_match.sources.open_nwb`.
     output : path
-        The file to write, a Zarr store where its name ends in `.zarr`, else HDF5.
+        The file to write: a Zarr store if its name ends in `.zarr`, otherwise HDF5.
     overwrite : bool
         Replace an existing file.
     progress : callable, optional
@@ -50,7 +50,7 @@ def convert_file(
     InputError
         The source cannot be read, holds what the other format cannot hold, or takes data from other files.
     OutputError
-        The output exists, cannot be written, or what writes its format is not installed.
+        The output exists or cannot be written, or the library that writes its format is not installed.
     """
     location, path = as_location(source), Path(output)
     check_output(path, overwrite, [] if is_url(location) else [location])
@@ -64,7 +64,7 @@ def convert_file(
                 raise InputError(f"{name}: this file takes data from {other}; give one that holds all its data itself.")
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of what hdmf writes in another type
+                warnings.simplefilter("ignore")  # hdmf warns of data that it writes in another type
                 builder = io.read_builder()
                 _hand_over(builder, target, Meter("MB converted", progress))
                 target.write_builder(temporary, builder, io)
@@ -78,7 +78,7 @@ def convert_file(
 
 
 def _hand_over(group: GroupBuilder, target: StorageFormat, meter: Meter) -> None:
-    """Replace all datasets that lie in a file by what hdmf writes in the other format."""
+    """Replace all datasets that lie in a file by objects that hdmf writes in the other format."""
     for name, dataset in group.datasets.items():
         data = stored(dataset.data)
         if holds_references(dataset.data) or isinstance(data, ReferenceBuilder):
@@ -95,7 +95,7 @@ def _hand_over(group: GroupBuilder, target: StorageFormat, meter: Meter) -> None
 def _handed_over(data: Any, dtype: Any, target: StorageFormat, meter: Meter) -> tuple[Any, Any]:
     """The data to be written, and their type for hdmf.
 
-    The names of types that hdmf-zarr states, hdmf does not know all, and writes what it does not know as float32.
+    hdmf does not know all type names that hdmf-zarr states, and writes data of an unknown type as float32.
     """
     if dtype == "scalar" and np.shape(data) == (1,):  # as Zarr of format 2 holds single values
         data = data[0]

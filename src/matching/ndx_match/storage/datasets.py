@@ -14,19 +14,19 @@ from ..model import Progress
 if TYPE_CHECKING:
     from .formats import StorageFormat
 
-LARGE_BYTES = 100_000  #: of an uncompressed dataset from which it is compressed on the way
-BUFFER_BYTES = 16_000_000  #: of it held in memory at a time
+LARGE_BYTES = 100_000  #: an uncompressed dataset of this size or more is compressed while it is copied
+BUFFER_BYTES = 16_000_000  #: how much of such a dataset is held in memory at a time
 CHUNK_BYTES = 1_000_000
 MEGABYTE = 1_000_000
 
 
 def stored(data: Any) -> Any:
-    """The dataset of the file behind what hdmf gives for one of a compound type, which converts row by row."""
+    """The file's dataset. For a compound type hdmf wraps it in an object that converts row by row."""
     return getattr(data, "dataset", data)
 
 
 def text_of(value: Any) -> str:
-    """A text as it comes from a file, which may be bytes."""
+    """A value from a file as text; it may be bytes."""
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
@@ -36,12 +36,12 @@ def is_in_file(data: Any) -> bool:
 
 
 def is_compound(data: Any) -> bool:
-    """Whether these are rows, of an open file or an array, whose elements have several fields."""
+    """Whether these data, of an open file or an array, have elements with several fields."""
     return hasattr(data, "dtype") and data.dtype.names is not None and len(data.shape) > 0
 
 
 def holds_references(data: Any) -> bool:
-    """Whether the elements, or fields of them, lead to other objects of the file."""
+    """Whether the elements, or fields of them, are references to other objects of the file."""
     dataset = stored(data)
     if not isinstance(dataset, h5py.Dataset):
         return isinstance(data, ReferenceResolver)
@@ -50,21 +50,21 @@ def holds_references(data: Any) -> bool:
 
 
 def location_of(dataset: Any) -> tuple[str, str]:
-    """The file in which a dataset lies, which may be another than the one that was opened, and its path in it."""
+    """The file that holds a dataset, which may not be the one that was opened, and the dataset's path in it."""
     if isinstance(dataset, h5py.Dataset):
         return dataset.file.filename, dataset.name
-    store = getattr(dataset, "chunk_store", None) or dataset.store  # as Zarr 2 and 3 call what was opened
+    store = getattr(dataset, "chunk_store", None) or dataset.store  # the opened store, in Zarr 2 and in Zarr 3
     place: tuple[str, str] = store.files.location(dataset.path)
     return place
 
 
 def in_memory(data: Any) -> Any:
-    """The values of a dataset; anything else as it is."""
+    """The values of a dataset; anything else is returned as it is."""
     return data[:] if is_in_file(data) else data
 
 
 class Meter:
-    """Tells how many of the bytes that will be read were read, in MB."""
+    """Reports how much of the data has been read, in MB."""
 
     def __init__(self, stage: str, progress: Progress | None) -> None:
         self.total = 0
@@ -80,9 +80,9 @@ class Meter:
 
 
 def streamed(data: Any, target: StorageFormat, meter: Meter | None = None) -> Any:
-    """Small data in memory; large data as they are in the file, or through a compressing iterator.
+    """Give small data in memory, and large data as the file's dataset or as an iterator whose data are compressed.
 
-    `meter` gets the number of bytes of what an iterator will read, and of each piece when it is read.
+    If an iterator is made, `meter` gets the number of bytes it will read, and counts each piece that it reads.
     """
     if not is_in_file(data) or data.nbytes < LARGE_BYTES:
         return in_memory(data)
@@ -105,7 +105,7 @@ def streamed(data: Any, target: StorageFormat, meter: Meter | None = None) -> An
 
 
 def copy_rows(source: Any, target: Any) -> None:
-    """Fill a dataset that was written without rows."""
+    """Copy all rows of `source` into `target`, a dataset that was written without rows."""
     target.resize(source.shape)
     rows = max(1, BUFFER_BYTES // source.dtype.itemsize)
     for start in range(0, source.shape[0], rows):

@@ -1,15 +1,15 @@
-"""What is not yet an output: the hidden files of a writer, and how they are removed when it was killed.
+"""The hidden files of a writer whose output is not complete, and how they are removed if the writer was killed.
 
-A writer of `matches.nwb` makes beside it, with the same random number in their names,
+A writer of `matches.nwb` makes these files beside it, with the same random number in their names:
 
-- `.ndx-match-<number>.lock`, which says who writes what and is locked for as long as the writer lives;
-- `.ndx-match-<number>.new.nwb`, what is being written;
-- `.ndx-match-<number>.old.zarr`, a store that is about to be replaced, until the new one has its name.
+- `.ndx-match-<number>.lock`, which names the writer and its output, and is locked while the writer runs;
+- `.ndx-match-<number>.new.nwb`, the output that is being written;
+- `.ndx-match-<number>.old.zarr`, a store that is being replaced, until the new one has its name.
 
-The system takes the lock away when a process ends, however it ends; so a lock that can be had is that of a dead writer.
-Unlike a process number it is never given to another process, and unlike an age it is right for a job of a week. Since
-some network file systems lock on each machine for itself, only writers of the same machine are judged. The lock is a
-file of its own because HDF5 locks the files that it opens.
+The system releases the lock when a process ends, however it ends. A lock that can be taken therefore belongs to a dead
+writer. A process number would not show this, because it can be given to another process; nor would the age of a file,
+because a job may run for a week. On some network file systems a lock holds on one machine only, so files of writers on
+other machines are left alone. The lock is a separate file because HDF5 locks the files that it opens.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from typing import Any
 fcntl: Any
 try:
     import fcntl
-except ImportError:  # on Windows, where what a killed writer leaves stays
+except ImportError:  # on Windows, where the files of a killed writer are not removed
     fcntl = None
 
 PREFIX = ".ndx-match-"
@@ -44,15 +44,15 @@ class Draft:
         self.new, self.old = (path.with_name(f"{PREFIX}{number}.{kind}{suffix}") for kind in ("new", "old"))
         self.lock = path.with_name(f"{PREFIX}{number}.lock")
         self.process = os.getpid()
-        self.reserved = False  #: whether something empty at `path` is there only so that nobody else takes the name
+        self.reserved = False  #: whether `path` is an empty file or folder that only reserves the name
 
     def begin(self) -> int | None:
-        """Make the lock; returns the open file that holds it, None where the system has none."""
+        """Make the lock; returns the open file that holds it, or None if the system has no locks."""
         if fcntl is None:
             return None
         about = {"output": self.path.name, "host": platform.node(), "process": self.process}
         descriptor = self._locked()
-        if not _is_still(descriptor, self.lock):  # another process took it for that of a dead writer
+        if not _is_still(descriptor, self.lock):  # another process removed it as that of a dead writer
             os.close(descriptor)
             descriptor = self._locked()
         try:
@@ -64,16 +64,16 @@ class Draft:
 
     def _locked(self) -> int:
         descriptor = os.open(self.lock, os.O_CREAT | os.O_RDWR, 0o600)
-        with suppress(OSError):  # a file system without locks
+        with suppress(OSError):  # the file system has no locks
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         return descriptor
 
     def settle(self) -> None:
-        """Remove what is there of the draft; what it was about to replace gets its name back. Can be done again."""
+        """Remove the draft's files, and give a store that it had moved away its name back. May be called again."""
         if self.reserved:
             with suppress(OSError):
                 if os.path.isdir(self.path):
-                    os.rmdir(self.path)  # an error where it is not empty
+                    os.rmdir(self.path)  # fails if it is not empty
                 elif os.lstat(self.path).st_size == 0:
                     os.unlink(self.path)
         if not os.path.lexists(self.path):
@@ -87,9 +87,9 @@ class Draft:
 
 
 def settle_abandoned(folder: Path) -> None:
-    """Remove what writers that were killed left in a folder; a store they had moved away gets its name back.
+    """Remove the files that killed writers left in a folder, and give stores they had moved away their names back.
 
-    What a living writer or one on another machine uses stays.
+    Files of a writer that still runs, or that is on another machine, stay.
     """
     if fcntl is None:
         return
@@ -103,7 +103,7 @@ def settle_abandoned(folder: Path) -> None:
 def _settle_if_abandoned(folder: Path, name: str, number: str) -> None:
     descriptor = os.open(folder / name, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # an error where the writer lives
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails if the writer still runs
         if not _is_still(descriptor, folder / name):
             return
         text = os.read(descriptor, 10_000)
@@ -118,7 +118,7 @@ def _settle_if_abandoned(folder: Path, name: str, number: str) -> None:
             with suppress(OSError):
                 os.rmdir(draft.path)  # empty: the name was reserved when the writer was killed
         if all(map(os.path.lexists, (draft.path, draft.new, draft.old))):
-            return  # somebody took the name that the new store was to have: the old one may be all there is
+            return  # another program took the name of the new store; the old store may be the only copy
         draft.settle()
     finally:
         os.close(descriptor)

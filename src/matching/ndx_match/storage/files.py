@@ -13,14 +13,14 @@ from .substitutes import substitute_of
 
 Location: TypeAlias = "str | os.PathLike[str] | BinaryIO"  #: of an NWB file: a path, a URL or an open file
 
-#: Sessions state where they are from by a text, by which their files are opened again to be copied.
+#: A session names its file by a text; by this text the file is opened again to be copied.
 _open_files: WeakValueDictionary[str, BinaryIO] = WeakValueDictionary()
 
 
 def as_location(path: Location) -> str | os.PathLike[str]:
-    """A path or URL as it is; of an open file the name by which :func:`open_file` knows it while it exists.
+    """A path or URL as it is; for an open file, the name by which :func:`open_file` finds it while it exists.
 
-    That is its own name, or `<open file>`, with a number where another file has it.
+    This is the file's own name, or `<open file>`, followed by a number if another file has the same name.
     """
     if isinstance(path, (str, os.PathLike)):
         return path
@@ -38,15 +38,15 @@ def as_location(path: Location) -> str | os.PathLike[str]:
 
 
 def open_file(location: str | os.PathLike[str]) -> BinaryIO | None:
-    """The open file of this name; None where there is none, or it was closed."""
+    """The open file of this name; None if there is none or it was closed."""
     file = _open_files.get(str(location))
     return None if file is None or getattr(file, "closed", False) else file
 
 
 def files_in(path: str | os.PathLike[str]) -> dict[str, Path]:
-    """Every file below a folder, by its path in it, sorted; links are followed. Of a file itself, by an empty path.
+    """Every file below a folder, by its path in the folder, sorted; links are followed. A file has an empty path.
 
-    Of a folder of another program's results, only the files that are read.
+    In a folder of another program's results, only the files that are read.
     """
     top = Path(path)
     if not top.is_dir():
@@ -70,8 +70,8 @@ def copy_files(source: Path, target: Path) -> str:
 def sha256_of(path: Location) -> str:
     """Checksum of a whole file on the disk or an open one, in hexadecimal.
 
-    Of a Zarr store, that of the list of its files with their checksums, as `find -L . -type f -print0 | LC_ALL=C sort
-    -z | xargs -0 sha256sum` prints it in the store's folder.
+    For a Zarr store, the checksum of the list of its files with their checksums, as `find -L . -type f -print0 |
+    LC_ALL=C sort -z | xargs -0 sha256sum` prints the list in the store's folder.
     """
     location = as_location(path)
     if (opened := open_file(location)) is not None:
@@ -87,7 +87,7 @@ def sha256_of(path: Location) -> str:
 
 
 def _checksum(file: BinaryIO) -> str:
-    """Of a file, which stays where it was."""
+    """The checksum of an open file; its position does not change."""
     digest, position = hashlib.sha256(), file.tell()
     file.seek(0)
     while block := file.read(1 << 22):

@@ -45,26 +45,26 @@ class StorageFormat(ABC):
 
     @abstractmethod
     def opened(self, location: Any, name: str) -> AbstractContextManager[Callable[..., HDMFIO]]:
-        """A function that gives hdmf's reader of a file, whose data can be read while the block runs.
+        """Give a function that returns hdmf's reader of a file; data can be read while the block runs.
 
-        Called with True, the function gives a reader of the data alone, which may know only a part of the schema.
+        Called with True, the function returns a reader of the data alone, which may know only part of the schema.
 
-        An HDF5 file is given by a path or an object with its bytes, a Zarr store by its folder or what fetches its
-        files; `name` is for messages. An InputError says that it is no NWB file of this format, may not be read, or
-        something in it is missing or damaged.
+        An HDF5 file is given by a path or an object with its bytes, a Zarr store by its folder or an object that
+        fetches its files; `name` is for messages. Raises InputError if the file is no NWB file of this format, may not
+        be read, or is incomplete or damaged.
         """
 
     @abstractmethod
     def takes(self, dataset: Any) -> bool:
-        """Whether a large dataset of a source is copied well where it is handed to hdmf as it is."""
+        """Whether hdmf copies a large dataset of a source well when it is given the dataset as it is."""
 
     @abstractmethod
     def writer(
         self, path: Path, manager: BuildManager, stopped: Event
     ) -> AbstractContextManager[tuple[HDMFIO, Callable[[], Any]]]:
-        """hdmf's writer in place of an existing file, and a function that gives the root group of what it wrote.
+        """Give hdmf's writer, which replaces an existing file, and a function that returns the root group of its file.
 
-        Nothing need be written any more when `stopped` is set.
+        Once `stopped` is set, nothing more need be written.
 
         Raises
         ------
@@ -74,15 +74,15 @@ class StorageFormat(ABC):
 
     @abstractmethod
     def table(self, path: Path, table: str) -> AbstractContextManager[Any]:
-        """A table's group, open for a look at its names and attributes."""
+        """A table's group, opened to read its names and attributes."""
 
     @abstractmethod
     def add_columns(self, path: Path, columns: Columns, description: str) -> None:
-        """Write the column `global_roi_id` into tables of a file, in place of one that is there."""
+        """Write the column `global_roi_id` into tables of a file, replacing one that exists."""
 
     @abstractmethod
     def differences(self, source: Path, copy: Path, columns: Columns) -> Iterator[str]:
-        """Phrases: in what the copy differs from its source but for the columns and the tables' lists of them."""
+        """A phrase for each difference of a copy from its source, except the columns and the tables' lists of them."""
 
     @abstractmethod
     def validate(self, path: Path) -> Iterable[object]:
@@ -90,10 +90,10 @@ class StorageFormat(ABC):
 
     @abstractmethod
     def other_files(self, path: Path) -> set[str]:
-        """The names of the files from which a file takes data, as it states them."""
+        """The names of the other files from which a file takes data, as the file states them."""
 
     def typed(self, data: Any) -> Any:
-        """Data whose type hdmf keeps, though a narrower one would do."""
+        """Data wrapped so that hdmf keeps their type, even if a narrower one would do."""
         return self.data_io(data)
 
     def compressed(self, data: Any) -> Any:
@@ -105,7 +105,7 @@ class StorageFormat(ABC):
         return self.data_io(data, chunks=(chunk_rows,), **self.growth, **self.compression)
 
     def write(self, path: Path, nwbfile: NWBFile, fill: Callable[[Any], None]) -> None:
-        """Write a file in place of an existing one, then let `fill` change its open root group; see :meth:`writer`."""
+        """Replace an existing file by this one, then let `fill` change its open root group; see :meth:`writer`."""
 
         def write(io: HDMFIO, root: Callable[[], Any]) -> None:
             io.write(nwbfile, link_data=False, cache_spec=True, **self.write_options)
@@ -114,7 +114,7 @@ class StorageFormat(ABC):
         self._write(path, get_manager, write)
 
     def write_builder(self, path: Path, builder: GroupBuilder, source: HDMFIO) -> None:
-        """Write what hdmf's reader of another file gave in place of an existing file; see :meth:`writer`."""
+        """Write what hdmf's reader of another file returned, replacing an existing file; see :meth:`writer`."""
         catalog = source.manager.namespace_catalog
 
         def write(io: HDMFIO, root: Callable[[], Any]) -> None:
@@ -132,10 +132,10 @@ class StorageFormat(ABC):
     def _write(
         self, path: Path, manager: Callable[[], BuildManager], write: Callable[[HDMFIO, Callable[[], Any]], None]
     ) -> None:
-        """Write in a thread of its own, undisturbed by signals, which interrupt only the main thread.
+        """Write in a separate thread and wait for it; signals interrupt only the main thread.
 
-        Within HDF5 they would lose data, and Zarr 3 would go on writing in a thread of its own into a folder that is
-        being removed. It is waited for.
+        A signal within HDF5 would lose data. With Zarr 3, another thread would go on writing into a folder that is
+        being removed.
         """
         stopped = Event()
         written: Future[None] = Future()
@@ -151,7 +151,7 @@ class StorageFormat(ABC):
                     written.set_result(None)
 
         try:
-            Thread(target=write_all).start()  # not by an executor, which forgets one whose start is interrupted
+            Thread(target=write_all).start()  # an executor would lose a thread whose start is interrupted
             written.result()
         except BaseException:
             stopped.set()

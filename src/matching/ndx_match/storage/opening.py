@@ -1,4 +1,4 @@
-"""Open NWB files read-only, whatever their format, and turn what can go wrong into one sentence."""
+"""Open NWB files of any format read-only, and report each failure in one sentence."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from .remote import is_url, parsed, public_name, shared_access
 from .substitutes import substitute_of
 from .zarr.files import METADATA
 
-KEPT_AT_MOST = 10  #: files, by :func:`files_kept_open`
+KEPT_AT_MOST = 10  #: how many files :func:`files_kept_open` keeps open
 
 
 def format_of(path: str | os.PathLike[str]) -> StorageFormat:
-    """The format of a file: of one that exists what it is, otherwise what its name asks for, Zarr for `.zarr`.
+    """The format of an existing file, or the one that the name of a new file asks for: Zarr for `.zarr`, else HDF5.
 
     Raises
     ------
     InputError, OutputError
-        It is Zarr, and what reads and writes that is not installed.
+        The format is Zarr, and hdmf-zarr is not installed.
     """
     is_remote = is_url(path)
     exists = not is_remote and os.path.exists(path)
@@ -48,9 +48,9 @@ def format_of(path: str | os.PathLike[str]) -> StorageFormat:
 
 
 def refuse_folder(location: str | os.PathLike[str]) -> None:
-    """Raise InputError for a folder on the disk that is no Zarr store, nor the remains of one, nor of another program.
+    """Raise InputError for a folder that is no Zarr store, no remains of one, and no folder of another program.
 
-    Those of other programs are known where they have been recognised.
+    Folders of other programs pass only after they have been recognised.
     """
     if is_url(location) or not os.path.isdir(location) or has_zarr_name(location) or substitute_of(location):
         return
@@ -66,19 +66,19 @@ def refuse_folder(location: str | os.PathLike[str]) -> None:
 def open_nwb(path: Location) -> Iterator[NWBFile]:
     """Open an NWB file for reading.
 
-    Errors while the block runs that come from damaged data are reported as errors of this file.
+    If damaged data cause an error while the block runs, it is reported as an error of this file.
 
     Parameters
     ----------
     path : path, str or binary file
-        A path of a file (HDF5) or of the folder of a Zarr store, the URL of one on the network, or an HDF5 file that
-        is open in binary mode. Of a folder or file of another program, the NWB file that is made of it.
+        The path of an HDF5 file or of a Zarr store's folder, the URL of either, or an HDF5 file that is open in binary
+        mode. For a folder or file of another program, the NWB file that is made of it is opened.
 
     Raises
     ------
     InputError
-        The file is missing, may not be read, is truncated, neither HDF5 nor Zarr, or no NWB file; or it is a Zarr
-        store and what reads it is not installed.
+        The file is missing, may not be read, is truncated, is neither HDF5 nor Zarr, or is no NWB file; or it is a Zarr
+        store and hdmf-zarr is not installed.
     """
     kept = _kept.get()
     place = as_location(path)
@@ -99,9 +99,9 @@ def open_nwb(path: Location) -> Iterator[NWBFile]:
 
 @contextmanager
 def files_kept_open() -> Iterator[None]:
-    """Keep HDF5 files of the disk open while the block runs: to open one again that did not change takes no time.
+    """Keep HDF5 files on the disk open while the block runs, so that an unchanged file is opened again at once.
 
-    Only the first :data:`KEPT_AT_MOST`, as an open file takes about 3 MB.
+    Only the first :data:`KEPT_AT_MOST` are kept, because an open file takes about 3 MB.
     """
     with ExitStack() as stack:
         token = _kept.set(_KeptFiles(stack))
@@ -109,7 +109,7 @@ def files_kept_open() -> Iterator[None]:
             yield
         finally:
             _kept.reset(token)
-            stack.close()  # here, so that no file takes an error of the block for its own
+            stack.close()  # here, so that an error of the block is not reported as one of these files
 
 
 class _KeptFiles:
@@ -120,7 +120,7 @@ class _KeptFiles:
         self.files: dict[tuple[object, ...], NWBFile] = {}
 
     def opened(self, path: str | os.PathLike[str]) -> NWBFile | None:
-        """The file, opened unless it is open and has not changed; None if too many others are open."""
+        """The open file, opened anew if it has changed; None if too many files are open."""
         try:
             found = os.stat(path)
             key: tuple[object, ...] = (
@@ -143,11 +143,11 @@ _kept: ContextVar[_KeptFiles | None] = ContextVar("kept_files", default=None)
 
 @contextmanager
 def _opened(path: Location) -> Iterator[NWBFile]:
-    """As :func:`open_nwb`, anew."""
+    """Open a file as :func:`open_nwb` does, without looking for one that was kept open."""
     with open_reader(path) as reader:
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of cached namespaces and old schema versions: not ours to mend
+                warnings.simplefilter("ignore")  # about cached namespaces and old schema versions
                 nwbfile = reader(True).read()
         except (OSError, InputError):
             raise
@@ -158,7 +158,7 @@ def _opened(path: Location) -> Iterator[NWBFile]:
 
 
 def objects_of(nwbfile: NWBFile) -> Iterator[Any]:
-    """All objects of an open file, itself included; `NWBFile.objects` fails where two have the same object id."""
+    """All objects of an open file and the file itself; `NWBFile.objects` fails if two have the same object id."""
     waiting: list[Any] = [nwbfile]
     while waiting:
         item = waiting.pop()
@@ -168,7 +168,7 @@ def objects_of(nwbfile: NWBFile) -> Iterator[Any]:
 
 @contextmanager
 def open_reader(path: Location) -> Iterator[Callable[..., HDMFIO]]:
-    """As :func:`open_nwb`, but gives a function that gives hdmf's reader of the file."""
+    """Open a file as :func:`open_nwb` does, but give a function that returns hdmf's reader of it."""
     location = as_location(path)
     refuse_folder(location)
     file_format = format_of(location)
@@ -188,7 +188,7 @@ def open_reader(path: Location) -> Iterator[Callable[..., HDMFIO]]:
 
 
 def damaged(location: Location, error: Exception, part: str = "") -> InputError:
-    """The error of a file that could be opened, but not be read to its end."""
+    """The error for a file that could be opened but not read to its end."""
     reason = f"{part}: {first_line(error)}" if part else first_line(error)
     place = as_location(location)
     kind = "Zarr store" if format_of(place).is_folder else "file"
@@ -196,6 +196,6 @@ def damaged(location: Location, error: Exception, part: str = "") -> InputError:
 
 
 def first_line(error: Exception) -> str:
-    """The reason of an error in words; hdmf's errors hold it after a description of half the file."""
+    """The reason of an error in words; hdmf's errors put it after a long description of the file."""
     text = str(error.args[-1] if error.args and isinstance(error.args[-1], str) else error).strip()
     return textwrap.shorten(text.splitlines()[0], 300, placeholder=" ...") if text else type(error).__name__

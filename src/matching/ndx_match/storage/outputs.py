@@ -26,16 +26,16 @@ def check_output(
 ) -> None:
     """Refuse an output that cannot or should not be written, before any work is done.
 
-    What writers that were killed left beside it is removed first.
+    Files that killed writers left beside it are removed first.
 
     Parameters
     ----------
     output : path
-        The file to write, or the folder of the Zarr store where it is named so.
+        The file to write, or the folder of a Zarr store if it is named `.zarr`.
     overwrite : bool
         An existing file may be replaced, as may a Zarr store of an NWB file by another, but no other folder.
     inputs : iterable of path
-        Files that may not be replaced even so.
+        Files that may not be replaced even then.
 
     Raises
     ------
@@ -69,14 +69,14 @@ def check_output(
 
 
 def check_name(path: Path) -> None:
-    """Refuse an address, and a name or path that is longer than its file system takes, now or while it is written."""
+    """Refuse an address, and a name or path that is too long for its file system, at the end or while it is written."""
     if is_address(path):
         raise OutputError(f"{public_name(path)}: outputs are written to the local disk; give a path.")
     path = Path(os.path.abspath(path))
     if not path.name:  # the root
         return
     there = next((parent for parent in path.parents if os.path.isdir(parent)), Path())
-    for name in path.parts[len(there.parts) :]:  # one by one: of a folder that is not there yet no limit is known
+    for name in path.parts[len(there.parts) :]:  # one by one: the limit of a folder that does not exist yet is unknown
         if _is_too_long(there / name):
             raise OutputError(f"{name[:60]}...: this name is too long; give a shorter one.")
     draft = Draft(path).new
@@ -122,7 +122,7 @@ def make_folder(folder: Path) -> bool:
 
 @contextmanager
 def naming_written(written: Sequence[Path]) -> Iterator[None]:
-    """Where the block fails, let the error say which files were written before: those in the list by then."""
+    """If the block fails, add to the error the files that were written before: those then in the list."""
     try:
         yield
     except NdxMatchError as error:
@@ -134,7 +134,7 @@ def naming_written(written: Sequence[Path]) -> Iterator[None]:
 
 @contextmanager
 def folder_for_outputs(folder: Path) -> Iterator[None]:
-    """An output folder, made as by :func:`make_folder`, and removed where the block fails and it is still empty."""
+    """Make an output folder as :func:`make_folder` does; if the block fails, remove it if new and still empty."""
     made = make_folder(folder)
     try:
         yield

@@ -1,4 +1,4 @@
-"""The one way in which outputs appear: whole or not at all, and never in place of what appeared meanwhile."""
+"""Write every output whole or not at all, and never over a file that appeared meanwhile."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from .drafts import Draft
 from .outputs import check_link
 from .zarr.files import is_zarr_nwb
 
-_drafts: set[Draft] = set()  #: those that this process is writing
+_drafts: set[Draft] = set()  #: the outputs that this process is writing
 
 
 @contextmanager
 def publish(path: str | os.PathLike[str], overwrite: bool = False, folder: bool = False) -> Iterator[Path]:
-    """A hidden file beside `path` that takes its name when the block ends well, and vanishes otherwise.
+    """Give a hidden file beside `path`, which gets the name `path` if the block succeeds and is removed otherwise.
 
     Parameters
     ----------
     path : path
-        The file that is to appear. Where it is a symbolic link, the file to which it leads is replaced.
+        The file to write. If it is a symbolic link, the file to which it leads is replaced.
     overwrite : bool
-        What has this name may be replaced; its permissions, and where possible its owner, are kept. Otherwise
-        nothing is, not even what appears while the block runs: of two that write the same name, one fails.
+        Replace an existing file and keep its permissions and, where possible, its owner. Without it nothing is
+        replaced, not even a file that appears while the block runs: if two programs write the same name, one fails.
     folder : bool
-        A folder instead, as of a Zarr store; only the store of an NWB file is replaced.
+        Make a folder instead, as for a Zarr store; only the store of an NWB file is replaced.
 
     Yields
     ------
@@ -39,7 +39,7 @@ def publish(path: str | os.PathLike[str], overwrite: bool = False, folder: bool 
     Raises
     ------
     OutputError
-        There is something of this name that may not be replaced, the disk is full, or the folder cannot be written
+        A file or folder of this name may not be replaced, the disk is full, or the parent folder cannot be written
         into.
     """
     path = Path(path)
@@ -49,7 +49,7 @@ def publish(path: str | os.PathLike[str], overwrite: bool = False, folder: bool 
     draft = Draft(Path(os.path.realpath(path)))
     lock = None
     _drafts.add(draft)
-    try:  # from before there is anything, so that a signal at any time leaves nothing behind
+    try:  # begins before any file exists, so that a signal at any time leaves nothing behind
         try:
             lock = draft.begin()
             mode = _make_private(draft.new, folder)
@@ -77,14 +77,14 @@ def publish(path: str | os.PathLike[str], overwrite: bool = False, folder: bool 
 
 
 def settle_drafts() -> None:
-    """Remove what this process is writing: for one that ends and cannot wait until its blocks have ended."""
+    """Remove the outputs that this process is writing; for a process that ends before its blocks do."""
     for draft in list(_drafts):
-        if draft.process == os.getpid():  # not a child of the one that writes
+        if draft.process == os.getpid():  # a child of the writing process leaves them alone
             draft.settle()
 
 
 def _make(path: Path, folder: bool) -> None:
-    """Make an empty file or folder; an error where there is something of this name."""
+    """Make an empty file or folder; fails if the name is taken."""
     if folder:
         os.mkdir(path)
     else:
@@ -92,7 +92,7 @@ def _make(path: Path, folder: bool) -> None:
 
 
 def _make_private(path: Path, folder: bool) -> int:
-    """Make one that only its owner can read; returns the mode that the user's files have."""
+    """Make an empty file or folder that only its owner can read; returns the mode of the user's other files."""
     _make(path, folder)
     mode = stat.S_IMODE(os.stat(path).st_mode)
     os.chmod(path, 0o700 if folder else 0o600)
@@ -100,7 +100,7 @@ def _make_private(path: Path, folder: bool) -> int:
 
 
 def _take_permissions(draft: Draft, mode: int) -> None:
-    """Those of what is replaced, else those of any file that the user makes."""
+    """Give the draft the permissions of the file it replaces, or `mode` if there is none."""
     with suppress(FileNotFoundError):
         before = os.stat(draft.path)
         mode = stat.S_IMODE(before.st_mode)
@@ -115,11 +115,11 @@ def _place_file(draft: Draft, overwrite: bool) -> None:
         os.replace(draft.new, draft.path)
         return
     try:
-        os.link(draft.new, draft.path)  # unlike a rename, an error where the name is taken
+        os.link(draft.new, draft.path)  # unlike a rename, this fails if the name is taken
     except FileExistsError:
-        if not os.path.samestat(os.lstat(draft.new), os.lstat(draft.path)):  # else its server made the link twice
+        if not os.path.samestat(os.lstat(draft.new), os.lstat(draft.path)):  # the server made the link twice
             raise
-    except OSError:  # a file system without links
+    except OSError:  # the file system has no links
         _reserve(draft, folder=False)
         os.replace(draft.new, draft.path)
         draft.reserved = False
@@ -130,7 +130,7 @@ def _place_folder(draft: Draft, overwrite: bool) -> None:
         if not is_zarr_nwb(draft.path):
             raise FileExistsError
         os.rename(draft.path, draft.old)
-    if os.name != "nt":  # where renaming onto an empty folder is no error
+    if os.name != "nt":  # only outside Windows can a folder be renamed onto an empty one
         _reserve(draft, folder=True)
     try:
         os.rename(draft.new, draft.path)
@@ -142,7 +142,7 @@ def _place_folder(draft: Draft, overwrite: bool) -> None:
 
 
 def _reserve(draft: Draft, folder: bool) -> None:
-    """Take a name that nobody has."""
+    """Reserve the output's name by an empty file or folder."""
     draft.reserved = True
     try:
         _make(draft.path, folder)
@@ -157,7 +157,7 @@ def _exists(path: Path, problem: str = "exists already") -> OutputError:
 
 
 def is_full(error: OSError) -> bool:
-    """Whether the disk, a quota or the largest file is the reason."""
+    """Whether the error is a full disk, a full quota or the limit on the size of a file."""
     return error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT) or "No space left" in str(error)
 
 

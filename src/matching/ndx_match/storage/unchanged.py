@@ -1,4 +1,4 @@
-"""Notice that a file is not any more what was read."""
+"""Detect that a file was changed after it was read."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from .remote import is_url, public_name, shared_access
 
 
 def state_of(path: Location) -> FileState | None:
-    """By what a change of a file shows; of a file on the network, what its server says of its version.
+    """The sizes and times that show a change of a file; for a file on the network, its version as its server states it.
 
-    None where nothing is known: there is no such file, or it is an open file or a Zarr store on the network.
+    None if nothing is known: there is no such file, or it is an open file or a Zarr store on the network.
 
     Raises
     ------
     InputError
-        The server of a file on the network does not give it.
+        The server does not give the version of a file on the network.
     """
     location = as_location(path)
     if open_file(location) is not None or (is_url(location) and format_of(location).is_folder):
@@ -52,15 +52,15 @@ def check_unchanged(path: Location, state: FileState | None, sha256: str = "") -
     ----------
     path : path, str or binary file
     state : FileState or None
-        None: nothing is known.
+        The state at that time; with None nothing is checked.
     sha256 : str
-        Of the content, where it is known. By it a file of which only permissions, links or the like were changed, by
-        which its content may have changed too, is still accepted.
+        The checksum of the content, if known. With it, a file that only shows a new change time, as after a change of
+        permissions or links, is still accepted if its content is the same.
 
     Raises
     ------
     InputError
-        It was changed, replaced or removed.
+        The file was changed, replaced or removed.
     """
     location = as_location(path)
     if state is None or (now := state_of(location)) == state:
@@ -72,18 +72,18 @@ def check_unchanged(path: Location, state: FileState | None, sha256: str = "") -
 
 
 def changed(location: str | os.PathLike[str], what: str = "the file") -> InputError:
-    """The error of a file that was changed."""
+    """The error for a file that was changed."""
     return InputError(f"{public_name(location)}: {what} was changed since it was read; run the same again.")
 
 
 @contextmanager
 def open_steady(path: Location) -> Iterator[tuple[NWBFile, FileState | None]]:
-    """An NWB file for reading, as :func:`open_nwb`, and its state, which must be the same when the block ends.
+    """Open an NWB file as :func:`open_nwb` does, and give its state, which must be the same when the block ends.
 
     Raises
     ------
     InputError
-        As :func:`open_nwb`, or the file was changed meanwhile.
+        The file cannot be opened (see :func:`open_nwb`), or was changed meanwhile.
     """
     with shared_access():
         state = state_of(path)

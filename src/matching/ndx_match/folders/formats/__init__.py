@@ -1,1 +1,1 @@
-"""How programs leave their results: one module per program."""
+"""How programs store their results: one module per program."""

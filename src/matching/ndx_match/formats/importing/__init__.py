@@ -1,4 +1,4 @@
-"""What importers share: numbers of ROIs are read as rows, checked against the sessions, and made a match result."""
+"""Code that importers share: it turns ROI numbers into rows, checks them against the sessions, and makes a result."""
 
 from .cells import ABSENT, ToolCells, cells_of_labels, whole_numbers
 from .names import columns_of_sessions

@@ -1,4 +1,4 @@
-"""Cells as a tool tells them, by its own numbers of ROIs."""
+"""Cells in a tool's result, with the tool's own ROI numbers."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from ...arrays import Bools, Floats, Ints64
 from ...errors import InputError
 from .reading import ABSENT, Reading
 
-LARGEST = 2.0**53  #: from which not every whole number can be held as a float, as many formats hold them
+LARGEST = 2.0**53  #: above this, a float, which many formats store, cannot hold every whole number
 
 
 @dataclass(frozen=True)
 class ToolCells:
     """The cells in another tool's result."""
 
-    #: Its number of each cell's ROI in each session, shape (n_cells, n_sessions), sessions in the order of the files;
+    #: The tool's number of each cell's ROI in each session, shape (n_cells, n_sessions), in the order of the files;
     #: :data:`ABSENT` where a cell has none.
     numbers: Ints64
-    reading: Reading  #: what these numbers stand for in this format
-    #: How many ROIs of each session the tool was given, where its result says so; all of them are then in a cell.
+    reading: Reading  #: what the numbers mean in this format
+    #: How many ROIs of each session the tool was given, if its result states it; all of them are then in a cell.
     n_rois: tuple[int, ...] | None = None
     #: Where the tool looked for a cell, shape (n_cells, n_sessions); None if it looked for every cell in every session.
     looked_for: Bools | None = None
@@ -49,7 +49,7 @@ def whole_numbers(values: npt.ArrayLike, absent: npt.ArrayLike, where: str) -> I
 def cells_of_labels(
     labels: Sequence[Ints64], where: str, names: Sequence[str], in_words: Callable[[int], str] = str
 ) -> tuple[Ints64, Ints64]:
-    """Cells from the label of each ROI of each session; an ROI of a negative label is a cell of its own.
+    """Cells from the label of each ROI of each session; an ROI with a negative label is a cell of its own.
 
     Returns
     -------

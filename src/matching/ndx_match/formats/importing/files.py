@@ -1,4 +1,4 @@
-"""Read tables of other tools, without running anything that is in them."""
+"""Read tables of other tools without running code that they contain."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MISSING = ("", "none", "nan", "na", "n/a", "<na>", "null")  #: words for no ROI,
 def read_table(path: Path, delimiter: str | None = None) -> tuple[list[str], list[list[str]]]:
     """The titles and the rows of a table in text, each as long as the titles.
 
-    The delimiter is by default that of comma, semicolon and tab which the first line has most often.
+    By default the delimiter is the one of comma, semicolon and tab that occurs most often in the first line.
 
     Raises
     ------
@@ -77,14 +77,14 @@ def read_npy(path: Path, allow_pickle: bool = False, name: str = "") -> Array:
     Raises
     ------
     InputError
-        It cannot be read, or holds pickled objects that are not allowed.
+        The file cannot be read, or holds pickled objects that are not allowed.
     """
     try:
         loaded = np.load(path, allow_pickle=allow_pickle)
         return np.asarray(loaded[name] if name and not isinstance(loaded, np.ndarray) else loaded)
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file.") from None
-    except Exception as error:  # unpickling and NumPy's reader raise many kinds
+    except Exception as error:  # unpickling and NumPy's reader raise many kinds of exceptions
         if not allow_pickle and "pickle" in str(error):
             raise InputError(
                 f"{path}: holds pickled objects, which can run programs when they are read, or is no file of NumPy's; "

@@ -16,10 +16,10 @@ def columns_of_sessions(names: Sequence[str] | int, sessions: Sequence[Session],
     Parameters
     ----------
     names : sequence of str, or int
-        As a tool calls the sessions; or how many there are, if it does not call them anything.
+        The tool's names of the sessions; or their number, if the tool does not name them.
     sessions : sequence of Session
     where : str
-        With which an error begins.
+        The beginning of an error.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Which ROIs the numbers of a tool stand for."""
+"""Find the ROIs that a tool's numbers mean."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from ...arrays import Bools, Ints64
 from ...methods import Parameters, parameter
 from ...model import Session
 
-ABSENT = int(np.iinfo(np.int64).min)  #: in place of a number, where a cell has no ROI in a session
-OUT_OF_RANGE = -2  #: in place of a row, where a number stands for no ROI
+ABSENT = int(np.iinfo(np.int64).min)  #: replaces the number if a cell has no ROI in a session
+OUT_OF_RANGE = -2  #: replaces the row if a number means no ROI
 NUMBERS = ("rows", "accepted", "ids")  #: what a tool can count
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What the numbers stand for.
+    """What a tool's numbers mean.
 
     They count the rows of a session's ROI table or, of these, the ROIs that the file's writer accepts; or they are the
     table's ids.
     """
 
     numbers: str = "rows"  #: one of :data:`NUMBERS`
-    count_from: int = 0  #: the number of the first ROI; of no meaning for ids
+    count_from: int = 0  #: the number of the first ROI; not used for ids
 
     def __str__(self) -> str:
         if self.numbers == "ids":
@@ -44,7 +44,7 @@ class Reading:
         return f"--numbers {self.numbers}" + (f" --count-from {self.count_from}" if self.numbers != "ids" else "")
 
     def n_numbered(self, session: Session, accepted: Bools) -> int:
-        """How many ROIs of a session have a number."""
+        """The number of ROIs of a session that have a number."""
         return int(accepted.sum()) if self.numbers == "accepted" else session.n_rois
 
     def rows(self, numbers: Ints64, session: Session, accepted: Bools) -> Ints64:
@@ -66,7 +66,7 @@ class Reading:
 
 
 def all_readings() -> Sequence[Reading]:
-    """Every reading that tools are known to have."""
+    """Every reading that known tools need."""
     return (*(Reading(numbers, first) for numbers in NUMBERS[:2] for first in (0, 1)), Reading("ids"))
 
 

@@ -1,4 +1,4 @@
-"""How the programs that write ROIs into NWB files lay them out: one module per program.
+"""How each program that writes ROIs into NWB files arranges them: one module per program.
 
 A module that defines `LAYOUT`, or `LAYOUTS` for several, put into this folder or named by another package as an entry
 point of the group `ndx_match.layouts`, adds its layouts; no other file is edited.

@@ -1,4 +1,4 @@
-"""Files that `ndx-match` itself makes, in memory, of the folders and files that other programs leave."""
+"""Files that `ndx-match` itself makes, in memory, from the folders and files of other programs."""
 
 from .protocol import Layout
 

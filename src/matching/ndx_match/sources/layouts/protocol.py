@@ -12,7 +12,7 @@ from ..orientation import AS_STORED
 
 @dataclass(frozen=True)
 class DepthPlace:
-    """Where a writer keeps the depth of the imaging plane, if not in words that say so."""
+    """Where a writer stores the depth of the imaging plane, if not in words that state it."""
 
     lab_metadata: str = ""  #: name of the lab's metadata that have an attribute `imaging_depth`
     location: str = ""  #: pattern found in the plane's location, whose first group is the depth in micrometres
@@ -35,7 +35,7 @@ class Layout:
     #: Conditions as of `--where`; the first whose column the table has says which ROIs the writer accepts.
     accepted: tuple[str, ...] = ()
     convention: Orientation | None = AS_STORED  #: how masks and images are stored; None if it is not known
-    pixel_convention: Orientation | None = None  #: of pixel masks, where they are stored otherwise than image masks
+    pixel_convention: Orientation | None = None  #: of pixel masks, if they differ from image masks
     depth: DepthPlace = DepthPlace()  #: where the depth of the imaging plane is kept
     #: Micrometres along (rows, columns) that the writer states whatever the size of the pixels is.
     placeholder_pixel_size: tuple[float, float] | None = None
@@ -51,7 +51,7 @@ class Layout:
         return tuple(name.format(z=z_plane if isinstance(z_plane, int) else 0) + suffix for name in self.images)
 
     def suffix_of(self, table: TableCandidate) -> str:
-        """With what the names of a table and of its images end; empty if there is nothing that tells."""
+        """The ending that the names of a table and of its images share; empty if there is none."""
         found = re.fullmatch(self.table, table.path)
         return (found.groupdict().get("suffix") or "") if found else ""
 
@@ -64,5 +64,5 @@ class Layout:
         )
 
 
-#: Of a file that no known writer made: nothing is where it would be.
+#: The layout of a file that no known writer made: no place in it is known.
 UNKNOWN = Layout(writer="unknown writer", table="(?!)", convention=None)

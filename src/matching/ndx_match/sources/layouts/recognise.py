@@ -1,4 +1,4 @@
-"""Find the layout of a file, and what only its writer's layout tells."""
+"""Find the layout of a file, and read what depends on its writer's layout."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def find_layouts() -> tuple[Layout, ...]:
 
 
 def depth_of_plane(nwbfile: NWBFile, plane: ImagingPlane, layout: Layout) -> float | None:
-    """Depth of an imaging plane in micrometres: where its writer keeps it, or else from words; None if not stated."""
+    """An imaging plane's depth in micrometres, from where its writer stores it or else from words; None if unknown."""
     metadata = nwbfile.lab_meta_data
     if layout.depth.lab_metadata in metadata:
         depth = _number(getattr(metadata[layout.depth.lab_metadata], "imaging_depth", None))
@@ -50,7 +50,7 @@ def depth_of_plane(nwbfile: NWBFile, plane: ImagingPlane, layout: Layout) -> flo
 
 
 def _number(value: Any) -> float | None:
-    """A finite number; None of anything else."""
+    """The value as a finite number; None if it is anything else."""
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -61,7 +61,7 @@ def _number(value: Any) -> float | None:
 def pixel_size_of_plane(plane: ImagingPlane, layout: Layout) -> tuple[float, float] | None:
     """Micrometres per pixel along (rows, columns), from `grid_spacing` (x, y).
 
-    None if it is not stated, or if the writer states the same whatever the size is.
+    None if it is not stated, or if the writer always states the same size.
     """
     scale = MICROMETRES.get((plane.grid_spacing_unit or "meters").lower())
     spacing = vector_of(plane.grid_spacing)
@@ -84,7 +84,7 @@ class Recognised:
         return self.layout.writer
 
     def of_table(self, table: TableCandidate) -> Recognised:
-        """What holds of one ROI table of the file."""
+        """The layout for one ROI table of the file."""
         if self.layout is UNKNOWN or self.layout.holds(table):
             return self
         return Recognised(UNKNOWN, f"the table chosen is not where {self.writer} puts it")

@@ -19,10 +19,10 @@ def differences(
     ignored_objects: Collection[str] = (),
     ignored_attributes: Collection[tuple[str, str]] = (),
 ) -> Iterator[str]:
-    """Say how two files differ, a phrase a difference.
+    """Report how two files differ, one phrase per difference.
 
     Compared are links of every kind, attributes, types, shapes, the storage of datasets and all values. References
-    are the same where they lead to the same object. Links to other files are compared, not followed.
+    are the same if they lead to the same object. Links to other files are compared, not followed.
 
     Parameters
     ----------

@@ -125,7 +125,7 @@ def _types_for_data(file: h5py.File) -> TypeMap:
             return types
     except (OSError, InputError):
         raise
-    except Exception:  # hdmf raises of any kind for a schema that is more than it seems, or that is damaged
+    except Exception:  # hdmf raises many kinds of exceptions for an unusual or damaged schema
         pass
     return type_map(file)
 

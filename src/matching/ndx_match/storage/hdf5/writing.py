@@ -17,7 +17,7 @@ from ..columns import COLUMN, column_attributes, column_names_with
 
 
 def add_column(table: h5py.Group, values: npt.NDArray[np.int32], description: str) -> None:
-    """Write the column of cell numbers into a table, in place of one that is there."""
+    """Write the column of cell numbers into a table, replacing one that exists."""
     names: Any = column_names_with(table)
     if COLUMN in table:
         del table[COLUMN]

@@ -26,7 +26,7 @@ INSTALL = "pip install 'ndx-cell-matching[remote]'"
 
 
 class ConnectionLost(Exception):
-    """No answer, or one that broke off: another attempt may succeed, after seconds for which the server may ask.
+    """No answer, or one that broke off; another attempt may succeed, after the seconds that the server asks for.
 
     The text says why, without addresses.
     """
@@ -45,7 +45,7 @@ class Reply(NamedTuple):
 
 
 class Transport(ABC):
-    """Where the bytes of one file come from."""
+    """The source of the bytes of one file."""
 
     @abstractmethod
     def get(self, start: int, stop: int) -> AbstractContextManager[Reply]:
@@ -162,8 +162,8 @@ class HttpTransport(Transport):
 class S3Transport(HttpTransport):
     """An object of S3, fetched from addresses that botocore signs.
 
-    It is asked for with the credentials that its address states, else with those of this machine where it has any,
-    otherwise as anybody.
+    Requests use the credentials that its address states, or else those of this machine; if there are none, they are
+    anonymous.
     """
 
     def __init__(self, url: str) -> None:

@@ -1,15 +1,15 @@
-"""The files of Zarr stores, in folders or on the network, of which nothing may be missing or cut off.
+"""The files of Zarr stores, in folders or on the network, which must all be present and whole.
 
-Zarr reads a chunk that is not there as the fill value, so a mask of an incomplete copy would silently be empty. So
-Zarr is given a store of ours that looks at every chunk which is read; what is not read is not looked for.
+Zarr reads a chunk that is not there as the fill value, so a mask of an incomplete copy would silently be empty.
+Zarr therefore reads through a store class of this package, which checks every chunk that is read, and only those.
 
 In format 2 a missing chunk is damage: hdmf-zarr writes every chunk, also those that hold nothing but the fill value.
 With format 3 Zarr leaves such chunks out unless it is told otherwise, as when ndx-match writes; so there a missing
 chunk is damage where it cannot be told from a mask that is lost: in arrays of several dimensions (masks, images), of
 mask pixels, of ids and of indices, and everywhere in the tables of a match file.
 
-What links of a store lead to in other stores is shown to Zarr as if it lay in a folder of the store, so that it is
-looked at too.
+If links of a store lead to other stores, Zarr sees these as folders of the store, so that their files are checked
+too.
 """
 
 from __future__ import annotations

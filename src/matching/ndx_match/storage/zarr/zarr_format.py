@@ -1,4 +1,4 @@
-"""What is done with Zarr stores, of the format that the installed version of hdmf-zarr writes."""
+"""Read, write and compare Zarr stores in the format that the installed version of hdmf-zarr writes."""
 
 from __future__ import annotations
 
