@@ -21,10 +21,16 @@ def command_of(name: str) -> click.Command:
     return found
 
 
+#: The commands whose first example is run with the fast tests: which every user needs.
+FAST = ("write", "inspect", "show", "export", "report", "import")
+
+
 def examples() -> list[object]:
-    """Each example; the first of a command is run with the fast tests, if it is not slow itself."""
+    """Each example; most are run with the slow tests."""
     return [
-        pytest.param(example, id=example.line, marks=[pytest.mark.slow] * (example.slow or number > 0))
+        pytest.param(
+            example, id=example.line, marks=[pytest.mark.slow] * (example.slow or number > 0 or name not in FAST)
+        )
         for name in COMMANDS
         for number, example in enumerate(getattr(command_of(name), "examples", ()))
     ]

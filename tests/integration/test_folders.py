@@ -194,6 +194,7 @@ def test_the_results_of_every_program_are_matched_by_their_truth(program: str, t
     assert pynwb.validate(path=str(tmp_path / "m.nwb")) == []
 
 
+@pytest.mark.slow
 def test_a_match_file_of_folders_says_what_it_was_made_of(suite2p: list[Path], tmp_path: Path):
     """The names of folders, which are alike, are told from each other; no path of this machine is in it."""
     run("write", *suite2p, *STATED, "-o", tmp_path / "m.nwb", "--subject-id", "M1").succeeded()

@@ -55,6 +55,7 @@ def run_with(folder: Path, *arguments: object) -> Outcome:
 # ---- a method that is added by one file
 
 
+@pytest.mark.slow
 def test_an_added_method_has_its_option_and_help(toy: Path):
     text = " ".join(run_with(toy, "write", "--help").succeeded().out.split())
     assert "--method [consensus|allen|nway|same-row]" in text

@@ -164,6 +164,7 @@ def write_two(folder: Path, second_transposed: bool, **options) -> list[Path]:
     return paths
 
 
+@pytest.mark.slow
 def test_sessions_of_two_orientations_match_as_those_of_one_and_are_read_back(tmp_path: Path):
     results = []
     for second_transposed in (False, True):

@@ -212,6 +212,7 @@ def test_unrelated_fields_share_no_cell_and_no_transform() -> None:
         simulation.map_points(0, 2, np.zeros((1, 2)))
 
 
+@pytest.mark.slow
 def test_one_photon_footprints_are_weighted_and_broad() -> None:
     simulation = simulate(replace(TIERS["one_photon"], shape=(150, 150), n_cells=40, roi_id_style="from_zero"), seed=0)
     weights = simulation.sessions[0].footprints.data
