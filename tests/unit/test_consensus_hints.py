@@ -43,13 +43,13 @@ def seen(view: View, shift: tuple[int, int] = (3, 2), seed: int = 0) -> list[Ses
 @pytest.mark.parametrize(
     ("view", "words"),
     [
-        (turned(2), "it fits a turned by 180 degrees: give --largest-rotation 180"),
-        (turned(1), "it fits a turned by 90 degrees: give --largest-rotation 180"),
-        (mirrored, "it fits a mirrored: give --mirror b.nwb"),
-        (transposed, "it fits a with rows and columns exchanged: give --transpose b.nwb=both"),
+        (turned(2), "fits a turned by 180 degrees: give --largest-rotation 180"),
+        (turned(1), "fits a turned by 90 degrees: give --largest-rotation 180"),
+        (mirrored, "fits a mirrored: give --mirror b.nwb"),
+        (transposed, "fits a with rows and columns exchanged: give --transpose b.nwb=both"),
         (
             lambda array: array[..., ::-1, :],
-            "it fits a mirrored and turned by 180 degrees: give --mirror b.nwb and",
+            "fits a mirrored and turned by 180 degrees: give --mirror b.nwb and",
         ),
     ],
 )

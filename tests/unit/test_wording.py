@@ -15,7 +15,7 @@ from ndx_match.errors import InputError, OutputError
 from ndx_match.formats.importing.reading import Reading
 from ndx_match.methods.registry import all_methods
 from ndx_match.propagate.pipeline import propagate_files
-from ndx_match.wording import ARGUMENTS, FLAGS, advice, in_command
+from ndx_match.wording import ARGUMENTS, FLAGS, RENAMED, advice, in_command
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,8 @@ from ndx_match.wording import ARGUMENTS, FLAGS, advice, in_command
         ("write it as --where 'column>0.5'.", "write it as where='column>0.5'."),
         ("give --numbers accepted --count-from 0", "give numbers='accepted' count_from=0"),
         ("or --method consensus --image none, which", "or method='consensus' image='none', which"),
+        ("or a table with --sessions TABLE.csv.", "or a table with session_table='TABLE.csv'."),
+        ("give --transpose FILE=masks or --mirror b.nwb", "give `transpose` FILE=masks or `mirror` b.nwb"),
         ("give --largest-rotation 180", "give largest_rotation=180"),
         ("see `ndx-match write --all-planes` or --plane", "see `ndx-match write --all-planes` or `plane`"),
         ("/data/mouse--plane/a.nwb: use --no-cache", "/data/mouse--plane/a.nwb: use --no-cache"),
@@ -48,8 +50,7 @@ def test_every_argument_is_one_of_python():
     of_methods = [method.parameters for method in all_methods().values()]
     tables = [ndx_match.SourceOptions, ndx_match.FileMetadata, Reading, *of_methods]
     known |= {field.name for table in tables for field in dataclasses.fields(table)}
-    assert set(ARGUMENTS.values()) - known == set()
-    assert set(ARGUMENTS.values()) >= FLAGS
+    assert {*ARGUMENTS, *FLAGS, *RENAMED.values()} - known == set()
 
 
 def test_the_command_and_python_are_answered_in_their_own_words(tmp_path: Path):

@@ -6,51 +6,22 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-#: Arguments of functions, fields of `SourceOptions` and `FileMetadata`, and parameters of methods. An option that is
-#: not listed has no argument of its own in Python and is left as it is.
+#: Arguments that are named as their options are: of functions, fields of `SourceOptions` and `FileMetadata`, and
+#: parameters of methods. An option without an argument in Python is left as it is.
 ARGUMENTS = {
-    "--age": "age",
-    "--all-rois": "all_rois",
-    "--allow-different-subjects": "allow_different_subjects",
-    "--count-from": "count_from",
-    "--dandi-name": "dandi_name",
-    "--depth-tolerance": "depth_tolerance",
-    "--experiment-description": "experiment_description",
-    "--experimenter": "experimenter",
-    "--image": "image",
-    "--in-place": "in_place",
-    "--institution": "institution",
-    "--keywords": "keywords",
-    "--largest-rotation": "largest_rotation",
-    "--location": "location",
-    "--method": "method",
-    "--mirror": "mirror",
-    "--movie": "movie",
-    "--numbers": "numbers",
-    "--nway-python": "python",
-    "--overwrite": "overwrite",
-    "--plane": "plane",
-    "--roi-table": "roi_table",
-    "--session-id": "session_id",
-    "--session-start": "session_starts",
-    "--sessions": "session_table",
-    "--sex": "sex",
-    "--species": "species",
-    "--strict": "strict",
-    "--subject-description": "subject_description",
-    "--subject-id": "subject_id",
-    "--transpose": "transpose",
-    "--where": "where",
-    "--z-plane": "z_plane",
-}
+    "age", "count_from", "depth_tolerance", "experiment_description", "experimenter", "image", "institution",
+    "keywords", "largest_rotation", "location", "method", "mirror", "movie", "numbers", "plane", "roi_table",
+    "session_id", "sex", "species", "subject_description", "subject_id", "transpose", "where", "z_plane",
+}  # fmt: skip
 FLAGS = {"all_rois", "allow_different_subjects", "dandi_name", "in_place", "overwrite", "strict"}
+RENAMED = {"--nway-python": "python", "--session-start": "session_starts", "--sessions": "session_table"}
 
 _COMMAND = re.compile(r"`[^`]*`")
 #: An option and the value that follows it: quoted, a number, a word that the option takes, or a capitalised example.
 _OPTION = re.compile(
     r"(?<![\w-])(?P<option>--[a-z][a-z-]*)"
     r"(?: (?P<value>'[^']*'|\"[^\"]*\"|\d+(?:\.\d+)?|(?:none|all|consensus|nway|rows|accepted|ids)\b"
-    r"|[A-Z][\w|,]*(?![\w|,=])))?"
+    r"|[A-Z](?:[\w|,]|\.(?=\w))*(?![\w|,=])))?"
 )
 
 _in_command = False
@@ -83,11 +54,12 @@ def advice(text: str) -> str:
 
 def _argument(match: re.Match[str]) -> str:
     """The argument for an option, with its value if one follows."""
-    name, value = ARGUMENTS.get(match["option"]), match["value"]
-    if name is None:
-        return match.group()
+    option, value = match["option"], match["value"]
+    name = RENAMED.get(option, option[2:].replace("-", "_"))
     if name in FLAGS:
         return f"{name}=True{f' {value}' if value else ''}"
+    if option not in RENAMED and name not in ARGUMENTS:
+        return match.group()
     if value is None:
         return f"`{name}`"
     return f"{name}={value}" if value[0] in "'\"0123456789" else f"{name}={value!r}"

@@ -10,7 +10,7 @@ from scipy.sparse import csr_array, vstack
 from scipy.spatial import cKDTree
 
 from ...arrays import Floats32, Indices, Ints32, Ints64
-from ...footprints import centroids, pixel_sets
+from ...footprints import centroids, pairwise_iou
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class _Regions:
     """The regions of all sessions, stacked in one matrix, and search trees of their centroids."""
 
     def __init__(self, regions: Sequence[csr_array], n_cols: int) -> None:
-        self.pixels = pixel_sets(csr_array(vstack(regions, format="csr")))
+        self.pixels = csr_array(vstack(regions, format="csr"))
         self.area = np.diff(self.pixels.indptr)
         self.starts = np.cumsum([0, *(region.shape[0] for region in regions)])
         places = [centroids(region, n_cols) for region in regions]
@@ -90,16 +90,15 @@ class _Regions:
         a, b, distance, session = a[order], b[order], distance[order], session[order]
         start, ends = self.starts[others[0]], self.starts[others[-1] + 1]
         in_stack = b + self.starts[session]
-        # Multiplied in this order, only the small second factor is transposed.
-        shared = self._rows(start, ends) @ self._rows(*self.starts[[first, first + 1]]).T
-        intersection = np.asarray(shared[in_stack - start, a]).ravel() if len(a) else np.zeros(0)
+        # The single session comes second, because only the second factor is transposed.
+        iou = pairwise_iou(self._rows(start, ends), self._rows(*self.starts[[first, first + 1]]))
         areas = self.area[a + self.starts[first]], self.area[in_stack]
         return ComparedPairs(
             np.full(len(a), first, np.int32),
             session,
             a.astype(np.int32),
             b.astype(np.int32),
-            (intersection.astype(float) / (areas[0] + areas[1] - intersection)).astype(np.float32),
+            np.asarray(iou[in_stack - start, a], np.float32).ravel() if len(a) else np.zeros(0, np.float32),
             distance.astype(np.float32),
             (np.minimum(*areas) / np.maximum(*areas)).astype(np.float32),
         )

@@ -350,9 +350,8 @@ def _set_aside(
         for k, tried in alignment.tried.items()
     ]  # fmt: skip
     cell = np.full(session.n_rois, -1, np.intp)
-    warning = (
-        f"{session.name} was set aside: {NOT_REGISTERED}; its ROIs are matched with nothing{'; ' * bool(hint)}{hint}."
-    )
+    more = f"; it {hint}" if hint else ""
+    warning = f"{session.name} was set aside: {NOT_REGISTERED}; its ROIs are matched with nothing{more}."
     none = RoiPairs.concatenate([result.roi_pairs]).take(np.zeros(0, np.intp))
     extended = _assemble(sessions, result, session, cell, none, registrations)
     status = extended.session_status.copy()

@@ -18,7 +18,9 @@ NEAR_RIGHT_ANGLE = 20.0  #: degrees
 
 
 def hint_of(sessions: Sequence[Session], fixed: int, moving: int, parameters: ConsensusParameters) -> str:
-    """Say what would align two sessions, given by position, that do not fit each other; empty if nothing does.
+    """Say how the moving session, which does not fit the fixed one as it is, would fit it; empty if no way is found.
+
+    Sessions are given by position, and the moving one is the subject of the sentence.
 
     All rotations are searched, with the moving session as it is and mirrored.
     """
@@ -55,11 +57,11 @@ def _in_words(
     name, file = sessions[fixed].name, _file_of(sessions, moving)
     turned = f"turned by {abs(angle):.0f} degrees" if abs(angle) > largest_rotation else ""
     if mirrored and abs(angle - 90) < NEAR_RIGHT_ANGLE:
-        return f"it fits {name} with rows and columns exchanged: give --transpose {file}={_exchanged(sessions[moving])}"
+        return f"fits {name} with rows and columns exchanged: give --transpose {file}={_exchanged(sessions[moving])}"
     if mirrored:
         more = " and --largest-rotation 180" if turned else ""
-        return f"it fits {name} mirrored{f' and {turned}' * bool(turned)}: give --mirror {file}{more}"
-    return f"it fits {name} {turned}: give --largest-rotation 180" if turned else ""
+        return f"fits {name} mirrored{f' and {turned}' * bool(turned)}: give --mirror {file}{more}"
+    return f"fits {name} {turned}: give --largest-rotation 180" if turned else ""
 
 
 def _exchanged(session: Session) -> str:

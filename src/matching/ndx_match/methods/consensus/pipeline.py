@@ -226,15 +226,13 @@ def _warnings(
 ) -> tuple[str, ...]:
     warnings = [few_pairs(len(match.pairs)) for match in matches if len(match.pairs) < FEW_PAIRS]
     for position, (session, reason) in enumerate(zip(sessions, reasons, strict=True)):
-        hint = f"; {hints[position]}" if hints.get(position) else ""
+        hint = f"; it {hints[position]}" if hints.get(position) else ""
         if reason:
             warnings.append(f"{session.name} was set aside: {reason}; its ROIs are matched with nothing{hint}.")
     together = [component.members for component in components if len(component.members) > 1]
     if len(together) > 1:
         listed = "; ".join(", ".join(sessions[k].name for k in members) for members in together)
-        advice = [
-            f"; {sessions[k].name} {hint.removeprefix('it ')}" for k, hint in hints.items() if hint and not reasons[k]
-        ]
+        advice = [f"; {sessions[k].name} {hint}" for k, hint in hints.items() if hint and not reasons[k]]
         apart = "The sessions fall into sets that do not fit each other and are matched apart"
         warnings.append(f"{apart}: {listed}{''.join(advice)}.")
     return tuple(warnings)
