@@ -31,6 +31,7 @@ from ndx_match.wording import ARGUMENTS, FLAGS, RENAMED, advice, in_command
         ("or --method consensus --image none, which", "or method='consensus' image='none', which"),
         ("or a table with --sessions TABLE.csv.", "or a table with session_table='TABLE.csv'."),
         ("give --transpose FILE=masks or --mirror b.nwb", "give `transpose` FILE=masks or `mirror` b.nwb"),
+        ("give a folder (-o DIR) or --in-place.", "give a folder or in_place=True."),
         ("give --largest-rotation 180", "give largest_rotation=180"),
         ("see `ndx-match write --all-planes` or --plane", "see `ndx-match write --all-planes` or `plane`"),
         ("/data/mouse--plane/a.nwb: use --no-cache", "/data/mouse--plane/a.nwb: use --no-cache"),

@@ -16,6 +16,7 @@ ARGUMENTS = {
 FLAGS = {"all_rois", "allow_different_subjects", "dandi_name", "in_place", "overwrite", "strict"}
 RENAMED = {"--nway-python": "python", "--session-start": "session_starts", "--sessions": "session_table"}
 
+_OUTPUT = re.compile(r" \(-o [A-Z]+\)")  #: the option beside its meaning in words, which is enough in Python
 _COMMAND = re.compile(r"`[^`]*`")
 #: An option and the value that follows it: quoted, a number, a word that the option takes, or a capitalised example.
 _OPTION = re.compile(
@@ -43,8 +44,9 @@ def advice(text: str) -> str:
 
     Commands in backquotes stay as they are.
     """
-    if _in_command or "--" not in text:
+    if _in_command:
         return text
+    text = _OUTPUT.sub("", text)
     pieces, start = [], 0
     for command in _COMMAND.finditer(text):
         pieces += [_OPTION.sub(_argument, text[start : command.start()]), command.group()]

@@ -19,9 +19,9 @@ class RoiTrace(NamedTuple):
     """One ROI's place in a series of ROI responses."""
 
     roi_response_series: RoiResponseSeries  #: of the source file
-    #: Position of the ROI in the series. Its trace is `roi_response_series.data[:, column]` or, in a series stored as
-    #: [ROI, time], `data[column]`; :attr:`values` chooses between them. This is not the ROI's row in its table, because
-    #: a series may hold only some ROIs of a table, or hold them in another order.
+    #: Position of the ROI in the series. This is not the ROI's row in its table, because a series may hold only some
+    #: ROIs of a table, or hold them in another order. The trace is `roi_response_series.data[:, column]` or, in a
+    #: series stored as [ROI, time], `data[column]`; :attr:`values` chooses between them.
     column: int
 
     @property

@@ -87,7 +87,7 @@ def annotate_files(
     3
     """
     if (folder is None) != in_place:
-        raise OutputError("Give either a folder for the annotated copies or --in-place.")
+        raise OutputError("Give either a folder for the annotated copies (-o DIR) or --in-place.")
     for location in (matches, *listed(inputs)):
         if is_url(location):
             raise InputError(

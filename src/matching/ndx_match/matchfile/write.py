@@ -184,7 +184,9 @@ def output_path(
         format_of(path)
         return path
     if not path.is_dir():
-        raise OutputError(f"{path}: there is no such folder; with --dandi-name, the output is the dandiset's folder.")
+        raise OutputError(
+            f"{path}: there is no such folder; with --dandi-name, the output (-o DIR) is the dandiset's folder."
+        )
     subject_id = metadata.subject_id or next((s.subject_id for s in sessions if s.subject_id), "")
     if not re.search("[A-Za-z0-9]", subject_id):
         raise OutputError(
