@@ -331,7 +331,7 @@ def test_where_a_later_file_fails_the_error_says_what_is_written(
             raise OutputError(f"{source}: failed.")
 
     monkeypatch.setattr(pipeline, "_check", check)
-    with pytest.raises(OutputError, match=r"session_1\.nwb: failed; written before it: .*session_0\.nwb\.$"):
+    with pytest.raises(OutputError, match=r"session_1\.nwb: failed; these files were .*: .*session_0\.nwb\.$"):
         annotate_files(folder / "matches.nwb", sources, folder / "out")
     assert listing(folder / "out") == {"session_0.nwb"}
 

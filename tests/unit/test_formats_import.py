@@ -262,7 +262,7 @@ def test_cellreg_counts_from_one_in_both_kinds_of_files(tmp_path: Path, write: C
     assert_cells(result)
     np.testing.assert_allclose(result.confidence[:N_CELLS], np.linspace(0.5, 1, len(table)))
     assert dict(result.parameters) == {"numbers": "rows", "count_from": 1}
-    with pytest.raises(InputError, match=r"holds no numbers roiMatchData\.allSessionMapping"):
+    with pytest.raises(InputError, match=r"has no numeric array roiMatchData\.allSessionMapping"):
         imported("roimatch", path)
 
 
@@ -274,7 +274,7 @@ def test_matlab_files_that_are_none_are_refused(tmp_path: Path):
         imported("cellreg", tmp_path / "y.mat")
     with h5py.File(tmp_path / "z.mat", "w") as file:
         file["cell_registered_struct/cell_to_index_map"] = h5py.ExternalLink("other.mat", "/x")
-    with pytest.raises(InputError, match="holds no numbers"):
+    with pytest.raises(InputError, match="has no numeric array"):
         imported("cellreg", tmp_path / "z.mat")
 
 

@@ -248,7 +248,7 @@ def test_a_source_that_was_changed_since_is_refused(tmp_path: Path):
     with pytest.raises(InputError, match=r"session_1\.nwb: the file was changed since it was read"):
         write_match_file(sessions, match(sessions), tmp_path / "m.nwb")
     paths[1].unlink()
-    with pytest.raises(InputError, match=r"session_1\.nwb: there is no such file any more"):
+    with pytest.raises(InputError, match=r"session_1\.nwb: the file was removed after it was read"):
         write_match_file(sessions, match(sessions), tmp_path / "m.nwb")
     assert not (tmp_path / "m.nwb").exists()
 

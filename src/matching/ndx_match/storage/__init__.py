@@ -1,1 +1,1 @@
-"""Everything that knows how NWB files are stored: HDF5, Zarr, the network, publishing, damage."""
+"""Everything that depends on how NWB files are stored: HDF5, Zarr, the network, safe writing, damaged files."""

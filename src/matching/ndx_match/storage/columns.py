@@ -1,4 +1,4 @@
-"""The column of cell numbers in an ROI table, of HDF5 files and Zarr stores alike."""
+"""The column of cell numbers in an ROI table, which is the same in HDF5 files and in Zarr stores."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Columns = Mapping[str, npt.NDArray[np.int32]]  #: the column's values, by the pa
 
 
 def has_column(table: Any) -> bool:
-    """Whether the group of a table has a column of this name, or the remains of one."""
+    """Whether the group of a table has the column `global_roi_id`: as a dataset, or only as a name in its list."""
     return COLUMN in table or COLUMN in column_names(table)
 
 
@@ -27,7 +27,7 @@ def column_names(table: Any) -> list[str]:
 
 
 def column_names_with(table: Any) -> list[str]:
-    """The names of a table's columns, and of this one if it is not among them."""
+    """The names of a table's columns, with `global_roi_id` added at the end if it is not among them."""
     names = column_names(table)
     return names if COLUMN in names else [*names, COLUMN]
 
@@ -35,8 +35,8 @@ def column_names_with(table: Any) -> list[str]:
 def column_attributes(table: Any, description: str) -> dict[str, str]:
     """The attributes that make a dataset a column in the schema version of the file, copied from another column.
 
-    Files older than NWB 2.2 have columns in the namespace `core`, the oldest also with an attribute `help` and
-    without object ids.
+    In files older than NWB 2.2, columns are in the namespace `core`; in the oldest they also have an attribute `help`
+    and no object id.
     """
     columns = [table[name] for name in ("id", *column_names(table)) if name in table]
     plain = [column for column in columns if column.attrs.get("neurodata_type") in ("VectorData", b"VectorData")]

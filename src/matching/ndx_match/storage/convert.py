@@ -1,4 +1,4 @@
-"""Convert NWB files between HDF5 and Zarr, and Zarr stores of format 2 into the format that is written."""
+"""Convert NWB files between HDF5 and Zarr, and Zarr stores of format 2 into the format that hdmf-zarr writes."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ EMPTY_TEXT = h5py.string_dtype()  #: the type of an empty array of texts, which 
 def convert_file(
     source: Location, output: str | os.PathLike[str], overwrite: bool = False, progress: Progress | None = None
 ) -> Path:
-    """Write all that an NWB file holds in another format. If this fails, no output is left.
+    """Write the whole content of an NWB file in another format. If this fails, no output is left.
 
-    Every group, dataset, attribute, link and reference is written as it was read, even if the schema does not know
-    it. Large data are compressed anew, whatever their compression was.
+    Every group, dataset, attribute, link and reference is written as it was read, even if the schema does not define
+    it. Large data are compressed again, with the compression of the other format.
 
     Parameters
     ----------
     source : path, str or binary file
-        As of :func:`ndx_match.sources.open_nwb`.
+        As for :func:`ndx_match.sources.open_nwb`.
     output : path
         The file to write: a Zarr store if its name ends in `.zarr`, otherwise HDF5.
     overwrite : bool
@@ -48,7 +48,7 @@ def convert_file(
     Raises
     ------
     InputError
-        The source cannot be read, holds what the other format cannot hold, or takes data from other files.
+        The source cannot be read, has content that the other format cannot store, or takes data from other files.
     OutputError
         The output exists or cannot be written, or the library that writes its format is not installed.
     """
@@ -64,7 +64,7 @@ def convert_file(
                 raise InputError(f"{name}: this file takes data from {other}; give one that holds all its data itself.")
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # hdmf warns of data that it writes in another type
+                warnings.simplefilter("ignore")  # hdmf warns when it writes data in another type
                 builder = io.read_builder()
                 _hand_over(builder, target, Meter("MB converted", progress))
                 target.write_builder(temporary, builder, io)
@@ -78,7 +78,7 @@ def convert_file(
 
 
 def _hand_over(group: GroupBuilder, target: StorageFormat, meter: Meter) -> None:
-    """Replace all datasets that lie in a file by objects that hdmf writes in the other format."""
+    """Replace all datasets of an open file by objects that hdmf writes in the other format."""
     for name, dataset in group.datasets.items():
         data = stored(dataset.data)
         if holds_references(dataset.data) or isinstance(data, ReferenceBuilder):
@@ -95,9 +95,9 @@ def _hand_over(group: GroupBuilder, target: StorageFormat, meter: Meter) -> None
 def _handed_over(data: Any, dtype: Any, target: StorageFormat, meter: Meter) -> tuple[Any, Any]:
     """The data to be written, and their type for hdmf.
 
-    hdmf does not know all type names that hdmf-zarr states, and writes data of an unknown type as float32.
+    hdmf does not know all type names that hdmf-zarr uses, and writes data of an unknown type as float32.
     """
-    if dtype == "scalar" and np.shape(data) == (1,):  # as Zarr of format 2 holds single values
+    if dtype == "scalar" and np.shape(data) == (1,):  # so Zarr of format 2 stores single values
         data = data[0]
     is_text = isinstance(data, (str, bytes)) or getattr(data, "dtype", np.dtype(float)).kind in "OSU"
     if is_text and np.ndim(data):

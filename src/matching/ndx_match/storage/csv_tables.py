@@ -9,12 +9,18 @@ from ..errors import InputError
 
 
 def read_rows(path: str | os.PathLike[str], what: str) -> tuple[list[str], list[dict[str, str]]]:
-    """The names of a CSV table's columns, in small letters, and its rows; texts without spaces around them.
+    """The column names of a CSV table, in lower case, and its rows; spaces at the ends of texts are removed.
+
+    Parameters
+    ----------
+    path : path
+    what : str
+        What to call the table in an error message.
 
     Raises
     ------
     InputError
-        The table, called `what`, cannot be read.
+        The table cannot be read.
     """
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:

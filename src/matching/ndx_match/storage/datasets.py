@@ -21,27 +21,27 @@ MEGABYTE = 1_000_000
 
 
 def stored(data: Any) -> Any:
-    """The file's dataset. For a compound type hdmf wraps it in an object that converts row by row."""
+    """The file's dataset, also if hdmf wrapped it: datasets of a compound type are wrapped to be converted by row."""
     return getattr(data, "dataset", data)
 
 
 def text_of(value: Any) -> str:
-    """A value from a file as text; it may be bytes."""
+    """A value from a file, which may be bytes, as text."""
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def is_in_file(data: Any) -> bool:
-    """Whether these are data of an open file, not yet read."""
+    """Whether the data are a dataset of an open file and not yet in memory."""
     return hasattr(data, "dtype") and hasattr(data, "chunks")
 
 
 def is_compound(data: Any) -> bool:
-    """Whether these data, of an open file or an array, have elements with several fields."""
+    """Whether the elements of a dataset or an array have several fields."""
     return hasattr(data, "dtype") and data.dtype.names is not None and len(data.shape) > 0
 
 
 def holds_references(data: Any) -> bool:
-    """Whether the elements, or fields of them, are references to other objects of the file."""
+    """Whether the elements of a dataset, or fields of the elements, are references to other objects of the file."""
     dataset = stored(data)
     if not isinstance(dataset, h5py.Dataset):
         return isinstance(data, ReferenceResolver)
@@ -50,7 +50,7 @@ def holds_references(data: Any) -> bool:
 
 
 def location_of(dataset: Any) -> tuple[str, str]:
-    """The file that holds a dataset, which may not be the one that was opened, and the dataset's path in it."""
+    """The file that holds a dataset, which need not be the file that was opened, and the dataset's path in it."""
     if isinstance(dataset, h5py.Dataset):
         return dataset.file.filename, dataset.name
     store = getattr(dataset, "chunk_store", None) or dataset.store  # the opened store, in Zarr 2 and in Zarr 3
@@ -73,16 +73,17 @@ class Meter:
         self._progress = progress
 
     def count(self, n_bytes: int) -> None:
-        """Count what was read."""
+        """Add the number of bytes that were read, and report the sum."""
         self._done += n_bytes
         if self._progress is not None:
             self._progress(self._stage, self._done // MEGABYTE, self.total // MEGABYTE)
 
 
 def streamed(data: Any, target: StorageFormat, meter: Meter | None = None) -> Any:
-    """Give small data in memory, and large data as the file's dataset or as an iterator whose data are compressed.
+    """Return small data in memory, and large data as the file's dataset or as an iterator whose data are compressed.
 
-    If an iterator is made, `meter` gets the number of bytes it will read, and counts each piece that it reads.
+    If an iterator is returned, the number of bytes that it will read is added to the total of `meter`, which then
+    counts each piece that is read.
     """
     if not is_in_file(data) or data.nbytes < LARGE_BYTES:
         return in_memory(data)

@@ -1,15 +1,17 @@
-"""The hidden files of a writer whose output is not complete, and how they are removed if the writer was killed.
+"""The hidden files of an output that is being written, and how they are removed if the writing process was killed.
 
-A writer of `matches.nwb` makes these files beside it, with the same random number in their names:
+A process that writes `matches.nwb` (the writer) makes these files beside it, with the same random number in their
+names:
 
 - `.ndx-match-<number>.lock`, which names the writer and its output, and is locked while the writer runs;
 - `.ndx-match-<number>.new.nwb`, the output that is being written;
-- `.ndx-match-<number>.old.zarr`, a store that is being replaced, until the new one has its name.
+- `.ndx-match-<number>.old.zarr`, a store that is being replaced, until the new store has its name.
 
-The system releases the lock when a process ends, however it ends. A lock that can be taken therefore belongs to a dead
-writer. A process number would not show this, because it can be given to another process; nor would the age of a file,
-because a job may run for a week. On some network file systems a lock holds on one machine only, so files of writers on
-other machines are left alone. The lock is a separate file because HDF5 locks the files that it opens.
+The system releases the lock when a process ends, however it ends. A lock that can be taken therefore belongs to a
+writer that has ended. A process number would not show this, because it can be given to another process; nor would the
+age of a file, because a job may run for a week. On some network file systems a lock is valid on one machine only, so
+files of writers on other machines are not touched. The lock is a separate file because HDF5 locks the files that it
+opens.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ LONGEST_SUFFIX = 16
 
 
 class Draft:
-    """An output that is being written: the name that it will have, and those of the hidden files."""
+    """An output that is being written: the name that it will have, and the names of the hidden files."""
 
     def __init__(self, path: Path, number: str | None = None) -> None:
         number = number or secrets.token_hex(8)
@@ -52,7 +54,7 @@ class Draft:
             return None
         about = {"output": self.path.name, "host": platform.node(), "process": self.process}
         descriptor = self._locked()
-        if not _is_still(descriptor, self.lock):  # another process removed it as that of a dead writer
+        if not _is_still(descriptor, self.lock):  # another process removed it before it was locked
             os.close(descriptor)
             descriptor = self._locked()
         try:
@@ -69,7 +71,10 @@ class Draft:
         return descriptor
 
     def settle(self) -> None:
-        """Remove the draft's files, and give a store that it had moved away its name back. May be called again."""
+        """Remove the hidden files; a store that was renamed gets its name back if there is no new one.
+
+        May be called again.
+        """
         if self.reserved:
             with suppress(OSError):
                 if os.path.isdir(self.path):
@@ -87,7 +92,7 @@ class Draft:
 
 
 def settle_abandoned(folder: Path) -> None:
-    """Remove the files that killed writers left in a folder, and give stores they had moved away their names back.
+    """Remove the files that killed writers left in a folder; stores that they had renamed get their names back.
 
     Files of a writer that still runs, or that is on another machine, stay.
     """

@@ -1,4 +1,4 @@
-"""Files on the disk, alone or as the many files of a store, and files that a script has opened itself."""
+"""Files on the disk, the many files of a Zarr store, and files that a script has already opened."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from .substitutes import substitute_of
 
 Location: TypeAlias = "str | os.PathLike[str] | BinaryIO"  #: of an NWB file: a path, a URL or an open file
 
-#: A session names its file by a text; by this text the file is opened again to be copied.
+#: The open files by the text by which a session names its file; by it the file is found again to be copied.
 _open_files: WeakValueDictionary[str, BinaryIO] = WeakValueDictionary()
 
 
 def as_location(path: Location) -> str | os.PathLike[str]:
-    """A path or URL as it is; for an open file, the name by which :func:`open_file` finds it while it exists.
+    """Return a path or URL unchanged; for an open file, the name by which :func:`open_file` finds it while it exists.
 
-    This is the file's own name, or `<open file>`, followed by a number if another file has the same name.
+    This is the attribute `name` of the file, or `<open file>`, followed by a number if another file has the same name.
     """
     if isinstance(path, (str, os.PathLike)):
         return path
@@ -44,9 +44,10 @@ def open_file(location: str | os.PathLike[str]) -> BinaryIO | None:
 
 
 def files_in(path: str | os.PathLike[str]) -> dict[str, Path]:
-    """Every file below a folder, by its path in the folder, sorted; links are followed. A file has an empty path.
+    """All files below a folder by their paths in the folder, sorted; links are followed.
 
-    In a folder of another program's results, only the files that are read.
+    If `path` is a file, the file alone, with an empty path. If it is a folder of another program's results, only the
+    files that are read.
     """
     top = Path(path)
     if not top.is_dir():
@@ -60,7 +61,7 @@ def files_in(path: str | os.PathLike[str]) -> dict[str, Path]:
 
 
 def copy_files(source: Path, target: Path) -> str:
-    """Copy a file, or all files of a store, byte by byte, without permissions; returns the checksum of the copy."""
+    """Copy the content of a file or of all files of a store, not their permissions; returns the copy's checksum."""
     for name, path in files_in(source).items():
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target / name)
@@ -68,10 +69,10 @@ def copy_files(source: Path, target: Path) -> str:
 
 
 def sha256_of(path: Location) -> str:
-    """Checksum of a whole file on the disk or an open one, in hexadecimal.
+    """SHA-256 checksum of the content of a file, in hexadecimal.
 
-    For a Zarr store, the checksum of the list of its files with their checksums, as `find -L . -type f -print0 |
-    LC_ALL=C sort -z | xargs -0 sha256sum` prints the list in the store's folder.
+    The checksum of a Zarr store is that of the list of its files and their checksums, which `find -L . -type f -print0
+    | LC_ALL=C sort -z | xargs -0 sha256sum` prints in the store's folder.
     """
     location = as_location(path)
     if (opened := open_file(location)) is not None:
@@ -87,7 +88,7 @@ def sha256_of(path: Location) -> str:
 
 
 def _checksum(file: BinaryIO) -> str:
-    """The checksum of an open file; its position does not change."""
+    """The checksum of an open file, whose position is the same afterwards."""
     digest, position = hashlib.sha256(), file.tell()
     file.seek(0)
     while block := file.read(1 << 22):

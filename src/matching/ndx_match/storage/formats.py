@@ -20,7 +20,7 @@ from pynwb import NWBFile, get_manager
 
 from .columns import Columns, column_names, column_names_with
 
-SPECIFICATIONS = "specifications"  #: the group of the schema in files of pynwb
+SPECIFICATIONS = "specifications"  #: the group of the schema in files that pynwb writes
 
 
 class StorageFormat(ABC):
@@ -29,11 +29,13 @@ class StorageFormat(ABC):
     Attributes
     ----------
     is_folder : bool
-        Whether a file is a folder.
+        Whether an NWB file of this format is a folder.
     data_io, schema_writer : type
-        hdmf's wrapper of data to be written, and its writer of the schema into a group.
-    compression, growth, write_options : mapping
-        Options of the wrapper for compressed data and for data that grow, and of the methods of hdmf that write.
+        hdmf's wrapper for data to be written, and its class that writes the schema into a group.
+    compression, growth : mapping
+        Options of `data_io` for data to be compressed, and for data that are extended later.
+    write_options : mapping
+        Options of hdmf's methods that write.
     """
 
     is_folder: ClassVar[bool]
@@ -45,67 +47,81 @@ class StorageFormat(ABC):
 
     @abstractmethod
     def opened(self, location: Any, name: str) -> AbstractContextManager[Callable[..., HDMFIO]]:
-        """Give a function that returns hdmf's reader of a file; data can be read while the block runs.
+        """Return a context manager that gives a function, which returns hdmf's reader of a file.
 
-        Called with True, the function returns a reader of the data alone, which may know only part of the schema.
+        Data can be read until the block ends. If the function is called with True, its reader is meant for data only
+        and may know only a part of the schema.
 
-        An HDF5 file is given by a path or an object with its bytes, a Zarr store by its folder or an object that
-        fetches its files; `name` is for messages. Raises InputError if the file is no NWB file of this format, may not
-        be read, or is incomplete or damaged.
+        Parameters
+        ----------
+        location : path, str or object
+            Of an HDF5 file, its path or an object that returns its bytes; of a Zarr store, its folder or an object
+            that fetches its files.
+        name : str
+            Name of the file in messages.
+
+        Raises
+        ------
+        InputError
+            The file is not an NWB file of this format, may not be read, or is incomplete or damaged.
         """
 
     @abstractmethod
     def takes(self, dataset: Any) -> bool:
-        """Whether hdmf copies a large dataset of a source well when it is given the dataset as it is."""
+        """Whether hdmf copies a large dataset of another file well if it is given this dataset itself."""
 
     @abstractmethod
     def writer(
         self, path: Path, manager: BuildManager, stopped: Event
     ) -> AbstractContextManager[tuple[HDMFIO, Callable[[], Any]]]:
-        """Give hdmf's writer, which replaces an existing file, and a function that returns the root group of its file.
+        """Return a context manager that gives hdmf's writer and a function that returns the root group of its file.
 
-        Once `stopped` is set, nothing more need be written.
+        An existing file is replaced. Once `stopped` is set, nothing more has to be written.
 
         Raises
         ------
         OSError
-            The disk was full, or failed otherwise.
+            The disk is full, or failed for another reason.
         """
 
     @abstractmethod
     def table(self, path: Path, table: str) -> AbstractContextManager[Any]:
-        """A table's group, opened to read its names and attributes."""
+        """Return a context manager that gives the group of a table, open to read its names and attributes."""
 
     @abstractmethod
     def add_columns(self, path: Path, columns: Columns, description: str) -> None:
-        """Write the column `global_roi_id` into tables of a file, replacing one that exists."""
+        """Write the column `global_roi_id` into tables of a file; an existing one is replaced."""
 
     @abstractmethod
     def differences(self, source: Path, copy: Path, columns: Columns) -> Iterator[str]:
-        """A phrase for each difference of a copy from its source, except the columns and the tables' lists of them."""
+        """A phrase for each difference between a copy and its source.
+
+        The columns `global_roi_id` of the tables in `columns`, and the lists of column names of these tables, are not
+        compared.
+        """
 
     @abstractmethod
     def validate(self, path: Path) -> Iterable[object]:
-        """What pynwb's validation finds."""
+        """The errors that pynwb's validation finds."""
 
     @abstractmethod
     def other_files(self, path: Path) -> set[str]:
-        """The names of the other files from which a file takes data, as the file states them."""
+        """The names of the other files from which a file takes data, as they are written in the file."""
 
     def typed(self, data: Any) -> Any:
-        """Data wrapped so that hdmf keeps their type, even if a narrower one would do."""
+        """Data wrapped so that hdmf keeps their type, even if a smaller type would be enough."""
         return self.data_io(data)
 
     def compressed(self, data: Any) -> Any:
-        """An array, or an iterator over chunks of one, to be written compressed."""
+        """An array, or an iterator over its chunks, wrapped so that hdmf writes it compressed."""
         return self.data_io(data, **self.compression)
 
     def growing(self, data: Any, chunk_rows: int) -> Any:
-        """The start of a column whose rows are written later."""
+        """The first rows of a column, wrapped so that more rows can be written later."""
         return self.data_io(data, chunks=(chunk_rows,), **self.growth, **self.compression)
 
     def write(self, path: Path, nwbfile: NWBFile, fill: Callable[[Any], None]) -> None:
-        """Replace an existing file by this one, then let `fill` change its open root group; see :meth:`writer`."""
+        """Write `nwbfile` to `path`, then call `fill` with the open root group; for errors see :meth:`writer`."""
 
         def write(io: HDMFIO, root: Callable[[], Any]) -> None:
             io.write(nwbfile, link_data=False, cache_spec=True, **self.write_options)
@@ -114,7 +130,7 @@ class StorageFormat(ABC):
         self._write(path, get_manager, write)
 
     def write_builder(self, path: Path, builder: GroupBuilder, source: HDMFIO) -> None:
-        """Write what hdmf's reader of another file returned, replacing an existing file; see :meth:`writer`."""
+        """Write to `path` what hdmf's reader `source` of another file returned; for errors see :meth:`writer`."""
         catalog = source.manager.namespace_catalog
 
         def write(io: HDMFIO, root: Callable[[], Any]) -> None:
@@ -132,10 +148,10 @@ class StorageFormat(ABC):
     def _write(
         self, path: Path, manager: Callable[[], BuildManager], write: Callable[[HDMFIO, Callable[[], Any]], None]
     ) -> None:
-        """Write in a separate thread and wait for it; signals interrupt only the main thread.
+        """Write in a separate thread and wait until it has ended, because signals interrupt only the main thread.
 
-        A signal within HDF5 would lose data. With Zarr 3, another thread would go on writing into a folder that is
-        being removed.
+        If a signal interrupted HDF5, data would be lost. If it interrupted Zarr 3, the threads of Zarr would go on
+        writing into a folder that is being removed.
         """
         stopped = Event()
         written: Future[None] = Future()
@@ -160,7 +176,7 @@ class StorageFormat(ABC):
             raise
 
     def difference(self, source: Path, copy: Path, columns: Columns) -> str | None:
-        """In what the copy differs from its source but for the columns, a phrase; None where in nothing."""
+        """How a copy differs from its source except in the columns, as a phrase; None if it does not differ."""
         for difference in self.differences(source, copy, columns):
             return difference
         for path in columns:
@@ -170,17 +186,17 @@ class StorageFormat(ABC):
         return None
 
     def validation_errors(self, path: Path) -> Counter[str]:
-        """Each error that pynwb's validation finds and how often, without the file's path."""
+        """The errors that pynwb's validation finds, each with its number, without the file's path."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
                 return Counter(str(error) for error in self.validate(path))
-            except Exception as error:  # as for schemas that it does not know: the same for source and copy
+            except Exception as error:  # for example an unknown schema: the same error for source and copy
                 return Counter([f"{type(error).__name__}: {error}".replace(str(path), "")])
 
     def lost_files(self, source: Path, target: Path) -> list[str]:
-        """Names, relative to the source, of files that the source finds and a copy of it at `target` would not find."""
-        # The folder from which names count: that of an HDF5 file, but a Zarr store itself.
+        """Other files, by their relative paths, that `source` uses and that a copy of it at `target` would not find."""
+        # Relative paths start at the folder of an HDF5 file, but at the Zarr store itself.
         old, new = (path if self.is_folder else path.parent for path in (source, target))
         return sorted(
             name

@@ -1,4 +1,4 @@
-"""Numbers in files of MATLAB, of version 5 to 7 and of 7.3, which is HDF5."""
+"""Read numbers from MATLAB files of versions 5 to 7, and of version 7.3, which is HDF5."""
 
 from __future__ import annotations
 
@@ -13,31 +13,35 @@ from ..errors import InputError
 
 
 def read_mat(path: Path, *names: str, optional: bool = False) -> Array | None:
-    """A numeric array of a MATLAB file, of the shape that it has in MATLAB.
+    """A numeric array of a MATLAB file, with the shape that it has in MATLAB.
 
     Parameters
     ----------
     path : Path
     *names : str
-        Of the variable and, within a struct, of its fields.
+        Name of the variable and, if this is a struct, the name of its field, and so on.
     optional : bool
-        Return None if there is none of these names.
+        Return None if there is no array of this name.
 
     Raises
     ------
     InputError
-        The file cannot be read, or does not hold it.
+        The file cannot be read, or has no numeric array of this name.
     """
     if not path.is_file():
         raise InputError(f"{path}: there is no such file.")
     try:
         found = _of_hdf5(path, names) if h5py.is_hdf5(path) else _of_older(path, names)
     except (MemoryError, Exception) as error:  # h5py and SciPy raise many kinds for damaged files
-        raise InputError(f"{path}: cannot be read as a MATLAB file ({error or type(error).__name__}).") from None
+        raise InputError(
+            f"{path}: this file cannot be read as a MATLAB file ({error or type(error).__name__})."
+        ) from None
     if found is None and optional:
         return None
     if found is None or found.dtype.kind not in "biuf":
-        raise InputError(f"{path}: holds no numbers {'.'.join(names)}; give the file as the tool wrote it.")
+        raise InputError(
+            f"{path}: this file has no numeric array {'.'.join(names)}; give the file as its program wrote it."
+        )
     return found
 
 
@@ -45,7 +49,7 @@ def _of_hdf5(path: Path, names: tuple[str, ...]) -> Array | None:
     with h5py.File(path, "r") as file:
         item: Any = file
         for name in names:
-            # Hard links alone: others lead out of the file.
+            # Only hard links are followed, because other links may lead to other files.
             if not isinstance(item, h5py.Group) or not isinstance(item.get(name, getlink=True), h5py.HardLink):
                 return None
             item = item[name]

@@ -48,9 +48,9 @@ def format_of(path: str | os.PathLike[str]) -> StorageFormat:
 
 
 def refuse_folder(location: str | os.PathLike[str]) -> None:
-    """Raise InputError for a folder that is no Zarr store, no remains of one, and no folder of another program.
+    """Raise InputError for a folder that is neither a Zarr store, nor a part of one, nor a folder of another program.
 
-    Folders of other programs pass only after they have been recognised.
+    Folders of other programs are accepted only after they have been recognised.
     """
     if is_url(location) or not os.path.isdir(location) or has_zarr_name(location) or substitute_of(location):
         return
@@ -77,8 +77,8 @@ def open_nwb(path: Location) -> Iterator[NWBFile]:
     Raises
     ------
     InputError
-        The file is missing, may not be read, is truncated, is neither HDF5 nor Zarr, or is no NWB file; or it is a Zarr
-        store and hdmf-zarr is not installed.
+        The file is missing, may not be read, is truncated, is neither HDF5 nor Zarr, or is not an NWB file; or it is a
+        Zarr store and hdmf-zarr is not installed.
     """
     kept = _kept.get()
     place = as_location(path)
@@ -109,18 +109,18 @@ def files_kept_open() -> Iterator[None]:
             yield
         finally:
             _kept.reset(token)
-            stack.close()  # here, so that an error of the block is not reported as one of these files
+            stack.close()  # here, so that an error of the block is not reported as an error of one of these files
 
 
 class _KeptFiles:
-    """Files that are open until a stack is closed."""
+    """Files that stay open until `stack` is closed."""
 
     def __init__(self, stack: ExitStack) -> None:
         self.stack = stack
         self.files: dict[tuple[object, ...], NWBFile] = {}
 
     def opened(self, path: str | os.PathLike[str]) -> NWBFile | None:
-        """The open file, opened anew if it has changed; None if too many files are open."""
+        """The open file, which is opened again if it has changed; None if too many files are open."""
         try:
             found = os.stat(path)
             key: tuple[object, ...] = (
@@ -143,22 +143,22 @@ _kept: ContextVar[_KeptFiles | None] = ContextVar("kept_files", default=None)
 
 @contextmanager
 def _opened(path: Location) -> Iterator[NWBFile]:
-    """Open a file as :func:`open_nwb` does, without looking for one that was kept open."""
+    """Open a file as :func:`open_nwb` does, but do not use a file that was kept open."""
     with open_reader(path) as reader:
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # about cached namespaces and old schema versions
+                warnings.simplefilter("ignore")  # warnings about cached namespaces and old schema versions
                 nwbfile = reader(True).read()
         except (OSError, InputError):
             raise
-        except Exception as error:  # h5py, hdmf and pynwb raise many kinds for a damaged file or one against its schema
+        except Exception as error:  # h5py, hdmf and pynwb raise many kinds for a file that is damaged or not valid
             name = public_name(as_location(path))
             raise InputError(f"{name}: pynwb cannot read this NWB file ({first_line(error)}).") from error
         yield nwbfile
 
 
 def objects_of(nwbfile: NWBFile) -> Iterator[Any]:
-    """All objects of an open file and the file itself; `NWBFile.objects` fails if two have the same object id."""
+    """The file itself and all objects in it; `NWBFile.objects` fails if two objects have the same object id."""
     waiting: list[Any] = [nwbfile]
     while waiting:
         item = waiting.pop()
@@ -168,7 +168,7 @@ def objects_of(nwbfile: NWBFile) -> Iterator[Any]:
 
 @contextmanager
 def open_reader(path: Location) -> Iterator[Callable[..., HDMFIO]]:
-    """Open a file as :func:`open_nwb` does, but give a function that returns hdmf's reader of it."""
+    """Open a file as :func:`open_nwb` does, but give a function that returns hdmf's reader of this file."""
     location = as_location(path)
     refuse_folder(location)
     file_format = format_of(location)
@@ -196,6 +196,6 @@ def damaged(location: Location, error: Exception, part: str = "") -> InputError:
 
 
 def first_line(error: Exception) -> str:
-    """The reason of an error in words; hdmf's errors put it after a long description of the file."""
+    """The first line of an error's reason; in hdmf's errors the reason follows a long description of the file."""
     text = str(error.args[-1] if error.args and isinstance(error.args[-1], str) else error).strip()
     return textwrap.shorten(text.splitlines()[0], 300, placeholder=" ...") if text else type(error).__name__

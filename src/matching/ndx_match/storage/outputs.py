@@ -1,4 +1,4 @@
-"""Refuse outputs that cannot or should not be written, before any work is done."""
+"""Refuse outputs that cannot or must not be written, before any work is done."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from ..errors import NdxMatchError, OutputError
 from .drafts import Draft, settle_abandoned
 from .zarr.files import is_zarr_nwb
 
-LONGEST_IN_STORE = "/".join(["x" * 200] * 2)  #: about as long as the path of an array within a store gets
+LONGEST_IN_STORE = "/".join(["x" * 200] * 2)  #: about as long as the longest path of an array within a store
 
 
 def has_zarr_name(path: str | os.PathLike[str]) -> bool:
-    """Whether a path is named as a Zarr store: `.zarr` or `.nwb.zarr`."""
+    """Whether a path has the name of a Zarr store, which ends in `.zarr`, as does `.nwb.zarr`."""
     return Path(path).suffix == ".zarr"
 
 
 def check_output(
     output: str | os.PathLike[str], overwrite: bool = False, inputs: Iterable[str | os.PathLike[str]] = ()
 ) -> None:
-    """Refuse an output that cannot or should not be written, before any work is done.
+    """Refuse an output that cannot or must not be written, before any work is done.
 
-    Files that killed writers left beside it are removed first.
+    Files that killed processes left in its folder are removed first.
 
     Parameters
     ----------
     output : path
         The file to write, or the folder of a Zarr store if it is named `.zarr`.
     overwrite : bool
-        An existing file may be replaced, as may a Zarr store of an NWB file by another, but no other folder.
+        An existing file may be replaced, and the Zarr store of an NWB file by another; no other folder may.
     inputs : iterable of path
-        Files that may not be replaced even then.
+        Files that must not be replaced, not even with `overwrite`.
 
     Raises
     ------
     OutputError
-        The output is a folder, one of the inputs or a link to nothing, its name is too long, its folder does not exist
-        or may not be written into, or it exists and may not be overwritten.
+        The output is a folder, is one of the inputs, or is a link to a file that does not exist; its name is too long;
+        its folder does not exist or may not be written into; or it exists and may not be overwritten.
     """
     path = Path(output)
     zarr = has_zarr_name(path)
@@ -58,25 +58,29 @@ def check_output(
             raise OutputError(f"{path}: the output is one of the inputs; give another name with -o.")
         input_path = Path(os.path.realpath(source))
         if input_path in real.parents or real in input_path.parents:
-            raise OutputError(f"{path}: the output and the input {source} lie one within the other; choose another -o.")
+            raise OutputError(
+                f"{path}: the output lies in the input {source}, or the input in the output; give another name with -o."
+            )
     kind = "folder" if os.path.isdir(path) else "file"
     if os.path.exists(path) and not overwrite:
         raise OutputError(f"{path}: this {kind} exists already; give another name or --overwrite.")
     if zarr and os.path.exists(path) and not is_zarr_nwb(path):
-        raise OutputError(f"{path}: this {kind} is no Zarr store of an NWB file and is not replaced; remove it first.")
+        raise OutputError(
+            f"{path}: this {kind} is not the Zarr store of an NWB file and is not replaced; remove it first."
+        )
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise OutputError(f"{path}: the folder {path.parent} cannot be written into; choose another.")
 
 
 def check_name(path: Path) -> None:
-    """Refuse an address, and a name or path that is too long for its file system, at the end or while it is written."""
+    """Refuse an address, and a name or path that is too long for its file system, also while it is being written."""
     if is_address(path):
         raise OutputError(f"{public_name(path)}: outputs are written to the local disk; give a path.")
     path = Path(os.path.abspath(path))
     if not path.name:  # the root
         return
     there = next((parent for parent in path.parents if os.path.isdir(parent)), Path())
-    for name in path.parts[len(there.parts) :]:  # one by one: the limit of a folder that does not exist yet is unknown
+    for name in path.parts[len(there.parts) :]:  # one by one, because the limit for a new folder is not known
         if _is_too_long(there / name):
             raise OutputError(f"{name[:60]}...: this name is too long; give a shorter one.")
     draft = Draft(path).new
@@ -93,7 +97,7 @@ def _is_too_long(path: Path) -> bool:
 
 
 def check_link(path: Path) -> None:
-    """Refuse a symbolic link that leads to nothing."""
+    """Refuse a symbolic link whose target does not exist."""
     if os.path.islink(path) and not os.path.exists(path):
         raise OutputError(f"{path}: this is a link to {os.readlink(path)}, which does not exist; give another name.")
 
@@ -109,7 +113,7 @@ def check_folder(folder: Path) -> None:
 
 
 def make_folder(folder: Path) -> bool:
-    """Make an output folder whose parent exists, after :func:`check_folder`; returns whether it was not there yet."""
+    """Make an output folder whose parent exists, after :func:`check_folder`; returns whether the folder is new."""
     check_folder(folder)
     try:
         folder.mkdir()
@@ -122,19 +126,19 @@ def make_folder(folder: Path) -> bool:
 
 @contextmanager
 def naming_written(written: Sequence[Path]) -> Iterator[None]:
-    """If the block fails, add to the error the files that were written before: those then in the list."""
+    """If the block fails, add to the error the files in `written`, which were complete by then."""
     try:
         yield
     except NdxMatchError as error:
         if not written:
             raise
         done = ", ".join(map(str, written))
-        raise type(error)(f"{str(error).rstrip('.')}; written before it: {done}.") from error
+        raise type(error)(f"{str(error).rstrip('.')}; these files were written before: {done}.") from error
 
 
 @contextmanager
 def folder_for_outputs(folder: Path) -> Iterator[None]:
-    """Make an output folder as :func:`make_folder` does; if the block fails, remove it if new and still empty."""
+    """Make an output folder as :func:`make_folder` does; if the block fails, remove the new folder if it is empty."""
     made = make_folder(folder)
     try:
         yield

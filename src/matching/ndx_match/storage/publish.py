@@ -1,4 +1,4 @@
-"""Write every output whole or not at all, and never over a file that appeared meanwhile."""
+"""Write each output completely or not at all, and never replace a file that another program wrote meanwhile."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ _drafts: set[Draft] = set()  #: the outputs that this process is writing
 
 @contextmanager
 def publish(path: str | os.PathLike[str], overwrite: bool = False, folder: bool = False) -> Iterator[Path]:
-    """Give a hidden file beside `path`, which gets the name `path` if the block succeeds and is removed otherwise.
+    """Give a hidden file beside `path`, which is renamed to `path` if the block succeeds and is removed otherwise.
 
     Parameters
     ----------
     path : path
         The file to write. If it is a symbolic link, the file to which it leads is replaced.
     overwrite : bool
-        Replace an existing file and keep its permissions and, where possible, its owner. Without it nothing is
-        replaced, not even a file that appears while the block runs: if two programs write the same name, one fails.
+        Replace an existing file and keep its permissions and, if possible, its owner. If False, nothing is replaced,
+        not even a file that is made while the block runs: if two programs write the same file, one of them fails.
     folder : bool
-        Make a folder instead, as for a Zarr store; only the store of an NWB file is replaced.
+        Make a folder instead of a file, for a Zarr store; with `overwrite` only the store of an NWB file is replaced.
 
     Yields
     ------
     Path
-        The hidden file or folder, empty and only for its owner to read, with the same suffix.
+        The hidden file or folder: empty, readable only by its owner, and with the suffix of `path`.
 
     Raises
     ------
     OutputError
-        A file or folder of this name may not be replaced, the disk is full, or the parent folder cannot be written
-        into.
+        A file or folder of this name exists and may not be replaced, the disk is full, or nothing can be written into
+        the parent folder.
     """
     path = Path(path)
     if not overwrite and os.path.lexists(path):
@@ -49,7 +49,7 @@ def publish(path: str | os.PathLike[str], overwrite: bool = False, folder: bool 
     draft = Draft(Path(os.path.realpath(path)))
     lock = None
     _drafts.add(draft)
-    try:  # begins before any file exists, so that a signal at any time leaves nothing behind
+    try:  # begins before any file exists, so that no file is left, whenever a signal arrives
         try:
             lock = draft.begin()
             mode = _make_private(draft.new, folder)
@@ -77,14 +77,14 @@ def publish(path: str | os.PathLike[str], overwrite: bool = False, folder: bool 
 
 
 def settle_drafts() -> None:
-    """Remove the outputs that this process is writing; for a process that ends before its blocks do."""
+    """Remove the incomplete outputs of this process; for a process that ends before its blocks have ended."""
     for draft in list(_drafts):
-        if draft.process == os.getpid():  # a child of the writing process leaves them alone
+        if draft.process == os.getpid():  # a child process must not remove the files of its parent
             draft.settle()
 
 
 def _make(path: Path, folder: bool) -> None:
-    """Make an empty file or folder; fails if the name is taken."""
+    """Make an empty file or folder; fails if the name exists."""
     if folder:
         os.mkdir(path)
     else:
@@ -92,7 +92,7 @@ def _make(path: Path, folder: bool) -> None:
 
 
 def _make_private(path: Path, folder: bool) -> int:
-    """Make an empty file or folder that only its owner can read; returns the mode of the user's other files."""
+    """Make an empty file or folder that only its owner can read; returns the mode that new files get by default."""
     _make(path, folder)
     mode = stat.S_IMODE(os.stat(path).st_mode)
     os.chmod(path, 0o700 if folder else 0o600)
@@ -100,7 +100,7 @@ def _make_private(path: Path, folder: bool) -> int:
 
 
 def _take_permissions(draft: Draft, mode: int) -> None:
-    """Give the draft the permissions of the file it replaces, or `mode` if there is none."""
+    """Give the draft the permissions of the file that it replaces, or `mode` if it replaces none."""
     with suppress(FileNotFoundError):
         before = os.stat(draft.path)
         mode = stat.S_IMODE(before.st_mode)
@@ -115,11 +115,12 @@ def _place_file(draft: Draft, overwrite: bool) -> None:
         os.replace(draft.new, draft.path)
         return
     try:
-        os.link(draft.new, draft.path)  # unlike a rename, this fails if the name is taken
+        os.link(draft.new, draft.path)  # unlike a rename, this fails if the name exists
     except FileExistsError:
-        if not os.path.samestat(os.lstat(draft.new), os.lstat(draft.path)):  # the server made the link twice
+        # A network file system may repeat a request and then report the link that it has made itself.
+        if not os.path.samestat(os.lstat(draft.new), os.lstat(draft.path)):
             raise
-    except OSError:  # the file system has no links
+    except OSError:  # the file system has no hard links
         _reserve(draft, folder=False)
         os.replace(draft.new, draft.path)
         draft.reserved = False
@@ -142,7 +143,7 @@ def _place_folder(draft: Draft, overwrite: bool) -> None:
 
 
 def _reserve(draft: Draft, folder: bool) -> None:
-    """Reserve the output's name by an empty file or folder."""
+    """Reserve the output's name with an empty file or folder."""
     draft.reserved = True
     try:
         _make(draft.path, folder)
@@ -157,7 +158,7 @@ def _exists(path: Path, problem: str = "exists already") -> OutputError:
 
 
 def is_full(error: OSError) -> bool:
-    """Whether the error is a full disk, a full quota or the limit on the size of a file."""
+    """Whether the error means that the disk or the quota is full, or that the file would be too large."""
     return error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT) or "No space left" in str(error)
 
 

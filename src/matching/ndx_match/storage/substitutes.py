@@ -1,4 +1,4 @@
-"""Folders and files of other programs, each of which is read as an NWB file that is made when it is opened."""
+"""Folders and files of other programs that are read as NWB files, which are made in memory when they are opened."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pynwb import NWBFile
 class Substitute:
     """An NWB file in memory that is read in place of a folder or file of another program."""
 
-    name: str  #: of the folder or file, as recorded by a match file that is not in a folder above it
-    files: tuple[Path, ...]  #: the files of which it is made
+    name: str  #: the folder or file, as a match file records it that does not lie in a folder above it
+    files: tuple[Path, ...]  #: the files from which it is made
     make: Callable[[], NWBFile]  #: makes the NWB file, the same each time; raises InputError
 
 
@@ -23,7 +23,7 @@ _substitutes: dict[str, Substitute] = {}
 
 
 def set_substitute(location: str | os.PathLike[str], substitute: Substitute | None) -> None:
-    """Read a folder or file as this substitute from now on; with None, as it is."""
+    """From now on, read a folder or file as this substitute; if this is None, as the folder or file itself."""
     if substitute is None:
         _substitutes.pop(os.path.abspath(location), None)
     else:
@@ -31,5 +31,5 @@ def set_substitute(location: str | os.PathLike[str], substitute: Substitute | No
 
 
 def substitute_of(location: str | os.PathLike[str]) -> Substitute | None:
-    """The substitute that is read in place of a folder or file; None if it has none."""
+    """The substitute that is read in place of a folder or file; None if there is none."""
     return _substitutes.get(os.path.abspath(location)) if _substitutes else None

@@ -1,4 +1,4 @@
-"""Detect that a file was changed after it was read."""
+"""Find out whether a file was changed after it was read."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .remote import is_url, public_name, shared_access
 
 
 def state_of(path: Location) -> FileState | None:
-    """The sizes and times that show a change of a file; for a file on the network, its version as its server states it.
+    """The sizes and times of a file, which show that it was changed; on the network, the version its server states.
 
     None if nothing is known: there is no such file, or it is an open file or a Zarr store on the network.
 
@@ -46,16 +46,16 @@ def state_of(path: Location) -> FileState | None:
 
 
 def check_unchanged(path: Location, state: FileState | None, sha256: str = "") -> None:
-    """Refuse a file that was changed since its state was taken.
+    """Refuse a file that was changed since its state was recorded.
 
     Parameters
     ----------
     path : path, str or binary file
     state : FileState or None
-        The state at that time; with None nothing is checked.
+        The recorded state; if it is None, nothing is checked.
     sha256 : str
-        The checksum of the content, if known. With it, a file that only shows a new change time, as after a change of
-        permissions or links, is still accepted if its content is the same.
+        The checksum of the content, if known. If it is given and only the change time of the file is new, as after a
+        change of permissions or links, the file is accepted if its content is the same.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def check_unchanged(path: Location, state: FileState | None, sha256: str = "") -
     if state is None or (now := state_of(location)) == state:
         return
     if now is None:
-        raise InputError(f"{public_name(location)}: there is no such file any more; it was there when it was read.")
+        raise InputError(f"{public_name(location)}: the file was removed after it was read; run the same again.")
     if not sha256 or replace(now, changed=state.changed) != state or sha256_of(location) != sha256:
         raise changed(location)
 
@@ -83,7 +83,7 @@ def open_steady(path: Location) -> Iterator[tuple[NWBFile, FileState | None]]:
     Raises
     ------
     InputError
-        The file cannot be opened (see :func:`open_nwb`), or was changed meanwhile.
+        The file cannot be opened (see :func:`open_nwb`), or was changed while the block ran.
     """
     with shared_access():
         state = state_of(path)
