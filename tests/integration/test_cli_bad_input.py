@@ -116,7 +116,7 @@ def test_masks_at_negative_places(tmp_path: Path, refuse):
         file[TABLE].create_dataset("pixel_mask", data=pixels).attrs.update(attributes)
         file[TABLE]["pixel_mask_index"].attrs["target"] = file[TABLE]["pixel_mask"].ref
 
-    refuse(spoilt(tmp_path / "bad.nwb", change, mask_kind="pixel_mask"), "negative places (x = -3")
+    refuse(spoilt(tmp_path / "bad.nwb", change, mask_kind="pixel_mask"), "negative positions (x = -3")
 
 
 def test_image_masks_without_two_dimensions(tmp_path: Path, refuse):

@@ -92,7 +92,7 @@ def test_one_file_may_be_given_by_its_folder_or_a_pattern(folder: Path):
     assert run("show", folder).succeeded().out == direct.out
     assert run("show", folder / "mat*.nwb").succeeded().out == direct.out
     shutil.copy(folder / "matches.nwb", folder / "other.nwb")
-    run("show", folder).refused("stands for 2 files", "matches.nwb", "other.nwb", "give one")
+    run("show", folder).refused("means 2 files", "matches.nwb", "other.nwb", "give one")
 
 
 def test_match_files_are_told_from_sessions_in_both_formats(folder: Path):

@@ -160,7 +160,7 @@ REFUSED = {
         PYNWB,
     ),
     "ids that are fractions": ("image_mask", put(f"{TABLE}/id", np.arange(N) + 0.5), PYNWB),
-    "ids beyond 64 bits": ("image_mask", put(f"{TABLE}/id", np.arange(N, dtype="u8") + 2**63), "beyond what 64 bits"),
+    "ids beyond 64 bits": ("image_mask", put(f"{TABLE}/id", np.arange(N, dtype="u8") + 2**63), "too large for 64 bits"),
     "complex images": ("image_mask", images(np.ones(SHAPE, complex)), "hold complex numbers"),
     "images of text": ("image_mask", images(np.full(SHAPE, b"x")), "hold text"),
     "an image without data": ("image_mask", images(GAPS), "no data (NaN)"),

@@ -143,7 +143,7 @@ def test_a_plane_that_a_session_lacks_is_matched_among_the_others(tmp_path: Path
     ]
     outcome = run("write", *paths, "--all-planes", "-o", tmp_path / "m.nwb", *METHOD).succeeded()
     told = (
-        "The plane upper is matched among the other sessions only, not with 102.",
+        "The plane upper is missing in 102 and is matched in the other sessions.",
         "103: the plane third (500 um) is in no other session, so it is not matched.",
     )
     for sentence in told:
@@ -255,7 +255,7 @@ def test_a_plane_that_cannot_be_read_leaves_the_others(tmp_path: Path):
     [
         (("--all-planes", "--plane", "deep"), "--all-planes excludes --plane"),
         (("--all-planes", "--z-plane", "1"), "--all-planes excludes"),
-        (("--all-planes", "--depth-tolerance", "-3"), "--depth-tolerance -3 makes no sense"),
+        (("--all-planes", "--depth-tolerance", "-3"), "--depth-tolerance -3 is not 0 or more"),
         (("--plane", "deep", "--depth-tolerance", "3"), "--depth-tolerance belongs to --all-planes"),
         ((), "or match each with `ndx-match write --all-planes`"),
     ],

@@ -90,7 +90,7 @@ def test_sizes_of_the_cache(server: LoopbackServer, monkeypatch: pytest.MonkeyPa
         monkeypatch.setenv("NDX_MATCH_CACHE_SIZE", text)
         with pytest.raises(InputError, match=r"^NDX_MATCH_CACHE_SIZE=.*20 GB or 500 MB\.$"):
             size_limit()
-    run("inspect", f"{server.url}/a.nwb").refused("NDX_MATCH_CACHE_SIZE", "this is no size")
+    run("inspect", f"{server.url}/a.nwb").refused("NDX_MATCH_CACHE_SIZE", "this is not a size")
 
 
 def test_the_command_shows_and_clears_it(cache: Path, server: LoopbackServer):

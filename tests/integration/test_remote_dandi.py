@@ -143,7 +143,7 @@ def test_sessions_of_a_folder_on_the_command_line(tmp_path: Path, dandi: StandIn
         "no session 77", "--session one of: 1193555033-acq-1193675753, 1194555033-acq-1194675753"
     )
     run("write", folder, "-o", tmp_path / "n.nwb", "--session", "1194555033").refused("at least two sessions")
-    run("inspect", f"{ROOT}/{NAMES[0]}", "--session", "1").refused("--session 1", "none of the inputs is one")
+    run("inspect", f"{ROOT}/{NAMES[0]}", "--session", "1").refused("--session 1", "no input is such a folder")
 
 
 @pytest.mark.parametrize("version", ["draft", PUBLISHED])
@@ -220,8 +220,8 @@ def test_what_there_is_not(dandi: StandInDandi):
         f"dandi://dandi/000999/{NAMES[0]}": "DANDI has no such file or folder",
         f"{ROOT}@0.1.2/sub-none/": "DANDI has no such file or folder",
         ROOT: "this is a whole dandiset",
-        f"dandi://nowhere/{DANDISET}/{NAMES[0]}": "this is no address of DANDI",
-        "dandi://dandi/336": "this is no address of DANDI",
+        f"dandi://nowhere/{DANDISET}/{NAMES[0]}": "this is not an address of DANDI",
+        "dandi://dandi/336": "this is not an address of DANDI",
         f"{ROOT}/{FOLDER}/*ecephys.nwb": "none of the 1 files here is an optical physiology file",
     }.items():
         run("inspect", url).refused(url, words)
@@ -236,7 +236,7 @@ def test_a_zarr_asset(dandi: StandInDandi, paths: list[Path]):
 
 def test_an_archive_that_is_down(dandi: StandInDandi, monkeypatch: pytest.MonkeyPatch):
     dandi.api.answer = lambda _: Answer(503)
-    run("inspect", f"{ROOT}/{NAMES[0]}").refused("DANDI cannot be asked (it says 503)")
+    run("inspect", f"{ROOT}/{NAMES[0]}").refused("DANDI reports an error (HTTP status 503)")
     dandi.api.stop()
     run("inspect", f"{ROOT}/{NAMES[1]}").refused("DANDI cannot be reached")
 

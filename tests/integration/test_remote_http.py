@@ -132,7 +132,7 @@ def test_a_file_given_twice(tmp_path: Path, urls: list[str]):
 
 def test_a_missing_file_is_asked_for_once(server: LoopbackServer, refused):
     missing = f"{server.url}/data/none.nwb"
-    refused(missing, "there is no such file (the server says 404)")
+    refused(missing, "there is no such file on the server (HTTP status 404)")
     assert sum(request.path == "/data/none.nwb" for request in server.requests) == 2  # commands
 
 
@@ -175,7 +175,7 @@ def test_a_server_that_dies_half_way_and_one_that_comes_back(
 ):
     size = paths[0].stat().st_size
     server.left = size // 2
-    words = ("could be read to byte", f"of {size:,} only", "tried 6 times")
+    words = ("could be read only to byte", f"of {size:,}", "tried 6 times")
     run("write", *urls, "-o", tmp_path / "m.nwb", *METHOD).refused(urls[0], *words)
     assert listing(tmp_path) == set()
     assert server.sent == size // 2
@@ -203,7 +203,7 @@ def test_a_server_that_dies_while_the_match_file_is_written(
 
     monkeypatch.setattr(Hdf5Format, "write", die_and_write)
     run("write", f"{server.url}/wide.nwb", urls[0], "-o", tmp_path / "m.nwb", *METHOD).refused(
-        f"{server.url}/wide.nwb", "could be read to byte"
+        f"{server.url}/wide.nwb", "could be read only to byte"
     )
     assert listing(tmp_path) == {"wide.nwb"}
 
@@ -222,7 +222,7 @@ def test_patience_with_a_busy_server_and_lost_connections(
 
 def test_a_server_that_stays_busy(server: LoopbackServer, refused):
     server.answer = lambda request: Answer(503) if request.path == "/busy.nwb" else None
-    refused(f"{server.url}/busy.nwb", "the server says 503", "tried 6 times")
+    refused(f"{server.url}/busy.nwb", "HTTP status 503", "tried 6 times")
 
 
 def test_a_server_that_gives_no_parts(tmp_path: Path, paths: list[Path], server: LoopbackServer, urls: list[str]):
@@ -416,7 +416,7 @@ def test_s3_with_credentials(tmp_path: Path, s3: LoopbackServer, paths: list[Pat
     s3.answer = lambda request: Answer(403) if request.query else None
     assert read_session(s3_url(paths[1])).n_rois == 20  # public objects refuse unknown credentials
     s3.answer = lambda _: Answer(403, b"<Error><Code>AccessDenied</Code></Error>")
-    run("inspect", s3_url(paths[0])).refused("to the AWS credentials of this machine", "403")
+    run("inspect", s3_url(paths[0])).refused("with these AWS credentials", "403")
 
 
 def test_names_below_an_address_are_taken_as_they_are(s3: LoopbackServer):
@@ -448,7 +448,7 @@ def test_s3_in_another_region(s3: LoopbackServer, paths: list[Path], monkeypatch
     assert [request.headers["host"] for request in s3.requests if answer(request)] == ["s3.test"]
     s3.reset()
     s3.answer = lambda _: elsewhere
-    run("inspect", s3_url(paths[1])).refused(f"it says {status}")
+    run("inspect", s3_url(paths[1])).refused(f"HTTP status {status}")
     assert len(s3.requests) == 2
 
 
@@ -458,7 +458,7 @@ def test_s3_with_settings_of_this_machine_that_cannot_be_used(
     for name, value in {"AWS_PROFILE": "none", "AWS_ACCESS_KEY_ID": "me", "AWS_DEFAULT_REGION": "a b"}.items():
         with monkeypatch.context() as patch:
             patch.setenv(name, value)
-            run("inspect", s3_url(paths[0])).refused(f"{s3_url(paths[0])}: S3 cannot be asked")
+            run("inspect", s3_url(paths[0])).refused(f"{s3_url(paths[0])}: no request can be made to S3")
 
 
 @pytest.mark.parametrize("name", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"])
@@ -473,7 +473,7 @@ def test_certificates_that_are_not_there(
 def test_s3_errors(s3: LoopbackServer, paths: list[Path]):
     run("inspect", "s3://bucket/none.nwb").refused("s3://bucket/none.nwb: there is no such file")
     for address in ("s3://bucket", "s3://bucket/", "s3://bucket//a.nwb", "s3://bucket/x/../a.nwb", "s3://bucket/x/%2e"):
-        run("inspect", address).refused("write an object of S3 as s3://BUCKET/KEY")
+        run("inspect", address).refused("this is not an object on S3; write it as s3://BUCKET/KEY")
     s3.answer = lambda _: Answer(403, b"<Error><Code>AccessDenied</Code></Error>")
     run("inspect", s3_url(paths[0])).refused("without AWS credentials", "403")
     answers = [Answer(503), Answer(500)]

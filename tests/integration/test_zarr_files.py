@@ -110,13 +110,13 @@ def test_outputs_that_are_refused(folder: Path):
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     for output, words in (
         (inputs[0], "one of the inputs"),
-        (inputs[0] / "m.nwb", "one within the other"),
+        (inputs[0] / "m.nwb", "lies in the input"),
         (folder / "session_1.nwb.zarr", "exists already"),
         (folder / "photographs.zarr", "exists already"),
         (folder / "none" / "m.nwb.zarr", "does not exist"),
     ):
         run("write", *inputs, "-o", output, *METHOD).refused(str(output), words)
-    run("write", *inputs, "-o", folder / "photographs.zarr", "--overwrite", *METHOD).refused("no Zarr store of an NWB")
+    run("write", *inputs, "-o", folder / "photographs.zarr", "--overwrite", *METHOD).refused("not the Zarr store")
     run("write", *inputs, "-o", folder / "m.nwb", "--plots", inputs[0], *METHOD).refused("choose another")
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 

@@ -225,7 +225,7 @@ def test_a_condition_replaces_the_writers_choice(unpack):
 @pytest.mark.parametrize(
     ("where", "message"),
     [
-        ("iscell", "is no condition"),
+        ("iscell", "is not a condition"),
         ("quality>1", "there is no column 'quality'; give `where` one of: .*iscell"),
         ("iscell>high", "'high' is none"),
         ("iscell>2", "none of the 18 ROIs has iscell > 2; give all_rois=True or another `where`"),

@@ -523,7 +523,7 @@ def test_an_output_and_an_input_never_lie_one_within_the_other(store: Path):
     for output in (store, store / "m.nwb", store / "m.zarr"):
         with pytest.raises(OutputError, match=r"one of the inputs|lies in the input"):
             check_output(output, overwrite=True, inputs=[store])
-    with pytest.raises(OutputError, match="one within the other"):
+    with pytest.raises(OutputError, match="lies in the input"):
         check_output(store, overwrite=True, inputs=[store / ROOT])
 
 

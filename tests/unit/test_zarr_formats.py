@@ -44,7 +44,9 @@ def store(folder: Path) -> Path:
 def test_a_format_that_is_not_read_is_one_sentence_that_says_what_reads_it(folder: Path):
     if int(folder.name) in READABLE:
         pytest.skip("the installed hdmf-zarr reads it")
-    with pytest.raises(InputError, match=r"has format 3.*Python 3\.12 or newer and hdmf-zarr 0\.14.*ndx-match convert"):
+    with pytest.raises(
+        InputError, match=r"has format 3.*Python 3\.12 or newer with hdmf-zarr 0\.14.*ndx-match convert"
+    ):
         read_session(folder / "session.nwb.zarr")
 
 

@@ -1,4 +1,4 @@
-"""What an NWB file holds that could be matched: ROI tables, projection images, imaging planes."""
+"""List the ROI tables, projection images and imaging planes of an NWB file."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ from pynwb.ophys import ImagingPlane, OpticalChannel, PlaneSegmentation
 from ..storage.opening import objects_of
 from .maskless import MASK_KINDS
 
-#: Neurodata types of ndx-microscopy, whose classes come with the file if the extension is not installed: ROI tables
-#: of planes and of volumes, as named since version 0.3 and before it, and
-#: images.
+#: Neurodata types of ROI tables of ndx-microscopy, for planes and for volumes, with their names since version 0.3 and
+#: before it. If the extension is not installed, their classes are made from the schema in the file.
 MICROSCOPY_SEGMENTATIONS = ("PlanarSegmentation", "VolumetricSegmentation", "Segmentation2D", "Segmentation3D")
 SUMMARY_IMAGE = "SummaryImage"
-#: Folders of a file, by the attribute of an NWBFile that holds what is in them.
+#: The groups of a file, by the attribute of NWBFile that returns their content.
 FOLDERS = {
     "processing": "processing",
     "acquisition": "acquisition",
@@ -39,10 +38,10 @@ class TableCandidate:
     plane: str  #: name of its imaging plane
     n_rois: int
     mask_kind: str  #: one of `MASK_KINDS`; empty if the table has none
-    mask_shape: tuple[int, int] | None  #: of an image_mask as stored: (n_rows, n_cols) by most writers
+    mask_shape: tuple[int, int] | None  #: shape of an image_mask as stored; most programs store (n_rows, n_cols)
     table: PlaneSegmentation  #: or a table of ndx-microscopy, which has the same columns
     imaging_plane: ImagingPlane  #: for a table of ndx-microscopy, made from its imaging space
-    plane_path: str  #: of the imaging plane in the file
+    plane_path: str  #: path of the imaging plane in the file
 
     @property
     def has_masks(self) -> bool:
@@ -65,14 +64,14 @@ class ImageCandidate:
 
 @dataclass(frozen=True)
 class FileContents:
-    """All candidates of one file, sorted by path, and what shows which program wrote the file."""
+    """All ROI tables, images and planes of one file, sorted by path, and signs of the program that wrote the file."""
 
     tables: tuple[TableCandidate, ...]
     images: tuple[ImageCandidate, ...]
     planes: tuple[str, ...]
-    script: str = ""  #: what the file says about the script that made it
+    script: str = ""  #: the file's `source_script`, which describes the script that made it
     modules: tuple[str, ...] = ()  #: names of its processing modules
-    coloured: tuple[str, ...] = ()  #: paths of images that are not used: RGB images and others of more dimensions
+    coloured: tuple[str, ...] = ()  #: paths of images that are not used, because they do not have two dimensions
 
     def table_at(self, path: str) -> TableCandidate | None:
         """The ROI table at this path; None if there is none."""
@@ -108,7 +107,7 @@ def list_contents(nwbfile: NWBFile) -> FileContents:
 
 
 def with_masks(tables: Sequence[TableCandidate]) -> Sequence[TableCandidate]:
-    """The tables that hold masks; all tables if none does."""
+    """The tables that have masks; all tables if none has."""
     return [table for table in tables if table.has_masks] or tables
 
 

@@ -12,9 +12,9 @@ from ..arrays import Floats, Ints64
 from ..errors import InputError
 
 REPAIR = "repair the file"
-MOST_PIXELS = 100_000_000  #: of a field of view; the largest that are recorded have a quarter of this
-MOST_COORDINATES = 3  #: the most numbers that a position or a size has
-PART_OF_MEMORY = 4  #: a dataset may take the computer's memory divided by this
+MOST_PIXELS = 100_000_000  #: most pixels of a field of view; the largest recorded fields have a quarter of them
+MOST_COORDINATES = 3  #: most numbers of a position or a size
+PART_OF_MEMORY = 4  #: a dataset may take at most the computer's memory divided by this number
 MEMORY_OF_UNKNOWN = 8_000_000_000  #: bytes, assumed if the system does not report its memory
 
 
@@ -57,7 +57,7 @@ def ids_of(data: Any, what: str) -> Ints64:
     check_memory(data, f"{what} ids")
     ids = np.asarray(data[:])
     if ids.ndim == 1 and ids.dtype.kind == "u" and len(ids) and ids.max() > np.iinfo(np.int64).max:
-        raise InputError(f"{what} ids reach {ids.max()}, beyond what 64 bits hold; renumber the ROIs.")
+        raise InputError(f"{what} ids reach {ids.max()}, which is too large for 64 bits; renumber the ROIs.")
     if ids.ndim != 1 or ids.dtype.kind not in "iu":
         raise InputError(f"{what} ids are not whole numbers, one for each ROI; repair the file.")
     return ids.astype(np.int64)

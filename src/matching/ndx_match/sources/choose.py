@@ -1,4 +1,4 @@
-"""Choose the ROI table and the projection image of a session, or say what there is to choose from."""
+"""Choose the ROI table and the projection image of a session, or list them if the user has to choose."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .masks import z_planes
 from .orientation import TRANSPOSE
 
 NO_IMAGE = "none"  #: in place of an image: register by the ROIs alone
-#: Names of images of the mean over time, most trusted first; then of other projections.
+#: Names of projection images, most trusted first: mean images, then other projections.
 IMAGE_NAMES = (
     "average_image", "average_projection", "avg_projection", "mean_image", "meanimg", "mean", "average",
     "max_projection", "maximum_projection", "max_image", "maximg", "max",
@@ -44,27 +44,27 @@ class SourceOptions:
     plane: str | None = None  #: name of the imaging plane
     roi_table: str | None = None  #: path in the file, or its last parts
     image: str | None = None  #: path in the file, or its last parts; `none` to register by the ROIs alone
-    #: `masks`, `image`, `both` or `none`: which of them are stored [col, row]; None decides by the writer's convention
-    #: and by evidence.
+    #: Which data are stored [col, row]: `masks`, `image`, `both` or `none`; None means that this is decided from the
+    #: convention of the program that wrote the file, and from the data.
     transpose: str | None = None
-    #: The same for some of the files, in its place: (file, choice); a file by its path or the path's end.
+    #: The value of `transpose` for single files: (file, value), where the file is given by its path or the path's end.
     transpose_file: tuple[tuple[str, str], ...] = ()
     #: Files, by their path or its end, that show the field mirrored: columns of masks and image are in reverse order.
     mirror: tuple[str, ...] = ()
     image_required: bool = False  #: refuse files without a projection image; else they are registered by the ROIs alone
-    all_rois: bool = False  #: take every ROI, not only those that the file's writer accepts
-    where: tuple[str, ...] = ()  #: conditions that the ROIs must meet instead, for example `iscell>0.5`
-    #: The plane (z) to take of voxel masks that lie in several; `all` projects them onto one.
+    all_rois: bool = False  #: take every ROI, not only the accepted ones
+    where: tuple[str, ...] = ()  #: conditions that ROIs must meet to be accepted, for example `iscell>0.5`
+    #: The plane (z) to take if voxel masks lie in several; `all` projects them onto one plane.
     z_plane: int | str | None = None
     allow_different_subjects: bool = False  #: do not refuse files of different animals
-    #: Compute the SHA-256 of each file; of a file on the network take the checksum that its archive recorded, if any.
+    #: Compute the SHA-256 of each file; for a file on the network, take the checksum that its archive recorded, if any.
     checksum: bool = True
     #: From folders on DANDI, take only these sessions: labels, their first parts, or patterns with `*`.
     sessions: tuple[str, ...] = ()
-    #: When the sessions of folders without NWB began, in ISO 8601: (folder, time); a folder by its path or
-    #: consecutive parts of it; empty if there is only one folder.
+    #: When the sessions began that are folders of other programs: (folder, time in ISO 8601). The folder is given by
+    #: its path or consecutive parts of it; it may be empty if there is only one.
     session_starts: tuple[tuple[str, str], ...] = ()
-    session_table: tuple[SessionFacts, ...] = ()  #: more about such sessions; others may be listed too
+    session_table: tuple[SessionFacts, ...] = ()  #: metadata of such sessions; it may list other sessions too
 
     def __post_init__(self) -> None:
         for name in ("mirror", "where", "sessions"):
@@ -95,16 +95,18 @@ class SourceOptions:
             found = [public_name(location) for location in locations if _is_named(location, name)]
             if len(found) != 1:
                 listed = ", ".join(found or map(public_name, locations))
-                number = "none" if not found else f"{len(found)}"
-                raise InputError(f"{option} {name}: {number} of the files are named so; name one of: {listed}.")
+                number = f"{len(found)} files have" if found else "no file has"
+                raise InputError(f"{option} {name}: {number} this name; give the name of one of: {listed}.")
         folders = [location for location in locations if is_folder(location)] if self.session_starts else []
         for name, start in self.session_starts:
             n_named = sum(not name or names_folder(folder, name) for folder in folders)
             if n_named != 1:
-                listed = ", ".join(map(str, folders)) or "none, as NWB files say it themselves"
+                given = f"--session-start {name}{'=' * bool(name)}{start}"
+                if not folders:
+                    raise InputError(f"{given}: all sessions are NWB files, which state when they began; leave it out.")
+                number = f"{n_named} folders have" if n_named else "no folder has"
                 raise InputError(
-                    f"--session-start {name}{'=' * bool(name)}{start}: {n_named or 'none'} of the sessions without NWB "
-                    f"are meant by it; write FOLDER=TIME for one of: {listed}."
+                    f"{given}: {number} this name; write FOLDER=TIME for one of: {', '.join(map(str, folders))}."
                 )
 
 
@@ -117,9 +119,10 @@ def _is_named(location: str | os.PathLike[str], name: str) -> bool:
 
 
 def choose_table(contents: FileContents, options: SourceOptions, where: str, layout: Layout) -> TableCandidate:
-    """The ROI table to match: the one where its writer puts it, or the only one; tables without masks are ignored.
+    """The ROI table to match: the table at the usual place of the program that wrote the file, or the only table.
 
-    Raises InputError if there is none (of the given name), and AmbiguousInputError if several are left.
+    Tables without masks are ignored. Raises InputError if there is no table (of the given name), and
+    AmbiguousInputError if several are left.
     """
     tables: Sequence[TableCandidate] = contents.tables
     if not tables:
@@ -162,40 +165,41 @@ def choose_table(contents: FileContents, options: SourceOptions, where: str, lay
     namesake = next((o for o in contents.tables if o is not table and o.table.object_id == table.table.object_id), None)
     if namesake is not None:
         raise InputError(
-            f"{where}: the ROI tables {table.path} and {namesake.path} have the same object id; give each its own."
+            f"{where}: the ROI tables {table.path} and {namesake.path} have the same object id; repair the file."
         )
     if not table.mask_kind:
         columns = ", ".join(table.table.colnames)
         raise InputError(
-            f"{where}: the ROI table {table.path} has no masks that can be read (image_mask, pixel_mask or "
-            f"voxel_mask), only the columns: {columns or 'none'}."
+            f"{where}: the ROI table {table.path} has no masks (a column image_mask, pixel_mask or voxel_mask), only the "
+            f"columns: {columns or 'none'}."
         )
     if table.mask_kind == "image_mask" and table.mask_shape is None:
-        raise InputError(f"{where}: the image masks of {table.path} are not two-dimensional, which is needed here.")
+        raise InputError(f"{where}: the image masks of {table.path} are not two-dimensional; repair the file.")
     return table
 
 
 def choose_image(
     contents: FileContents, table: TableCandidate, options: SourceOptions, where: str, layout: Layout
 ) -> ImageCandidate | None:
-    """The projection image of the table's plane: of the masks' size, the most trusted if there is a choice.
+    """The projection image of the table's plane with the size of the masks; if there are several, the most trusted.
 
-    None if there is none, or the session is to be registered without one. Raises InputError if there is none and one is
-    required, or none of the masks' size or the given name, AmbiguousInputError if several are left.
+    None if there is no image, or if the session is to be registered without one. Raises InputError if there is no image
+    but one is required, or no image of the masks' size or of the given name; AmbiguousInputError if several are left.
     """
     images: Sequence[ImageCandidate] = contents.images
     if options.image is None:
         images = _not_of_others(images, contents, table, layout)
     if options.image_required and (options.image == NO_IMAGE or not images):
-        lack = "none is to be used" if images else "there is no projection image (Image, GrayscaleImage) in this file"
+        lack = "--image none" if images else "there is no projection image (Image, GrayscaleImage) in this file"
         raise InputError(
-            f"{where}: {lack}, and the nway pipeline aligns images; --method consensus can register by ROIs alone."
+            f"{where}: {lack}, but the method nway needs an image to register the session; --method consensus can "
+            "register it by its ROIs alone."
         )
     if options.image == NO_IMAGE or (not images and options.image is None):
         return None
     if not images:
-        other = f"only {contents.coloured[0]}, which is no grayscale image" if contents.coloured else "nor any other"
-        raise InputError(f"{where}: there is no image {options.image!r}, {other}; leave out --image.")
+        other = f" but {contents.coloured[0]}, which is not grayscale" if contents.coloured else ""
+        raise InputError(f"{where}: there is no image {options.image!r}, and no other image{other}; leave out --image.")
     if options.image is not None:
         with_suffix = f"{options.image}{layout.suffix_of(table)}"
         suffixed = [image for image in images if f"/{image.path}".endswith(f"/{with_suffix.strip('/')}")]
@@ -212,9 +216,9 @@ def choose_image(
 
 
 def choose_z_plane(table: TableCandidate, options: SourceOptions, where: str) -> int | None:
-    """The plane (z) of voxel masks to take; None if they lie in one or are to be projected.
+    """The plane (z) from which voxel masks are taken; None if all lie in one plane or are to be projected.
 
-    Raises InputError if they do not lie in the plane asked for, AmbiguousInputError if none was chosen of several.
+    Raises InputError if no mask lies in the chosen plane, AmbiguousInputError if there are several and none was chosen.
     """
     if table.mask_kind != "voxel_mask" or options.z_plane == "all":
         return None
@@ -241,7 +245,7 @@ def other_image(contents: FileContents, options: SourceOptions) -> str:
 def _of_size(
     images: Sequence[ImageCandidate], table: TableCandidate, where: str, remedy: str
 ) -> Sequence[ImageCandidate]:
-    """The images of the masks' size, or else those of that size when one of the two is transposed."""
+    """The images of the masks' size; if there are none, those whose size is that of the transposed masks."""
     assert table.mask_shape is not None
     for shape in (table.mask_shape, table.mask_shape[::-1]):
         fitting = [image for image in images if image.shape == shape]
@@ -257,7 +261,7 @@ def _of_size(
 def _not_of_others(
     images: Sequence[ImageCandidate], contents: FileContents, table: TableCandidate, layout: Layout
 ) -> Sequence[ImageCandidate]:
-    """The images whose names do not end as the names of other tables do."""
+    """The images that are not those of other tables, according to the endings of their names."""
     suffix = layout.suffix_of(table)
     others = {
         name
@@ -287,7 +291,7 @@ def _by_path(candidates: Sequence[Candidate], wanted: str, what: str, option: st
 
 
 def _nearest(images: Sequence[ImageCandidate], table: TableCandidate) -> Sequence[ImageCandidate]:
-    """The images that share the longest beginning of their path with the table, or carry its plane's name."""
+    """The images with the plane's name in their path; if there are none, those whose path is most like the table's."""
     of_plane = [image for image in images if table.plane and table.plane in image.path.split("/")]
     if of_plane:
         return of_plane

@@ -1,4 +1,4 @@
-"""Read projection images, and report which cannot be used."""
+"""Read projection images, and report those that cannot be used."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .candidates import FileContents, ImageCandidate
 from .checks import check_numbers, check_pixels
 from .choose import SourceOptions, other_image
 
-MOST_WITHOUT_DATA = 0.5  #: part of an image's pixels
+MOST_WITHOUT_DATA = 0.5  #: largest part of an image's pixels that may have no data
 
 
 @dataclass(frozen=True)
 class Projection:
-    """What is read from a file's projection image."""
+    """A session's projection image, and warnings about it."""
 
-    stored: Floats32 | None  #: as stored, NaN where there is no data; zeros if it is blank, None if there is none
+    stored: Floats32 | None  #: as stored, NaN where there are no data; zeros if it is blank, None if there is none
     path: str  #: in the file; empty if the session is to be registered by its ROIs alone
     warnings: tuple[str, ...] = ()
 
@@ -27,9 +27,10 @@ class Projection:
 def read_projection(
     contents: FileContents, candidate: ImageCandidate | None, options: SourceOptions, where: str
 ) -> Projection:
-    """The chosen image of a file, if there is one and it shows something.
+    """Read the chosen image of a file, if there is one.
 
-    Raises InputError, beginning with `where`, if it holds no numbers or hardly any, or is blank and one is required.
+    Raises InputError, beginning with `where`, if the image does not consist of numbers, if more than half of them are
+    missing, or if it is blank although an image is required.
     """
     alone = "so the session is registered by its ROIs alone."
     if candidate is None:
@@ -51,7 +52,7 @@ def read_projection(
 
 
 def _lack(contents: FileContents) -> str:
-    """Why there is no image, the beginning of a sentence."""
+    """Why there is no image, as the beginning of a sentence."""
     if contents.images:
         return "No projection image is used"
     if contents.coloured:

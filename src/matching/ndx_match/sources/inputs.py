@@ -1,6 +1,6 @@
-"""Find the files that are meant by folders, patterns such as `day*.nwb`, and folders on DANDI.
+"""Replace folders, patterns such as `day*.nwb`, and folders on DANDI by the files in them.
 
-Folders and files of other programs' results (:mod:`ndx_match.folders`) count as files.
+Folders and files of other programs' results (:mod:`ndx_match.folders`) are treated as files.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..storage.remote import shared_access
 
 
 def expand(locations: Location | Iterable[Location], sessions: Sequence[str] = ()) -> list[str | os.PathLike[str]]:
-    """Locations of single files: those given, and the files for which folders and patterns among them stand.
+    """Replace folders and patterns by the files in them; other locations are returned as they are.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def expand(locations: Location | Iterable[Location], sessions: Sequence[str] = (
     Raises
     ------
     InputError
-        Nothing fits a pattern, a folder on DANDI holds no such file, or DANDI cannot be asked.
+        No file matches a pattern, a folder on DANDI has no such file, or DANDI does not answer.
     """
     found: list[Location] = []
     for location in listed(locations):
@@ -45,9 +45,9 @@ def expand(locations: Location | Iterable[Location], sessions: Sequence[str] = (
 def files_of_matched_sessions(
     locations: Location | Iterable[Location],
 ) -> list[str | os.PathLike[str]]:
-    """Expand as :func:`expand` does the locations from which the sessions of a match file were read.
+    """Expand, as :func:`expand` does, the locations from which the sessions of a match file were read.
 
-    Folders of other programs among them are read too; the start of their sessions need not be stated again.
+    Folders of other programs are read too; the start of their sessions does not have to be given again.
     """
     found = expand(locations)
     take_folders(found, need_start=False)
@@ -60,16 +60,16 @@ def listed(locations: Any) -> list[Any]:
 
 
 def expand_local(location: str | os.PathLike[str]) -> list[str | os.PathLike[str]]:
-    """The files that a path means: for a folder the NWB files below it, for a pattern the files that match it.
+    """The files that a path means, sorted by path: the NWB files below a folder, or the files that match a pattern.
 
-    Sorted by path. A folder without NWB files stands for the results of other programs below it. Match files below a
-    folder are left out, because they hold the result for the others. A URL, a path of a file, a path where nothing is,
-    a folder that is the result of another program, and one without any of these stand for themselves.
+    If there is no NWB file below a folder, the results of other programs below it are meant. Match files below a folder
+    are left out, because they are results of the other files. All other locations are returned as they are: URLs,
+    files, paths that do not exist, folders that are results of another program, and folders in which nothing is found.
 
     Raises
     ------
     InputError
-        Nothing fits the pattern.
+        No file matches the pattern.
     """
     if is_address(location):
         return [location]
@@ -79,12 +79,12 @@ def expand_local(location: str | os.PathLike[str]) -> list[str | os.PathLike[str
         return [location]
     found = sorted(glob.glob(str(location), recursive=True))
     if not found:
-        raise InputError(f"{location}: no file fits this pattern; give NWB files.")
+        raise InputError(f"{location}: no file matches this pattern; give NWB files.")
     return [path for each in found for path in expand_local(each)]
 
 
 def the_one_file(location: str | os.PathLike[str], of_matches: bool = False) -> str | os.PathLike[str]:
-    """The one file for which a path, a URL, a pattern or a folder stands.
+    """The one file that a path, a URL, a pattern or a folder means.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def the_one_file(location: str | os.PathLike[str], of_matches: bool = False) -> 
     Raises
     ------
     InputError
-        A pattern matches no file or several, or a folder holds several files.
+        A pattern matches no file or several, or a folder has several files.
     """
     if is_address(location):
         return location
@@ -107,20 +107,20 @@ def the_one_file(location: str | os.PathLike[str], of_matches: bool = False) -> 
         found = expand_local(location)
     if len(found) > 1:
         shown = ", ".join(map(str, found[:3])) + ", ..." * (len(found) > 3)
-        raise InputError(f"{location}: this stands for {len(found)} files ({shown}); give one of them.")
+        raise InputError(f"{location}: this means {len(found)} files ({shown}); give one of them.")
     return found[0]
 
 
 def sessions_below(folder: str | os.PathLike[str], but_in: str | os.PathLike[str] | None = None) -> list[str]:
     """The NWB files and Zarr stores at any depth below a folder; if there are none, the results of other programs.
 
-    Sorted by path, without hidden ones. The folder `but_in` is not searched.
+    Sorted by path, without hidden files. The folder `but_in` is not searched.
     """
     return _below(folder, but_in, _is_nwb) or _below(folder, but_in, is_folder)
 
 
 def _is_nwb(path: str) -> bool:
-    """By the name, which of a folder must be that of a Zarr store."""
+    """Whether a path has the name of an NWB file or, if it is a folder, of a Zarr store."""
     return path.endswith(NWB_ENDINGS[os.path.isdir(path) :])
 
 
@@ -150,5 +150,5 @@ def is_match_file(path: str | os.PathLike[str]) -> bool:
                 for module in modules.values()
                 for item in module.values()
             )
-    except Exception:  # reported when the file is read
+    except Exception:  # the error is reported when the file is read
         return False

@@ -1,4 +1,4 @@
-"""Report what a file holds and what would be used from it, without matching anything."""
+"""Report the content of a file and what would be used from it, without matching anything."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ class InspectedPlane:
 
 @dataclass(frozen=True)
 class InspectedFile:
-    """What a file holds and what would be used from it."""
+    """The content of a file and what would be used from it."""
 
-    name: str  #: its location as it may be shown
+    name: str  #: its location, without passwords
     session_id: str  #: empty if there is none
     session_start: str  #: ISO 8601; empty if it is not known
     subject_id: str  #: empty if there is none
-    recognised: Recognised  #: the layout of the file, or of the ROI table that would be used
+    recognised: Recognised  #: the layout of the file or, if one plane is inspected, of the ROI table that would be used
     planes: tuple[InspectedPlane, ...]
     contents: FileContents  #: the ROI tables and images
-    used: dict[str, Session]  #: what would be used, by the name of the imaging plane; "" if it is to be one plane
-    problems: dict[str, str]  #: by the name of the imaging plane, why it cannot be used or what is not clear
+    used: dict[str, Session]  #: the sessions that would be used, by imaging plane; by "" if one plane is inspected
+    problems: dict[str, str]  #: why an imaging plane cannot be used or what is not clear, by its name
     recorded: tuple[RecordedPlane, ...]  #: the planes of `used`, to be paired with those of other files
 
 
 def inspect_file(path: Location, options: SourceOptions, all_planes: bool = False) -> InspectedFile:
-    """Read what a file holds and choose what would be used from it, for one imaging plane or for each.
+    """List the content of a file and choose what would be used from it, for one imaging plane or for each.
 
     Raises
     ------

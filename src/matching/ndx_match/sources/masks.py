@@ -13,19 +13,19 @@ from ..errors import InputError
 from ..storage.datasets import stored
 from .checks import check_memory, check_numbers, check_pixels
 
-BLOCK_BYTES = 16_000_000  #: size of the masks that are held dense at a time
-MAXIMUM_BLOCK = 8  #: this many times as much if chunks span many ROIs
+BLOCK_BYTES = 16_000_000  #: size of the dense masks that are in memory at a time
+MAXIMUM_BLOCK = 8  #: up to this many times as much if the chunks of the file span many ROIs
 
 
 @dataclass(frozen=True)
 class StoredMasks:
-    """Masks in the frame, of shape (n, m), in which the file holds them."""
+    """Masks in the frame of shape (n, m) in which they are stored in the file."""
 
     #: Shape (n_rois, n * m), float32: image masks as stored; for pixel and voxel masks, y is the row and x the column.
     footprints: scipy.sparse.csr_array
     shape: tuple[int, int]
-    whole: bool  #: whether this is the image's shape; for pixel and voxel masks it only reaches to their last pixels
-    n_negative: int = 0  #: weights that were negative and are taken as 0
+    whole: bool  #: whether `shape` is the whole frame; for pixel and voxel masks it only reaches to their last pixels
+    n_negative: int = 0  #: number of weights that were negative and are taken as 0
 
     def transposed(self) -> StoredMasks:
         """The masks with rows and columns swapped."""
@@ -33,7 +33,7 @@ class StoredMasks:
         return self._moved(col * self.shape[0] + row, (self.shape[1], self.shape[0]))
 
     def unscrambled(self) -> StoredMasks:
-        """Undo that masks were flattened by columns and shaped by rows: `mask.ravel().reshape(shape, order="F")`."""
+        """The masks after undoing `mask.ravel().reshape(shape, order="F")`, which CaImAn's export does to them."""
         col, row = np.divmod(self.footprints.indices.astype(np.int64), self.shape[0])
         return self._moved(row * self.shape[1] + col, self.shape)
 
@@ -43,7 +43,7 @@ class StoredMasks:
         return self._moved(row * self.shape[1] + self.shape[1] - 1 - col, self.shape)
 
     def within(self, shape: tuple[int, int]) -> StoredMasks:
-        """The masks in a frame of another size that holds them."""
+        """The masks in a frame of another size, in which all their pixels lie."""
         if shape == self.shape:
             return self
         row, col = np.divmod(self.footprints.indices.astype(np.int64), self.shape[1])
@@ -66,10 +66,23 @@ class StoredMasks:
 
 
 def read_masks(table: PlaneSegmentation, mask_kind: str, where: str, z_plane: int | None = None) -> StoredMasks:
-    """The masks of every ROI of a table, in its order; of voxel masks those in a plane (z), or in all if it is None.
+    """Read the masks of all ROIs of a table, in the order of the table.
 
-    Raises InputError, beginning with `where`, if the masks are no masks of these ROIs, too large for the memory, their
-    weights are not finite or all negative, or pixels lie at negative places.
+    Parameters
+    ----------
+    table : PlaneSegmentation
+    mask_kind : str
+        The column that holds the masks.
+    where : str
+        Beginning of error messages.
+    z_plane : int, optional
+        Read only the pixels of voxel masks that lie in this plane (z).
+
+    Raises
+    ------
+    InputError
+        The masks do not fit the ROIs, are too large for the memory, or have weights that are not finite or that are all
+        negative, or pixels lie at negative positions.
     """
     of_images = mask_kind == "image_mask"
     masks = _from_images(table, where) if of_images else _from_pixels(table, mask_kind, where, z_plane)
@@ -86,7 +99,7 @@ def read_masks(table: PlaneSegmentation, mask_kind: str, where: str, z_plane: in
 
 
 def z_planes(table: PlaneSegmentation, where: str) -> list[int]:
-    """The planes (z) in which a table's voxel masks lie; raises InputError as :func:`read_masks`."""
+    """The planes (z) in which a table's voxel masks lie; raises InputError as :func:`read_masks` does."""
     _, pixels = _ragged(table, "voxel_mask", where)
     return [int(z) for z in np.unique(_field(pixels, "z", "voxel_mask", where))]
 
@@ -121,7 +134,9 @@ def _from_pixels(table: PlaneSegmentation, mask_kind: str, where: str, z_plane: 
     row_of_pixel = np.repeat(np.arange(len(ends)), np.diff(ends, prepend=0))
     x, y, weight = (_field(pixels, name, mask_kind, where) for name in ("x", "y", "weight"))
     if len(x) and (x.min() < 0 or y.min() < 0):
-        raise InputError(f"{where}: mask pixels lie at negative places (x = {x.min()}, y = {y.min()}); repair them.")
+        raise InputError(
+            f"{where}: mask pixels lie at negative positions (x = {x.min()}, y = {y.min()}); repair the file."
+        )
     if mask_kind == "voxel_mask" and z_plane is not None:
         chosen = _field(pixels, "z", mask_kind, where) == z_plane
         row_of_pixel, x, y, weight = (values[chosen] for values in (row_of_pixel, x, y, weight))
@@ -142,7 +157,7 @@ def _as_float32(weights: Array) -> Array:
 
 
 def _ragged(table: PlaneSegmentation, mask_kind: str, where: str) -> tuple[Ints64, Array]:
-    """Where the pixels of each ROI end, and the pixels of all."""
+    """The position after the last pixel of each ROI, and the pixels of all ROIs."""
     column = table[mask_kind]
     if not hasattr(column, "target") or hasattr(column.target, "target"):
         raise InputError(f"{where}: the column {mask_kind} needs one index ({mask_kind}_index); repair the file.")
@@ -157,13 +172,13 @@ def _ragged(table: PlaneSegmentation, mask_kind: str, where: str) -> tuple[Ints6
     if not fits:
         raise InputError(
             f"{where}: the column {mask_kind}_index does not fit {len(table.id)} ROIs and {len(pixels)} mask pixels; "
-            "repair it."
+            "repair the file."
         )
     return ends.astype(np.int64), pixels
 
 
 def _field(pixels: Array, name: str, mask_kind: str, where: str) -> Array:
-    """One field of mask pixels, which are elements with named fields or rows of numbers: x, y, (z,) weight."""
+    """One field of mask pixels, which are elements with named fields, or rows of numbers (x, y, (z,) weight)."""
     if pixels.dtype.names:
         values = pixels[name] if name in pixels.dtype.names else None
     elif pixels.ndim == 2 and pixels.shape[1] == (4 if mask_kind == "voxel_mask" else 3):
@@ -174,5 +189,5 @@ def _field(pixels: Array, name: str, mask_kind: str, where: str) -> Array:
         raise InputError(f"{where}: the elements of {mask_kind} have no field {name}; repair the file.")
     check_numbers(values, f"{where}: the field {name} of {mask_kind}")
     if name != "weight" and not np.isfinite(values).all():
-        raise InputError(f"{where}: the field {name} of {mask_kind} holds NaN or infinite places; repair the file.")
+        raise InputError(f"{where}: the field {name} of {mask_kind} holds NaN or infinite positions; repair the file.")
     return values

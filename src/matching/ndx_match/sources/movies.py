@@ -1,4 +1,4 @@
-"""Find the movie of an imaging plane in an NWB file, and how its frames are oriented to the session's masks."""
+"""Find the movie of an imaging plane in an NWB file, and how its frames are oriented relative to the masks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ..storage.datasets import is_in_file
 from ..storage.opening import objects_of
 from .candidates import TableCandidate, path_of
 
-FRAMES_LOOKED_AT = 32  #: number of frames, spread over the movie, that show how it is oriented
+FRAMES_LOOKED_AT = 32  #: number of frames, spread over the movie, from which its orientation is decided
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Movie:
     path: str  #: in the file
     series: ImageSeries
     transposed: bool  #: whether its frames are stored [col, row]
-    mirrored: bool  #: whether their columns, once they are [row, col], are in reverse order
+    mirrored: bool  #: whether the columns of its frames, as [row, col], are in reverse order
 
     @property
     def data(self) -> Any:
@@ -55,9 +55,9 @@ def stored_places(shape: tuple[int, int], transposed: bool, mirrored: bool) -> I
 def find_movie(
     nwbfile: NWBFile, table: TableCandidate, session: Session, where: str, wanted: str | None = None
 ) -> Movie | None:
-    """The movie in which the ROIs of a table were found; None if the file does not hold it.
+    """The movie in which the ROIs of a table were found; None if it is not in the file.
 
-    If there are several, that which was corrected for motion.
+    If there are several movies, the one that was corrected for motion.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def find_movie(
     Raises
     ------
     InputError
-        There are several, or that which is wanted is not there.
+        There are several movies to choose from, or the wanted movie is not in the file.
     """
     movies = sorted(
         ((path_of(item), item) for item in objects_of(nwbfile) if _shows(item, table, session.shape)),
@@ -105,7 +105,7 @@ def _listed(movies: Sequence[tuple[str, ImageSeries]]) -> str:
 
 
 def _shows(item: Any, table: TableCandidate, shape: tuple[int, int]) -> bool:
-    """Whether this is a movie in the file of the table's plane, with frames of the image's size."""
+    """Whether `item` is a movie of the table's plane that is stored in the file, with frames of the image's size."""
     if not isinstance(item, ImageSeries) or not is_in_file(item.data) or item.data.dtype.kind not in "biuf":
         return False
     original = getattr(item.parent, "original", None) if isinstance(item.parent, CorrectedImageStack) else None
@@ -116,7 +116,11 @@ def _shows(item: Any, table: TableCandidate, shape: tuple[int, int]) -> bool:
 
 
 def _is_transposed(data: Any, session: Session) -> bool:
-    """By the size of the frames; if they are square, by what the image shows, or as the masks if there is none."""
+    """Whether the frames of a movie are stored [col, row].
+
+    This is decided by the size of the frames or, if they are square, by their likeness to the image; without an image,
+    the frames are taken to be stored like the masks.
+    """
     if session.shape[0] != session.shape[1]:
         return tuple(data.shape[1:]) != session.shape
     if not session.has_image:

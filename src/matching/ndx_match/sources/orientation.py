@@ -1,4 +1,7 @@
-"""Bring masks and image of a session to one [row, col] frame: by the writer's convention, checked by evidence."""
+"""Bring masks and image of a session into one [row, col] frame.
+
+How they are stored is known from the convention of the program that wrote the file, which is checked on the data.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,15 @@ from ..errors import InputError
 from ..model import Orientation
 from .masks import StoredMasks
 
-TRANSPOSE = ("masks", "image", "both", "none")  #: the choices that a user has
-CLEAR = 3.0  #: z of a sign test over the ROIs from which it decides
-CHANCE = 2.0  #: z up to which it says nothing
-COMPACT = 0.2  #: of their neighbours that pixels of masks must gain before stored masks are called scrambled
-MOST_ROIS = 150  #: looked at in a test
-FEWEST_ROIS = 20  #: of whose contrast it is said that it is at chance
-GAP, LEAST_RING = 1.0, 2.0  #: pixels between a mask and its surround, and the surround's least width
+TRANSPOSE = ("masks", "image", "both", "none")  #: the values that a user can choose
+CLEAR = 3.0  #: smallest z score of a sign test over the ROIs that decides the orientation
+CHANCE = 2.0  #: largest z score that is taken for chance
+#: By how much unscrambling must raise the part of neighbouring pixels that belong to the same mask, before the stored
+#: masks are taken for scrambled.
+COMPACT = 0.2
+MOST_ROIS = 150  #: number of ROIs that are examined in a test
+FEWEST_ROIS = 20  #: with fewer ROIs, no warning says that their contrast is at chance
+GAP, LEAST_RING = 1.0, 2.0  #: pixels between a mask and its surround, and smallest width of the surround
 
 
 AS_STORED = Orientation()  #: masks and image [row, col]
@@ -42,11 +47,11 @@ class Decision:
     orientation: Orientation
     reason: str
     warning: str = ""
-    #: How each of a sample of ROIs stands out of its surround; None if this was not looked at.
+    #: The contrast of each of a sample of ROIs to its surround; None if it was not computed.
     contrast: Floats | None = None
 
     def mirrored(self) -> Decision:
-        """The same of a file of which the user says that it shows the field mirrored."""
+        """The same decision for a file that shows the field mirrored, according to the user."""
         return replace(
             self, orientation=replace(self.orientation, mirrored=True), reason=f"{self.reason}; mirrored by --mirror"
         )
@@ -61,12 +66,23 @@ def decide(
 ) -> Decision:
     """Decide how masks and image, as stored, are oriented.
 
-    The writer's convention, None if the writer is not known, holds unless the data speak against it: masks that do not
-    fit the image in that orientation, masks that are torn to stripes, or ROIs that stand out of their surround clearly
-    more often where the masks are transposed. Without an image the convention holds. `transpose`, one of `TRANSPOSE`,
-    is the user's choice, which no evidence overrides.
+    The convention of the program that wrote the file is used unless the data contradict it: if the masks do not fit the
+    image in that orientation, if the masks consist of stripes, or if clearly more ROIs are brighter than their surround
+    when the masks are transposed. Without an image the convention is used.
+
+    Parameters
+    ----------
+    masks : StoredMasks
+    image : array of shape (n, m), optional
+        As stored.
+    convention : Orientation, optional
+        None if the program is not known; then [row, col] is assumed.
+    writer : str
+        Name of the program.
+    transpose : str, optional
+        The user's choice, one of `TRANSPOSE`, which is used whatever the data show.
     """
-    known = f"{writer}'s convention" if convention else "the assumption that an unknown writer stores [row, col]"
+    known = f"{writer}'s convention" if convention else "the assumption that an unknown program stores [row, col]"
     expected, warning = _unscrambled(masks, convention or AS_STORED, known)
     if transpose is not None:
         wanted = replace(
@@ -78,11 +94,11 @@ def decide(
         return Decision(expected, f"{known}; no image to test it on", warning)
     fits, fits_other = (_fit(masks, image, candidate) for candidate in (expected, other))
     if fits != fits_other:
-        evidence = "the masks fit the image in no other orientation"
+        evidence = "the masks do not fit the size of the image in any other orientation"
         if fits:
             return Decision(expected, f"{known}; {evidence}", warning)
         there = _contrast(masks, image, other)
-        # One stray pixel is no reason to transpose all masks: the ROIs must stand out of the image once transposed.
+        # One stray pixel is no reason to transpose all masks: the transposed ROIs must also be bright in the image.
         if masks.whole or _sign_test(int((there > 0).sum()), int(np.isfinite(there).sum())) >= CLEAR:
             return _overridden(other, known, evidence, warning, there)
         return Decision(expected, known)
@@ -93,17 +109,17 @@ def decide(
     known_values = np.isfinite(here) & np.isfinite(there) & (here != there)
     here, there = here[known_values], there[known_values]
     n, n_here = len(here), int((here > there).sum())
-    evidence = f"{n_here} of {n} ROIs stand out more of the image so than transposed"
+    evidence = f"{n_here} of {n} ROIs have a higher contrast to their surround in this orientation than transposed"
     if _sign_test(n_here, n) >= CLEAR:
         return Decision(expected, f"{known}; {evidence}", warning, contrast)
     if _sign_test(n - n_here, n) >= CLEAR and _sign_test(int((there > 0).sum()), n) >= CLEAR:
-        evidence = f"{n - n_here} of {n} ROIs stand out more of the image so than by it"
+        evidence = f"{n - n_here} of {n} ROIs have a higher contrast to their surround in this orientation"
         return _overridden(other, known, evidence, warning, contrast_other)
-    return Decision(expected, f"{known}; {evidence}, which decides nothing", warning, contrast)
+    return Decision(expected, f"{known}; {evidence}, which does not decide between them", warning, contrast)
 
 
 def about_fit(masks: StoredMasks, image: Array, decision: Decision) -> list[str]:
-    """A warning if the ROIs stand out of the image no more often than by chance, as after a forgotten offset."""
+    """A warning if no more ROIs are brighter than their surround than by chance, as after a forgotten offset."""
     if not _fit(masks, image, decision.orientation):
         return []
     contrast = _contrast(masks, image, decision.orientation) if decision.contrast is None else decision.contrast
@@ -111,8 +127,9 @@ def about_fit(masks: StoredMasks, image: Array, decision: Decision) -> list[str]
     if n < FEWEST_ROIS or abs(_sign_test(n_bright, n)) >= CHANCE:
         return []
     return [
-        f"The ROIs and the image do not fit each other: {n_bright} of {n} ROIs are brighter than their surround, as by "
-        "chance; look whether the masks lie beside the image (give another with --image, or --image none)."
+        f"The ROIs and the image do not fit each other: {n_bright} of {n} ROIs are brighter than their surround, as "
+        "expected by chance; check whether the masks are shifted against the image (choose another image with --image, "
+        "or give --image none)."
     ]
 
 
@@ -121,8 +138,8 @@ def orient(
 ) -> tuple[scipy.sparse.csr_array, Floats32]:
     """Footprints, shape (n_rois, n_rows * n_cols), and image, shape (n_rows, n_cols), in one [row, col] frame.
 
-    Without a stored image it is zeros of the masks' size. Raises InputError, beginning with `where`, if masks and image
-    differ in size.
+    Without a stored image, the image is zeros of the masks' size. Raises InputError, beginning with `where`, if masks
+    and image differ in size.
     """
     masks = _oriented(masks, convention)
     if image is None:
@@ -133,7 +150,8 @@ def orient(
     if masks.whole and masks.shape != image.shape:
         raise InputError(
             f"{where}: image and masks differ in size: the masks have {masks.shape[0]} rows x {masks.shape[1]} "
-            f"columns, the image {n_rows} rows x {n_cols} columns; choose another image with --image, or --image none."
+            f"columns, the image {n_rows} rows x {n_cols} columns; choose another image with --image, or give --image "
+            "none."
         )
     if masks.shape[0] > n_rows or masks.shape[1] > n_cols:
         raise InputError(
@@ -155,13 +173,13 @@ def _oriented(masks: StoredMasks, convention: Orientation) -> StoredMasks:
 
 def _overridden(convention: Orientation, known: str, evidence: str, warning: str, contrast: Floats) -> Decision:
     transposed = "transposed" if convention.masks_transposed else "as stored"
-    remedy = "--transpose settles it, for this file alone --transpose FILE=masks|image|both|none"
-    against = f"The masks are taken {transposed}, against {known}: {evidence} ({remedy})."
-    return Decision(convention, f"against {known}; {evidence}", f"{warning} {against}".lstrip(), contrast)
+    remedy = "to decide it yourself, give --transpose, for this file alone --transpose FILE=masks|image|both|none"
+    against = f"The masks are read {transposed}, contrary to {known}: {evidence}; {remedy}."
+    return Decision(convention, f"contrary to {known}; {evidence}", f"{warning} {against}".lstrip(), contrast)
 
 
 def _unscrambled(masks: StoredMasks, convention: Orientation, known: str) -> tuple[Orientation, str]:
-    """The convention with what the masks' own shapes say of scrambling, and a warning if they speak against it."""
+    """The convention, with scrambling decided from the shapes of the masks, and a warning if they contradict it."""
     if not masks.whole or masks.shape[0] == masks.shape[1]:
         if not convention.masks_scrambled:
             return convention, ""
@@ -170,12 +188,12 @@ def _unscrambled(masks: StoredMasks, convention: Orientation, known: str) -> tup
     scrambled = gain > COMPACT if not convention.masks_scrambled else gain > -COMPACT
     if scrambled == convention.masks_scrambled:
         return convention, ""
-    state = "torn to stripes as stored" if scrambled else "whole as stored"
-    return replace(convention, masks_scrambled=scrambled), f"The masks are {state}, against {known}."
+    state = "scrambled into stripes" if scrambled else "not scrambled"
+    return replace(convention, masks_scrambled=scrambled), f"The stored masks are {state}, contrary to {known}."
 
 
 def _compactness(masks: StoredMasks) -> float:
-    """Which part of the right and lower neighbours of the masks' pixels belong to the same mask."""
+    """Which part of the right and lower neighbours of the masks' pixels belongs to the same mask."""
     sample = masks.sample(MOST_ROIS).footprints
     n_rows, n_cols = masks.shape
     roi = np.repeat(np.arange(sample.shape[0], dtype=np.int64), np.diff(sample.indptr))
@@ -193,7 +211,7 @@ def _fit(masks: StoredMasks, image: Array, convention: Orientation) -> bool:
 
 
 def _contrast(masks: StoredMasks, image: Array, convention: Orientation) -> Floats:
-    """Mean of the image in each mask less that around it, where no other mask lies; NaN if either is empty."""
+    """Mean of the image in each mask minus its mean around the mask, where no mask lies; NaN if either is empty."""
     image = np.asarray(image.T if convention.image_transposed else image, float)
     masks = _oriented(masks, convention).within((image.shape[0], image.shape[1]))
     covered = np.zeros(image.size, bool)

@@ -1,4 +1,4 @@
-"""Find which imaging planes of several sessions are the same plane: by their names, or else by their depths."""
+"""Find the same imaging plane in several sessions, by name or else by depth."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DEPTH_TOLERANCE = 15.0  #: micrometres: about the size of a cell body
 
 @dataclass(frozen=True)
 class RecordedPlane:
-    """An imaging plane of one session: the session's name, the plane's name, its depth in micrometres or None."""
+    """An imaging plane of one session: names of session and plane, and the depth in micrometres, None if unknown."""
 
     session: str
     name: str
@@ -28,9 +28,14 @@ class RecordedPlane:
 
 @dataclass(frozen=True)
 class PairedPlane:
-    """One imaging plane and those sessions' planes that are it, at least two, in the order of the sessions.
+    """One imaging plane in at least two sessions.
 
-    The name can be part of names in NWB files, and no two have the same.
+    Attributes
+    ----------
+    name : str
+        Unique, and such that it can be a part of names in NWB files.
+    members : tuple of RecordedPlane
+        The plane in each session that has it, in the order of the sessions.
     """
 
     name: str
@@ -48,15 +53,26 @@ class Pairing:
 def check_tolerance(tolerance: float) -> None:
     """Raise InputError if the tolerance is negative or not a number."""
     if not tolerance >= 0:
-        raise InputError(f"--depth-tolerance {tolerance:g} makes no sense; give micrometres, 0 or more.")
+        raise InputError(f"--depth-tolerance {tolerance:g} is not 0 or more; give a number of micrometres.")
 
 
 def pair_planes(recorded: Sequence[RecordedPlane], tolerance: float = DEPTH_TOLERANCE) -> Pairing:
-    """Pair the imaging planes of sessions, given in the order of the sessions, no two of a session with one name.
+    """Pair the imaging planes of sessions.
 
-    Planes of the same name are one plane if their depths agree within the tolerance, in micrometres; an unknown depth
-    agrees with any. Planes that are left over are paired with those of other sessions by their depths, the
-    nearest first. Raises InputError if the tolerance makes no sense, or no plane is in two sessions.
+    Planes of the same name are one plane if their depths agree within the tolerance; an unknown depth agrees with any.
+    The other planes are paired with planes of other sessions by their depths, the nearest first.
+
+    Parameters
+    ----------
+    recorded : sequence of RecordedPlane
+        In the order of the sessions. The planes of one session have different names.
+    tolerance : float
+        In micrometres.
+
+    Raises
+    ------
+    InputError
+        The tolerance is negative, or no plane is in two sessions.
     """
     check_tolerance(tolerance)
     groups = _by_name(recorded, tolerance)
@@ -83,7 +99,7 @@ Group = tuple[RecordedPlane, ...]
 
 
 def _by_name(recorded: Sequence[RecordedPlane], tolerance: float) -> list[Group]:
-    """Planes of the same name, without those whose depths do not agree with most; these stand alone."""
+    """Groups of planes of the same name; a plane whose depth does not agree with most of them is a separate group."""
     groups: list[Group] = []
     for name in dict.fromkeys(plane.name for plane in recorded):
         named = [plane for plane in recorded if plane.name == name]
@@ -99,7 +115,7 @@ def _by_name(recorded: Sequence[RecordedPlane], tolerance: float) -> list[Group]
 
 
 def _nearest(groups: Sequence[Group], tolerance: float) -> tuple[int, int] | None:
-    """The two groups of different sessions whose depths, known and within tolerance, are nearest; None if none are."""
+    """The two groups of different sessions with the nearest depths within the tolerance; None if there are none."""
     best, found = np.inf, None
     for second in range(len(groups)):
         for first in range(second):
@@ -114,7 +130,7 @@ def _nearest(groups: Sequence[Group], tolerance: float) -> tuple[int, int] | Non
 
 
 def _names(groups: Sequence[Group]) -> list[str]:
-    """A name for each plane: the one that most sessions give it, with its depth if several planes share the name."""
+    """A name for each plane: its most frequent name, with its depth if several planes share the name."""
     names = [Counter(plane.name for plane in group).most_common(1)[0][0] for group in groups]
     names = [re.sub(r"[^A-Za-z0-9_+-]+", "-", name).strip("-") or "plane" for name in names]
     depths = [next((plane.depth for plane in group if plane.depth is not None), None) for group in groups]
@@ -135,7 +151,7 @@ def _warnings(plane: PairedPlane, sessions: Sequence[str]) -> list[str]:
         found.append(f"Planes of different names are matched by their depths, as {plane.name}: {listed}.")
     missing = [session for session in sessions if session not in {member.session for member in plane.members}]
     if missing:
-        found.append(f"The plane {plane.name} is matched among the other sessions only, not with {', '.join(missing)}.")
+        found.append(f"The plane {plane.name} is missing in {', '.join(missing)} and is matched in the other sessions.")
     return found
 
 
@@ -147,5 +163,5 @@ def _alone(plane: RecordedPlane, recorded: Sequence[RecordedPlane], tolerance: f
     listed = ", ".join(f"{other.session} {other.depth:g} um" for other in named if other.depth is not None)
     return (
         f"{plane.session}: the plane {plane} is not matched, because the depths of the planes of this name differ by "
-        f"more than {tolerance:g} um ({listed}); raise --depth-tolerance to match them all the same."
+        f"more than {tolerance:g} um ({listed}); raise --depth-tolerance to match them anyway."
     )

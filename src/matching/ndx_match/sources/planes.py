@@ -36,7 +36,7 @@ class Plane:
 
 @dataclass(frozen=True)
 class PlanesOfSessions:
-    """What is to be matched: planes, sorted by name, and what is left out or was paired by depth, one sentence each."""
+    """The planes to be matched, sorted by name, and sentences on planes that are left out or were paired by depth."""
 
     planes: tuple[Plane, ...]
     warnings: tuple[str, ...]
@@ -52,7 +52,10 @@ class PlaneOfFile:
 
 
 def list_planes(file: SourceFile, options: SourceOptions) -> list[PlaneOfFile]:
-    """The imaging planes of an open file that have ROIs; voxel masks in several planes (z) make a plane of each."""
+    """The imaging planes of an open file that have ROIs.
+
+    If voxel masks lie in several planes (z), each of these is an imaging plane.
+    """
     layout = file.recognised.layout
     tables: Sequence[TableCandidate] = file.contents.tables
     if options.roi_table is not None:
@@ -69,7 +72,7 @@ def list_planes(file: SourceFile, options: SourceOptions) -> list[PlaneOfFile]:
         in_z: list[int] = []
         if table.mask_kind == "voxel_mask" and options.z_plane is None:
             in_z = z_planes(table.table, f"{file.name}, {table.path}")
-        if len(in_z) > 1:  # the depth is that of one of them at most
+        if len(in_z) > 1:  # the stated depth is that of at most one of them
             found += [PlaneOfFile(f"{name}_z{z}", None, replace(chosen, z_plane=z)) for z in in_z]
         else:
             found.append(PlaneOfFile(name, depth_of_plane(file.nwbfile, table.imaging_plane, layout), chosen))
@@ -84,7 +87,7 @@ def _distinct_part(table: TableCandidate, namesakes: Sequence[TableCandidate]) -
 
 
 def check_all_planes(options: SourceOptions, depth_tolerance: float) -> None:
-    """Raise InputError if one plane is chosen, which does not go with all, or if the tolerance makes no sense."""
+    """Raise InputError if a single plane is chosen, although all are to be matched, or if the tolerance is negative."""
     if options.plane is not None or isinstance(options.z_plane, int):
         raise InputError("--all-planes excludes --plane and a number for --z-plane; give one of them.")
     check_tolerance(depth_tolerance)
@@ -98,26 +101,26 @@ def read_planes(
 ) -> PlanesOfSessions:
     """Read every imaging plane of the sessions to be matched, and pair the planes of the sessions.
 
-    Planes are paired by name if their depths agree, otherwise by depth. A plane that cannot be read, or is in one
-    session only, is left out and reported.
+    Planes are paired by name if their depths agree, otherwise by depth. A plane that cannot be read, or that only one
+    session has, is left out and reported.
 
     Parameters
     ----------
     paths : path or sequence of path
-        One file per session, in the order of the sessions; folders and patterns stand for the NWB files in them.
+        One file per session, in the order of the sessions; folders and patterns are replaced by the NWB files in them.
     options : SourceOptions, optional
         Without `plane`.
     depth_tolerance : float
-        Micrometres by which the depths of one plane may differ between sessions.
+        By how many micrometres the depths of one plane may differ between sessions.
     progress : callable, optional
 
     Raises
     ------
     InputError
-        As :func:`ndx_match.sources.read_sessions`; also where none of a file's planes can be read, or no plane is in
-        two sessions.
+        As :func:`ndx_match.sources.read_sessions`; also if no plane of a file can be read, or no plane is in two
+        sessions.
     AmbiguousInputError
-        A plane has several ROI tables or images and `options` does not settle which.
+        A plane has several ROI tables or images, and `options` does not choose one.
 
     Examples
     --------
@@ -161,7 +164,7 @@ def read_planes(
         for plane, problem in failed.items()
     ]
     notes += [
-        f"The planes {first} and {second} hold the same ROIs, as the channels of one plane do, so each cell is in the "
+        f"The planes {first} and {second} have the same ROIs, like two channels of one plane, so each cell is in the "
         "match file twice; match one of them with --plane."
         for first, second in same
     ]
@@ -172,7 +175,7 @@ def read_planes(
 
 
 def read_planes_of(file: SourceFile, planes: Sequence[PlaneOfFile]) -> tuple[dict[str, Session], dict[str, InputError]]:
-    """The session of each plane of an open file, and of those that cannot be read why, by the names of the planes."""
+    """The session of each plane of an open file, and the error of each plane that cannot be read, by plane name."""
     sessions: dict[str, Session] = {}
     failed: dict[str, InputError] = {}
     for plane in planes:
@@ -184,7 +187,7 @@ def read_planes_of(file: SourceFile, planes: Sequence[PlaneOfFile]) -> tuple[dic
 
 
 def _same_rois(sessions: dict[str, Session]) -> list[tuple[str, str]]:
-    """The names of the planes of a file, of one depth as far as is known, whose ROIs have the same masks."""
+    """Pairs of planes of a file (their names) whose depths do not differ and whose ROIs have the same masks."""
     return [
         (first, second)
         for first, second in combinations(sessions, 2)
@@ -195,7 +198,7 @@ def _same_rois(sessions: dict[str, Session]) -> list[tuple[str, str]]:
 
 
 def plane_warnings(planes: Sequence[Plane]) -> list[str]:
-    """What a user should know before trusting matches of these planes, one sentence each; what holds of all, once."""
+    """Sentences on what a user should check before using matches of these planes; what concerns all planes, once."""
     found = {plane.name: source_warnings(plane.sessions) for plane in planes}
     common = [sentence for sentence in found[planes[0].name] if all(sentence in other for other in found.values())]
     return common + [

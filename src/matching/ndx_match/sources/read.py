@@ -35,22 +35,22 @@ from .orientation import about_fit, decide, orient
 from .selection import select_rois
 from .subjects import FACTS_OF_SUBJECT, facts_of, subject_id_of
 
-COPY_FIRST = "copy them into this file first"  #: data that lie in another
+COPY_FIRST = "copy them into this file first"  #: what to do with data that lie in another file
 
 
 @dataclass(frozen=True)
 class SourceFile:
-    """An open NWB file, what it holds and its source; each is looked up once."""
+    """An open NWB file, its content and its source; each is looked up once."""
 
     nwbfile: NWBFile
     location: str | os.PathLike[str]
-    checksum: bool = False  #: whether its SHA-256 is wanted
-    state: FileState | None = None  #: when it was opened, if known
+    checksum: bool = False  #: whether its SHA-256 is to be recorded
+    state: FileState | None = None  #: its sizes and times when it was opened, if known
     warnings: tuple[str, ...] = ()  #: what the user should know about how it was opened, one sentence each
 
     @property
     def name(self) -> str:
-        """The location as it may be shown."""
+        """The location without passwords."""
         return public_name(self.location)
 
     @cached_property
@@ -62,17 +62,17 @@ class SourceFile:
 
     @cached_property
     def recognised(self) -> Recognised:
-        """The layout."""
+        """The layout of the file."""
         return recognise(self.contents)
 
     @property
     def subject_id(self) -> str:
-        """Empty if the file does not say; of several subjects all ids."""
+        """The subject id, or the ids of several subjects; empty if the file does not state it."""
         return subject_id_of(self.nwbfile)
 
     @property
     def subject(self) -> dict[str, str]:
-        """What the file states about the animal that does not change from day to day, as texts."""
+        """What the file states about the animal and what does not change from day to day, as texts."""
         return facts_of(self.nwbfile.subject)
 
     @cached_property
@@ -93,14 +93,14 @@ class SourceFile:
 
 @contextmanager
 def open_source(path: Location, checksum: bool) -> Iterator[SourceFile]:
-    """Open a file for reading, which must not change until the block ends; raises as :func:`read_session`."""
+    """Open a file for reading, which must not change until the block ends; for errors see :func:`read_session`."""
     location = as_location(path)
     with shared_access() as access, open_steady(location) as (nwbfile, state):
         file = SourceFile(nwbfile, location, checksum, state, access.notes(location))
         if any(isinstance(item, CellMatching) for item in objects_of(nwbfile)):
             raise InputError(
                 f"{file.name}: this is a match file, whose cells are matched already (`ndx-match show` prints them); "
-                "give the NWB files of the sessions, those that it was made of and any new ones."
+                "give the NWB files of its sessions and of any new sessions."
             )
         yield file
 
@@ -115,7 +115,7 @@ def read_session(path: Location, options: SourceOptions | None = None) -> Sessio
     InputError
         The file cannot be read or lacks what is needed, or its masks, image and ids do not fit each other.
     AmbiguousInputError
-        It holds several planes, tables or images and `options` does not settle which.
+        The file has several planes, tables or images, and `options` does not choose one.
 
     Examples
     --------
@@ -131,7 +131,7 @@ def read_session(path: Location, options: SourceOptions | None = None) -> Sessio
 
 
 def session_of(file: SourceFile, options: SourceOptions) -> Session:
-    """The chosen session of an open file; raises the errors of :func:`read_session`."""
+    """The chosen session of an open file; for errors see :func:`read_session`."""
     nwbfile, contents, where = file.nwbfile, file.contents, file.name
     table = choose_table(contents, options, where, file.recognised.layout)
     layout = file.recognised.of_table(table).layout
@@ -200,17 +200,23 @@ def _refuse_borrowed(file: SourceFile, table: TableCandidate, image: ImageCandid
 def read_sessions(
     paths: Location | Sequence[Location], options: SourceOptions | None = None, progress: Progress | None = None
 ) -> Sessions:
-    """Read the sessions to be matched, in the order given, with distinct names.
+    """Read the sessions to be matched, in the given order, with distinct names.
 
-    Paths, folders and patterns, which stand for the NWB files in them, URLs of files, URLs of folders on DANDI, which
-    stand for all optical physiology files in them, and HDF5 files that are open in binary mode; these must stay open
-    until the match file is written. Paths may be of folders and files of other programs' results
-    (:mod:`ndx_match.folders`).
+    Parameters
+    ----------
+    paths : path, str or binary file, or a sequence of them
+        Paths or URLs of NWB files; folders and patterns, which are replaced by the NWB files in them; URLs of folders
+        on DANDI, which are replaced by all optical physiology files in them; folders and files of other programs'
+        results (:mod:`ndx_match.folders`); HDF5 files that are open in binary mode, which must stay open until the
+        match file is written.
+    options : SourceOptions, optional
+    progress : callable, optional
 
     Raises
     ------
     InputError
-        As :func:`read_session`; also fewer than two files, the same session twice, or different subjects.
+        As :func:`read_session`; also if there are fewer than two files, a session is given twice, or the subjects
+        differ.
 
     Examples
     --------
@@ -228,7 +234,7 @@ def read_sessions(
 def read_each(
     files: Sequence[tuple[str | os.PathLike[str], SourceOptions]], progress: Progress | None = None
 ) -> Sessions:
-    """Read sessions as :func:`read_sessions` does, from single files that each have their own options."""
+    """Read sessions as :func:`read_sessions` does, from single files, each with its options."""
     with shared_access():
         check_paths([location for location, _ in files])
         sessions = [read_session(location, options) for location, options in with_progress(progress, "reading", files)]
@@ -242,12 +248,12 @@ def read_more_sessions(
     options: SourceOptions | None = None,
     progress: Progress | None = None,
 ) -> list[Session]:
-    """Read sessions that are to be added to earlier ones, as :func:`read_sessions`, of names that these do not have.
+    """Read sessions, as :func:`read_sessions` does, that are to be added to earlier ones; no name is used twice.
 
     Raises
     ------
     InputError
-        As :func:`read_sessions`, if one is an earlier one, or if its subject is another.
+        As :func:`read_sessions`; also if a session is one of the earlier ones, or is of another subject.
     """
     options = options or SourceOptions()
     with shared_access():
@@ -268,7 +274,7 @@ def locations_of(
 ) -> list[str | os.PathLike[str]]:
     """The files and folders that the paths mean, one for each session.
 
-    Raises InputError if one cannot be used, there are too few, or the options do not fit them.
+    Raises InputError if one of them cannot be used, there are too few, or the options do not fit them.
     """
     locations = expand(paths, options.sessions)
     options.check_files(locations)
@@ -278,7 +284,7 @@ def locations_of(
 
 
 def check_paths(paths: Sequence[str | os.PathLike[str]], fewest: int = 2) -> None:
-    """Raise InputError if there are too few files, the same file twice, or a folder that is no Zarr store."""
+    """Raise InputError if there are too few files, a file is given twice, or a folder is not a Zarr store."""
     for path in paths:
         refuse_folder(path)
     if len(paths) < fewest:
@@ -289,7 +295,7 @@ def check_paths(paths: Sequence[str | os.PathLike[str]], fewest: int = 2) -> Non
 
 
 def check_together(sessions: Sequence[Session], options: SourceOptions) -> None:
-    """Raise InputError if a session is there twice, or if subjects differ and `options` do not allow that."""
+    """Raise InputError if a session is given twice, or if subjects differ and `options` do not allow that."""
     first_by_table: dict[tuple[str, str], Session] = {}
     for session in sessions:
         key = (session.source.object_id, session.source.roi_table_object_id)
@@ -306,17 +312,17 @@ def check_together(sessions: Sequence[Session], options: SourceOptions) -> None:
     if len(subjects) > 1 and not options.allow_different_subjects:
         listed = ", ".join(f"{subject} ({uri})" for subject, uri in subjects.items())
         raise InputError(
-            f"The files are of different subjects: {listed}; cells are matched within one animal "
-            "(--allow-different-subjects if the ids are spelled differently)."
+            f"The files are of different subjects: {listed}; cells can be matched only within one animal (give "
+            "--allow-different-subjects if these are different spellings of one id)."
         )
 
 
 def source_warnings(sessions: Sequence[Session]) -> list[str]:
-    """What a user should know before trusting a match of these sessions, one sentence each."""
+    """Sentences on what a user should check before using a match of these sessions."""
     found = []
     starts = [datetime.fromisoformat(s.session_start) for s in sessions if s.session_start]
     if starts != sorted(starts):
-        found.append("The files are not in the order of their dates; columns and figures follow the files' order.")
+        found.append("The files are not in the order of their dates; columns and figures have the order of the files.")
     depths = {s.name: s.imaging_depth for s in sessions if s.imaging_depth is not None}
     if len(set(depths.values())) > 1:
         listed = ", ".join(f"{name} {depth:g} um" for name, depth in depths.items())
@@ -339,12 +345,12 @@ def source_warnings(sessions: Sequence[Session]) -> list[str]:
 
 
 def _about_subjects(sessions: Sequence[Session]) -> list[str]:
-    """A sentence for the files that name no subject, and for each fact in which files of one subject disagree."""
+    """A sentence on files without a subject, and on each property of the subject in which the files disagree."""
     found = []
     nameless = [session.source.uri for session in sessions if not session.subject_id]
     if 0 < len(nameless) < len(sessions):
         listed = ", ".join(map(public_name, nameless))
-        found.append(f"No subject is stated in {listed}; it is taken to be that of the other files.")
+        found.append(f"No subject is stated in {listed}; the subject of the other files is assumed.")
     for fact in FACTS_OF_SUBJECT:
         first_with: dict[str, str] = {}
         for session in sessions:
@@ -352,9 +358,9 @@ def _about_subjects(sessions: Sequence[Session]) -> list[str]:
                 first_with.setdefault(session.subject[fact], public_name(session.source.uri))
         if len(first_with) > 1:
             listed = ", ".join(f"{value} in {uri}" for value, uri in first_with.items())
-            unless = f" unless --{fact} is given" if fact in ("sex", "species") else ""
+            unless = f" unless you give --{fact}" if fact in ("sex", "species") else ""
             about = f"the subject's {fact.replace('_', ' ')}: {listed}"
-            found.append(f"The files disagree about {about}; the match file states none{unless}.")
+            found.append(f"The files disagree about {about}; it is left out of the match file{unless}.")
     return found
 
 
@@ -369,7 +375,7 @@ def _name(text: str) -> str:
 
 
 def with_distinct_names(sessions: list[Session]) -> list[Session]:
-    """Rename sessions that share a name after their files, or after their positions if the files' names agree too."""
+    """Rename sessions that share a name: after their files or, if these share a name too, after their positions."""
     names = [session.name for session in sessions]
     by_file = [_name(file_stem(session.source.uri)) for session in sessions]
     by_position = [f"session-{position + 1}" for position in range(len(sessions))]

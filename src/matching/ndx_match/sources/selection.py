@@ -1,4 +1,4 @@
-"""Which ROIs of a table take part in matching: those its writer accepts, all, or those that meet a condition."""
+"""Select the ROIs of a table that take part in matching: the accepted ROIs, all, or those that meet a condition."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     ">=": operator.ge, "<=": operator.le, "==": operator.eq, "!=": operator.ne, ">": operator.gt, "<": operator.lt,
 }  # fmt: skip
 _OF = r"(is_?|roi_?|manual_?)?({})(_?(cell|rois?|status|label|flag|mask|prob|probability))?"
-#: Names of columns, in small letters: for which ROIs are cells, for which are not, and for either in words.
+#: Patterns of column names, in lower case: columns that mark cells, columns that mark other ROIs, and columns of words.
 _ACCEPTING = re.compile(_OF.format("cell|soma|neuron|accepted|accept|keep|kept|good|valid|selected|curated|included?"))
 _REJECTING = re.compile(_OF.format("rejected|reject|bad|excluded?|invalid|discarded?|removed|artifact"))
 _IN_WORDS = re.compile(r"(\w+_)?(classification|class|label|quality|curation|status)")
@@ -41,7 +41,7 @@ class Condition(NamedTuple):
         """Parse the text of a condition; raise InputError if it is not one."""
         found = _CONDITION.fullmatch(text)
         if not found:
-            raise InputError(f"--where {text!r} is no condition; write it as --where 'column>0.5'.")
+            raise InputError(f"--where {text!r} is not a condition; write it as --where 'column>0.5'.")
         return Condition(*found.groups())
 
     def __str__(self) -> str:
@@ -50,7 +50,7 @@ class Condition(NamedTuple):
 
 @dataclass(frozen=True)
 class Selection:
-    """The ROIs that take part, shape (n_rois,), and how they were chosen, as a code and in words."""
+    """Which ROIs take part, shape (n_rois,), and how they were chosen, as a code and in words."""
 
     takes_part: Bools
     kind: RoiSelection
@@ -63,9 +63,10 @@ def select_rois(
 ) -> Selection:
     """Choose the ROIs that take part.
 
-    All conditions of the user, `where`, must hold. If there are none, the first of the writer's conditions, `accepted`,
-    whose column the table has must hold. Raises InputError, beginning with `place`, if a condition names no column of
-    the table or cannot be compared with it, or if no ROI meets the conditions.
+    An ROI takes part if it meets all conditions of the user, `where`. If there are none, it must meet the first
+    condition in `accepted`, those of the program that wrote the file, whose column the table has. Raises InputError,
+    beginning with `place`, if the table does not have the column of a condition, if the column cannot be compared with
+    the value, or if no ROI meets the conditions.
     """
     n_rois = len(table.id)
     conditions = [Condition.parse(text) for text in where]
@@ -80,7 +81,7 @@ def select_rois(
         return Selection(takes_part, RoiSelection.ALL, RoiSelection.ALL.label, hint)
     text = " and ".join(map(str, conditions))
     if not takes_part.any():
-        raise InputError(f"{place}: none of the {n_rois} ROIs has {text}; give --all-rois or another --where.")
+        raise InputError(f"{place}: none of the {n_rois} ROIs meets {text}; give --all-rois or another --where.")
     kind = RoiSelection.CHOSEN_BY_USER if where else RoiSelection.ACCEPTED_BY_WRITER
     return Selection(takes_part, kind, f"{text} ({takes_part.sum()} of {n_rois} ROIs)")
 
@@ -96,8 +97,8 @@ def _hint(table: PlaneSegmentation, place: str) -> str:
             continue
         if condition is not None and 0 < n_accepted < len(table.id):
             text = "".join(condition)
-            would = f"--where {text!r} would take {n_accepted} of {len(table.id)} ROIs"
-            found.append(f"the column {name} looks like an acceptance ({would})")
+            would = f"--where {text!r} would select {n_accepted} of {len(table.id)} ROIs"
+            found.append(f"the column {name} may state which ROIs are cells ({would})")
     return f"All ROIs take part, but {' and '.join(found)}." if found else ""
 
 
@@ -140,10 +141,10 @@ def _holds(condition: Condition, table: PlaneSegmentation, place: str) -> Bools:
             return np.asarray(compare(values, float(condition.value)), bool)
         except ValueError:
             raise InputError(
-                f"{place}: --where {condition}: the column holds numbers, and {condition.value!r} is none."
+                f"{place}: --where {condition}: the column has numbers, but {condition.value!r} is not a number."
             ) from None
     if condition.comparison not in ("==", "!="):
         raise InputError(
-            f"{place}: --where {condition}: the column holds words, which are compared with == or != only."
+            f"{place}: --where {condition}: the column has words, which can be compared only with == or !=."
         )
     return np.asarray([compare(text_of(word), condition.value) for word in values], bool)

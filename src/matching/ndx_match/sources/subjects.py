@@ -9,7 +9,7 @@ from pynwb.file import Subject
 
 from ..storage.datasets import text_of
 
-#: Neurodata types of ndx-multisubjects, whose classes come with the file if the extension is not installed.
+#: Neurodata types of ndx-multisubjects. If it is not installed, their classes are made from the schema in the file.
 SUBJECTS_TABLE, SELECTED_SUBJECTS = "SubjectsTable", "SelectSubjectsContainer"
 
 #: The attributes of a subject that do not change from day to day.
@@ -24,9 +24,9 @@ def facts_of(subject: Subject | None) -> dict[str, str]:
 
 
 def subject_id_of(nwbfile: NWBFile, table: Any = None) -> str:
-    """The subject id of a file or of one of its ROI tables; if there are several, all, sorted; empty if none is stated.
+    """The subject id of a file or of one of its ROI tables; several ids are sorted; empty if none is stated.
 
-    A file of ndx-multisubjects lists its subjects in a table; ROI tables may lie in containers of some of them.
+    A file of ndx-multisubjects lists its subjects in a table; an ROI table may lie in a container that selects some.
     """
     selected = _container_of(table, SELECTED_SUBJECTS)
     if selected is not None:

@@ -1,7 +1,7 @@
-"""How each program that writes ROIs into NWB files arranges them: one module per program.
+"""The layout of each program that writes ROIs into NWB files, one module per program.
 
-A module that defines `LAYOUT`, or `LAYOUTS` for several, put into this folder or named by another package as an entry
-point of the group `ndx_match.layouts`, adds its layouts; no other file is edited.
+To add a layout, put a module that defines `LAYOUT` (or several, in `LAYOUTS`) into this folder, or name it in another
+package as an entry point of the group `ndx_match.layouts`. No other file has to be changed.
 """
 
 from .protocol import DepthPlace, Layout

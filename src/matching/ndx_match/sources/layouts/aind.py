@@ -1,4 +1,4 @@
-"""Files of the Allen Institute for Neural Dynamics' pipeline for several planes."""
+"""Files of the pipeline for several planes of the Allen Institute for Neural Dynamics."""
 
 from .protocol import DepthPlace, Layout
 

@@ -1,4 +1,4 @@
-"""Files of CaImAn's own export."""
+"""Files that CaImAn exports."""
 
 from ...model import Orientation
 from .protocol import Layout

@@ -1,6 +1,6 @@
-"""Files of OptiNiSt's own export, which leaves an empty table beside those that hold ROIs.
+"""Files that OptiNiSt exports, in which one ROI table is always empty.
 
-Each step of an analysis that finds ROIs has a table: image masks of LCCD and CaImAn, pixel masks of Suite2p.
+Each step of an analysis that finds ROIs has a table: LCCD and CaImAn with image masks, Suite2p with pixel masks.
 """
 
 from ...model import Orientation

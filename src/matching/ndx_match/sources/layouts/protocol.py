@@ -1,4 +1,4 @@
-"""What a layout is: how one program writes ROIs into NWB files, and how they are read."""
+"""Define a layout: where and how one program stores ROIs in NWB files."""
 
 from __future__ import annotations
 
@@ -12,32 +12,35 @@ from ..orientation import AS_STORED
 
 @dataclass(frozen=True)
 class DepthPlace:
-    """Where a writer stores the depth of the imaging plane, if not in words that state it."""
+    """Where a program stores the depth of the imaging plane, if not in a text with a unit."""
 
-    lab_metadata: str = ""  #: name of the lab's metadata that have an attribute `imaging_depth`
+    lab_metadata: str = ""  #: name of the lab metadata object that has an attribute `imaging_depth`
     location: str = ""  #: pattern found in the plane's location, whose first group is the depth in micrometres
 
 
 @dataclass(frozen=True)
 class Layout:
-    """What one writer's files look like, and how they are read; patterns are regular expressions."""
+    """By which signs the files of one program are recognised, and how they are read.
 
-    writer: str
+    Patterns are regular expressions.
+    """
+
+    writer: str  #: name of the program
     table: str  #: pattern of the whole path of the ROI table
-    script: str = ""  #: pattern found in the file's `source_script`; empty if the writer leaves no such trace
-    columns: tuple[str, ...] = ()  #: that the table must have
-    image_sign: str = ""  #: pattern of the whole path of an image that the file must hold; empty if there is none
-    module: str = ""  #: name of a processing module that the file must hold; empty if there is none
+    script: str = ""  #: pattern found in the file's `source_script`; empty if the program does not write it
+    columns: tuple[str, ...] = ()  #: columns that the table must have
+    image_sign: str = ""  #: pattern of the whole path of an image that the file must have; empty if there is none
+    module: str = ""  #: name of a processing module that the file must have; empty if there is none
     type_name: str = "PlaneSegmentation"  #: pattern of the neurodata type of the ROI table
-    #: Last parts of the paths of images, most trusted first; `{z}` stands for the plane of voxel masks. What a group
-    #: `suffix` in the pattern of the table finds is also the end of the names of its images.
+    #: Last parts of the paths of images, most trusted first; `{z}` is replaced by the plane of voxel masks. If the
+    #: pattern of the table has a group `suffix`, the text that it matches is appended to the names of the images.
     images: tuple[str, ...] = ()
-    #: Conditions as of `--where`; the first whose column the table has says which ROIs the writer accepts.
+    #: Conditions as for `--where`; the first whose column the table has decides which ROIs are accepted.
     accepted: tuple[str, ...] = ()
     convention: Orientation | None = AS_STORED  #: how masks and images are stored; None if it is not known
-    pixel_convention: Orientation | None = None  #: of pixel masks, if they differ from image masks
-    depth: DepthPlace = DepthPlace()  #: where the depth of the imaging plane is kept
-    #: Micrometres along (rows, columns) that the writer states whatever the size of the pixels is.
+    pixel_convention: Orientation | None = None  #: how pixel masks are stored, if not like image masks
+    depth: DepthPlace = DepthPlace()  #: where the depth of the imaging plane is stored
+    #: A pixel size, in micrometres along (rows, columns), that the program writes whatever the true size is.
     placeholder_pixel_size: tuple[float, float] | None = None
     order: int = 0  #: layouts are tried in ascending order; the first that fits is taken
 
@@ -56,7 +59,7 @@ class Layout:
         return (found.groupdict().get("suffix") or "") if found else ""
 
     def holds(self, table: TableCandidate) -> bool:
-        """Whether an ROI table lies where this writer puts it and has the columns that it writes."""
+        """Whether an ROI table has the path, the type and the columns of this layout."""
         return (
             re.fullmatch(self.table, table.path) is not None
             and re.fullmatch(self.type_name, type(table.table).__name__) is not None
@@ -64,5 +67,5 @@ class Layout:
         )
 
 
-#: The layout of a file that no known writer made: no place in it is known.
+#: The layout of a file from an unknown program.
 UNKNOWN = Layout(writer="unknown writer", table="(?!)", convention=None)

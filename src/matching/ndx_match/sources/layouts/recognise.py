@@ -1,4 +1,4 @@
-"""Find the layout of a file, and read what depends on its writer's layout."""
+"""Find the layout of a file, and read the depth and pixel size of its planes, which depend on the layout."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from ..candidates import FileContents, TableCandidate, with_masks
 from ..checks import vector_of
 from .protocol import UNKNOWN, Layout
 
-#: A depth in words.
+#: Pattern of a depth in a text.
 DEPTH = r"(?i)depth\W{0,3}\s*([0-9]+(?:\.[0-9]+)?)\s*(?:um|µm|μm|microns?|micrometers?)"
-#: How many micrometres a unit is.
+#: Micrometres per unit.
 MICROMETRES = {
     **dict.fromkeys(("meters", "meter", "m"), 1e6),
     **dict.fromkeys(("millimeters", "mm"), 1e3),
@@ -32,7 +32,7 @@ def find_layouts() -> tuple[Layout, ...]:
 
 
 def depth_of_plane(nwbfile: NWBFile, plane: ImagingPlane, layout: Layout) -> float | None:
-    """An imaging plane's depth in micrometres, from where its writer stores it or else from words; None if unknown."""
+    """An imaging plane's depth in micrometres, from its place in the layout or else from texts; None if unknown."""
     metadata = nwbfile.lab_meta_data
     if layout.depth.lab_metadata in metadata:
         depth = _number(getattr(metadata[layout.depth.lab_metadata], "imaging_depth", None))
@@ -61,7 +61,7 @@ def _number(value: Any) -> float | None:
 def pixel_size_of_plane(plane: ImagingPlane, layout: Layout) -> tuple[float, float] | None:
     """Micrometres per pixel along (rows, columns), from `grid_spacing` (x, y).
 
-    None if it is not stated, or if the writer always states the same size.
+    None if it is not stated, or if the program always writes the same size.
     """
     scale = MICROMETRES.get((plane.grid_spacing_unit or "meters").lower())
     spacing = vector_of(plane.grid_spacing)
@@ -73,34 +73,34 @@ def pixel_size_of_plane(plane: ImagingPlane, layout: Layout) -> tuple[float, flo
 
 @dataclass(frozen=True)
 class Recognised:
-    """The layout of a file, `UNKNOWN` if it is of an unknown writer, and what it was recognised by."""
+    """The layout of a file, `UNKNOWN` if no layout fits, and the signs by which it was recognised."""
 
     layout: Layout
     reason: str
 
     @property
     def writer(self) -> str:
-        """Name of the writer."""
+        """Name of the program that wrote the file."""
         return self.layout.writer
 
     def of_table(self, table: TableCandidate) -> Recognised:
         """The layout for one ROI table of the file."""
         if self.layout is UNKNOWN or self.layout.holds(table):
             return self
-        return Recognised(UNKNOWN, f"the table chosen is not where {self.writer} puts it")
+        return Recognised(UNKNOWN, f"the chosen table is not at the place that {self.writer} uses")
 
 
 def recognise(contents: FileContents) -> Recognised:
-    """Find which writer made the ROI tables of a file."""
+    """Find which program made the ROI tables of a file."""
     for layout in find_layouts():
         reasons = _reasons(layout, contents)
         if reasons:
             return Recognised(layout, "; ".join(reasons))
-    return Recognised(UNKNOWN, "no ROI table, column or image is as a known writer leaves it; found by search")
+    return Recognised(UNKNOWN, "no known program writes such ROI tables, columns or images; the ROI table was searched")
 
 
 def _reasons(layout: Layout, contents: FileContents) -> list[str]:
-    """What speaks for a layout; nothing where one of its signs is missing."""
+    """The signs of a layout that a file has; empty if one of its signs is missing."""
     tables = [table for table in with_masks(contents.tables) if layout.holds(table)]
     images = [image.path for image in contents.images if re.fullmatch(layout.image_sign, image.path)]
     if not tables or (layout.image_sign and not images):

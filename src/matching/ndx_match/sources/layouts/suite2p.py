@@ -1,4 +1,4 @@
-"""Files of Suite2p's own export."""
+"""Files that Suite2p exports."""
 
 from ...model import Orientation
 from .protocol import Layout

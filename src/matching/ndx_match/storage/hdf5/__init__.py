@@ -23,7 +23,7 @@ from .writing import add_column, patient_file
 
 
 class Hdf5Format(StorageFormat):
-    """HDF5, compressed with gzip, the bytes of the same place in all elements put together first."""
+    """HDF5, compressed with the filters shuffle and gzip."""
 
     is_folder = False
     data_io = H5DataIO
@@ -33,20 +33,20 @@ class Hdf5Format(StorageFormat):
     opened = staticmethod(open_hdf5)
 
     def takes(self, dataset: Any) -> bool:
-        """What is compressed in an HDF5 file, chunks and all; text too."""
+        """Whether the data are a dataset of an HDF5 file that is compressed or contains text."""
         return isinstance(dataset, h5py.Dataset) and (dataset.compression is not None or dataset.dtype.kind == "O")
 
     @contextmanager
     def writer(
         self, path: Path, manager: BuildManager, stopped: Event
     ) -> Iterator[tuple[HDMFIO, Callable[[], h5py.File]]]:
-        """hdmf's writer, and the file."""
+        """Give hdmf's writer and the file."""
         with patient_file(path, "w", stopped) as file, NWBHDF5IO(file=file, mode="w", manager=manager) as io:
             yield io, lambda: file
 
     @contextmanager
     def table(self, path: Path, table: str) -> Iterator[h5py.Group]:
-        """A table's group."""
+        """The group of a table."""
         with h5py.File(path, "r") as file:
             yield file[table]
 
@@ -57,17 +57,17 @@ class Hdf5Format(StorageFormat):
                 add_column(file[table], values, description)
 
     def differences(self, source: Path, copy: Path, columns: Columns) -> Iterator[str]:
-        """In what the copy differs from its source."""
+        """A phrase for each difference between a copy and its source."""
         with h5py.File(source, "r") as original, h5py.File(copy, "r") as annotated:
             ignored = {f"{table}/{COLUMN}" for table in columns}
             yield from differences(original, annotated, ignored, {(table, "colnames") for table in columns})
 
     def validate(self, path: Path) -> Iterable[object]:
-        """What pynwb's validation finds."""
+        """The errors that pynwb's validation finds."""
         return validate(path=str(path))
 
     def other_files(self, path: Path) -> set[str]:
-        """Files to which external links lead, and those of external and virtual datasets."""
+        """The files to which external links lead, and the files that contain external and virtual datasets."""
         names: set[str] = set()
 
         def look(name: str, link: Any) -> None:

@@ -13,7 +13,7 @@ from ..datasets import stored
 from .reading import Hdf5Reader
 
 GENERAL = "general"
-#: Groups of general data of which nothing is read or copied.
+#: Groups in the file's root and in `general` from which nothing is read or copied.
 OF_OTHERS = (
     "acquisition", "analysis", "scratch", "stimulus", "units", "intervals",
     "extracellular_ephys", "intracellular_ephys", "optogenetics",
@@ -21,7 +21,7 @@ OF_OTHERS = (
 
 
 def borrowed_data(nwbfile: NWBFile, datasets: Iterable[Any]) -> Iterator[str]:
-    """Phrases: which of an open file's datasets, as hdmf gives them, lie in another file; none of a Zarr store."""
+    """A phrase for each of these datasets of an open file, as hdmf returns them, that lies in another HDF5 file."""
     file = _hdf5(nwbfile)
     for data in map(stored, datasets):
         if file is not None and isinstance(data, h5py.Dataset):
@@ -29,7 +29,7 @@ def borrowed_data(nwbfile: NWBFile, datasets: Iterable[Any]) -> Iterator[str]:
 
 
 def borrowed_metadata(nwbfile: NWBFile) -> Iterator[str]:
-    """Phrases: which of an open file's general data lie in another file; none of a Zarr store."""
+    """A phrase for each part of an open file's general metadata that lies in another HDF5 file."""
     file = _hdf5(nwbfile)
     if file is None:
         return
@@ -47,7 +47,7 @@ def _hdf5(nwbfile: NWBFile) -> h5py.File | None:
 
 
 def _of_links(group: h5py.Group, file: h5py.File, deep: bool = False) -> Iterator[str]:
-    """Of the datasets in a group; `deep`: in the groups in it too; and external links."""
+    """Phrases on the external links and datasets of a group and, with `deep`, of the groups within it."""
     for name in group:
         link = group.get(name, getlink=True)
         path = f"{group.name.rstrip('/')}/{name}"

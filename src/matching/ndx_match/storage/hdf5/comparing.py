@@ -1,4 +1,4 @@
-"""Compare two HDF5 files object by object, in blocks, so that files larger than the memory can be compared."""
+"""Compare two HDF5 files object by object, and values in blocks, so that files may be larger than the memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import h5py
 import numpy as np
 
 BLOCK_BYTES = 1 << 24
-BLOCK_OBJECTS = 1 << 14  #: elements of variable length, whose size is not known beforehand
+BLOCK_OBJECTS = 1 << 14  #: size of a block, in elements, if elements have a variable length
 
 
 def differences(
@@ -21,15 +21,15 @@ def differences(
 ) -> Iterator[str]:
     """Report how two files differ, one phrase per difference.
 
-    Compared are links of every kind, attributes, types, shapes, the storage of datasets and all values. References
-    are the same if they lead to the same object. Links to other files are compared, not followed.
+    All links, attributes, types, shapes, storage settings of datasets and values are compared. References are the same
+    if they lead to the same object. Links to other files are compared but not followed.
 
     Parameters
     ----------
     source, copy : h5py.File
         Open for reading.
     ignored_objects : collection of str
-        Paths of objects that may differ or be in one of the files only.
+        Paths of objects that may differ or be in only one of the files.
     ignored_attributes : collection of (str, str)
         Paths of objects and names of their attributes that may differ.
     """
@@ -46,7 +46,7 @@ def differences(
 
 
 class _Tree:
-    """A file, and the first path to the object at each address."""
+    """An HDF5 file, and for the address of each object its first path."""
 
     def __init__(self, file: h5py.File) -> None:
         self.file = file
@@ -65,7 +65,13 @@ class _Tree:
     def described(
         self, path: str, ignored_objects: Collection[str], ignored_attributes: Collection[tuple[str, str]]
     ) -> dict[str, Any]:
-        """What must be the same of an object but its values, by the phrase that says that it is not."""
+        """All that must be the same in both files except the values of a dataset.
+
+        Returns
+        -------
+        dict of str to object
+            The properties, by the phrase to be reported if they differ.
+        """
         item = self.file[path]
         found: dict[str, Any] = {f"{path} is of another kind": type(item)}
         for name in item.attrs:
@@ -84,7 +90,7 @@ class _Tree:
         return found
 
     def plain(self, value: Any) -> Any:
-        """The value as something that equals that of another file where both are the same, NaN included."""
+        """The value in a form that is equal for two files if their values are the same; NaN equals NaN."""
         if isinstance(value, h5py.Empty):
             return "empty"
         if isinstance(value, h5py.Reference):
@@ -106,7 +112,7 @@ class _Tree:
         return target
 
     def _link(self, group: h5py.Group, name: str) -> tuple[str, ...]:
-        """Name, kind and target."""
+        """Name, kind and target of a link."""
         link = group.get(name, getlink=True)
         if isinstance(link, h5py.SoftLink):
             return name, "soft", link.path
@@ -133,9 +139,9 @@ def _storage(dataset: h5py.Dataset) -> Any:
 def _same_values(path: str, one: _Tree, two: _Tree) -> bool:
     first, second = one.file[path], two.file[path]
     if first.shape is None or first.is_virtual or first.external:
-        return True  # nothing is stored, or in another file, whose name was compared
+        return True  # no values, or values in another file, whose name was compared
     has_objects = first.dtype.hasobject
-    if first.chunks is not None and not has_objects:  # as stored: faster, and possible without the filter
+    if first.chunks is not None and not has_objects:  # compared as stored: fast, and no compression filter is needed
         chunks = _chunks(first)
         return chunks == _chunks(second) and all(
             first.id.read_direct_chunk(offset) == second.id.read_direct_chunk(offset) for offset in chunks
@@ -151,7 +157,7 @@ def _chunks(dataset: h5py.Dataset) -> dict[tuple[int, ...], tuple[int, int]]:
 
 
 def _blocks(shape: tuple[int, ...], limit: int) -> Iterator[tuple[slice, ...]]:
-    """Selections of at most `limit` elements that together cover the shape: of the last axes as much as possible."""
+    """Selections of at most `limit` elements that together cover the shape, as long as possible along the last axes."""
     axes = []
     for length in reversed(shape):
         step = max(1, min(length, limit))

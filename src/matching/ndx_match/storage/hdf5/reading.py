@@ -18,19 +18,19 @@ from pynwb import NWBHDF5IO, get_type_map
 
 from ...errors import InputError
 
-#: What HDF5 says of files that a program locked, or marked as open for writing.
+#: Parts of HDF5's messages about files that another program has locked or marked as open for writing.
 IN_USE = ("unable to lock file", "already open for write")
 NOT_HDF5 = "this is not an HDF5 file, so it cannot be an NWB file (HDF5)"
 
 
 class Hdf5Reader(NWBHDF5IO):
-    """hdmf's reader of a file, which also tells what it reads."""
+    """hdmf's reader of a file, with the open file as an attribute."""
 
     hdf5_file: h5py.File
 
     @classmethod
     def of(cls, file: h5py.File, types: TypeMap) -> Hdf5Reader:
-        """A reader that knows these types."""
+        """A reader of `file` that knows these types."""
         reader = cls(file=file, mode="r", manager=BuildManager(types))
         reader.hdf5_file = file
         return reader
@@ -38,9 +38,20 @@ class Hdf5Reader(NWBHDF5IO):
 
 @contextmanager
 def open_hdf5(location: Any, name: str) -> Iterator[Callable[[bool], NWBHDF5IO]]:
-    """A function that gives hdmf's reader of a file: a path, or an object with the file's bytes.
+    """Give a function that returns hdmf's reader of a file.
 
-    The argument of the function says that only the data are wanted, for which a part of the schema is enough.
+    If the function is called with True, its reader is meant for data only and may know only a part of the schema.
+
+    Parameters
+    ----------
+    location : path, str or binary file
+    name : str
+        Name of the file in messages.
+
+    Raises
+    ------
+    InputError
+        The file does not exist, cannot be read, is in use by another program, or is not an NWB file in HDF5.
     """
     if isinstance(location, (str, os.PathLike)):
         _refuse_unreadable(location, name)
@@ -60,15 +71,15 @@ def open_hdf5(location: Any, name: str) -> Iterator[Callable[[bool], NWBHDF5IO]]
             raise InputError(f"{name}: {NOT_HDF5}.") from error
         if any(sign in str(error) for sign in IN_USE):
             raise InputError(
-                f"{name}: another program writes this file, or left it open; close it there, or give a copy."
+                f"{name}: another program is writing this file or did not close it; close it there, or give a copy."
             ) from error
         raise
 
 
 def _refuse_unreadable(path: str | os.PathLike[str], name: str) -> None:
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # before it is opened: a pipe would be waited for
-            raise InputError(f"{name}: this is a pipe or a device, not a file; copy what it gives into a file.")
+        if not stat.S_ISREG(os.stat(path).st_mode):  # checked first, because opening a pipe would wait for its writer
+            raise InputError(f"{name}: this is a pipe or a device, not a file; copy its content into a file.")
         with open(path, "rb") as file:
             empty = not file.read(1)
     except FileNotFoundError as error:
@@ -81,15 +92,16 @@ def _refuse_unreadable(path: str | os.PathLike[str], name: str) -> None:
         raise InputError(f"{name}: {NOT_HDF5} as needed here.")
 
 
-#: By the digest of a schema. Files of one writer hold the same, and loading it takes longer than reading a file.
+#: The types of each schema, by its digest. Loading a schema takes longer than reading a file, and files that the same
+#: program wrote have the same schema.
 _type_maps: dict[tuple[bytes, bool], TypeMap] = {}
 
 
 def type_map(file: h5py.File, frugal: bool = False) -> TypeMap:
-    """What reads the types of the schema that is kept in a file.
+    """The map with which hdmf reads the types of the schema in a file.
 
-    An extension includes all types of the core as a rule, and hdmf takes a third of a second to include them. With
-    `frugal`, only those are included that the extension's own types are made of.
+    Most extensions include all types of the core schema, which takes hdmf a third of a second. With `frugal`, only
+    those types are included that the types of the extension use.
     """
     digest = hashlib.sha256()
 
@@ -118,7 +130,7 @@ def type_map(file: h5py.File, frugal: bool = False) -> TypeMap:
 
 
 def _types_for_data(file: h5py.File) -> TypeMap:
-    """The types that reading a file takes: few, or all of its schema where these would not do."""
+    """The types that are needed to read the data of a file; all types of its schema if few are not enough."""
     try:
         types = type_map(file, frugal=True)
         if _knows_all(types, file):
@@ -131,9 +143,10 @@ def _types_for_data(file: h5py.File) -> TypeMap:
 
 
 def _knows_all(types: TypeMap, file: h5py.File) -> bool:
-    """Whether the types of all objects of a file are known by the namespaces that the objects name.
+    """Whether each object of a file has a type that is known in the namespace that the object names.
 
-    A file may name a type of the core by an extension that includes it; hdmf passes over objects of unknown types.
+    An object may name an extension as the namespace of a core type that the extension includes. hdmf would leave out
+    objects of unknown types.
     """
     catalog = types.namespace_catalog
     core = get_type_map().namespace_catalog.namespaces
@@ -148,7 +161,7 @@ def _knows_all(types: TypeMap, file: h5py.File) -> bool:
 
 
 class _UsedTypes(H5SpecReader):
-    """Reads an extension's schema; of namespaces that are known it includes only the types that it uses."""
+    """Reads the schema of an extension; from namespaces that are already loaded, it includes only the types in use."""
 
     def __init__(self, group: h5py.Group, known: NamespaceCatalog) -> None:
         super().__init__(group=group)
@@ -162,7 +175,7 @@ class _UsedTypes(H5SpecReader):
 
     def _with_used_types(self, namespace: dict[str, Any]) -> dict[str, Any]:
         if namespace["name"] in self._known.namespaces:
-            return namespace  # it is not loaded again
+            return namespace  # hdmf does not load it again
         specs = (self.read_spec(part["source"]) for part in namespace["schema"] if "source" in part)
         used = {name for spec in specs for name in _named(spec)}
         schema = []
@@ -176,7 +189,7 @@ class _UsedTypes(H5SpecReader):
 
 
 def _named(spec: Any) -> Iterator[str]:
-    """Names of types that a specification, as JSON, extends, holds or points to."""
+    """Names of the types that a specification (as JSON) extends, contains or refers to."""
     if isinstance(spec, dict):
         for key, value in spec.items():
             if key in ("neurodata_type_inc", "data_type_inc", "target_type") and isinstance(value, str):
@@ -189,7 +202,7 @@ def _named(spec: Any) -> Iterator[str]:
 
 
 def holds_any(path: str | os.PathLike[str], names: Iterable[str]) -> bool:
-    """Whether a file is HDF5, of whatever program, and holds an object at one of these paths."""
+    """Whether a file is an HDF5 file, of any program, with an object at one of these paths."""
     try:
         with h5py.File(path, "r") as file:
             return any(name in file for name in names)

@@ -1,4 +1,4 @@
-"""Write HDF5 files, which can be closed when the disk is full."""
+"""Write HDF5 files in such a way that they can be closed if the disk is full."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..columns import COLUMN, column_attributes, column_names_with
 
 
 def add_column(table: h5py.Group, values: npt.NDArray[np.int32], description: str) -> None:
-    """Write the column of cell numbers into a table, replacing one that exists."""
+    """Write the column of cell numbers into a table; an existing one is replaced."""
     names: Any = column_names_with(table)
     if COLUMN in table:
         del table[COLUMN]
@@ -33,12 +33,14 @@ def add_column(table: h5py.Group, values: npt.NDArray[np.int32], description: st
 
 @contextmanager
 def patient_file(path: Path, mode: str, stopped: Event | None = None) -> Iterator[h5py.File]:
-    """An HDF5 file to write over an existing one, or to change; nothing is written any more when the event is set.
+    """Open an existing file to replace (mode `w`) or change (mode `r+`) its content with h5py.
+
+    Once `stopped` is set, nothing more is written.
 
     Raises
     ------
     OSError
-        When the block ends: the disk was full, or failed otherwise, at some time.
+        The disk was full, or failed for another reason; raised when the block ends.
     """
     with _PatientFile(path, stopped or Event()) as stream:
         try:
@@ -51,10 +53,10 @@ def patient_file(path: Path, mode: str, stopped: Event | None = None) -> Iterato
 
 
 class _PatientFile(FileIO):
-    """Keeps the first error of writing for later and takes everything after it for written.
+    """Keeps the first error of writing for later, and reports all later data as written although they are not.
 
-    HDF5 cannot close a file whose last blocks cannot be written: it tries again, with complaints from h5py, until the
-    process ends, which then crashes.
+    HDF5 cannot close a file whose last blocks cannot be written: it tries again until the process ends, while h5py
+    prints errors, and the process then crashes.
     """
 
     error: OSError | None = None

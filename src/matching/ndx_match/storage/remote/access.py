@@ -1,4 +1,4 @@
-"""Open remote files: which are meant, how they are reached, and what is kept of them."""
+"""Open remote files: find the files of an address, choose how to reach them, and keep what was fetched."""
 
 from __future__ import annotations
 
@@ -30,19 +30,23 @@ SHOWN_SESSIONS = 8
 
 
 class Origin(NamedTuple):
-    """Where a file is from, and what its archive says of it; empty where it says nothing."""
+    """Where a file is from, and what its archive states about it; a field that the archive does not state is empty."""
 
-    uri: str  #: to be recorded: without passwords, and with the version of a dandiset
+    uri: str  #: the address to be recorded, without passwords and with the version of a dandiset
     sha256: str = ""
     dandiset_id: str = ""
     dandi_asset_id: str = ""
 
 
 class RemoteAccess:
-    """Remote files and what is known of them, for the time of a command.
+    """The remote files that a command reads, and what was found out about them.
 
-    What was fetched is kept in the `cache` for another time, without one until the access ends. `progress` is
-    called as `progress(name, fetched, size)`, in bytes, while a file is read, and may be changed at any time.
+    Parameters
+    ----------
+    cache : Cache, optional
+        Keeps what was fetched for later commands. Without it, what was fetched is kept until the access is closed.
+    progress : callable, optional
+        Called as `progress(name, fetched, size)`, in bytes, while a file is read. May be changed at any time.
     """
 
     def __init__(self, cache: Cache | None = None, progress: ByteProgress | None = None) -> None:
@@ -54,23 +58,28 @@ class RemoteAccess:
 
     @property
     def keeps(self) -> bool:
-        """Whether what is fetched is kept for another time."""
+        """Whether what is fetched is kept for later commands."""
         return self._cache is not None
 
     def expand(self, locations: Iterable[Location], sessions: Sequence[str] = ()) -> list[str | os.PathLike[str]]:
-        """Locations of single files: those given, and all optical physiology files of DANDI folders among them.
+        """Replace each folder on DANDI by its optical physiology files; other locations are returned as they are.
 
         Parameters
         ----------
         locations : iterable of path, str or binary file
-            Paths, `https://`, `s3://` and `dandi://` URLs, open files. URLs are shown and recorded without passwords.
+            Paths, `https://`, `s3://` and `dandi://` URLs, and open files.
         sessions : sequence of str
-            Take only these sessions of folders: labels, their first parts, or patterns with `*`.
+            Take only these sessions from folders: labels, first parts of labels, or patterns with `*`.
+
+        Returns
+        -------
+        list of path or str
+            One location per file; URLs without passwords.
 
         Raises
         ------
         InputError
-            A folder holds no such file, or DANDI cannot be asked.
+            A folder has no such file, or DANDI does not answer.
         """
         found: list[str | os.PathLike[str]] = []
         in_folders: list[str] = []
@@ -91,11 +100,14 @@ class RemoteAccess:
         return found
 
     def folder(self, location: str) -> Transport:
-        """What gives the files of a folder, a Zarr store; refuses those on DANDI."""
+        """The transport that fetches the files of a remote Zarr store; raises InputError for a store on DANDI."""
         return self._transport(self._name(location))
 
     def origin(self, location: str | os.PathLike[str], checksum: bool = True) -> Origin:
-        """Where a file is from, without reading it; `checksum` asks for the one that its archive recorded."""
+        """Where a file is from; the file is not read.
+
+        If `checksum` is True, DANDI is asked for the checksum that it has recorded.
+        """
         if not is_url(location):
             return Origin(str(location))
         name = self._name(location)
@@ -105,7 +117,7 @@ class RemoteAccess:
         return Origin(asset.uri, asset.sha256() if checksum else "", asset.dandiset_id, asset.asset_id)
 
     def notes(self, location: str | os.PathLike[str]) -> tuple[str, ...]:
-        """What the user should know of how an opened file was read, one sentence each."""
+        """Sentences that tell the user how an opened file was read, if this was unusual."""
         file = self._files.get(self._name(location)) if is_url(location) else None
         if file is None or file.serves_parts:
             return ()
@@ -114,7 +126,7 @@ class RemoteAccess:
         )
 
     def file(self, location: str) -> RemoteFile:
-        """The remote file, found and opened once; refuses what is not there or cannot be read."""
+        """The remote file, which is opened the first time; raises InputError if it is missing or cannot be read."""
         name = self._name(location)
         if name not in self._files:
             transport, address = self._transport(name), self._addresses[name]
@@ -132,7 +144,7 @@ class RemoteAccess:
 
     @contextmanager
     def stream(self, location: str) -> Iterator[RemoteStream]:
-        """The remote file as a file object. Its own error takes precedence over those that follow from it."""
+        """The remote file as a file object; an error in fetching it replaces errors that result from it."""
         stream = RemoteStream(self.file(location))
         try:
             yield stream
@@ -144,7 +156,7 @@ class RemoteAccess:
             raise stream.error
 
     def close(self) -> None:
-        """Forget all files; those in the cache stay there, as far as it may be that large."""
+        """Close all files, and reduce the cache to the size that it may have."""
         for file in self._files.values():
             file.close()
         if self._files and self._cache is not None:
@@ -152,12 +164,12 @@ class RemoteAccess:
         self._files.clear()
 
     def _name(self, location: str | os.PathLike[str]) -> str:
-        """By which a file is known here and shown: what may be shown of its address.
+        """The name by which a file is known here and shown in messages: its address without passwords.
 
-        With a number where that of another file looks the same.
+        A number follows if two addresses differ only in what is not shown.
         """
         address = str(location).strip()
-        if address in self._addresses:  # a name already
+        if address in self._addresses:  # it is a name
             return address
         parsed(address)
         name = urldefrag(public_name(address)).url
@@ -168,7 +180,7 @@ class RemoteAccess:
         return numbered
 
     def _find(self, url: str) -> tuple[list[dandi_assets.Asset], bool]:
-        """The assets of a URL of DANDI, and whether it is a folder, of which only ophys files are taken."""
+        """The assets of a URL of DANDI, and whether it is a folder; from a folder only ophys files are taken."""
         if url in self._assets:
             return [self._assets[url]], False
         everything, is_folder = dandi_assets.find_assets(url)
@@ -176,7 +188,8 @@ class RemoteAccess:
         if not assets:
             n_files = len(everything)
             raise InputError(
-                f"{public_name(url)}: none of the {n_files} files here is an optical physiology file (*_ophys.nwb)."
+                f"{public_name(url)}: none of the {n_files} files here is an optical physiology file (*_ophys.nwb); "
+                "give another folder."
             )
         self._assets.update({asset.uri: asset for asset in assets})
         return assets, is_folder
@@ -185,7 +198,7 @@ class RemoteAccess:
         if url not in self._assets:
             found, _ = self._find(url)
             if len(found) != 1:
-                raise InputError(f"{public_name(url)}: this stands for {len(found)} files; give one.")
+                raise InputError(f"{public_name(url)}: this address means {len(found)} files; give the address of one.")
             self._assets[url] = found[0]
         return self._assets[url]
 
@@ -194,24 +207,24 @@ class RemoteAccess:
         if is_of_dandi(address):
             asset = self._asset(address)
             if asset.is_zarr:
-                raise InputError(f"{name}: this is a Zarr asset; download it and give the copy.")
+                raise InputError(f"{name}: this is a Zarr asset; download it and give the path of the copy.")
             return asset.transport()
         return S3Transport(address) if parsed(address).scheme == "s3" else HttpTransport(address)
 
 
 @contextmanager
 def remote_access(cache: bool = True, progress: ByteProgress | None = None) -> Iterator[RemoteAccess]:
-    """Read remote files in this way while the block runs; files are found and fetched once in it.
+    """Set how remote files are read while the block runs; each file is found and fetched only once in it.
 
-    Which files are opened is decided deep inside the pipeline, for example again when the match file is written; the
-    block says how, as with `decimal.localcontext`.
+    Files are opened by functions deep inside the pipeline, and again when the match file is written. The setting
+    therefore belongs to the block, as with `decimal.localcontext`, and is not an argument of these functions.
 
     Parameters
     ----------
     cache : bool
-        Keep what was fetched in the user's cache folder, for another time.
+        Keep what was fetched in the user's cache folder, for later runs.
     progress : callable, optional
-        Called as `progress(name, fetched, size)`, in bytes.
+        Called as `progress(name, fetched, size)`, in bytes, while a file is read.
     """
     access = RemoteAccess(Cache.of_user() if cache else None, progress)
     token = _current.set(access)
@@ -225,7 +238,7 @@ def remote_access(cache: bool = True, progress: ByteProgress | None = None) -> I
 
 @contextmanager
 def shared_access() -> Iterator[RemoteAccess]:
-    """The access of the innermost :func:`remote_access` block; outside of any a new one with a cache."""
+    """The access of the innermost :func:`remote_access` block; outside such a block, a new access with a cache."""
     access = _current.get()
     with remote_access() if access is None else nullcontext(access) as shared:
         yield shared
@@ -236,7 +249,7 @@ _current: ContextVar[RemoteAccess | None] = ContextVar("remote_access", default=
 
 @contextmanager
 def _silent_libraries() -> Iterator[None]:
-    """Without the logs of libraries that speak with servers, which hold addresses with all that is in them."""
+    """Stop the logs of libraries that talk to servers while the block runs: they contain addresses with passwords."""
     global _n_silent
     with _lock:
         if not _n_silent:
@@ -254,19 +267,23 @@ def _silent_libraries() -> Iterator[None]:
                     logging.getLogger(name).setLevel(level)
 
 
-_lock, _levels, _n_silent = Lock(), dict[str, int](), 0  #: of the logs, and how many blocks want them silent
+_lock = Lock()
+_levels: dict[str, int] = {}  #: the level of each of these logs before they were silenced
+_n_silent = 0  #: how many blocks have silenced them
 
 
 def _refuse_missing(sessions: Sequence[str], paths: Sequence[str]) -> None:
-    """Refuse sessions that are in none of the folders."""
+    """Raise InputError for sessions of which no folder has a file."""
     for session in sessions:
         if not paths:
-            raise InputError(f"--session {session} chooses from folders on DANDI, and none of the inputs is one.")
+            raise InputError(
+                f"--session {session} selects files of a folder on DANDI, but no input is such a folder; leave it out."
+            )
         if not any(is_of_session(path, session) for path in paths):
             labels = list(dict.fromkeys(session_label(path) for path in paths))
             more = ", ..." if len(labels) > SHOWN_SESSIONS else ""
             shown = ", ".join(labels[:SHOWN_SESSIONS])
             meant = did_you_mean(session, labels)
             raise InputError(
-                f"There is no session {session} on DANDI here{meant}; give --session one of: {shown}{more}."
+                f"The folders on DANDI have no session {session}{meant}; give --session one of: {shown}{more}."
             )

@@ -1,4 +1,4 @@
-"""Keep the blocks of a remote file that were fetched, in a file of the same layout."""
+"""Keep the fetched blocks of a remote file in a local file, in which each byte has the same position."""
 
 from __future__ import annotations
 
@@ -12,19 +12,29 @@ from ...errors import OutputError
 
 BLOCK_BYTES = 1 << 15
 DATA, INDEX = "data", "index"  #: names of the files in the store's folder
-STORED = 1 << 32  #: bit of an index entry that says that the block is there; the bits below are its CRC-32
+STORED = 1 << 32  #: this bit of an index entry is set if the block is there; the lower bits are its CRC-32
 ENTRY_BYTES = 8
 
 
 class BlockStore:
-    """The blocks of one version of one file, on the disk.
+    """The fetched blocks of one version of a remote file, on the disk.
 
-    The data lie where they lie in the file itself, which leaves holes on the disk; an index holds the checksum of each
-    block, written after the block. So a process may be ended at any time, several may write at the same time (they
-    write the same), and a damaged block counts as absent.
+    Each block is written at its position in the remote file; parts that were not fetched are holes, which take no
+    space on the disk. An index has the checksum of each block, which is written after the block. A process may
+    therefore end at any time, several processes may write at the same time (they write the same bytes), and a damaged
+    block is treated as absent.
 
-    Without a folder they are kept until the store is closed or the process ends, however it ends. An OutputError says
-    that the folder cannot be written into, or the disk is full.
+    Parameters
+    ----------
+    size : int
+        Size of the remote file, in bytes.
+    folder : Path, optional
+        Where the blocks are kept. Without it, they are kept only until the store is closed or the process ends.
+
+    Raises
+    ------
+    OutputError
+        The folder cannot be written into, or the disk is full.
     """
 
     def __init__(self, size: int, folder: Path | None = None) -> None:
@@ -38,14 +48,14 @@ class BlockStore:
         self._known: dict[int, bool] = {}
 
     def has(self, block: int) -> bool:
-        """Whether the block is there and whole."""
+        """Whether the block is there and its checksum is right."""
         if block not in self._known:
             entry = int.from_bytes(_read(self._index, block * ENTRY_BYTES, ENTRY_BYTES), "little")
             self._known[block] = bool(entry) and entry == _entry(self.read(*self.extent(block, block + 1)))
         return self._known[block]
 
     def agrees(self, first: int, data: bytes) -> bool:
-        """Whether the whole blocks from `first` on that are in the data are as they are here, as far as they are."""
+        """Whether no block of this store differs from `data`, which begin at the block `first`."""
         for block in range(first, self.n_blocks):
             start, stop = (position - first * BLOCK_BYTES for position in self.extent(block, block + 1))
             if stop > len(data):
@@ -79,13 +89,13 @@ class BlockStore:
 
     def _error(self, error: OSError) -> OutputError:
         return OutputError(
-            f"{self._where}: what was fetched cannot be kept there ({error.strerror or error}); free some space, or "
-            "use another folder by the environment variable NDX_MATCH_CACHE or, with --no-cache, by TMPDIR."
+            f"{self._where}: fetched data cannot be written into this folder ({error.strerror or error}); free some "
+            "space, or set the environment variable NDX_MATCH_CACHE (with --no-cache, TMPDIR) to another folder."
         )
 
 
 def _open(folder: Path | None, name: str) -> Any:
-    """A file for reading and writing at any place; without a folder one that has no name."""
+    """Open a file for reading and writing at any position; without a folder, a temporary file."""
     if folder is None:
         return tempfile.TemporaryFile(buffering=0, prefix="ndx-match-")
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)

@@ -1,4 +1,4 @@
-"""The user's folder of what was fetched: private, no larger than it may be, without following symbolic links."""
+"""The user's cache of fetched data: a folder that only the user can read, of limited size, without symbolic links."""
 
 from __future__ import annotations
 
@@ -22,49 +22,62 @@ from .ranges import Version
 from .transports import import_extra
 
 CACHE_VARIABLE = "NDX_MATCH_CACHE"  #: environment variable that names another folder
-SIZE_VARIABLE = "NDX_MATCH_CACHE_SIZE"  #: environment variable that says how large the cache may be
+SIZE_VARIABLE = "NDX_MATCH_CACHE_SIZE"  #: environment variable with the largest size of the cache
 DEFAULT_SIZE = "20 GB"
 UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
-ADDRESS = "address.txt"  #: of the file, as it may be shown; changed whenever it is used
-WHOLE = "the server gives no parts"  #: second line of it
-COMPARED = 1 << 20  #: entries of an index among which one is chosen
-CANDIDATES = 16  #: blocks of which one is chosen by how much they hold
+ADDRESS = "address.txt"  #: file with the address, without passwords; it is written each time the remote file is used
+WHOLE = "the server gives no parts"  #: second line of this file, if the server sends only whole files
+COMPARED = 1 << 20  #: entries of an index from which a block is chosen
+CANDIDATES = 16  #: blocks from which one is chosen by its compressed size
 
 
 class KeptFile(NamedTuple):
-    """What the cache holds of a file."""
+    """A remote file of which the cache has blocks."""
 
     address: str
-    size: int  #: bytes on the disk
-    used: float  #: when it was last, in seconds since 1970
+    size: int  #: bytes that its blocks take on the disk
+    used: float  #: time of the last use, in seconds since 1970
     folder: Path
 
 
 class Cache:
-    """What was fetched, in a folder for each file and in it one for the version of the file."""
+    """The fetched data: a folder for each remote file, and in it a folder for the version of the file."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     @staticmethod
     def of_user() -> Cache | None:
-        """Where the user's blocks are kept; None where there is no place, or nothing will be fetched.
-
-        That is so where the extra `remote` is not installed.
-        """
+        """The user's cache; None if the user has no folder for it, or the extra `remote` is not installed."""
         folder = os.environ.get(CACHE_VARIABLE, "")
         if not folder:
             try:
                 folder = import_extra("platformdirs", public="").user_cache_dir("ndx-match", appauthor=False)
             except InputError:
                 return None
-            if not os.path.isabs(folder):  # of a user without a home
+            if not os.path.isabs(folder):  # the user has no home folder
                 return None
         return Cache(Path(folder) / "remote")
 
     def store(self, name: str, version: Version, serves_parts: bool = True) -> BlockStore:
-        """The store of a version of a file, where what is kept of its other versions is deleted."""
-        size_limit()  # refused before anything is fetched
+        """The store for a version of a file; blocks of other versions of the file are deleted.
+
+        Parameters
+        ----------
+        name : str
+            Address of the file, without passwords.
+        version : Version
+        serves_parts : bool
+            Whether the server sends parts of files.
+
+        Raises
+        ------
+        InputError
+            The environment variable `NDX_MATCH_CACHE_SIZE` is not a size.
+        OutputError
+            The cache cannot be written into.
+        """
+        size_limit()  # raises its error before anything is fetched
         file_folder = self._file_folder(name)
         folder = file_folder / _digest(repr(version))
         try:
@@ -77,16 +90,16 @@ class Cache:
                     _remove(other)
         except OSError as error:
             raise OutputError(
-                f"{self.folder.parent}: this folder cannot keep what is fetched ({error.strerror}); use --no-cache, or "
-                f"another folder by the environment variable {CACHE_VARIABLE}."
+                f"{self.folder.parent}: fetched data cannot be kept in this folder ({error.strerror}); use --no-cache, "
+                f"or set the environment variable {CACHE_VARIABLE} to another folder."
             ) from None
         return BlockStore(version.size, folder)
 
     def block_to_compare(self, name: str) -> int:
-        """One of the blocks that are kept of a file, by chance: whether it is the same on the server shows a change.
+        """A random block among those that are kept of a file, to be compared with the block on the server.
 
-        Likely one that holds much: zeros and the text of a schema are the same in many files. 0 where none is kept, or
-        the server would send all that lies before it too.
+        Blocks that compress less are chosen more often, because zeros and the text of a schema are the same in many
+        files. Returns 0 if no block is kept, or if the server would send all bytes before the block too.
         """
         file_folder = self._file_folder(name)
         with suppress(OSError, ValueError):
@@ -100,11 +113,11 @@ class Cache:
         return 0
 
     def forget(self, name: str) -> None:
-        """Delete what is kept of a file."""
+        """Delete all blocks of a file."""
         _remove(self._file_folder(name))
 
     def files(self) -> list[KeptFile]:
-        """What is kept, the file that was used last first."""
+        """The files of which blocks are kept; the file that was used last comes first."""
         found = []
         with suppress(OSError):
             for folder in self.folder.iterdir():
@@ -115,7 +128,7 @@ class Cache:
         return sorted(found, key=lambda file: -file.used)
 
     def shrink(self) -> None:
-        """Delete the files that were not used for longest until the rest is as large as the cache may be."""
+        """Delete the files that were unused for the longest time until the cache is no larger than it may be."""
         left = size_limit()
         for file in self.files():
             left -= file.size
@@ -123,7 +136,7 @@ class Cache:
                 _remove(file.folder)
 
     def clear(self) -> None:
-        """Delete all that is kept."""
+        """Delete the whole cache."""
         _remove(self.folder)
 
     def _file_folder(self, name: str) -> Path:
@@ -131,9 +144,9 @@ class Cache:
 
 
 def store_in(cache: Cache | None, name: str, version: Version, serves_parts: bool = True) -> BlockStore:
-    """The store of a version of a file, in the cache where there is one.
+    """The store for a version of a file, in the cache if there is one.
 
-    A file whose server says nothing by which a change would show is not kept.
+    If the server states neither a tag nor a time by which a change would be noticed, the file is not kept.
     """
     if cache is None or not (version.tag or version.modified):
         return BlockStore(version.size)
@@ -141,11 +154,11 @@ def store_in(cache: Cache | None, name: str, version: Version, serves_parts: boo
 
 
 def size_limit() -> int:
-    """How many bytes the cache may have, by the environment variable `NDX_MATCH_CACHE_SIZE`."""
+    """The largest size of the cache, in bytes, from the environment variable `NDX_MATCH_CACHE_SIZE`."""
     text = os.environ.get(SIZE_VARIABLE) or DEFAULT_SIZE
     found = re.fullmatch(r"\s*(\d{1,15}(?:\.\d{1,15})?)\s*([KMGT]?)B?\s*", text, re.ASCII | re.I)
     if found is None:
-        raise InputError(f"{SIZE_VARIABLE}={text}: this is no size; write it as {DEFAULT_SIZE} or 500 MB.")
+        raise InputError(f"{SIZE_VARIABLE}={text}: this is not a size; write it as {DEFAULT_SIZE} or 500 MB.")
     return int(float(found.group(1)) * UNITS[found.group(2).upper()])
 
 
@@ -155,15 +168,15 @@ def _block(data: BinaryIO, block: int) -> bytes:
 
 
 def _make_private(folder: Path) -> None:
-    """A folder only for its owner; an error where it is a symbolic link or somebody else's."""
+    """Make a folder that only its owner can read; raises OSError for a symbolic link or a folder of another user."""
     with suppress(FileExistsError):
         folder.mkdir(0o700)
     found = os.lstat(folder)
     if not stat.S_ISDIR(found.st_mode):
-        raise NotADirectoryError(0, f"{folder.name} is not a folder, or a link to one")
+        raise NotADirectoryError(0, f"{folder.name} is a file or a link, not a folder")
     if hasattr(os, "geteuid"):
         if found.st_uid != os.geteuid():
-            raise PermissionError(0, f"{folder.name} is another user's")
+            raise PermissionError(0, f"{folder.name} belongs to another user")
         os.chmod(folder, 0o700)
 
 
@@ -174,7 +187,7 @@ def _write_text(path: Path, text: str) -> None:
 
 
 def _remove(path: Path) -> None:
-    """A folder with all that is in it, or anything else; of a link, the link."""
+    """Delete a file, a link (not its target), or a folder and everything in it."""
     with suppress(OSError):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path, ignore_errors=True)
@@ -183,7 +196,7 @@ def _remove(path: Path) -> None:
 
 
 def _size(folder: Path) -> int:
-    """What the files in a folder take on the disk, where they have holes."""
+    """The bytes that the files in a folder take on the disk, without their holes."""
     return sum(getattr(found, "st_blocks", -(-found.st_size // 512)) * 512 for found in _stats(folder))
 
 

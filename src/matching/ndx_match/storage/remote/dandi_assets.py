@@ -1,4 +1,4 @@
-"""Find the assets that a DANDI URL stands for."""
+"""Find the assets of a DANDI URL."""
 
 from __future__ import annotations
 
@@ -20,26 +20,33 @@ LARGEST_ANSWER = 1 << 26  #: bytes of one answer of an archive's API
 class Asset(NamedTuple):
     """A file of an archive."""
 
-    uri: str  #: that stands for this asset alone, with the version of its dandiset
+    uri: str  #: address of this asset alone, with the version of its dandiset
     path: str  #: in the dandiset
     asset_id: str
-    dandiset_id: str  #: empty where the URL named the asset by its id only
+    dandiset_id: str  #: empty if the URL names the asset by its id only
     is_zarr: bool
-    address: str  #: from which it is fetched, the same whichever URL named it
-    transport: Callable[[], Transport]  #: makes what fetches it
-    sha256: Callable[[], str]  #: asks for the recorded checksum, empty where the archive has none (yet)
+    address: str  #: from which it is fetched; it does not depend on the URL by which the asset was named
+    transport: Callable[[], Transport]  #: makes the transport that fetches it
+    sha256: Callable[[], str]  #: asks for the recorded checksum; empty if the archive has none (yet)
 
 
 def find_assets(url: str) -> tuple[list[Asset], bool]:
-    """The assets that a URL stands for, by path, and whether it is a folder or a pattern that may stand for several.
+    """The assets of a URL.
 
-    A key in the environment variable that dandi-cli uses, `DANDI_API_KEY` for the instance `dandi`, is sent to that
-    instance and nowhere else.
+    A key in the environment variable that dandi-cli uses (`DANDI_API_KEY` for the instance `dandi`) is sent to that
+    instance only.
+
+    Returns
+    -------
+    assets : list of Asset
+        Sorted by path.
+    may_be_several : bool
+        Whether the URL is a folder or a pattern.
 
     Raises
     ------
     InputError
-        There are none, they may not be read, the archive cannot be asked, or the URL stands for a whole dandiset.
+        There are no assets, they may not be read, the archive does not answer, or the URL is that of a whole dandiset.
     """
     name = public_name(url)
     archive = import_extra("dandi.dandiarchive", public=name)
@@ -62,7 +69,7 @@ def find_assets(url: str) -> tuple[list[Asset], bool]:
 class _Key:
     """The user's key for an instance of DANDI."""
 
-    name = "DANDI_API_KEY"  #: of the environment variable
+    name = "DANDI_API_KEY"  #: name of the environment variable
 
     @property
     def value(self) -> str:
@@ -70,12 +77,12 @@ class _Key:
 
     def refusal(self, status: int) -> str:
         if self.value:
-            return f"DANDI refuses the key in {self.name} (it says {status}); check that it may read this dandiset."
-        return f"DANDI gives this only to its owners (it says {status}); set {self.name} to your key."
+            return f"DANDI refuses the key in {self.name} (HTTP status {status}); check that it may read this dandiset."
+        return f"DANDI gives this only to its owners (HTTP status {status}); set {self.name} to your key."
 
 
 def _without_user(url: str) -> str:
-    """The address that dandi-cli knows: keys are given by the environment."""
+    """The address without a user and password, which dandi-cli does not accept: it takes keys from the environment."""
     parts = parsed_address(url)
     return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
@@ -105,7 +112,7 @@ def _asset(asset: Any, instance: str, key: _Key) -> Asset:
 
 @contextmanager
 def _errors(url: str, key: _Key) -> Iterator[None]:
-    """What dandi raises as one sentence."""
+    """Turn the errors of dandi-cli into an InputError of one sentence."""
     requests = import_extra("requests", public=url)
     exceptions = import_extra("dandi.exceptions", public=url)
     try:
@@ -116,17 +123,17 @@ def _errors(url: str, key: _Key) -> Iterator[None]:
         raise InputError(f"{url}: DANDI has no such file or folder ({_sentence(error)}).") from None
     except exceptions.UnknownURLError:
         right = "dandi://dandi/000336/sub-NAME/FILE.nwb"
-        raise InputError(f"{url}: this is no address of DANDI; write it as {right}.") from None
+        raise InputError(f"{url}: this is not an address of DANDI; write it as {right}.") from None
     except requests.HTTPError as error:
         status = error.response.status_code if error.response is not None else 0
         if status in (401, 403):
             raise InputError(f"{url}: {key.refusal(status)}") from None
-        raise InputError(f"{url}: DANDI cannot be asked (it says {status}); try again later.") from None
+        raise InputError(f"{url}: DANDI reports an error (HTTP status {status}); try again later.") from None
     except requests.RequestException:
         raise InputError(f"{url}: DANDI cannot be reached; check the network.") from None
     except (RuntimeError, ValueError) as error:
-        raise InputError(f"{url}: DANDI cannot be asked ({_sentence(error)}).") from None
-    except SystemExit as error:  # of dandi when a newer one is needed
+        raise InputError(f"{url}: DANDI cannot be read ({_sentence(error)}).") from None
+    except SystemExit as error:  # dandi-cli ends so if a newer version of it is needed
         raise InputError(f"{url}: {_sentence(error)}.") from None
 
 

@@ -1,4 +1,4 @@
-"""Bound what a server may send and how long it may take, so that no answer is endless."""
+"""Limit how much a server may send and how long it may take, so that no answer is endless."""
 
 from __future__ import annotations
 
@@ -7,25 +7,30 @@ import time
 from http.client import HTTPResponse
 from typing import Any
 
-PATIENCE = 120.0  #: seconds that an answer, or all answers to one need, may take beyond the time of their bytes
-SLOWEST = 10_000.0  #: bytes a second
-MOST_BESIDE = 1 << 20  #: bytes of headers, and of the bodies of redirects and errors
-MOST_UNSTATED = 1 << 26  #: of a body whose length the server does not state, which is asked for in several parts
+PATIENCE = 120.0  #: seconds that an answer may take in addition to the time for its bytes at the slowest rate
+SLOWEST = 10_000.0  #: slowest rate, in bytes per second
+MOST_BESIDE = 1 << 20  #: most bytes of headers, and of the bodies of redirects and errors
+MOST_UNSTATED = 1 << 26  #: most bytes of a body whose length the server does not state; more is fetched in parts
 
 
 class Endless(OSError):
-    """An answer that is larger than it may be, or slower."""
+    """An answer is larger or slower than it may be."""
 
 
 def is_too_slow(seconds: float, n_bytes: int) -> bool:
-    """Whether so many bytes may not take so long."""
+    """Whether `seconds` are too long for `n_bytes`."""
     return seconds > PATIENCE + n_bytes / SLOWEST
 
 
 def limit_answers(pool_classes: dict[str, Any], most: int | None = None) -> None:
-    """Let the connections of pools of urllib3, by their schemes, bound all answers; `most` also those of known length.
+    """Make the connections of urllib3's pools limit all answers; urllib3 limits only the time between two bytes.
 
-    urllib3 and requests bound the time between two bytes only.
+    Parameters
+    ----------
+    pool_classes : dict of str to type
+        urllib3's pool classes by their schemes; they are replaced.
+    most : int, optional
+        Largest body, in bytes, also if the server states its length.
     """
     answer = type("LimitedAnswer", (LimitedAnswer,), {"most": most})
     for scheme, pool in pool_classes.items():
@@ -34,7 +39,7 @@ def limit_answers(pool_classes: dict[str, Any], most: int | None = None) -> None
 
 
 class LimitedAnswer(HTTPResponse):
-    """An answer that ends with an error when it is too large or too slow."""
+    """An answer of a server that ends with :class:`Endless` if it is too large or too slow."""
 
     most: int | None = None
 
@@ -44,7 +49,7 @@ class LimitedAnswer(HTTPResponse):
         self.fp = io.BufferedReader(self._limited)  # type: ignore[assignment]
 
     def begin(self) -> None:
-        """Read the headers, which say how much more there may be."""
+        """Read the headers, which state how long the body may be."""
         super().begin()
         if self.status in (200, 206):
             body = MOST_UNSTATED if self.length is None else self.length
@@ -52,7 +57,7 @@ class LimitedAnswer(HTTPResponse):
 
 
 class _Limited(io.RawIOBase):
-    """What arrives from a server, within limits."""
+    """The bytes from a server, as many as the limits allow."""
 
     def __init__(self, raw: io.RawIOBase) -> None:
         self._raw = raw

@@ -1,4 +1,4 @@
-"""What a location is, by its text alone: a path, a web address, an object of S3, something of DANDI."""
+"""Find out from the text of a location whether it is a path, a web address, an object on S3 or an asset on DANDI."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...errors import InputError
 from ..substitutes import substitute_of
 
 SCHEMES = ("http://", "https://", "s3://", "dandi://")
-OPHYS = "ophys"  #: part of the last word of the names of DANDI's optical physiology files
+OPHYS = "ophys"  #: in the last part of the names of optical physiology files on DANDI
 
 _UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _OF_DANDI = re.compile(
@@ -27,32 +27,32 @@ _OF_DANDI = re.compile(
 
 
 def is_url(location: str | os.PathLike[str]) -> bool:
-    """Whether a location is on the network, not a path."""
+    """Whether a location is an address on the network, not a path."""
     return isinstance(location, str) and location.lstrip().lower().startswith(SCHEMES)
 
 
 def is_of_dandi(url: str) -> bool:
-    """Whether a URL is of an archive of DANDI's kind, whose API knows more of the file than its bytes."""
+    """Whether a URL is one of DANDI or of another archive with the same API, which has metadata of the file."""
     return _OF_DANDI.fullmatch(url) is not None
 
 
 def parsed(url: str | os.PathLike[str]) -> SplitResult:
-    """The parts of a URL; refuses one that cannot be understood."""
+    """The parts of a URL; raises InputError if it cannot be divided into parts."""
     parts = split_address(url)
     if parts is None:
         raise InputError(
-            f"{public_name(url)}: this address cannot be understood; write it as https://HOST/PATH or s3://BUCKET/KEY, "
-            "with special characters of a user and password percent-encoded."
+            f"{public_name(url)}: this address is not valid; write it as https://HOST/PATH or s3://BUCKET/KEY, and "
+            "percent-encode special characters in a user name and password."
         )
     return parts
 
 
 def recorded_location(location: str | os.PathLike[str], match_file: Path) -> str:
-    """A location as a match file records it, which says nothing of who ran the command.
+    """A location as a match file records it, without private information.
 
-    Of a path, its part below the match file's folder, or only its name if it lies elsewhere; of a folder of another
-    program's results the end of its path, as they all have the same name. Of a URL no user and no query but the version
-    of an object of S3 (`versionId`).
+    For a path, its part below the match file's folder, or only its name if it lies elsewhere; for a folder of another
+    program's results elsewhere, the end of its path, because all these folders have the same name. For a URL, the
+    address without user, password and query; only the version of an object on S3 (`versionId`) is kept.
     """
     if is_url(location):
         return urldefrag(public_name(location)).url
@@ -64,30 +64,30 @@ def recorded_location(location: str | os.PathLike[str], match_file: Path) -> str
 
 
 def file_stem(location: str | os.PathLike[str]) -> str:
-    """The name of the file without its ending, be it `.nwb` or `.nwb.zarr`."""
+    """The name of the file without its ending `.nwb` or `.nwb.zarr`."""
     path = unquote(parsed(location).path) if is_url(location) else Path(location).as_posix()
     return PurePosixPath(PurePosixPath(path).name.removesuffix(".zarr")).stem
 
 
 def same_place(location: str | os.PathLike[str]) -> str:
-    """What is equal for two locations of the same file."""
+    """A text that is the same for all locations of a file."""
     return public_name(location) if is_url(location) else os.path.realpath(location)
 
 
 def is_ophys(path: str) -> bool:
-    """Whether an asset is an NWB file with optical physiology, by its name in DANDI's style."""
+    """Whether an asset is an NWB file with optical physiology, according to its name, which DANDI assigns."""
     name = PurePosixPath(path).name
     stem, _, ending = name.partition(".")
     return ending in ("nwb", "nwb.zarr") and OPHYS in stem.rpartition("_")[2].split("+")
 
 
 def session_label(path: str) -> str:
-    """The session in the name of an asset, `ses-<label>`; empty where it has none."""
+    """The session in the name of an asset, `ses-<label>`; empty if there is none."""
     found = re.search(r"_ses-([^_]+)", PurePosixPath(path).name)
     return found.group(1) if found else ""
 
 
 def is_of_session(path: str, wanted: str) -> bool:
-    """Whether an asset is of a session: its label, the label's first part, or a pattern with `*` and `?`."""
+    """Whether the session of an asset is `wanted`: its label, the label's first part, or a pattern with `*` or `?`."""
     label = session_label(path)
     return label == wanted or label.startswith(f"{wanted}-") or fnmatchcase(label, wanted)

@@ -1,4 +1,4 @@
-"""Read parts of a remote file, with patience, and make sure that they are parts of one and the same file."""
+"""Read parts of a remote file, with several attempts, and make sure that all parts are of the same version."""
 
 from __future__ import annotations
 
@@ -11,28 +11,25 @@ from ...errors import InputError
 from .limits import is_too_slow
 from .transports import LONGEST_WAIT, ConnectionLost, Reply, Transport, seconds_asked_for
 
-TRY_AGAIN = (408, 425, 429, 500, 502, 503, 504)  #: HTTP statuses that may pass
+TRY_AGAIN = (408, 425, 429, 500, 502, 503, 504)  #: HTTP statuses after which another attempt may succeed
 ATTEMPTS = 6
 FIRST_WAIT = 0.5  #: seconds
-LARGEST_FILE = 1 << 46  #: bytes: 70 TB, more than S3 takes
+LARGEST_FILE = 1 << 46  #: 70 TB, in bytes; S3 does not store larger objects
 OUT_OF_RANGE = 416
 COMPRESSED = ("gzip", "x-gzip", "deflate", "compress", "br", "zstd")  #: values of Content-Encoding
 
 
 @dataclass(frozen=True)
 class Version:
-    """What tells one version of a file from another: its size in bytes, and the headers ETag and Last-Modified.
-
-    The latter are empty where the server sends none.
-    """
+    """What distinguishes versions of a file: its size in bytes, and the headers ETag and Last-Modified."""
 
     size: int
-    tag: str = ""
-    modified: str = ""
+    tag: str = ""  #: empty if the server does not send it
+    modified: str = ""  #: empty if the server does not send it
 
 
 class Refused(InputError):
-    """A server does not give a file, and says so by a status."""
+    """A server refuses to send a file and gives an HTTP status."""
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
@@ -42,13 +39,23 @@ class Refused(InputError):
 class RangeReader:
     """Reads parts of a file from a server.
 
-    An InputError says that there is no such file, it is empty, may not be read, was changed meanwhile, or the server
-    does not answer (any more). `first` is the part that came with the first answer: so many bytes from `start` on,
-    which is 0 where the file is shorter than was thought.
+    Parameters
+    ----------
+    name : str
+        Name of the file in messages.
+    transport : Transport
+    first_bytes, start : int
+        Size and position of the part that is read first, in bytes. It is in the attribute `first`, and its position
+        in the attribute `start`, which is 0 if the file ends before the `start` that was given.
+
+    Raises
+    ------
+    InputError
+        There is no such file, it is empty, may not be read, or was changed meanwhile, or the server does not answer.
     """
 
     version: Version
-    serves_parts: bool  #: a server that does not give parts sends the whole file each time
+    serves_parts: bool  #: whether the server sends parts of files; otherwise it sends the whole file each time
 
     def __init__(self, name: str, transport: Transport, first_bytes: int, start: int = 0) -> None:
         self.name = name
@@ -62,7 +69,7 @@ class RangeReader:
             self.first, self.start = b"".join(self.pieces(0, first_bytes)), 0
 
     def pieces(self, start: int, stop: int) -> Iterator[bytes]:
-        """The bytes from `start` to before `stop`, as they arrive; a lost connection is taken up where it broke off."""
+        """The bytes from `start` to before `stop`, as they arrive; after a lost connection, reading continues there."""
         position, failures, seconds = start, 0, 0.0
         while position < stop:
             before, lost, began = position, ConnectionLost("the connection was lost"), time.monotonic()
@@ -82,7 +89,7 @@ class RangeReader:
                 if is_too_slow(seconds, position - start):
                     raise InputError(
                         f"{self.name}: the server is too slow ({position - start:,} bytes in {seconds:.0f} seconds); "
-                        "try again later, or download the file and give the copy."
+                        "try again later, or download the file and give the path of the copy."
                     )
 
     def close(self) -> None:
@@ -94,28 +101,28 @@ class RangeReader:
             time.sleep(seconds_to_wait(failures, lost.wait))
         elif not self._is_known:
             raise InputError(
-                f"{self.name}: the file cannot be read over the network, {lost} (tried {failures} times); check the "
-                "address."
+                f"{self.name}: the file cannot be read over the network because {lost} (tried {failures} times); check "
+                "the address."
             )
         else:
             raise InputError(
-                f"{self.name}: the file could be read to byte {position:,} of {self.version.size:,} only, {lost} "
-                f"(tried {failures} times); run the same again later."
+                f"{self.name}: the file could be read only to byte {position:,} of {self.version.size:,} because "
+                f"{lost} (tried {failures} times); try again later."
             )
 
     def _check(self, reply: Reply, position: int) -> None:
-        """Refuse what is no part of this file; raises ConnectionLost where the server is busy."""
+        """Raise an error if an answer is not a part of this file: ConnectionLost if the server is busy."""
         if reply.status in TRY_AGAIN:
             asked_for = seconds_asked_for(reply.headers.get("retry-after", ""))
-            raise ConnectionLost(f"the server says {reply.status}", asked_for)
+            raise ConnectionLost(f"the server answers with HTTP status {reply.status}", asked_for)
         is_empty = reply.status == OUT_OF_RANGE and not self._is_known and position == 0
         if not is_empty and reply.status not in (200, 206):
             raise Refused(f"{self.name}: {self._transport.refusal(reply.status)}", reply.status)
         coding = reply.headers.get("content-encoding", "").strip().lower()
         if coding in COMPRESSED:
             raise InputError(
-                f"{self.name}: the server sends this file compressed ({coding}), so that no parts of it can be read; "
-                "download it, unpack it where it is not unpacked yet, and give the copy."
+                f"{self.name}: the server sends this file compressed ({coding}), so that parts of it cannot be read; "
+                "download it, unpack it if it is still compressed, and give the path of the copy."
             )
         tag, modified = (reply.headers.get(name, "") for name in ("etag", "last-modified"))
         version = Version(0 if is_empty else self._size(reply), tag, modified)
@@ -126,27 +133,30 @@ class RangeReader:
         elif version != self.version:
             raise InputError(f"{self.name}: the file was changed on its server while it was read; run the same again.")
         if reply.status == 206 and not reply.headers["content-range"].startswith(f"bytes {position}-"):
-            raise InputError(f"{self.name}: the server sends other parts of the file than those asked for.")
+            raise InputError(
+                f"{self.name}: the server sends other parts of the file than requested; download the file and give the "
+                "path of the copy."
+            )
 
     def _size(self, reply: Reply) -> int:
-        """Of the whole file."""
+        """The size of the whole file, in bytes."""
         header, pattern = "content-length", r"(\d{1,20})"
         if reply.status == 206:
             header, pattern = "content-range", r"bytes \d{1,20}-\d{1,20}/(\d{1,20})"
         found = re.fullmatch(pattern, reply.headers.get(header, ""), re.ASCII)
         if found is None or int(found.group(1)) > LARGEST_FILE:
-            how = "does not say how large the file is" if found is None else "says that the file is larger than any"
-            raise InputError(f"{self.name}: the server {how}; download it and give the copy.")
+            how = "does not state the size of the file" if found is None else "states an impossible size of the file"
+            raise InputError(f"{self.name}: the server {how}; download it and give the path of the copy.")
         return int(found.group(1))
 
 
 def seconds_to_wait(failures: int, asked_for: float = 0.0) -> float:
-    """After so many failures in a row, with each of which the wait doubles; a server may ask for more."""
+    """The wait after a number of failures in a row: it doubles with each failure, and a server may ask for more."""
     return min(LONGEST_WAIT, max(FIRST_WAIT * 2 ** (failures - 1), asked_for))
 
 
 def _body(reply: Reply, position: int, stop: int) -> Iterator[bytes]:
-    """The wanted bytes of an answer, which may be the whole file."""
+    """The bytes from `position` to before `stop` of an answer, which may contain the whole file."""
     skipped = 0 if reply.status == 206 else position
     left = stop - position
     for received in reply.pieces:
@@ -157,5 +167,5 @@ def _body(reply: Reply, position: int, stop: int) -> Iterator[bytes]:
             left -= len(piece)
         if left <= 0:
             if reply.status == 206:
-                next(reply.pieces, None)  # nothing: read to its end the connection can be used again
+                next(reply.pieces, None)  # reads to the end of the answer, so that the connection can be used again
             return

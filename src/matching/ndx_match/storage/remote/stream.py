@@ -16,12 +16,12 @@ ByteProgress = Callable[[str, int, int], None]
 
 
 class RemoteFile:
-    """The bytes of a remote file: from its store, and from the server where they are not there yet.
+    """The bytes of a remote file, from its store or, if they are not in the store yet, from the server.
 
-    Where reads follow one another, more is fetched than is needed, the more the longer this goes on; scattered reads,
-    as of metadata, fetch single blocks.
+    Scattered reads, such as those of metadata, fetch single blocks. If reads follow each other, blocks are fetched
+    ahead: one, and twice as many each time, at most :data:`MOST_AHEAD`.
 
-    What the server says of it is in `version` and `serves_parts`; `progress` may be changed at any time.
+    `version` and `serves_parts` are those of the reader; `progress` may be changed at any time.
     """
 
     progress: ByteProgress | None = None
@@ -49,12 +49,12 @@ class RemoteFile:
         return self._store.read(start, stop)
 
     def close(self) -> None:
-        """Let go of server and store."""
+        """End the connection to the server and close the store."""
         self._reader.close()
         self._store.close()
 
     def _fetch(self, first: int, needed: int, follows: bool) -> int:
-        """Fetch missing blocks from `first` on, in one request; returns the block after them."""
+        """Fetch missing blocks from `first` on in one request; returns the number of the block after them."""
         self._ahead = min(max(1, 2 * self._ahead), MOST_AHEAD) if follows else 0
         wanted = min(needed + self._ahead, self._store.n_blocks) if self.serves_parts else self._store.n_blocks
         end = first + 1
@@ -64,7 +64,7 @@ class RemoteFile:
         return end
 
     def _keep(self, pieces: Iterable[bytes], block: int, end: int) -> None:
-        """Keep the whole blocks that arrive."""
+        """Put each block into the store when all its bytes have arrived."""
         waiting = bytearray()
         for piece in pieces:
             self._fetched += len(piece)
@@ -82,10 +82,10 @@ class RemoteFile:
 
 
 class RemoteStream(io.RawIOBase):
-    """A place in a remote file, for reading."""
+    """A remote file as a file object that can be read, with its own position."""
 
-    #: Why reading failed. HDF5 may hide it behind one of its own, or take what it could not read for absent; nothing
-    #: can be read any more after it.
+    #: The error of the first read that failed. It is raised again by each later read, because HDF5 may replace it by
+    #: an error of HDF5 or treat what it could not read as absent.
     error: BaseException | None = None
 
     def __init__(self, file: RemoteFile) -> None:

@@ -1,4 +1,4 @@
-"""Ask a web server or S3 for a part of a file."""
+"""Request a part of a file from a web server or from S3."""
 
 from __future__ import annotations
 
@@ -18,17 +18,22 @@ from ...errors import InputError
 from .limits import limit_answers
 from .locations import parsed
 
-CONNECT_SECONDS, READ_SECONDS = 10, 20  # without a byte: six tries of a silent server take two minutes
-LONGEST_WAIT = 30.0  #: seconds before another attempt
-VALID_SECONDS = 3600  #: of a signed address, also for clocks that are late
+CONNECT_SECONDS, READ_SECONDS = 10, 20  # longest time without a byte; six attempts then take two minutes
+LONGEST_WAIT = 30.0  #: longest wait before another attempt, in seconds
+VALID_SECONDS = 3600  #: how long a signed address is valid; so long that a wrong clock does little harm
 PIECE_BYTES = 1 << 16
 INSTALL = "pip install 'ndx-cell-matching[remote]'"
 
 
 class ConnectionLost(Exception):
-    """No answer, or one that broke off; another attempt may succeed, after the seconds that the server asks for.
+    """There was no answer, or it broke off; another attempt may succeed.
 
-    The text says why, without addresses.
+    Parameters
+    ----------
+    reason : str
+        Why, as a clause without addresses.
+    wait : float
+        For how many seconds the server asks to wait.
     """
 
     def __init__(self, reason: str, wait: float = 0.0) -> None:
@@ -39,21 +44,21 @@ class ConnectionLost(Exception):
 class Reply(NamedTuple):
     """The answer of a server."""
 
-    status: int  #: of HTTP: 206 a part, 200 the whole file
-    headers: Mapping[str, str]  #: names in lower case
-    pieces: Iterator[bytes]  #: of the body
+    status: int  #: HTTP status; 206 is a part, 200 the whole file
+    headers: Mapping[str, str]  #: with names in lower case
+    pieces: Iterator[bytes]  #: the body, piece by piece
 
 
 class Transport(ABC):
-    """The source of the bytes of one file."""
+    """Fetches the bytes of one file."""
 
     @abstractmethod
     def get(self, start: int, stop: int) -> AbstractContextManager[Reply]:
-        """Ask for bytes `start` to before `stop`; raises :class:`ConnectionLost`, also while the block runs."""
+        """Request the bytes `start` to before `stop`; raises :class:`ConnectionLost`, also while the block runs."""
 
     @abstractmethod
     def inner(self, name: str) -> Transport:
-        """What gives a file below this address, with the same connections."""
+        """The transport for a file below this address, which uses the same connections."""
 
     @abstractmethod
     def close(self) -> None:
@@ -64,27 +69,27 @@ class Transport(ABC):
         """What a status of 401 or 403 means and what to do, as the rest of a sentence after the file's name."""
 
     def refusal(self, status: int) -> str:
-        """So too of any status but those of success."""
+        """What any status other than success means, as the rest of a sentence after the file's name."""
         if status in (401, 403):
             return self.denial(status)
         if status in (404, 410):
-            return f"there is no such file (the server says {status})."
-        return f"the server does not give this file (it says {status})."
+            return f"there is no such file on the server (HTTP status {status}); check the address."
+        return f"the server does not send this file (HTTP status {status}); check the address or try again later."
 
 
 class HttpTransport(Transport):
-    """A web server, also one that redirects to another.
+    """Fetches a file from a web server, which may redirect to another server.
 
     Parameters
     ----------
     url : str
     headers : mapping
-        For the server of `url`, for example a key. They are not sent to another server to which it redirects.
+        Headers for the server of `url`, for example a key. They are not sent to another server to which it redirects.
     denial : callable, optional
-        Gives another sentence on a status of 401 or 403.
+        Returns another sentence for a status of 401 or 403; see :meth:`Transport.denial`.
     """
 
-    _certificates: str | None = None  #: file of those that are trusted, otherwise as the environment says
+    _certificates: str | None = None  #: file of trusted certificates; if None, the environment names it
 
     def __init__(
         self, url: str, headers: Mapping[str, str] | None = None, denial: Callable[[int], str] | None = None
@@ -101,7 +106,7 @@ class HttpTransport(Transport):
 
     @contextmanager
     def get(self, start: int, stop: int) -> Iterator[Reply]:
-        """Ask for a part; follows redirects and remembers where they led."""
+        """Request a part; follows redirects and remembers where they lead."""
         errors = self._errors
         try:
             with self._answer(f"bytes={start}-{stop - 1}") as response:
@@ -110,7 +115,9 @@ class HttpTransport(Transport):
         except (errors.ConnectionError, errors.Timeout, errors.ChunkedEncodingError) as error:
             raise ConnectionLost(_reason(error)) from None
         except (errors.RequestException, ValueError) as error:
-            raise InputError(f"{self._name}: this address cannot be used ({type(error).__name__}).") from None
+            raise InputError(
+                f"{self._name}: this address cannot be used ({type(error).__name__}); check the address."
+            ) from None
         except self._urllib3.HTTPError as error:
             raise ConnectionLost(_reason(error)) from None
 
@@ -119,7 +126,7 @@ class HttpTransport(Transport):
         return public_name(urlunsplit(self._url))
 
     def inner(self, name: str) -> HttpTransport:
-        """What gives a file below this address, with the same user and query."""
+        """The transport for a file below this address, with the same user and query."""
         below = copy(self)
         below._url, below._direct = self._url._replace(path=posixpath.join(self._url.path, quote(name))), ""
         return below
@@ -129,17 +136,20 @@ class HttpTransport(Transport):
         self._session.close()
 
     def denial(self, status: int) -> str:
-        """What a denial means."""
+        """What a status of 401 or 403 means."""
         if self._denial is not None:
             return self._denial(status)
-        return f"the server does not let you read this file (it says {status}); the link may have expired."
+        return (
+            f"the server does not let you read this file (HTTP status {status}); check the address, which may have "
+            "expired."
+        )
 
     def _answer(self, part: str) -> Any:
         if self._direct:
             response = self._request(self._direct, part)
             if response.status_code not in (401, 403, 404, 410):
                 return response
-            response.close()  # addresses to which archives redirect are valid for some time only
+            response.close()  # addresses to which archives redirect are valid only for some time
             self._direct = ""
         response = self._request(urlunsplit(self._url), part, self._headers)
         if response.history and response.status_code in (200, 206):
@@ -152,42 +162,47 @@ class HttpTransport(Transport):
         try:
             return self._session.get(url, headers=headers, stream=True, **options)
         except self._errors.SSLError:
-            raise InputError(f"{self._name}: the certificate of this server is not trusted.") from None
+            raise InputError(
+                f"{self._name}: the certificate of this server is not trusted; check the address, or name the file of "
+                "its certificate in the environment variable REQUESTS_CA_BUNDLE."
+            ) from None
         except self._errors.RequestException:
             raise
-        except OSError as error:  # of a file of certificates that the environment names
-            raise InputError(f"{self._name}: this address cannot be asked: {error}.") from None
+        except OSError as error:  # the environment names a file of certificates that cannot be read
+            raise InputError(f"{self._name}: no request can be sent ({error}).") from None
 
 
 class S3Transport(HttpTransport):
-    """An object of S3, fetched from addresses that botocore signs.
+    """Fetches an object from S3, by addresses that botocore signs.
 
-    Requests use the credentials that its address states, or else those of this machine; if there are none, they are
-    anonymous.
+    Requests use the credentials in the address or, if it has none, those of this machine; if there are none either,
+    the requests are anonymous.
     """
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
         self._signer = _Signer(self._url, self._name)
         self._certificates = self._signer.certificates
-        self._session.auth = lambda request: request  # nothing of .netrc, as the address is signed
+        self._session.auth = lambda request: request  # no password from .netrc, because the address is signed
 
     def inner(self, name: str) -> HttpTransport:
-        """What gives an object below this one's key, of which there is no version."""
+        """The transport for an object below the key of this one, without a version."""
         below = super().inner(name)
         below._url = below._url._replace(query="")
         return below
 
     def denial(self, status: int) -> str:
-        """What a denial means."""
-        whose = "to the AWS credentials of this machine" if self._signer.signs else "without AWS credentials"
-        return f"S3 does not give this object {whose} (it says {status}); check its name and your credentials."
+        """What a status of 401 or 403 means."""
+        whose = "with these AWS credentials" if self._signer.signs else "without AWS credentials"
+        return (
+            f"S3 does not let you read this object {whose} (HTTP status {status}); check its name and your credentials."
+        )
 
     def _answer(self, part: str) -> Any:
         response = self._ask(part, self._signer.signs)
         if self._signer.signs and response.status_code in (401, 403):
             response.close()
-            response = self._ask(part, signed=False)  # public objects refuse credentials that they do not know
+            response = self._ask(part, signed=False)  # S3 refuses unknown credentials even for public objects
             self._signer.signs = response.status_code not in (200, 206)
         return response
 
@@ -200,7 +215,7 @@ class S3Transport(HttpTransport):
 
 
 class _Signer:
-    """Gives addresses of the objects of a bucket, and remembers its region and whether credentials are of use."""
+    """Makes addresses of the objects of a bucket, and remembers its region and whether credentials are needed."""
 
     def __init__(self, url: SplitResult, name: str) -> None:
         self._name = name
@@ -215,11 +230,12 @@ class _Signer:
             self._where = self._session.get_config_variable("region") or "us-east-1", ""
 
     def address(self, url: SplitResult, signed: bool) -> str:
-        """The address of an object, signed anew for each request."""
+        """The address of an object, which is signed again for each request."""
         place = {"Bucket": url.netloc.rpartition("@")[2], "Key": unquote(url.path[1:])}
-        if not place["Bucket"] or re.search(r"^(//|/?$)|/\.\.?(/|$)", unquote(url.path)):  # some are not sent as signed
+        # Some of these paths would be sent in another form than the signed one.
+        if not place["Bucket"] or re.search(r"^(//|/?$)|/\.\.?(/|$)", unquote(url.path)):
             form = "s3://BUCKET/KEY, where KEY does not begin with / and has no folders . and .."
-            raise InputError(f"{self._name}: write an object of S3 as {form}.")
+            raise InputError(f"{self._name}: this is not an object on S3; write it as {form}.")
         if version := parse_qs(url.query).get("versionId"):
             place["VersionId"] = version[0]
         with self._errors():
@@ -227,14 +243,14 @@ class _Signer:
             return str(client.generate_presigned_url("get_object", Params=place, ExpiresIn=VALID_SECONDS))
 
     def has_moved(self, status: int, region: str) -> bool:
-        """Whether an answer says that the bucket is elsewhere, where it is asked for from now on."""
+        """Whether an answer says that the bucket is in another region, which is used from now on."""
         before = self._where
-        if region and status in (301, 307, 400):  # where it redirects, by the host of the region itself
+        if region and status in (301, 307, 400):  # after a redirect, the host name states the bucket and the region
             self._where = region, before[1] if status == 400 else "virtual"
         return self._where != before
 
     def _new_client(self, region: str, style: str, signed: bool) -> Any:
-        version = "s3v4" if signed else self._botocore.UNSIGNED  # by default an old one in some regions
+        version = "s3v4" if signed else self._botocore.UNSIGNED  # the default is an old version in some regions
         options = {"s3": {"addressing_style": style}} if style else {}
         config = self._botocore.config.Config(signature_version=version, **options)
         return self._session.create_client("s3", region_name=region, config=config)
@@ -244,11 +260,13 @@ class _Signer:
         try:
             yield
         except (self._botocore.exceptions.BotoCoreError, ValueError) as error:
-            raise InputError(f"{self._name}: S3 cannot be asked ({type(error).__name__}).") from None
+            raise InputError(
+                f"{self._name}: no request can be made to S3 ({type(error).__name__}); check your AWS configuration."
+            ) from None
 
 
 def limit_session(session: Any, most: int | None = None) -> None:
-    """Let a session of requests bound all answers, those of proxies too; `most` also those of known length."""
+    """Make a session of requests limit all answers, also those of proxies; see :func:`limit_answers`."""
     adapter: Any = import_module("requests.adapters").HTTPAdapter
 
     class LimitedAdapter(adapter):  # type: ignore[misc]
@@ -277,12 +295,12 @@ def limit_session(session: Any, most: int | None = None) -> None:
 
 
 def seconds_asked_for(retry_after: str) -> float:
-    """For how long a server asks to be left alone, up to what is reasonable; 0 where it states a date or nonsense."""
+    """For how many seconds a server asks to wait, at most :data:`LONGEST_WAIT`; 0 if it does not state a number."""
     return min(LONGEST_WAIT, float(retry_after)) if re.fullmatch(r"\d{1,9}", retry_after, re.ASCII) else 0.0
 
 
 def import_extra(name: str, public: str) -> Any:
-    """A module of the extra `remote`; refuses where it is not installed."""
+    """A module of the extra `remote`; raises InputError, which names the file `public`, if it is not installed."""
     try:
         return import_module(name)
     except ImportError:
@@ -294,13 +312,13 @@ def import_extra(name: str, public: str) -> Any:
 
 
 def _reason(error: Exception) -> str:
-    """Why there was no answer, without the address, which may hold a signature."""
+    """Why there was no answer, as a clause without the address, which may contain a signature."""
     text = f"{type(error).__name__} {error}"
     for stated in ("the server is too slow", "the answer has no end"):
         if stated in text:
             return stated
     if "NameResolution" in text or "getaddrinfo" in text:
-        return "its server is not known or cannot be reached"
+        return "its server is unknown or cannot be reached"
     if "imeout" in text or "imed out" in text:
         return "the server does not answer"
     if "refused" in text:

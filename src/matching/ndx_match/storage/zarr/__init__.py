@@ -1,4 +1,4 @@
 """NWB files in Zarr stores, of format 2 with hdmf-zarr before 0.14 and of format 3 with later versions.
 
-Nothing here imports Zarr but what :class:`ndx_match.storage.zarr.zarr_format.ZarrFormat` needs.
+Only :class:`ndx_match.storage.zarr.zarr_format.ZarrFormat` and the modules that it needs import Zarr.
 """

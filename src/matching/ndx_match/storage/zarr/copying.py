@@ -1,4 +1,4 @@
-"""Annotated copies of Zarr stores: a column is added to the tables, and nothing else may differ."""
+"""Add a column to tables of a copied Zarr store, and check that nothing else differs from the source."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from ..files import files_in
 from .files import METADATA
 from .reading import FORMAT
 
-CONSOLIDATED = ("zarr.json", ".zmetadata")  #: in the root, with the metadata of all
-ATTRIBUTES = ("zarr.json", ".zattrs")
+CONSOLIDATED = ("zarr.json", ".zmetadata")  #: files of the root that can contain the consolidated metadata
+ATTRIBUTES = ("zarr.json", ".zattrs")  #: files that contain attributes
 
 
 def add_columns(path: Path, columns: Columns, description: str) -> None:
-    """Write the column into tables of a store, and into the metadata of all where it has such."""
+    """Write the column into tables of a store, and into its consolidated metadata if it has any."""
     for name, values in columns.items():
         _add_column(zarr.open_group(str(path), path=name.strip("/"), mode="r+"), values, description)
     for root in (path / name for name in CONSOLIDATED if (path / name).exists()):
@@ -39,7 +39,7 @@ def add_columns(path: Path, columns: Columns, description: str) -> None:
 
 
 def differences(source: Path, copy: Path, columns: Columns) -> Iterator[str]:
-    """In what the copy differs from its source but for the columns and the tables' lists of them, phrases."""
+    """A phrase for each difference between a copy and its source, apart from the columns and the lists of columns."""
     tables = [table.strip("/") for table in columns]
     one, other = (_comparable(store, tables) for store in (source, copy))
     for name in sorted(one.keys() ^ other.keys()):
@@ -53,7 +53,11 @@ def differences(source: Path, copy: Path, columns: Columns) -> Iterator[str]:
 
 
 def _comparable(store: Path, tables: list[str]) -> dict[str, Any]:
-    """Every file that is not of a column, and in place of those that name the columns their content without that."""
+    """The files to be compared, by name: all but those of the columns.
+
+    In place of the files with the lists of column names or with consolidated metadata, their content without the
+    columns and these lists.
+    """
     of_columns = tuple(f"{table}/{COLUMN}/" for table in tables)
     found: dict[str, Any] = {name: path for name, path in files_in(store).items() if not name.startswith(of_columns)}
     of_tables = [f"{table}/{name}" for table in tables for name in ATTRIBUTES]
@@ -74,11 +78,11 @@ def _add_column(table: Any, values: npt.NDArray[np.int32], description: str) -> 
     names = column_names_with(table)
     if COLUMN in table:
         del table[COLUMN]
-    # In one chunk, which is written though it may hold nothing but the fill value.
+    # In one chunk, which is written even if all its values are the fill value.
     options = {"write_empty_chunks": True} if FORMAT == 2 else {"config": {"write_empty_chunks": True}}
     create = table.create_dataset if FORMAT == 2 else table.create_array
     column = create(COLUMN, data=values, chunks=(max(1, len(values)),), **options)
-    dtype = "_DTYPE" if "_DTYPE" in table["id"].attrs else "zarr_dtype"  # in which hdmf-zarr keeps the type
+    dtype = "_DTYPE" if "_DTYPE" in table["id"].attrs else "zarr_dtype"  # where hdmf-zarr keeps the type
     column.attrs.update(column_attributes(table, description))
     column.attrs.update({dtype: str(values.dtype), "_ARRAY_DIMENSIONS": ["dim0"]})
     table.attrs["colnames"] = names
@@ -90,17 +94,17 @@ def _content(path: Path) -> dict[str, Any]:
 
 
 def _attributes(content: dict[str, Any]) -> dict[str, Any]:
-    """The attributes in the content of a file of metadata."""
+    """The attributes in the content of a metadata file."""
     found: dict[str, Any] = content["attributes"] if "zarr_format" in content else content
     return found
 
 
 def _entries(content: dict[str, Any]) -> dict[str, Any]:
-    """The metadata of all in the content of the root's file; empty where they are not there."""
+    """The consolidated metadata in the content of a file of the root; empty if it has none."""
     found: dict[str, Any] = (content.get("consolidated_metadata") or content).get("metadata", {})
     return found
 
 
 def _key(file: Path, store: Path) -> str:
-    """The name of a file's content among the metadata of all."""
+    """The key of a file's content in the consolidated metadata."""
     return file.relative_to(store).as_posix().removesuffix("/zarr.json")

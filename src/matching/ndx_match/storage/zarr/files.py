@@ -1,15 +1,15 @@
-"""The files of Zarr stores, in folders or on the network, which must all be present and whole.
+"""The files of Zarr stores, in folders or on the network, and the check that they are present and complete.
 
-Zarr reads a chunk that is not there as the fill value, so a mask of an incomplete copy would silently be empty.
-Zarr therefore reads through a store class of this package, which checks every chunk that is read, and only those.
+Zarr reads a missing chunk as the fill value, so that a mask of an incomplete copy would be empty without any message.
+Zarr therefore reads through a store class of this package, which checks each chunk that is read.
 
-In format 2 a missing chunk is damage: hdmf-zarr writes every chunk, also those that hold nothing but the fill value.
-With format 3 Zarr leaves such chunks out unless it is told otherwise, as when ndx-match writes; so there a missing
-chunk is damage where it cannot be told from a mask that is lost: in arrays of several dimensions (masks, images), of
-mask pixels, of ids and of indices, and everywhere in the tables of a match file.
+In format 2 a missing chunk is damage, because hdmf-zarr writes every chunk, also one with only the fill value. In
+format 3 Zarr leaves such chunks out by default (ndx-match sets it to write them). A missing chunk is therefore damage
+only where it could mean a lost mask: in arrays of several dimensions (masks, images), of mask pixels, of ids and of
+indices, and in all tables of a match file.
 
-If links of a store lead to other stores, Zarr sees these as folders of the store, so that their files are checked
-too.
+If links of a store lead to other stores, these are shown to Zarr as folders of the store, so that their files are
+checked too.
 """
 
 from __future__ import annotations
@@ -25,25 +25,28 @@ from ...errors import InputError
 
 METADATA = frozenset((".zgroup", ".zarray", ".zattrs", ".zmetadata", "zarr.json"))
 LINKED = "__linked__"
-#: Types of columns that are not all 0 where there are several rows.
+#: Types of columns that are not all 0 if they have several rows.
 NEVER_EMPTY = frozenset(("ElementIdentifiers", "VectorIndex"))
 NEVER_EMPTY_IN_ROOT = frozenset(("identifier", "session_start_time", "timestamps_reference_time"))
 OUR_NAMESPACE = "ndx-cell-matching"
 
 
 class Folder(Protocol):
-    """Where the files of a store are."""
+    """The folder of a store, on the disk or on the network."""
 
     path: str
 
     def read(self, key: str, start: int | None = None, stop: int | None = None) -> bytes | None:
-        """Bytes of a file, all by default, from the end where `start` is negative; None where there is no such file."""
+        """Bytes `start` to before `stop` of a file, None if there is no such file.
+
+        A negative `start` counts from the end.
+        """
 
     def names(self, key: str) -> list[str]:
-        """The files and folders in a folder; none where there is no such folder, or none can be listed."""
+        """The names in a folder; empty if the folder does not exist or cannot be listed."""
 
     def linked(self, source: str) -> Folder | None:
-        """Another store, by its path as a link of this store states it; None where it is the store itself."""
+        """The store to which a link with this `source` leads; None if it is this store itself."""
 
 
 class LocalFolder:
@@ -53,7 +56,7 @@ class LocalFolder:
         self.path = path
 
     def read(self, key: str, start: int | None = None, stop: int | None = None) -> bytes | None:
-        """Bytes of a file."""
+        """Read bytes of a file."""
         try:
             with open(os.path.join(self.path, key), "rb") as file:
                 if start:
@@ -63,14 +66,14 @@ class LocalFolder:
             return None
 
     def names(self, key: str) -> list[str]:
-        """The files and folders in a folder."""
+        """The names in a folder."""
         try:
             return sorted(os.listdir(os.path.join(self.path, key)))
         except (FileNotFoundError, NotADirectoryError):
             return []
 
     def linked(self, source: str) -> Folder | None:
-        """A store beside it; older versions of hdmf-zarr stated paths from the folder in which a store lies."""
+        """The store to which a link leads; old versions of hdmf-zarr wrote paths relative to the parent folder."""
         for base in (self.path, os.path.dirname(self.path)):
             path = os.path.normpath(os.path.join(base, source))
             if os.path.isdir(path):
@@ -79,20 +82,20 @@ class LocalFolder:
 
 
 class _Array(NamedTuple):
-    """An array by its path, and what of its metadata matters for its chunks."""
+    """An array's path, and the metadata that are needed to check its chunks."""
 
     path: str
-    is_blosc: bool
-    never_empty: bool
-    is_new: bool  #: of format 3
+    is_blosc: bool  #: whether chunks are compressed by Blosc
+    never_empty: bool  #: whether a missing chunk is damage
+    is_new: bool  #: whether it has format 3
 
 
 class StoreFiles:
-    """The files of a store and of those to which its links lead, as Zarr is to see them."""
+    """The files of a store and of the stores to which its links lead, as Zarr sees them."""
 
-    #: What was found first to be the matter; others may take an error for a part that is not there.
+    #: The first damage that was found; Zarr and hdmf may treat its error as a missing part.
     damage: InputError | None = None
-    #: The store and array that was read last: where something then cannot be decoded, it is this.
+    #: The store and array that were read last: if decoding fails, it is this array that cannot be decoded.
     last_read: tuple[StoreFiles, str] | None = None
 
     def __init__(self, folder: Folder) -> None:
@@ -101,7 +104,13 @@ class StoreFiles:
         self._arrays: dict[str, _Array | None] = {}
 
     def read(self, key: str, start: int | None = None, stop: int | None = None) -> bytes | None:
-        """As :meth:`Folder.read`; refuses what cannot be read, is cut off, or a chunk that is missing but not empty."""
+        """Read bytes as :meth:`Folder.read` does, and check chunks.
+
+        Raises
+        ------
+        InputError
+            The file cannot be read, or is a chunk that is cut off, or that is missing although it cannot be empty.
+        """
         folder, inner = self._place(key)
         parent, _, name = key.rpartition("/")
         array = self._array_of(parent) if name and name not in METADATA else None
@@ -115,7 +124,7 @@ class StoreFiles:
         if array is None:
             return None if data is None else self._with_own_links(data, folder, inner)
         if data is None and array.never_empty:
-            why = ", or its writer left it out as empty: see Zarr in docs/layouts.md" if array.is_new else ""
+            why = ", or its writer left it out because it is empty: see Zarr in docs/layouts.md" if array.is_new else ""
             raise self._damaged(folder, f"{where} is missing{why}")
         if data is not None and array.is_blosc and start is None and _blosc_length(data) != len(data):
             raise self._damaged(folder, f"{where} is cut off or damaged")
@@ -128,26 +137,26 @@ class StoreFiles:
 
     @property
     def format(self) -> int | None:
-        """2 or 3, by the files in the store; None of any other folder."""
+        """The Zarr format, 2 or 3, according to the files in the store; None if the folder is not a store."""
         return 3 if self.exists("zarr.json") else 2 if self.exists(".zgroup") else None
 
     @property
     def is_consolidated(self) -> bool:
-        """Whether the root has the metadata of all that is in the store."""
+        """Whether the root has consolidated metadata."""
         return self.exists(".zmetadata") or "consolidated_metadata" in _metadata(self._folders[0], "zarr.json")
 
     def names(self, key: str) -> list[str]:
-        """The files and folders in a folder."""
+        """The names in a folder."""
         folder, inner = self._place(key.rstrip("/"))
         return folder.names(inner)
 
     def location(self, key: str) -> tuple[str, str]:
-        """The store in which something lies, and its path in it."""
+        """The path of the store in which a group or array lies, and its path in this store."""
         folder, inner = self._place(key)
         return folder.path, f"/{inner}"
 
     def undecoded(self, array: str, error: BaseException) -> InputError:
-        """The damage of an array that cannot be decoded."""
+        """The error for an array that cannot be decoded."""
         folder, inner = self._place(array)
         return self._damaged(folder, f"a chunk of {inner} cannot be decoded: {error}")
 
@@ -157,16 +166,16 @@ class StoreFiles:
         return error
 
     def _place(self, key: str) -> tuple[Folder, str]:
-        """The store in which a file lies, and its path there."""
+        """The store in which a file lies, and its path in this store."""
         if not key.startswith(f"{LINKED}/"):
             return self._folders[0], key
         _, number, *inner = key.split("/", 2)
         return self._folders[int(number)], inner[0] if inner else ""
 
     def _array_of(self, key: str) -> _Array | None:
-        """The array whose chunks lie in a folder, or in folders within it; None where there is none."""
+        """The array whose chunks lie in the folder `key`; None if there is none."""
         if key not in self._arrays:
-            around = re.match(r"(.+)/c(/\d+)*$", key)  # of format 3 usually this, for which a server is asked first
+            around = re.match(r"(.+)/c(/\d+)*$", key)  # usual in format 3, and tried first to save requests to a server
             array = self._read_array(around.group(1)) if around else None
             array = array or self._read_array(key)
             parent = key.rpartition("/")[0] if self._place(key)[1] else ""
@@ -174,7 +183,7 @@ class StoreFiles:
         return self._arrays[key]
 
     def _read_array(self, key: str) -> _Array | None:
-        """What the metadata of an array say; None where this is no array."""
+        """The array at `key`, from its metadata; None if there is no array."""
         folder, path = self._place(key)
         new = _metadata(folder, posixpath.join(path, "zarr.json"))
         if new.get("node_type") == "array":
@@ -184,18 +193,18 @@ class StoreFiles:
         return _Array(key, (old.get("compressor") or {}).get("id") == "blosc", True, False) if old else None
 
     def _with_own_links(self, data: bytes, folder: Folder, inner: str) -> bytes | None:
-        """Metadata whose links lead nowhere but into this store."""
+        """Metadata in which links to other stores are replaced by links to where these stores are shown."""
         metadata = _parsed(data) if b'"source"' in data else {}
         changed = [self._relink(link, self._folders.index(folder)) for link in links_in(metadata)]
         if not any(changed):
             return data
         if inner == ".zmetadata":
-            return None  # it does not list what is in the other stores
+            return None  # these consolidated metadata do not contain the other stores
         metadata.pop("consolidated_metadata", None)
         return json.dumps(metadata).encode()
 
     def _relink(self, link: dict[str, Any], number: int) -> bool:
-        """Let a link that is not within the first store lead to where the other store is shown; whether it did."""
+        """Change a link to another store to where that store is shown; returns whether the link was changed."""
         is_own = link["source"] == "."
         if not is_own and (other := self._folders[number].linked(link["source"])) is not None:
             if other.path not in [folder.path for folder in self._folders]:
@@ -208,7 +217,7 @@ class StoreFiles:
 
 
 def links_in(attributes: Any) -> Iterator[dict[str, Any]]:
-    """Every link and reference in metadata: what states the store and the path to which it leads."""
+    """Every link and reference in metadata: a dict with the `source` (a store) and the `path` to which it leads."""
     if isinstance(attributes, dict):
         if isinstance(attributes.get("source"), str) and isinstance(attributes.get("path"), str):
             yield attributes
@@ -219,7 +228,7 @@ def links_in(attributes: Any) -> Iterator[dict[str, Any]]:
 
 
 def is_zarr_nwb(path: str | os.PathLike[str]) -> bool:
-    """Whether a folder is the Zarr store of an NWB file, of any format; told without Zarr's library."""
+    """Whether a folder is the Zarr store of an NWB file, of any format; the Zarr library is not needed."""
     folder = LocalFolder(os.fspath(path))
     try:
         attributes = _metadata(folder, "zarr.json").get("attributes")
@@ -231,7 +240,7 @@ def is_zarr_nwb(path: str | os.PathLike[str]) -> bool:
 
 
 def _metadata(folder: Folder, key: str) -> dict[str, Any]:
-    """The content of a file; nothing where there is none."""
+    """The content of a metadata file; empty if there is no such file."""
     return _parsed(folder.read(key))
 
 
@@ -244,7 +253,7 @@ def _parsed(data: bytes | None) -> dict[str, Any]:
 
 
 def _is_never_empty(folder: Folder, path: str, metadata: dict[str, Any]) -> bool:
-    """Whether something is in every chunk of an array of format 3."""
+    """Whether a missing chunk of an array of format 3 is damage."""
     attributes, shape = metadata.get("attributes", {}), metadata["shape"]
     if path in NEVER_EMPTY_IN_ROOT or len(shape) > 1 or not isinstance(metadata["data_type"], str):
         return True  # an array of several dimensions, or of elements with several fields
@@ -255,5 +264,5 @@ def _is_never_empty(folder: Folder, path: str, metadata: dict[str, Any]) -> bool
 
 
 def _blosc_length(chunk: bytes) -> int:
-    """How long a chunk is by its own header; 0 where it has none. Blosc reads on behind the end of a shorter one."""
+    """The length of a chunk according to its header, 0 if it has none; Blosc reads past the end of a shorter chunk."""
     return int.from_bytes(chunk[12:16], "little") if len(chunk) >= 16 else 0

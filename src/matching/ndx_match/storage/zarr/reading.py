@@ -1,4 +1,4 @@
-"""Open NWB files in Zarr stores, read-only, and say which array cannot be decoded where one cannot."""
+"""Open NWB files in Zarr stores, read-only, and name the array if one cannot be decoded."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ ALLOW_PICKLE = "NUMCODECS_ALLOW_UNSAFE_PICKLE_DECODE"
 
 @contextmanager
 def open_zarr(folder: Folder, name: str) -> Iterator[Callable[..., HDMFIO]]:
-    """A function that gives hdmf's reader of a Zarr store."""
+    """Give a function that returns hdmf's reader of a Zarr store."""
     files = StoreFiles(folder)
 
     def reader(only_data: bool = False) -> HDMFIO:
@@ -61,7 +61,7 @@ def open_zarr(folder: Folder, name: str) -> Iterator[Callable[..., HDMFIO]]:
 
 
 def _format(files: StoreFiles, name: str) -> int:
-    """The format of a store that can be read."""
+    """The format of a store; raises InputError if the store cannot be read."""
     found = files.format
     if found is None and is_url(name):
         raise InputError(f"{name}: there is no Zarr store here (it has no .zgroup or zarr.json); check the address.")
@@ -74,19 +74,20 @@ def _format(files: StoreFiles, name: str) -> int:
     if found > FORMAT:
         stem = name.removesuffix(".zarr").removesuffix(".nwb") + ".nwb"
         raise InputError(
-            f"{name}: this Zarr store has format 3, and hdmf-zarr {hdmf_zarr.__version__} reads format 2; read it with "
-            f"Python 3.12 or newer and hdmf-zarr 0.14 or newer, or convert it there: `ndx-match convert {name} {stem}`."
+            f"{name}: this Zarr store has format 3, but hdmf-zarr {hdmf_zarr.__version__} reads only format 2; use "
+            "Python 3.12 or newer with hdmf-zarr 0.14 or newer to read it, or to convert it: "
+            f"`ndx-match convert {name} {stem}`."
         )
     if is_url(name) and not files.is_consolidated:
         raise InputError(
             f"{name}: this Zarr store has no consolidated metadata, without which it is not read over the network; "
-            "download it and give the copy."
+            "download it and give the path of the copy."
         )
     return found
 
 
 class _Explaining(HDMFIO):
-    """Says what is the matter already while the file is read."""
+    """Reports damage that is found while hdmf builds the file's objects."""
 
     path: CheckedStore
 
@@ -96,11 +97,11 @@ class _Explaining(HDMFIO):
 
 
 class _ExplainingIO(_Explaining, NWBZarrIO):  # type: ignore[misc]
-    """Reads the format of the installed version."""
+    """Reads the format that the installed version of hdmf-zarr writes."""
 
 
 class _ExplainingV2IO(_Explaining, NWBZarrV2IO):  # type: ignore[misc,valid-type]
-    """Reads format 2 where that is not it, and does not pass over what it cannot read."""
+    """Reads format 2 if hdmf-zarr writes format 3; raises an error for objects that hdmf-zarr would leave out."""
 
     def read_builder(self) -> Any:
         builder = super().read_builder()
@@ -111,9 +112,10 @@ class _ExplainingV2IO(_Explaining, NWBZarrV2IO):  # type: ignore[misc,valid-type
 
 @contextmanager
 def _explained(files: StoreFiles) -> Iterator[None]:
-    """Says what is the matter where a chunk of some store cannot be decoded: every codec has errors of its own.
+    """Replace the errors of the block by an InputError that names the damaged array.
 
-    Which array it is, the errors do not tell. So the array that was read last is read again.
+    Each codec raises other errors if it cannot decode a chunk, and these do not name the array. The array that was
+    read last is therefore read again to find out whether it is the damaged one.
     """
     try:
         yield
@@ -121,13 +123,13 @@ def _explained(files: StoreFiles) -> Iterator[None]:
         raise
     except Exception as error:
         for cause in _chain(error):
-            if isinstance(cause, InputError):  # of a part that is missing, in an error of hdmf
+            if isinstance(cause, InputError):  # a part is missing, and hdmf raised an error of its own
                 raise cause from error
             if isinstance(cause, REFUSED) and StoreFiles.last_read:
                 path, array = StoreFiles.last_read[0].location(StoreFiles.last_read[1])
                 raise InputError(
-                    f"{path}: the references in {array.strip('/')} are pickled, which is refused because to read them "
-                    f"can execute any code; if you trust the file, set the environment variable {ALLOW_PICKLE}=1."
+                    f"{path}: the references in {array.strip('/')} are pickled, and are not read because a pickle can "
+                    f"execute any code; if you trust the file, set the environment variable {ALLOW_PICKLE}=1."
                 ) from error
         damage = files.damage or (StoreFiles.last_read and _undecoded(*StoreFiles.last_read))
         if damage is None:
@@ -140,7 +142,7 @@ def _undecoded(files: StoreFiles, path: str) -> InputError | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             array = zarr.open_array(CheckedStore(files), path=path, mode="r")
-    except Exception:  # as the newer Zarr raises for some arrays of format 2, which hdmf-zarr reads itself
+    except Exception:  # Zarr 3 cannot open some arrays of format 2, which hdmf-zarr reads in another way
         return None
     try:
         rows = max(1, array.chunks[0]) if array.ndim else 1
@@ -154,7 +156,7 @@ def _undecoded(files: StoreFiles, path: str) -> InputError | None:
 
 
 def _chain(error: BaseException) -> list[BaseException]:
-    """An error and those behind it, which may lead back to it."""
+    """An error, its cause, the cause of this, and so on; each error once, because causes can form a circle."""
     chain: list[BaseException] = []
     cause: BaseException | None = error
     while cause is not None and cause not in chain:

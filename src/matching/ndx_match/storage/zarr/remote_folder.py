@@ -9,20 +9,29 @@ from ..remote.ranges import RangeReader, Refused
 from ..remote.transports import Transport
 from .files import Folder
 
-MISSING = (403, 404, 410)  #: what servers say of a file that is not there; S3 the first where nothing may be listed
-FIRST_BYTES = 1 << 24  #: of a file, asked for before it is known how large it is
-LARGEST = 1 << 31  #: bytes of a file of a store, twice what its compression takes
+#: HTTP statuses for a file that does not exist; S3 answers 403 if the bucket may not be listed.
+MISSING = (403, 404, 410)
+FIRST_BYTES = 1 << 24  #: requested first of each file, whose size is not known yet
+LARGEST = 1 << 31  #: largest file of a store, in bytes: twice as much as Blosc can compress
 
 
 class RemoteFolder:
-    """A folder on a web server or S3: what gives its files, and its address as it may be shown."""
+    """A folder on a web server or S3.
+
+    Parameters
+    ----------
+    transport : Transport
+        Fetches the files.
+    path : str
+        The address without passwords, for messages.
+    """
 
     def __init__(self, transport: Transport, path: str) -> None:
         self.path = path
         self._transport = transport
 
     def read(self, key: str, start: int | None = None, stop: int | None = None) -> bytes | None:
-        """Bytes of a file."""
+        """Read bytes of a file."""
         name = f"{self.path}: {key}"
         first = max(start or 0, 0)
         try:
@@ -33,20 +42,20 @@ class RemoteFolder:
             raise
         size = reader.version.size
         if size > LARGEST:
-            raise InputError(
-                f"{name} is larger than a file of a Zarr store can be ({size:,} bytes); check the address."
-            )
+            raise InputError(f"{name} is too large ({size:,} bytes) for a file of a Zarr store; check the address.")
         begin = max(size + start, 0) if start and start < 0 else first
         end = size if stop is None else min(stop, size)
         fetched = reader.first[max(begin - reader.start, 0) : max(end - reader.start, 0)]
         return b"".join((fetched, *reader.pieces(begin + len(fetched), end)))
 
     def names(self, key: str) -> list[str]:
-        """None: web servers do not list, and hdmf-zarr finds what is there in the consolidated metadata."""
+        """Always empty: web servers do not list folders, and hdmf-zarr uses the consolidated metadata instead."""
         return []
 
     def linked(self, source: str) -> Folder | None:
-        """Itself by another name; other stores are not read over the network."""
+        """None if the link leads to this store itself; raises InputError for other stores."""
         if posixpath.normpath(posixpath.join(self.path, source)) == posixpath.normpath(self.path):
             return None
-        raise InputError(f"{self.path}: this store takes data from {source}; download both, and give the copy.")
+        raise InputError(
+            f"{self.path}: this store takes data from {source}; download both and give the path of the copy."
+        )

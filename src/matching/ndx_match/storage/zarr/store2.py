@@ -1,4 +1,4 @@
-"""A store for Zarr 2 whose files are looked at when they are read."""
+"""A store for Zarr 2 whose files are checked when they are read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from zarr.storage import DirectoryStore
 from .files import StoreFiles
 
 
-class CheckedStore(DirectoryStore):  # the kind of store that hdmf-zarr takes
+class CheckedStore(DirectoryStore):  # the class of stores that hdmf-zarr accepts
     """The files of a store, for reading."""
 
     def __init__(self, files: StoreFiles) -> None:
@@ -24,12 +24,12 @@ class CheckedStore(DirectoryStore):  # the kind of store that hdmf-zarr takes
         return data
 
     def getitems(self, keys: Sequence[str], *, contexts: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The chunks that are asked for together."""
+        """The content of several files."""
         return {key: self[key] for key in keys}
 
     def __contains__(self, key: object) -> bool:
         return self.files.exists(str(key))
 
     def listdir(self, path: str | None = None) -> list[str]:
-        """The names of what is in a folder."""
+        """The names in a folder."""
         return self.files.names(path or "")

@@ -1,4 +1,4 @@
-"""A store for Zarr 3 whose files are looked at when they are read."""
+"""A store for Zarr 3 whose files are checked when they are read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class CheckedStore(Store):
         super().__init__(read_only=True)
         self.files = files
 
-    def __str__(self) -> str:  # what hdmf-zarr takes for the place of the file
+    def __str__(self) -> str:  # hdmf-zarr uses it as the path of the file
         return self.files.path
 
     def __eq__(self, other: object) -> bool:
@@ -31,11 +31,11 @@ class CheckedStore(Store):
     __hash__ = None  # type: ignore[assignment]
 
     def with_read_only(self, read_only: bool = False) -> CheckedStore:
-        """Itself, as it is only read."""
+        """Return this store, which is always read-only."""
         return self
 
     async def get(self, key: str, prototype: Any, byte_range: Any = None) -> Any:
-        """The bytes of a file; None where there is no such file."""
+        """The bytes of a file; None if there is no such file."""
         start = getattr(byte_range, "start", getattr(byte_range, "offset", None))
         if isinstance(byte_range, SuffixByteRequest):
             start = -byte_range.suffix
@@ -43,7 +43,7 @@ class CheckedStore(Store):
         return None if data is None else prototype.buffer.from_bytes(data)
 
     async def get_partial_values(self, prototype: Any, key_ranges: Iterable[tuple[str, Any]]) -> list[Any]:
-        """Bytes of several files."""
+        """The bytes of several files."""
         return [await self.get(key, prototype, byte_range) for key, byte_range in key_ranges]
 
     async def exists(self, key: str) -> bool:
@@ -55,7 +55,7 @@ class CheckedStore(Store):
         return self.list_prefix("")
 
     async def list_prefix(self, prefix: str) -> AsyncIterator[str]:
-        """Every file in a folder and those in it."""
+        """Every file in a folder and in the folders within it."""
         for name in self.files.names(prefix):
             path = f"{prefix.rstrip('/')}/{name}".lstrip("/")
             if self.files.exists(path):
@@ -65,12 +65,12 @@ class CheckedStore(Store):
                     yield inner
 
     async def list_dir(self, prefix: str) -> AsyncIterator[str]:
-        """The names of what is in a folder."""
+        """The names in a folder."""
         for name in self.files.names(prefix):
             yield name
 
     async def set(self, key: str, value: Any = None) -> None:
-        """Not possible: nothing is written through this store."""
-        raise PermissionError(f"{self.files.path}: this store is only read")
+        """Not supported, because this store is read-only."""
+        raise PermissionError(f"{self.files.path}: this store is read-only")
 
     delete = set

@@ -27,7 +27,7 @@ from .remote_folder import RemoteFolder
 
 
 class ZarrFormat(StorageFormat):
-    """Zarr, its metadata consolidated, compressed as Zarr does by default."""
+    """Zarr, with consolidated metadata and the default compression of Zarr."""
 
     is_folder = True
     data_io = ZarrDataIO
@@ -37,26 +37,26 @@ class ZarrFormat(StorageFormat):
     differences = staticmethod(differences)
 
     def opened(self, location: Any, name: str) -> AbstractContextManager[Callable[..., HDMFIO]]:
-        """A function that gives hdmf's reader of a store."""
+        """Give a function that returns hdmf's reader of a store."""
         return open_zarr(RemoteFolder(location, name) if is_url(name) else LocalFolder(str(location)), name)
 
     def takes(self, dataset: Any) -> bool:
-        """Nothing: hdmf-zarr would hold a dataset of an HDF5 file in memory, and keep the chunks of another store."""
+        """Always False: hdmf-zarr would read a dataset of HDF5 into memory, and keep the chunks of another store."""
         return False
 
     @contextmanager
     def writer(
         self, path: Path, manager: BuildManager, stopped: Event
     ) -> Iterator[tuple[HDMFIO, Callable[[], zarr.Group]]]:
-        """hdmf's writer, and the root group; when the block ends, the metadata of all are put together."""
+        """Give hdmf's writer and the root group; the metadata are consolidated when the block ends."""
         options = {}
         if FORMAT == 2:
             from numcodecs import JSON
 
-            # References as JSON: by default they are pickled, which newer versions of numcodecs refuse to read.
+            # References are written as JSON. By default they are pickled, and new versions of numcodecs refuse pickles.
             options = {"object_codec_class": JSON}
         try:
-            # Written so that a chunk that is missing later is damage; a setting that Zarr 2 does not have or need.
+            # All chunks are written, so that a chunk that is missing later is known as damage. Zarr 2 does so anyway.
             with zarr.config.set({"array.write_empty_chunks": True}) if FORMAT == 3 else nullcontext():
                 with ZarrIO(str(path), manager=manager, mode="w", **options) as io:
                     yield io, lambda: zarr.open_group(str(path), mode="r+")
@@ -65,20 +65,20 @@ class ZarrFormat(StorageFormat):
             cause: BaseException | None = error.__cause__ or error.__context__
             if isinstance(error, OSError) or not isinstance(cause, OSError):
                 raise
-            raise cause from error  # hdmf puts it into an error of its own
+            raise cause from error  # hdmf raised another error instead of it
 
     @contextmanager
     def table(self, path: Path, table: str) -> Iterator[Any]:
-        """A table's group."""
+        """The group of a table."""
         yield zarr.open_group(str(path), path=table.strip("/"), mode="r")
 
     def validate(self, path: Path) -> Iterable[object]:
-        """What pynwb's validation finds."""
+        """The errors that pynwb's validation finds."""
         with self.opened(path, str(path)) as reader, reader() as io:
             return list(validate(io=io))
 
     def other_files(self, path: Path) -> set[str]:
-        """Other stores to which links and references lead."""
+        """The other stores to which links and references lead."""
         return {
             link["source"]
             for name, file in files_in(path).items()
