@@ -149,7 +149,7 @@ def test_nothing_is_found_in_a_good_file(good: Path) -> None:
     [
         (Path("matches.nwb"), "'matches.nwb' is not a name that DANDI accepts; rename it to sub-mouse-1/sub-mouse-1_"),
         (Path("sub-other", NAME.name.replace("sub-mouse-1", "sub-other")), "says subject 'other', the file 'mouse-1'"),
-        (Path("elsewhere", NAME.name), "it does not lie in a folder sub-mouse-1, as DANDI asks"),
+        (Path("elsewhere", NAME.name), "it does not lie in a folder sub-mouse-1, as DANDI requires"),
     ],
 )  # fmt: skip
 @pytest.mark.slow

@@ -79,7 +79,7 @@ def test_a_folder_stands_for_its_sessions_and_not_for_their_match_file(folder: P
 def test_a_pattern_stands_for_the_files_that_fit_it(folder: Path, tmp_path: Path):
     run("write", folder / "session_[01].nwb", "-o", tmp_path / "m.nwb", "--method", "nway").succeeded()
     assert n_sessions(tmp_path / "m.nwb") == 2
-    run("write", folder / "day*.nwb", "-o", tmp_path / "n.nwb").refused(f"{folder}/day*.nwb: no file fits")
+    run("write", folder / "day*.nwb", "-o", tmp_path / "n.nwb").refused(f"{folder}/day*.nwb: no file matches")
 
 
 def test_a_file_whose_name_is_a_pattern_is_taken_as_it_is(folder: Path):
@@ -167,7 +167,7 @@ def test_the_log_holds_the_traceback_of_a_bug(folder: Path, tmp_path: Path, monk
 
 def test_a_log_replaces_nothing_and_shows_no_password(folder: Path, tmp_path: Path, cache: Path):
     before = (folder / "session_0.nwb").read_bytes()
-    run("show", folder, "--log-file", folder / "session_0.nwb").refused("session_0.nwb: this file is no log")
+    run("show", folder, "--log-file", folder / "session_0.nwb").refused("session_0.nwb: this file is not a log")
     assert (folder / "session_0.nwb").read_bytes() == before
     run("show", folder, "--log-file", tmp_path / "none" / "run.log").refused("the log cannot be written")
     run("convert", "https://user:secret@127.0.0.1:9/a.nwb", tmp_path / "a.nwb", "--log-file", tmp_path / "run.log")

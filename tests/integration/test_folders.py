@@ -230,7 +230,7 @@ def test_what_is_missing_is_asked_for_in_one_sentence(suite2p: list[Path], tmp_p
     ("options", "words"),
     [
         (("--session-start", "day1=yesterday"), ("day1", "'yesterday'", "2026-05-01")),
-        (("--session-start", "day9=2026-05-01"), ("--session-start day9=2026-05-01: none",)),
+        (("--session-start", "day9=2026-05-01"), ("--session-start day9=2026-05-01: no folder",)),
         (("--session-start", "2026-05-01"), ("--session-start 2026-05-01: 2",)),
         ((*STATED, "--session-start", "day1/suite2p=2026-05-03"), ("2 times of --session-start",)),
         (("--sessions", "twice.csv"), ("2 rows of the table of sessions",)),

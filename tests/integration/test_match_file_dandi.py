@@ -65,7 +65,7 @@ def assert_all_is_named(issues: list[tuple[str, str]], said: list[str]) -> None:
             beginning = NOTES[check]
         assert any(note.startswith(beginning) for note in said), f"{check} of {kind} is not among {said}"
     for note in said:
-        assert "; give -" in note or note.endswith("; mend it in the source files."), note
+        assert "; give -" in note or note.endswith("; correct it in the source files."), note
 
 
 @pytest.mark.slow

@@ -411,8 +411,8 @@ def test_the_orientation_of_one_file_is_settled(
 
 def test_an_option_for_a_file_that_is_not_there(tmp_path: Path, good: dict[str, Path], second: Path):
     arguments = ("write", good["image_mask"], second, "-o", tmp_path / "m.nwb")
-    run(*arguments, "--mirror", "third.nwb").refused("--mirror third.nwb: none of the files", str(second))
-    run(*arguments, "--transpose", "third.nwb=both").refused("--transpose third.nwb: none of the files")
+    run(*arguments, "--mirror", "third.nwb").refused("--mirror third.nwb: no file has this name", str(second))
+    run(*arguments, "--transpose", "third.nwb=both").refused("--transpose third.nwb: no file has this name")
     run(*arguments, "--transpose", "second.nwb=twice").refused("--transpose twice is not one of masks, image, both")
     run(*arguments, "--transpose", "masks", "--transpose", "image").refused("more than once for all files")
-    run("inspect", second, "--mirror", "third.nwb").refused("none of the files")
+    run("inspect", second, "--mirror", "third.nwb").refused("no file has this name")

@@ -180,11 +180,11 @@ def test_a_file_that_was_changed_on_disk_is_noticed(matches: Path):
     desk.save("kind,cell_id\naccept,0\n")
     saved = desk.output.read_bytes()
     desk.output.write_bytes(b"something else")
-    with pytest.raises(OutputError, match="changed by somebody else"):
+    with pytest.raises(OutputError, match="another program changed this file"):
         desk.save("kind,cell_id\naccept,1\n")
     assert desk.output.read_bytes() == b"something else"
     desk.output.unlink()
-    with pytest.raises(OutputError, match="changed by somebody else"):
+    with pytest.raises(OutputError, match="another program changed this file"):
         desk.save("kind,cell_id\naccept,1\n")
     other = Desk(matches, matches.with_name("other.nwb"))
     matches.write_bytes(saved)
@@ -304,7 +304,7 @@ def test_cells_are_corrected_with_the_keyboard_and_saved(browse: Any, matches: P
         press(page, "g")
         go_to(page, b)
         press(page, "g")
-        assert f"Cells {c} and {b} have an ROI each" in said(page)
+        assert f"Cells {c} and {b} both have an ROI" in said(page)
         press(page, "Escape")
         go_to(page, c)
         press(page, "2", "x")

@@ -175,7 +175,7 @@ def test_the_command_says_that_the_structure_is_kept(files: Path):
 def test_the_command_says_that_it_cannot_tell(files: Path):
     outcome = run("check-activity", files / "matches.nwb", *sorted(files.glob("sub-*.nwb"))).succeeded()
     assert outcome.out.splitlines()[1].endswith("  cannot tell")
-    assert outcome.out.splitlines()[-1] == "It cannot be told from this activity whether the matches are right."
+    assert outcome.out.splitlines()[-1] == "This activity does not show whether the matches are right."
     assert outcome.err == ""
 
 

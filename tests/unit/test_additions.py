@@ -134,9 +134,7 @@ def test_decisions_are_applied_again_and_what_is_impossible_is_said(folder: Path
     new = tmp_path / "new.nwb"
     outcome = run("write", shortened, folder / "session_1.nwb", "-o", new, "--previous", folder / "old.nwb").succeeded()
     said = [line for line in outcome.err.splitlines() if "The decision to" in line]
-    assert said == [
-        "Warning: The decision to split off ROI 4 of 101 is not applied: ROI 4 of 101 is not there any more."
-    ]
+    assert said == ["Warning: The decision to split off ROI 4 of 101 is not applied: ROI 4 of 101 no longer exists."]
     before, after = by_rois(folder / "old.nwb"), by_rois(new)
     for (first, second), cell_id in before.items():
         if first != 4:

@@ -127,16 +127,19 @@ def test_accepting_a_changed_cell_does_not_say_that_the_method_was_right(plane: 
 @pytest.mark.parametrize(
     ("decision", "reason"),
     [
-        (Decision(DecisionKind.JOIN, 10, 11), "the cells 10 and 11 have an ROI each in the session a"),
+        (Decision(DecisionKind.JOIN, 10, 11), "the cells 10 and 11 both have an ROI in the session a"),
         (Decision(DecisionKind.MOVE, 10, rois=(("b", 101),)), "the cell 10 has another ROI in the session b"),
         (Decision(DecisionKind.ACCEPT, 99), "there is no cell 99"),
         (Decision(DecisionKind.REMOVE, rois=(("a", 7),)), "the session a has no ROI 7"),
         (Decision(DecisionKind.REMOVE, rois=(("z", 100),)), "there is no session z"),
-        (Decision(DecisionKind.REMOVE, rois=(("c", 102),)), "the ROI 102 of the session c took no part"),
+        (Decision(DecisionKind.REMOVE, rois=(("c", 102),)), "the ROI 102 of the session c did not take part"),
         (Decision(DecisionKind.ACCEPT, 11, rois=(("a", 100),)), "its ROIs are in the cell 10, not in the cell 11"),
         (Decision(DecisionKind.ACCEPT, rois=(("a", 100), ("a", 101))), "its ROIs are in several cells: 10, 11"),
         (Decision(DecisionKind.JOIN, 10, 10), "it must name two cells"),
-        (Decision(DecisionKind.ALIGN, sessions=("a", "b"), matrix=((1, 0, 0), (0, 1, 0), (0, 0, 1))), "not aligned so"),
+        (
+            Decision(DecisionKind.ALIGN, sessions=("a", "b"), matrix=((1, 0, 0), (0, 1, 0), (0, 0, 1))),
+            "not aligned by this matrix",
+        ),
         (Decision(DecisionKind.ACCEPT, 10, plane="other"), "there is no imaging plane 'other'"),
     ],
 )

@@ -227,8 +227,8 @@ def test_a_condition_replaces_the_writers_choice(unpack):
     [
         ("iscell", "is not a condition"),
         ("quality>1", "there is no column 'quality'; give `where` one of: .*iscell"),
-        ("iscell>high", "'high' is none"),
-        ("iscell>2", "none of the 18 ROIs has iscell > 2; give all_rois=True or another `where`"),
+        ("iscell>high", "'high' is not a number"),
+        ("iscell>2", "none of the 18 ROIs meets iscell > 2; give all_rois=True or another `where`"),
         ("pixel_mask>2", "holds lists"),
     ],
 )
@@ -239,7 +239,7 @@ def test_a_condition_that_makes_no_sense_is_refused(unpack, where: str, message:
 
 def test_a_column_of_words_is_compared_as_words(unpack):
     assert read_session(unpack("neuroconv_suite2p"), SourceOptions(where=("roi_name==3",))).n_taking_part == 1
-    with pytest.raises(InputError, match="holds words"):
+    with pytest.raises(InputError, match="has words"):
         read_session(unpack("neuroconv_suite2p"), SourceOptions(where=("roi_name>3",)))
 
 

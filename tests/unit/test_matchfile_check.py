@@ -95,14 +95,14 @@ CONTRADICTIONS: dict[str, tuple[Callable[[Any], None], str]] = {
     "two ROIs in a cell": (put(f"{CELLS}/b_index", 0, 2), "several ROIs for one cell"),
     "presence without an ROI": (put(f"{CELLS}/presence", (0, 1), 0), "has an ROI in the session 'b', but its presence"),
     "the number of sessions": (put(f"{CELLS}/n_sessions", 0, 7), "n_sessions of the cell 0 is not"),
-    "cell ids twice": (put(f"{CELLS}/id", 1, 0), "the ids of the cells are not whole numbers, each its own"),
+    "cell ids twice": (put(f"{CELLS}/id", 1, 0), "the ids of the cells are not whole numbers that all differ"),
     "confidence above 1": (put(f"{CELLS}/confidence", 0, 1.5), "confidence of cells holds 1.5, which is not between"),
     "confidence below 0": (put(f"{CELLS}/confidence", 0, -0.5), "confidence of cells holds -0.5"),
     "presence of another shape": (again(f"{CELLS}/presence", lambda old: old[:, :2]), "presence of cells must hold"),
     "names twice": (put(f"{GROUP}/sessions/session_name", 1, b"a"), "two sessions have the name 'a'"),
     "one table for two": (first_table_again, "the sessions 'a' and 'b' have the same ROI table 'a_roi_table'"),
-    "a table that is not there": (no_target("roi_table"), "the roi_table of the session 'a' leads to nothing"),
-    "an image that is not there": (no_target("image"), "the image of the session 'a' leads to nothing"),
+    "a table that is not there": (no_target("roi_table"), "the roi_table of the session 'a' refers to an object"),
+    "an image that is not there": (no_target("image"), "the image of the session 'a' refers to an object"),
     "ROI ids twice": (put(ROI_IDS, 1, 0), "the ids of the ROIs of the session 'a'"),
     "NaN in an image": (put(IMAGE, slice(0, 90), np.nan), "no data (NaN) in 13500 of its 24000 pixels"),
     "status in words": (again(f"{GROUP}/sessions/status", lambda old: ["x"] * 3), "status of sessions must hold"),
@@ -113,13 +113,13 @@ CONTRADICTIONS: dict[str, tuple[Callable[[Any], None], str]] = {
     "a pair twice": (pair_twice, "roi_pairs holds a pair of ROIs twice"),
     "a probability of 2": (put(f"{PAIRS}/probability", 0, 2), "probability of roi_pairs holds 2"),
     "a registration of no session": (put(f"{REGISTRATIONS}/fixed_session", 0, 5), "of registrations holds 5"),
-    "a registration with itself": (put(f"{REGISTRATIONS}/fixed_session", 0, 1), "'b' and 'b' is one with itself"),
-    "a registration twice": (put(f"{REGISTRATIONS}/moving_session", 0, 2), "is there twice"),
+    "a registration with itself": (put(f"{REGISTRATIONS}/fixed_session", 0, 1), "'b' and 'b' is that of a session"),
+    "a registration twice": (put(f"{REGISTRATIONS}/moving_session", 0, 2), "is listed twice"),
     "a singular matrix": (put(f"{REGISTRATIONS}/matrix", 0, np.ones((3, 3))), "'a' and 'b' is singular or holds"),
     "NaN in a matrix": (put(f"{REGISTRATIONS}/matrix", (0, 0, 0), np.nan), "'a' and 'b' is singular or holds"),
-    "parameters that are a list": (attribute("parameters", "[1]"), "the attribute parameters is no JSON object"),
-    "parameters that are no JSON": (attribute("parameters", "{a: 1}"), "the attribute parameters is no JSON object"),
-    "software that is no JSON": (attribute("software", "no"), "the attribute software is no JSON object"),
+    "parameters that are a list": (attribute("parameters", "[1]"), "the attribute parameters is not a JSON object"),
+    "parameters that are no JSON": (attribute("parameters", "{a: 1}"), "the attribute parameters is not a JSON object"),
+    "software that is no JSON": (attribute("software", "no"), "the attribute software is not a JSON object"),
 }  # fmt: skip
 
 
@@ -131,7 +131,7 @@ def test_contradictions_are_refused(good: Path, tmp_path: Path, name: str) -> No
         change(file)
     with pytest.raises(InputError) as error:
         read_match_file(path, footprints=False)
-    assert str(error.value).startswith(f"{path}: this match file makes no sense: ")
+    assert str(error.value).startswith(f"{path}: this match file is not valid: ")
     assert words in str(error.value)
     assert "\n" not in str(error.value)
 
@@ -148,7 +148,7 @@ def test_every_command_that_reads_match_files_refuses_them(
     shutil.copy(good.with_name("a.nwb"), "a.nwb")
     with h5py.File("m.nwb", "r+") as file:
         put(f"{CELLS}/b", 0, 1000)(file)
-    run(arguments[0], "m.nwb", *arguments[1:]).refused("m.nwb: this match file makes no sense", "row 1000")
+    run(arguments[0], "m.nwb", *arguments[1:]).refused("m.nwb: this match file is not valid", "row 1000")
     assert not Path(arguments[-1]).exists() or arguments == ("show",)
 
 

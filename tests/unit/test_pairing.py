@@ -56,7 +56,7 @@ def test_one_depth_that_differs_is_set_apart_and_reported():
     assert pairing.warnings == (
         "The plane p is missing in b and is matched in the other sessions.",
         "b: the plane p (300 um) is not matched, because the depths of the planes of this name differ by more than 15 "
-        "um (a 100 um, c 104 um); raise --depth-tolerance to match them all the same.",
+        "um (a 100 um, c 104 um); raise --depth-tolerance to match them anyway.",
     )
 
 

@@ -257,7 +257,10 @@ def test_a_source_of_which_only_permissions_and_links_change_is_accepted(
         (replace_by_another, CHANGED),
         (in_place(change_ids), "the ROI table .* was changed since it was read"),
         (lambda path: write_nwb(path, make_nwbfile(field_of_view(shape=(150, 150)))), "the ROI table .* was changed"),
-        (lambda path: write_nwb(path, make_nwbfile(images=("another",))), ".* is not there any more"),
+        (
+            lambda path: write_nwb(path, make_nwbfile(images=("another",))),
+            ".* was removed from this file since it was read",
+        ),
     ],
 )
 def test_where_nothing_else_is_known_of_a_source_its_ids_and_shapes_tell(

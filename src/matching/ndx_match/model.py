@@ -104,7 +104,7 @@ class Orientation:
     masks_transposed: bool = False  #: stored [col, row]; in pixel and voxel masks, x holds the row
     image_transposed: bool = False  #: stored [col, row]
     #: The pixels of image masks were flattened by columns and then reshaped by rows. Masks of a square field are then
-    #: transposed, others are torn to stripes.
+    #: transposed; masks of other fields are scrambled into stripes.
     masks_scrambled: bool = False
     mirrored: bool = False  #: the columns of masks and image are in reverse order, once both are [row, col]
     z_plane: int | None = None  #: the plane (z) of voxel masks that was taken; None for all
@@ -134,8 +134,8 @@ class FileState:
     """The properties of a file that show whether it was changed."""
 
     size: int  #: in bytes; for a Zarr store the sum over its files
-    #: When the content was last changed, in nanoseconds; for a Zarr store the latest time of its files, for a file on
-    #: the network what its server states of its version.
+    #: When the content was last changed, in nanoseconds; for a Zarr store the latest time of its files; for a file on
+    #: the network the version that its server states.
     modified: int | str
     changed: int = 0  #: when content, permissions or links were last changed; unlike `modified`, no program can set it
     n_files: int = 1  #: number of files of a Zarr store
@@ -164,8 +164,8 @@ class Session(_Brief):
     has_data: Bools | None = None
     session_start: str = ""  #: ISO 8601 text; empty if unknown
     subject_id: str = ""  #: empty if unknown
-    #: What the file says about the animal, without what changes from day to day; for example `sex`. Not kept in a match
-    #: file.
+    #: Properties of the animal that the file states and that do not change from day to day, for example `sex`. Not kept
+    #: in a match file.
     subject: Mapping[str, str] = field(default_factory=dict, compare=False)
     orientation: Orientation = Orientation()  #: how masks and image were stored
     orientation_reason: str = ""  #: why they were read so, for people
@@ -485,7 +485,7 @@ class MatchResult(_Brief):
         return next((r for r in self.registrations if (r.fixed_session, r.moving_session) == wanted), None)
 
     def status_in_words(self) -> list[str]:
-        """What became of each session, and why, for people."""
+        """The status of each session and the reason for it, in words."""
         labels = [label_of(SessionStatus, status) for status in self.session_status]
         return [": ".join(filter(None, words)) for words in zip(labels, self.status_reasons, strict=True)]
 
@@ -497,7 +497,7 @@ class MatchResult(_Brief):
 
 @dataclass(frozen=True, repr=False)
 class MatchedPlane(_Brief):
-    """The sessions and the result of one imaging plane, as a match file holds them; usually it is the only plane."""
+    """The sessions and the result of one imaging plane, as in a match file; most match files have only one plane."""
 
     sessions: tuple[Session, ...]  #: `takes_part` is made to agree with the result: an ROI took part if it is in a cell
     result: MatchResult
@@ -524,7 +524,7 @@ def _taking_part(session: Session, rows: Ints32) -> Session:
 
 
 def with_distinct_cell_ids(planes: Sequence[MatchedPlane]) -> tuple[MatchedPlane, ...]:
-    """The planes; if two cells have the same id, all get new ids, which are counted on from plane to plane."""
+    """The planes; if two cells have the same id, all cells get new ids, counted from 0 over all planes."""
     ids = np.concatenate([plane.result.cell_ids for plane in planes])
     if len(np.unique(ids)) == len(ids):
         return tuple(planes)

@@ -1,4 +1,4 @@
-"""Copies of source files that say in their ROI tables which cell of a match file each ROI is."""
+"""Write copies of source files with a column in the ROI table that states the cell of each ROI."""
 
 from ..storage.columns import COLUMN
 from .pipeline import AnnotatedFile, annotate_files

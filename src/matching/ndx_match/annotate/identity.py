@@ -19,12 +19,12 @@ from ..storage.datasets import is_in_file, location_of
 
 @dataclass(frozen=True)
 class RecognisedTable:
-    """An ROI table of a source file and the session of the match file that it is."""
+    """An ROI table of a source file, and its session in the match file."""
 
     plane: int  #: position among the match file's imaging planes
     session: int  #: position among the sessions of the plane
     path: str  #: absolute path of the table's group in the file
-    by_object_id: bool  #: recognised by object ids of file and table; otherwise by the file's identifier and ROI ids
+    by_object_id: bool  #: whether it was recognised by the object ids, and not by the file's identifier and ROI ids
 
 
 def recognise(
@@ -32,8 +32,8 @@ def recognise(
 ) -> tuple[RecognisedTable, ...]:
     """Find which sessions of a match file, given plane by plane, were read from a file.
 
-    Raises InputError if the file cannot be read, is none of the sessions, could be several of them, or its ROI table
-    has changed.
+    Raises InputError if the file cannot be read, if it is none of the sessions, if it could be several of them, or if
+    its ROI table has changed.
     """
     with open_nwb(path) as nwbfile:
         found = sessions_in(nwbfile, path, planes, matches)
@@ -46,7 +46,7 @@ def sessions_in(
     planes: Sequence[Sequence[Session]],
     matches: str | os.PathLike[str],
 ) -> list[tuple[int, int, TableCandidate, bool]]:
-    """Do as :func:`recognise` for an open file: give plane, session, ROI table, and whether object ids agree."""
+    """As :func:`recognise`, for an open file: plane, session, ROI table, and whether object ids agree, for each."""
     tables = list_contents(nwbfile).tables
     recognised = []
     for plane, sessions in enumerate(planes):
@@ -94,7 +94,7 @@ def _by_object_id(
 def _by_identifier(
     nwbfile: NWBFile, tables: Sequence[TableCandidate], sessions: Sequence[Session], path: str | os.PathLike[str]
 ) -> Found:
-    """Recognise files whose object ids are new, as after some exports, or that never had any."""
+    """Recognise files that have no object ids, or new ones, as after some exports."""
     found: Found = []
     for k, session in enumerate(sessions):
         if not nwbfile.identifier or session.source.identifier != nwbfile.identifier:

@@ -33,7 +33,7 @@ class AnnotatedFile:
 
     source: Path  #: the file that was copied
     path: Path  #: the file that was written; the source itself if it was annotated in place
-    sessions: tuple[str, ...]  #: the match file's sessions that it holds, with planes if the match file has several
+    sessions: tuple[str, ...]  #: its sessions in the match file, with their planes if the match file has several
     n_rois: int  #: number of ROIs of these sessions
     n_shared: int  #: how many of these ROIs share their cell with an ROI of another session
     warnings: tuple[str, ...]  #: what the user should know, one sentence each
@@ -49,11 +49,12 @@ def annotate_files(
     progress: Progress | None = None,
     plane: str | None = None,
 ) -> tuple[AnnotatedFile, ...]:
-    """Write copies of source files whose ROI tables say which cell each ROI is, in a column `global_roi_id`.
+    """Write copies of source files whose ROI tables state the cell of each ROI, in a column `global_roi_id`.
 
-    The number is the cell's id in the match file's table of cells, so the same number in two files of one match
-    file is the same cell; -1 means that the ROI is in no cell. Cells seen in one session only have numbers too, and
-    cells of different imaging planes have different numbers.
+    The number is the cell's id in the match file's table of cells, so that the same number in two files of one match
+    file is the same cell; -1 means that the ROI is in no cell. Cells that were seen in only one session have numbers
+    too, and cells of different imaging planes have different numbers.
+
     Everything is checked before the first file is written. Each file gets its name only after it was compared with its
     source object by object, read by pynwb and validated.
 
@@ -62,7 +63,7 @@ def annotate_files(
     matches : path
         The match file.
     inputs : path or sequence of path
-        Files from which its sessions were read, or some of them; folders and patterns stand for the files in them.
+        Files from which its sessions were read, or some of them; folders and patterns mean the files in them.
     folder : path, optional
         Folder for the copies, which have the names of the inputs; made if it does not exist.
     in_place : bool
@@ -70,12 +71,12 @@ def annotate_files(
     overwrite : bool
         Replace existing copies, and a column of this name if an input already has one.
     plane : str, optional
-        Annotate the ROI tables of this imaging plane only.
+        Annotate only the ROI tables of this imaging plane.
 
     Raises
     ------
     InputError
-        If a file cannot be read, is no session of the match file, has changed, or already has such a column.
+        If a file cannot be read, is not a session of the match file, has changed, or already has such a column.
     OutputError
         If a copy exists already, cannot be written, or differs from its source in more than the column.
 
@@ -91,7 +92,8 @@ def annotate_files(
     for location in (matches, *listed(inputs)):
         if is_url(location):
             raise InputError(
-                f"{public_name(location)}: files are annotated on the local disk; download this one and give the copy."
+                f"{public_name(location)}: only files on the local disk can be annotated; download this file and give "
+                "the path of the copy."
             )
     sources = [Path(path) for path in expand(inputs)]
     with open_nwb(matches) as nwbfile:
@@ -129,8 +131,8 @@ class _Job:
                     raise InputError(f"{source}: the ROI table {table.path} has no list of columns; repair the file.")
                 if f"{COLUMN}_index" in group:
                     raise InputError(
-                        f"{source}: the ROI table {table.path} has a column {COLUMN} with several values a row, which "
-                        "is not that of ndx-match; rename it first."
+                        f"{source}: the ROI table {table.path} has a column {COLUMN} with several values per row, "
+                        "which ndx-match did not write; rename it first."
                     )
                 if has_column(group) and not overwrite:
                     raise InputError(
@@ -195,7 +197,7 @@ def _annotate(
         _check(source, temporary, target, columns)
         if in_place:
             with open(temporary, "r+b") as file:
-                os.fsync(file.fileno())  # so that after a power failure the name does not lead to an empty file
+                os.fsync(file.fileno())  # so that the file is not empty if the power fails
         check_unchanged(source, job.state, checksum)
     names = tuple(
         f"{session.name} ({planes[table.plane].name})" if len(planes) > 1 else session.name
@@ -226,7 +228,7 @@ def _warnings(job: _Job, sessions: Sequence[Session], checksum: str) -> Iterator
 
 
 def _check(source: Path, copy: Path, target: Path, columns: Columns) -> None:
-    """Refuse a copy that differs in more than the columns, that pynwb cannot read, or that is less valid."""
+    """Refuse a copy that differs in more than the columns, cannot be read by pynwb, or has more validation errors."""
     try:
         problem = _first_problem(source, copy, columns)
     except Exception as error:  # h5py, hdmf and pynwb raise many kinds
@@ -248,7 +250,7 @@ def _first_problem(source: Path, copy: Path, columns: Columns) -> str | None:
                 return f"pynwb reads other values of {table}/{COLUMN}"
     errors = file_format.validation_errors(copy)
     for error in errors - file_format.validation_errors(source) if errors else ():
-        return f"it is less valid: {error}"
+        return f"it has a validation error that its source does not have: {error}"
     return None
 
 

@@ -23,7 +23,7 @@ from .job import Job, Outcome, do_job, failed, outcome_on_disk
 
 POLL = 5.0  #: seconds between checks for records of jobs that the cluster has not reported as done
 PATIENCE = 60.0  #: seconds to wait for the cluster to answer, or for a worker to appear
-REMEDY = "what is done is kept, run the same again for the rest"
+REMEDY = "finished match files are kept; run the same command again to do the rest"
 
 _one_at_a_time = Lock()  #: for a worker with several threads: the libraries that read and write files allow only one
 
@@ -66,7 +66,7 @@ def do_on_cluster(jobs: Sequence[Job], scheduler: str | None, n_workers: int) ->
             elif time.monotonic() - last_worker > PATIENCE:
                 break
         for job in waiting.values():
-            yield outcome_on_disk(job) or failed(job, f"The cluster has no workers any more; {REMEDY}.")
+            yield outcome_on_disk(job) or failed(job, f"The cluster has lost all its workers; {REMEDY}.")
 
 
 def _has_workers(client: Any) -> bool:
@@ -91,7 +91,7 @@ def _done(waiting: dict[Any, Job]) -> list[Any]:
 
 
 def _outcome(future: Any, job: Job) -> Outcome:
-    """What became of a job: what its record says, or else what the cluster says."""
+    """The outcome of a job according to its record or, if there is none, to the cluster."""
     recorded = outcome_on_disk(job)
     if recorded is not None:
         return recorded
@@ -109,9 +109,9 @@ def _reason(error: BaseException) -> str:
     from distributed import KilledWorker
 
     if isinstance(error, KilledWorker):
-        return "Every worker that had this job died, perhaps for want of memory"
+        return "Every worker that had this job ended, perhaps because its memory was full"
     if isinstance(error, ImportError):
-        return f"The workers lack what they need ({one_line(error)})"
+        return f"A package is missing on the workers ({one_line(error)})"
     return f"The cluster lost this job ({type(error).__name__}: {one_line(error)})"
 
 
@@ -124,8 +124,8 @@ def _client(scheduler: str | None, n_workers: int) -> Iterator[Any]:
         security = Security.temporary()
     except ImportError as error:
         raise InputError(
-            "Several jobs at the same time need dask.distributed; run "
-            'pip install "ndx-cell-matching[distributed]", or give -j 1.'
+            "To match several animals at the same time, dask.distributed is needed; run "
+            'pip install "ndx-cell-matching[distributed]", or set the number of processes to 1 (-j 1).'
         ) from error
     _silence()
     if scheduler is None:
@@ -153,13 +153,13 @@ def _local_cluster(n_workers: int, security: Any) -> Any:
         return LocalCluster(
             n_workers=n_workers,
             threads_per_worker=1,
-            memory_limit=0,  # with an equal share of the memory each, jobs of large animals would be ended repeatedly
+            memory_limit=0,  # with an equal share of the memory for each worker, large jobs would be ended repeatedly
             dashboard_address=None,
             silence_logs=logging.CRITICAL,
             protocol="tls://",
             security=security,
         )
-    except BaseException:  # interrupted while it started: its processes end by themselves, and dask cannot close it
+    except BaseException:  # interrupted at the start: the processes end by themselves, but dask could not close them
         atexit.unregister(close_clusters)
         raise
 

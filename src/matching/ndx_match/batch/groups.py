@@ -33,7 +33,7 @@ class FileSeen:
     start: datetime | None = None
     planes: tuple[PlaneOfFile, ...] = ()
     problem: str = ""  #: why it cannot be read
-    left_out: str = ""  #: why it is not a session to match: it is a match file, has no ROIs, or lacks the wanted plane
+    left_out: str = ""  #: why it is not matched: it is a match file, has no ROIs, or does not have the wanted plane
 
 
 @dataclass(frozen=True)
@@ -70,17 +70,17 @@ def look_at(source: Input, options: SourceOptions) -> FileSeen:
         take_folders([source.location], options.session_starts, options.session_table)
         with shared_access(), open_nwb(source.location) as nwbfile:
             if any(isinstance(item, CellMatching) for item in objects_of(nwbfile)):
-                return FileSeen(source, left_out="this is a match file")
+                return FileSeen(source, left_out="it is a match file")
             file = SourceFile(nwbfile, source.location)
             if not file.contents.tables:
-                return FileSeen(source, left_out="there is no ROI table in it")
+                return FileSeen(source, left_out="it has no ROI table")
             wanted = source.plane or options.plane
             planes = list_planes(file, options)
             chosen = tuple(plane for plane in planes if wanted in (None, "", plane.name, plane.options.plane))
             if not chosen:
                 named = [plane.name for plane in planes]
                 meant = did_you_mean(str(wanted), named)
-                without = f"there is no plane {wanted}{meant} with ROIs in it, but {', '.join(named)}"
+                without = f"it has no plane {wanted}{meant} with ROIs, only {', '.join(named)}"
                 return FileSeen(source, left_out=without)
             start = nwbfile.session_start_time
             in_utc = start if start.tzinfo else start.replace(tzinfo=timezone.utc)
@@ -89,7 +89,7 @@ def look_at(source: Input, options: SourceOptions) -> FileSeen:
         return FileSeen(source, source.subject, problem=str(error))
     except Exception as error:  # whatever is in this file, the others must still be matched
         where = public_name(source.location)
-        return FileSeen(source, source.subject, problem=f"{where}: it cannot be read ({first_line(error)}).")
+        return FileSeen(source, source.subject, problem=f"{where}: this file cannot be read ({first_line(error)}).")
 
 
 def group_files(
@@ -107,7 +107,7 @@ def group_files(
     options : SourceOptions
         The options of the batch.
     subject : str
-        The subject of files that name none.
+        The subject of files that do not name one.
     tolerance : float
         Micrometres by which the depths of one plane may differ between sessions.
     matched : mapping, optional
@@ -115,10 +115,10 @@ def group_files(
 
     Notes
     -----
-    If a file cannot be read, its animal is not matched, because one of its sessions would be missing. The animal is the
-    one that the manifest names, or else the one in the name of the file or its folder (`sub-ID`, as DANDI and BIDS name
-    them). If neither names one, the file is taken to belong to every animal that was matched before with a file of this
-    name and now lacks it.
+    If a file cannot be read, its animal is not matched, because one of its sessions would be missing. The animal is
+    taken from the manifest or else from the name of the file or its folder (`sub-ID`, as in DANDI and BIDS). If neither
+    names an animal, the file is assumed to belong to each animal that was matched before with a file of this name and
+    that now has no such file.
     """
     check_tolerance(tolerance)
     notes = [f"{public_name(file.source.location)}: left out: {file.left_out}." for file in files if file.left_out]
@@ -173,7 +173,7 @@ def _name(file: FileSeen) -> str:
 def _planes_of(
     subject: str, files: Sequence[FileSeen], options: SourceOptions, tolerance: float
 ) -> tuple[list[Group], list[str]]:
-    """The groups of one animal, and one sentence for each of its planes that is in one session only."""
+    """The groups of one animal, and one sentence for each of its planes that only one session has."""
     ordered = sorted(files, key=_order)
     recorded = {
         RecordedPlane(file.source.location, plane.name, plane.depth): Member(
@@ -242,7 +242,7 @@ def _label(subject: str) -> str:
 
 
 def _safe(text: str) -> str:
-    """Turn a text into a file name; if it has to be changed, add a hash, so that different texts stay different."""
+    """Turn a text into a file name; if the text is changed, a hash is added, so that different texts stay different."""
     safe = re.sub(r"[^A-Za-z0-9_+-]+", "-", text).strip("-")
     return safe if safe == text else f"{safe}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
 

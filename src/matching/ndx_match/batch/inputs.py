@@ -20,10 +20,10 @@ FILE_COLUMN, SUBJECT_COLUMN, PLANE_COLUMN = "file", "subject", "plane"
 
 @dataclass(frozen=True)
 class Input:
-    """A file of a batch, and what a manifest says about it."""
+    """A file of a batch, with the entries of a manifest."""
 
     location: str  #: an absolute path, or an address
-    subject: str = ""  #: if empty, the one that the file names
+    subject: str = ""  #: if empty, the subject that the file names
     plane: str = ""  #: the imaging plane to take; if empty, all of them
     position: int | None = None  #: position in a manifest, which orders the sessions; None: they are ordered by date
 
@@ -38,13 +38,12 @@ def find_inputs(locations: Sequence[str], sessions: Sequence[str] = (), but_in: 
     sessions : sequence of str
         Take only these sessions of folders on DANDI.
     but_in : path, optional
-        A folder that is not searched: the one that holds the match files.
+        A folder that is not searched, because it is the folder of the match files.
 
     Raises
     ------
     InputError
-        If a folder or manifest does not exist, a manifest cannot be understood, a file is named twice, or there is no
-        file.
+        If a folder or manifest does not exist, a manifest has a wrong form, a file is named twice, or there is no file.
     """
     found: list[Input] = []
     for location in locations:
@@ -64,7 +63,7 @@ def find_inputs(locations: Sequence[str], sessions: Sequence[str] = (), but_in: 
 
 
 def _expanded(location: str, sessions: Sequence[str] = ()) -> list[str]:
-    """The files that a location stands for, with absolute paths, so that every process finds them."""
+    """The files that a location means, with absolute paths, so that every process finds them."""
     if not is_url(location):
         return [os.path.abspath(path) for path in expand_local(location)]
     if not is_of_dandi(location):
@@ -78,8 +77,8 @@ def _in_manifest(path: Path, first: int) -> Iterator[Input]:
     columns, rows = read_rows(path, "the manifest")
     if FILE_COLUMN not in columns:
         raise InputError(
-            f"{path}: the manifest has no column {FILE_COLUMN!r} (it has {', '.join(columns) or 'none'}); its first "
-            f"line names the columns: {FILE_COLUMN}, and if wanted {SUBJECT_COLUMN} and {PLANE_COLUMN}."
+            f"{path}: the manifest has no column {FILE_COLUMN!r} (it has {', '.join(columns) or 'none'}); name the "
+            f"columns in its first line: {FILE_COLUMN} and, optionally, {SUBJECT_COLUMN} and {PLANE_COLUMN}."
         )
     for number, row in enumerate(rows, start=2):
         location = row[FILE_COLUMN]
@@ -88,5 +87,5 @@ def _in_manifest(path: Path, first: int) -> Iterator[Input]:
         below = location if is_url(location) else str(path.parent / location)
         of_row = _expanded(below)
         if len(of_row) != 1:
-            raise InputError(f"{path}: row {number} stands for {len(of_row)} files; name one in each row.")
+            raise InputError(f"{path}: row {number} means {len(of_row)} files; name one file in each row.")
         yield Input(of_row[0], row.get(SUBJECT_COLUMN, ""), row.get(PLANE_COLUMN, ""), first + number)

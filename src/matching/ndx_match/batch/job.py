@@ -50,15 +50,15 @@ _SEEN = ("plane", "roi_table", "z_plane")
 
 @dataclass(frozen=True)
 class Job:
-    """A group, and how and where to match it: everything that a process needs to know."""
+    """A group and everything that a process needs to match it."""
 
     group: Group
     folder: str  #: absolute path of the folder of the match files
     method: str
     parameters: Parameters
     metadata: FileMetadata
-    run: str  #: identifies the run of the batch, so that a job that is started twice in it is recognised
-    overwrite: bool = False  #: whether to repeat what is done, and to replace match files that are not of this batch
+    run: str  #: identifies the run of the batch, so that a job that is started twice in one run is recognised
+    overwrite: bool = False  #: whether to repeat jobs that are done, and to replace match files of other origin
     cache: bool = True  #: whether to keep the data that are fetched from the network
 
     @property
@@ -68,7 +68,7 @@ class Job:
 
     @property
     def record(self) -> Path:
-        """Its record."""
+        """The record of the match file."""
         return self.output.with_suffix(".json")
 
 
@@ -208,19 +208,19 @@ def _done_before(job: Job, before: Record | None, wanted: Record) -> Record | No
         return found
     if before is None or before.output is None or (before.subject, before.plane) != (wanted.subject, wanted.plane):
         raise OutputError(
-            f"{job.output}: this match file was not made of these sessions in this way, and there is no record of who "
-            "made it; move it away, or give --overwrite."
+            f"{job.output}: this match file was not made from these sessions with this method and these options, and "
+            "there is no record of this batch for it; move it to another folder, or give --overwrite."
         )
     if _output_state(job).state != before.output.state:
         raise OutputError(
-            f"{job.output}: the sessions or options changed, but so did this match file since it was written; move it "
-            "away, or give --overwrite to lose what was changed in it."
+            f"{job.output}: the sessions or options have changed, but this match file was changed too since it was "
+            "written; move it to another folder, or give --overwrite to lose the changes in it."
         )
     return None
 
 
 def recognised(job: Job, before: Record | None, wanted: Record) -> Record | None:
-    """The record for a match file that exists without one; None if the job would write a different file.
+    """The record for a match file that has no record; None if the job would write a different file.
 
     If a process was killed after it wrote the match file, it left a record of the job that it had started. Any other
     match file is recognised by the checksums, method and parameters in it; then the job's options must be visible in
@@ -318,7 +318,7 @@ def _do(job: Job, before: Record | None, wanted: Record, begun: float, progress:
 
 
 def _continued(job: Job, plane: MatchedPlane, progress: Progress | None) -> tuple[MatchedPlane, tuple[str, ...]]:
-    """The plane with the cell ids and decisions of the match file that it replaces, and sentences on what is lost."""
+    """The plane with the cell ids and decisions of the match file that it replaces, and sentences on losses."""
     if not os.path.exists(job.output):
         return plane, ()
     earlier = read_planes_of_match_file(job.output)
@@ -381,7 +381,7 @@ def _output_state(job: Job) -> FileOfRecord:
 
 
 def _sentence(job: Job, error: Exception) -> str:
-    """An error as the record states it: one line, with the files as the record names them."""
+    """An error in the form in which the record holds it: one line, with the files as the record names them."""
     text = str(error)
     if not isinstance(error, NdxMatchError):
         text = f"{type(error).__name__}: {text}; this is a bug in ndx-match, please report it."

@@ -1,4 +1,4 @@
-"""The record beside each match file: its inputs, method and outcome. A rerun reads it to see what is done."""
+"""The record beside each match file: its inputs, method and outcome. A later run reads which jobs are done."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Figures:
 
 @dataclass(frozen=True)
 class Record:
-    """What is known of one match file."""
+    """The inputs, options and outcome of one match file."""
 
     subject: str
     plane: str
@@ -59,7 +59,7 @@ class Record:
     inputs: tuple[FileOfRecord, ...]  #: in the order of the sessions
     method: str
     parameters: dict[str, Any]
-    metadata: dict[str, Any]  #: metadata that the user gave in place of what the files say
+    metadata: dict[str, Any]  #: metadata that the user gave to replace those of the files
     run: str = ""  #: the run of the batch that wrote this record
     recognised: bool = False  #: whether the match file existed before, without a record
     error: str = ""  #: why it failed, one sentence
@@ -92,7 +92,7 @@ def is_same_way(before: Record, now: Record) -> bool:
 
 
 def as_json(value: Any) -> Any:
-    """A value as it comes back from a JSON file."""
+    """The value that is read after writing this value to a JSON file."""
     return json.loads(json.dumps(value, default=asdict))
 
 
@@ -103,7 +103,7 @@ def state_of_record(file: str, state: FileState | None, sha256: str = "", **opti
 
 
 def read_record(path: Path) -> Record | None:
-    """Read a record; None if there is none or it cannot be understood."""
+    """Read a record; None if there is no record or it has another form."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content.pop("ndx_match_batch") != FORMAT:
@@ -139,11 +139,13 @@ def write_record(path: Path, record: Record) -> None:
     Raises
     ------
     OutputError
-        If the record cannot be written, or its path holds something else.
+        If the record cannot be written, or another file or folder has its path.
     """
     check_name(path)
     if os.path.isdir(path) or (os.path.exists(path) and not _is_record(path)):
-        raise OutputError(f"{path}: this is no record of a batch and is not replaced; remove it or choose another -o.")
+        raise OutputError(
+            f"{path}: this is not a record of a batch and is not replaced; remove it or choose another -o."
+        )
     content = {"ndx_match_batch": FORMAT, **asdict(record)}
     with publish(path, overwrite=True) as temporary:
         temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -59,7 +59,7 @@ def match_batch(
     metadata : FileMetadata, optional
         Metadata that replace those of the files.
     overwrite : bool
-        Repeat what is done already, and replace match files that are not of this batch.
+        Repeat jobs that are done already, and replace match files that are not of this batch.
     scheduler : str, optional
         Address of a dask scheduler. If it is None, processes on this machine are used, as many as
         :func:`ndx_match.workers.limited_workers` allows.
@@ -69,7 +69,7 @@ def match_batch(
     Raises
     ------
     InputError
-        If there are no files, a manifest cannot be understood, or there is no cluster.
+        If there are no files, a manifest has a wrong form, or there is no cluster.
     OutputError
         If the folder is not writable.
     MethodError
@@ -94,7 +94,7 @@ def plan(
     subject: str = "",
     progress: Progress | None = None,
 ) -> Grouping:
-    """Find all files that the locations stand for, and group them for matching.
+    """Find all files that the locations mean, and group them for matching.
 
     Parameters
     ----------
@@ -104,7 +104,7 @@ def plan(
         Folder of the match files.
     options : SourceOptions
     subject : str
-        The subject of files that name none; allowed only if all files are of one subject.
+        The subject of files that do not name one; allowed only if all files are of one subject.
     progress : callable, optional
 
     Raises
@@ -121,7 +121,7 @@ def plan(
     subjects = sorted({group.subject for group in grouping.groups if group.subject})
     if subject and len(subjects) > 1:
         raise InputError(
-            f"--subject-id {subject} is that of one animal, and the files are of {len(subjects)} "
+            f"--subject-id {subject} names one animal, but the files are of {len(subjects)} animals "
             f"({', '.join(subjects)}); name the animals in a manifest."
         )
     return grouping

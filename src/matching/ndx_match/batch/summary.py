@@ -57,7 +57,7 @@ $rows
 </table>
 </section>
 $notes
-<footer>Written by $software. This file holds all it shows and asks for nothing on the network.</footer>
+<footer>Written by $software. This page is complete and loads nothing from the network.</footer>
 </body>
 </html>
 """)
@@ -79,7 +79,7 @@ def check_summary(folder: Path) -> None:
         except (OSError, UnicodeDecodeError):
             is_ours = False
         if not is_ours:
-            raise OutputError(f"{path}: this is no summary of a batch and is not replaced; choose another -o.")
+            raise OutputError(f"{path}: this is not a summary of a batch and is not replaced; choose another -o.")
 
 
 def write_summary(folder: Path, outcomes: Sequence[Outcome], notes: Sequence[str] = ()) -> None:

@@ -65,7 +65,7 @@ def check_activity_(
             say_text(f"\n{table([*_doubts(check)])}")
         warn(_warnings(check))
         if not check.tells:
-            say("It cannot be told from this activity whether the matches are right.")
+            say("This activity does not show whether the matches are right.")
 
 
 def _pairs(check: ActivityCheck) -> Iterator[tuple[str, ...]]:

@@ -34,12 +34,12 @@ class _LocalPath(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if is_address(value):
-            raise InputError(f"{public_name(value)}: this must be on the local disk; give a path.")
+            raise InputError(f"{public_name(value)}: this file must be on the local disk; give a path.")
         return super().convert(value, param, ctx)
 
 
 class _Location(click.ParamType):
-    """A path or URL of a file to read. An argument for one file also takes a folder or pattern that stands for one."""
+    """A path or URL of a file to read. An argument for one file also accepts a folder or pattern that means one."""
 
     name = "location"
 
@@ -112,7 +112,7 @@ class _ZPlane(click.ParamType):
 
 
 def _enter_access(context: click.Context, parameter: click.Parameter, no_cache: bool) -> None:
-    """Use one way to read remote files until the command ends."""
+    """Set how remote files are read until the command ends."""
     context.with_resource(remote_access(cache=not no_cache))
 
 

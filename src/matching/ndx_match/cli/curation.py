@@ -26,7 +26,7 @@ from .common import FILE, MATCH_FILE, Example, command, output_option, overwrite
 @click.argument("decisions", type=FILE, metavar="DECISIONS.CSV")
 @output_option()
 @click.option(
-    "--reviewer", metavar="NAME", default="", help="Name of the person who decided, where the list does not say."
+    "--reviewer", metavar="NAME", default="", help="Name of the person who decided, if the list does not state it."
 )
 @overwrite_option
 def curate(matches: str, decisions: Path, output: Path, reviewer: str, overwrite: bool) -> None:

@@ -45,12 +45,12 @@ def log_closed_at_end() -> Iterator[None]:
 
 
 def start_log(context: click.Context, parameter: click.Parameter, path: str | None) -> None:
-    """From now on also write all messages into a log file, after what an existing log holds.
+    """From now on, also write all messages into a log file; an existing log is continued.
 
     Raises
     ------
     OutputError
-        The file exists and is no log of ndx-match, or it cannot be written.
+        The file exists and is not a log of ndx-match, or it cannot be written.
     """
     if path is None or context.resilient_parsing:
         return
@@ -60,7 +60,7 @@ def start_log(context: click.Context, parameter: click.Parameter, path: str | No
         if not is_new and os.path.isfile(path):
             with open(path, "rb") as file:
                 if file.read(len(FIRST_LINE)) != FIRST_LINE.encode():
-                    raise OutputError(f"{path}: this file is no log of ndx-match; give another name to --log-file.")
+                    raise OutputError(f"{path}: this file is not a log of ndx-match; give another name to --log-file.")
         handler = logging.FileHandler(path, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise OutputError(

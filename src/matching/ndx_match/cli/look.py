@@ -111,7 +111,7 @@ def show(matches: str, plane: str | None) -> None:
 def plot(matches: str, output: Path, all_pairs: bool, kind: str, plane: str | None) -> None:
     """Draw registrations, overlays, matched fractions and coloured cells from the match file alone.
 
-    If the match file holds several imaging planes, each has a sub-folder of its own.
+    If the match file holds several imaging planes, there is one sub-folder per plane.
     """
     from ..matchfile import read_planes_of_match_file
     from .write import draw_planes
@@ -145,7 +145,7 @@ def report(matches: str, output: Path, plane: str | None, overwrite: bool) -> No
 
 
 def _lines(file: InspectedFile) -> Iterator[str]:
-    """The lines that say what a file holds; they mark what would be used."""
+    """The lines that list the content of a file and mark what would be used."""
     sources = [session.source for session in file.used.values()]
     used = {path for source in sources for path in (source.roi_table_path, source.image_path)}
     used_planes = {source.plane_path.rsplit("/", 1)[-1] for source in sources}

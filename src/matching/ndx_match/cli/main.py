@@ -108,7 +108,7 @@ def main(arguments: list[str] | None = None) -> None:
     if COMPLETION in os.environ:
         _complete(arguments)
     if not sys.warnoptions:
-        warnings.simplefilter("ignore")  # of libraries; our own are printed as sentences
+        warnings.simplefilter("ignore")  # warnings of libraries; the command prints its own as sentences
     logging.lastResort = None
     logging.raiseExceptions = False
     os.environ["MPLBACKEND"] = "agg"  # Jupyter's is for figures in a notebook, and may not be installed here
@@ -178,8 +178,8 @@ def _color() -> bool | None:
 
 
 def _check_working_directory() -> None:
-    """Refuse to work in a deleted folder, in which no relative path has a meaning."""
+    """Raise InputError if the working directory was deleted, because relative paths have no meaning in it."""
     try:
         os.getcwd()
     except OSError:
-        raise InputError("The working directory does not exist any more; change to one that does.") from None
+        raise InputError("The working directory was deleted; change to another one.") from None

@@ -91,7 +91,7 @@ def parameter_options(of_methods: Mapping[str, type[Parameters]]) -> tuple[Param
 def method_options(command: Command) -> Command:
     """Give a command `--method` and the parameters of all methods, as the argument `method`: (Method, Parameters).
 
-    The command raises MethodError if the user gives an option of another method or a value that makes no sense.
+    The command raises MethodError if the user gives an option of another method or a value that is not allowed.
     """
     methods = all_methods()
     summaries = "; ".join(f"{method.name}: {method.summary}" for method in methods.values())

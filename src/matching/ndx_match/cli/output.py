@@ -1,4 +1,4 @@
-"""What a command prints on the terminal and in the log file: results, notes, warnings and progress."""
+"""Print results, notes, warnings and progress on the terminal and into the log file."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def say_text(text: str = "") -> None:
 
 
 def note(*lines: object) -> None:
-    """Print on standard error what is useful to know but is no problem; `--quiet` silences it."""
+    """Print on standard error what is useful to know but not a problem; `--quiet` silences it."""
     if is_quiet():
         for line in lines:
             LOG.info("%s", one_line(line))
@@ -67,7 +67,7 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 def progress_bar() -> Iterator[ProgressCallback]:
     """Show progress and the time left on the terminal, and write the time of each stage into the log file.
 
-    Nothing is shown with `--quiet`, or if standard error is no terminal.
+    Nothing is shown with `--quiet`, or if standard error is not a terminal.
     """
     hidden = is_quiet() or not sys.stderr.isatty()
     columns = (TextColumn("{task.description:<12}"), BarColumn(), _Amount(), _TimeLeft())

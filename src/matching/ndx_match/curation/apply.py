@@ -118,11 +118,11 @@ def _apply(plane: MatchedPlane, decisions: Sequence[Decision], new_ids: _NewIds)
 
 
 class _Misfit(Exception):
-    """A decision cannot be applied; the message is a clause without a full stop."""
+    """A decision cannot be applied; the message is the reason, a clause without a full stop."""
 
 
 class _NewIds:
-    """Ids for new cells: the one that a decision names, or one that was never used in the file."""
+    """Gives ids to new cells: the id that a decision names, or an id that was never used in the file."""
 
     def __init__(self, planes: Sequence[MatchedPlane], decisions: Sequence[Decision]) -> None:
         named = (number for d in decisions for number in (d.cell_id, d.other_cell_id) if number is not None)
@@ -130,7 +130,7 @@ class _NewIds:
         self.taken = {int(number) for plane in planes for number in plane.result.cell_ids}
 
     def give(self, wanted: int | None) -> int:
-        """Return the wanted id if no cell has it and none got it here, or else a new id."""
+        """Return the wanted id if it is free, or else a new id."""
         if wanted is None or wanted in self.taken or wanted < 0:
             wanted, self._next = self._next, self._next + 1
         self.taken.add(wanted)
@@ -154,7 +154,7 @@ class _Cells:
         self.reviews: dict[int, ReviewOfCell] = dict(zip(self.members, zip(*columns, strict=True), strict=True))
 
     def apply(self, decision: Decision) -> Decision:
-        """Apply a decision, and return it completed by what it did."""
+        """Apply a decision, and return it with the cells and ROIs that it changed."""
         kinds: Mapping[int, Callable[[Decision], Decision]] = {
             DecisionKind.SPLIT: self._split,
             DecisionKind.REMOVE: self._split,
@@ -165,7 +165,7 @@ class _Cells:
             DecisionKind.ALIGN: self._check_aligned,
         }
         if decision.kind not in kinds:
-            raise _Misfit("this version does not know decisions of its kind")
+            raise _Misfit("this version does not know this kind of decision")
         return kinds[decision.kind](decision)
 
     def _split(self, decision: Decision) -> Decision:
@@ -173,7 +173,7 @@ class _Cells:
         if not leaving or (decision.kind == DecisionKind.REMOVE and len(leaving) > 1):
             raise _Misfit("it must name the ROI that leaves its cell")
         if frozenset(leaving) in map(frozenset, (self.members[self._cell_of[roi]] for roi in leaving)):
-            return decision  # the ROIs are a cell of their own already
+            return decision  # the ROIs are a separate cell already
         cell_id = self._cell(decision)
         staying = self.members[cell_id] - leaving
         new_id = self._new_ids.give(decision.other_cell_id)
@@ -195,7 +195,7 @@ class _Cells:
         session, times = Counter(session for session, _ in joined).most_common(1)[0]
         if times > 1:
             of = " and ".join(str(number) for number in ids)
-            raise _Misfit(f"the cells {of} have an ROI each in the session {self._plane.sessions[session].name}")
+            raise _Misfit(f"the cells {of} both have an ROI in the session {self._plane.sessions[session].name}")
         kept = min(ids, key=lambda cell_id: (-len(self.members[cell_id]), cell_id))
         others = [cell_id for cell_id in ids if cell_id != kept]
         for cell_id in others:
@@ -231,7 +231,7 @@ class _Cells:
         fixed, moving = sorted(self._session(name) for name in decision.sessions)
         registration = self._plane.result.registration(fixed, moving)
         if registration is None or registration.outcome != RegistrationOutcome.BY_HAND:
-            raise _Misfit(f"{' and '.join(decision.sessions)} are not aligned so")
+            raise _Misfit(f"{' and '.join(decision.sessions)} are not aligned by this matrix")
         return decision
 
     def _set(self, decision: Decision, cell_id: int, rois: set[Roi]) -> None:
@@ -247,7 +247,7 @@ class _Cells:
         self.reviews[cell_id] = (code, decision.reviewer, decision.reviewed_on, decision.review_comment)
 
     def _code(self, cell_id: int) -> Review:
-        """The review of a cell that a person finds right: accepted if it is as the method made it, or else changed."""
+        """The review of a cell that a person calls right: accepted if the method made it so, otherwise changed."""
         return Review.ACCEPTED if frozenset(self.members[cell_id]) in self._automatic else Review.CHANGED
 
     def _cell(self, decision: Decision) -> int:
@@ -277,7 +277,7 @@ class _Cells:
             if row is None:
                 raise _Misfit(f"the session {name} has no ROI {roi_id}")
             if (session, row) not in self._cell_of:
-                raise _Misfit(f"the ROI {roi_id} of the session {name} took no part in the matching")
+                raise _Misfit(f"the ROI {roi_id} of the session {name} did not take part in the matching")
             rois.append((session, row))
         return rois
 

@@ -1,4 +1,4 @@
-"""Change the cells of a result, and keep what it says about them true."""
+"""Change the cells of a result, and update its presence, confidence and reviews."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from ..model import MatchResult, Presence, cells_of_rois
 
 
 def with_cells(result: MatchResult, cells: Ints32, cell_ids: Ints64) -> MatchResult:
-    """The result with other cells made of the same ROIs; cells are changed only through this function.
+    """The result with the same ROIs in other cells; cells are changed only through this function.
 
-    What the method found stays: its name, the pairs and which of them it accepted, and the alignments. A cell that has
-    the same ROIs as a cell before also keeps that cell's presence, confidence and review. For any other cell, the
+    The method's name, candidate pairs and registrations stay as they are. A cell that has the same ROIs as a cell of
+    the given result keeps the presence, confidence and review of that cell. For any other cell, the
     confidence is NaN, because the method did not rate it, and the review says that a person changed it. In a session
     in which such a cell has no ROI, its presence is that of the cell from which most of its ROIs come, or
     *not detected* if that cell had an ROI there.
@@ -32,7 +32,7 @@ def with_cells(result: MatchResult, cells: Ints32, cell_ids: Ints64) -> MatchRes
     Raises
     ------
     ValueError
-        If the cells do not hold every ROI of the result exactly once.
+        If an ROI of the result is not in exactly one of the cells.
     """
     origin, same = _origins(result, cells)
     presence = result.presence[origin]
@@ -63,7 +63,7 @@ def automatic_result(result: MatchResult) -> MatchResult:
 
 
 def _origins(result: MatchResult, cells: Ints32) -> tuple[Indices, Bools]:
-    """For each cell, the row of the earlier cell that gave it most ROIs, and whether the two have the same ROIs."""
+    """For each cell, the row of the earlier cell with most of its ROIs, and whether both have the same ROIs."""
     places, sessions = np.nonzero(cells >= 0)
     before = cells_of_rois(result.cells, sessions.astype(np.int32), cells[places, sessions])
     if len(before) != (result.cells >= 0).sum() or (before < 0).any():

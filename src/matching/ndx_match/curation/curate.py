@@ -19,7 +19,7 @@ from .cells import automatic_result
 
 
 def curate(planes: Sequence[MatchedPlane], decisions: Iterable[Decision], progress: Progress | None = None) -> Curated:
-    """Apply decisions as :func:`apply_decisions` does, but alignments too.
+    """Apply decisions as :func:`apply_decisions` does, and match sessions again after a new alignment.
 
     A plane with new alignments is matched again by the same method, with all alignments that persons gave. The cells
     keep their ids, and all earlier decisions are applied again. Then the other new decisions are applied.
@@ -75,7 +75,7 @@ def _matched_again(plane: MatchedPlane, given: Sequence[Registration], progress:
 
 
 def _registration(decision: Decision, position: dict[str, int]) -> Registration | None:
-    """The alignment that a decision gives, with the earlier session fixed; None if it aligns no two of the sessions."""
+    """The alignment that a decision gives, with the earlier session fixed; None if it is not one of two sessions."""
     names = decision.sessions or ()
     if decision.kind != DecisionKind.ALIGN or decision.matrix is None or not position.keys() >= set(names):
         return None

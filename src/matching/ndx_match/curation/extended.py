@@ -1,4 +1,4 @@
-"""Keep what persons decided when a session is added to a result."""
+"""Keep decisions of persons when a session is added to a result."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from .cells import no_reviews
 def with_decisions_of(extended: MatchResult, result: MatchResult) -> MatchResult:
     """The result after a session was added, with the decisions that were made before.
 
-    The session was added to the cells as persons had left them, so every decision still fits. A cell keeps its review
-    if an ROI was added to it. New cells are not reviewed.
+    The session was added to the cells after these decisions, so all of them are still valid. A cell keeps its review
+    also if an ROI was added to it. New cells are not reviewed.
     """
     reviews = result.reviews
     if reviews is not None:
@@ -34,8 +34,8 @@ def with_decisions_of(extended: MatchResult, result: MatchResult) -> MatchResult
 def _extended(automatic: AutomaticCells, extended: MatchResult) -> AutomaticCells:
     """The cells as the method left them, with the new ROIs added.
 
-    Each new ROI was added to a cell as persons had left it. It joins the cell of the method that holds most of that
-    cell's ROIs. If several new ROIs would join the same cell, all but one become cells of their own.
+    Each new ROI was added to a cell after decisions of persons. Here it is added to the cell of the method that has
+    most ROIs of that cell. If several new ROIs would be added to the same cell, all but one become separate cells.
     """
     n = automatic.cells.shape[1]
     given = np.flatnonzero(extended.cells[:, n] >= 0)

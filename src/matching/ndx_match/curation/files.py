@@ -77,14 +77,14 @@ def read_decisions(path: str | os.PathLike[str]) -> list[Decision]:
     Raises
     ------
     InputError
-        If the file cannot be read, or a row makes no sense.
+        If the file cannot be read, or a row is not a decision.
     """
     try:
         if os.path.getsize(path) > MOST_BYTES:
             raise InputError(f"{path}: this file is too large for a list of decisions; give the file of decisions.")
         text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        reason = error.strerror if isinstance(error, OSError) else "it is not a text in UTF-8"
         raise InputError(f"{path}: this file cannot be read ({reason}); give a CSV file of decisions.") from error
     return parse_decisions(text, str(path))
 
@@ -92,7 +92,7 @@ def read_decisions(path: str | os.PathLike[str]) -> list[Decision]:
 def parse_decisions(text: str, where: str) -> list[Decision]:
     """Read decisions from the text of such a file.
 
-    Messages begin with `where`. Errors are those of :func:`read_decisions`.
+    Messages begin with `where`. For errors see :func:`read_decisions`.
     """
     header = text.partition("\n")[0]
     delimiter = ";" if header.count(";") > header.count(",") else ","  # as some spreadsheets write it
@@ -110,7 +110,7 @@ def parse_decisions(text: str, where: str) -> list[Decision]:
             if any(values.values()):
                 groups.setdefault(values.get("decision") or f"line {line}", []).append({**values, "line": str(line)})
     except csv.Error as error:
-        raise InputError(f"{where}: this is no CSV file ({error}); give a CSV file of decisions.") from error
+        raise InputError(f"{where}: this is not a CSV file ({error}); give a CSV file of decisions.") from error
     return [_decision(rows, where) for rows in groups.values()]
 
 
@@ -118,7 +118,10 @@ def _decision(rows: Sequence[Mapping[str, str]], where: str) -> Decision:
     row = rows[0]
     where = f"{where}, row {row['line']}"
     if any({**other, **_OF_ROW} != {**row, **_OF_ROW} for other in rows):
-        raise InputError(f"{where}: rows of one decision may differ in session_name and roi_id only.")
+        raise InputError(
+            f"{where}: rows of one decision may differ only in session_name and roi_id; number other decisions "
+            "differently in the column decision."
+        )
     kind = _KINDS.get(row["kind"].lower())
     if kind is None:
         raise InputError(f"{where}: there are no decisions of the kind {row['kind']!r}; they are {', '.join(_KINDS)}.")
@@ -148,7 +151,8 @@ def matrix_of(values: Sequence[str | float], where: str) -> tuple[tuple[float, f
         matrix = np.zeros((3, 3))
     if not aligns(matrix):
         raise InputError(
-            f"{where}: an alignment is a matrix of 3 x 3 (or 2 x 3) finite numbers, row by row, that is not singular."
+            f"{where}: this matrix cannot align two sessions; give 3 x 3 (or 2 x 3) finite numbers, row by row, whose "
+            "matrix can be inverted."
         )
     return tuple((float(a), float(b), float(c)) for a, b, c in matrix)
 

@@ -81,10 +81,10 @@ def _renamed(
     planes: Sequence[MatchedPlane],
     kept: KeptSessions,
 ) -> Decision:
-    """A decision of an earlier plane, with the names and ids that its sessions and ROIs have now.
+    """A decision of an earlier plane, with the present names and ids of its sessions and ROIs.
 
-    ROIs that no longer exist are left out; if none is left, `_Lost` is raised. `places` holds where the plane's
-    sessions are now.
+    ROIs that no longer exist are left out; if none is left, `_Lost` is raised. `places` holds the present positions of
+    the plane's sessions.
     """
     position = {session.name: k for k, session in enumerate(plane.sessions) if k in places}
     rois = []
@@ -97,7 +97,7 @@ def _renamed(
         rois += [(session.name, int(now)) for now in session.roi_ids[np.isin(kept.rows[place], earlier_row)]]
     if decision.rois and not rois:
         listed = ", ".join(f"ROI {roi_id} of {name}" for name, roi_id in decision.rois[:3])
-        raise _Lost(f"{listed} {'are' if len(decision.rois) > 1 else 'is'} not there any more")
+        raise _Lost(f"{listed} no longer {'exist' if len(decision.rois) > 1 else 'exists'}")
     pair = decision.sessions
     if pair is not None:
         missing = [name for name in pair if name not in position]

@@ -1,4 +1,4 @@
-"""Refuse match files that contradict themselves, with one sentence each. A file is checked once, when it is read."""
+"""Refuse match files that contradict themselves. A file is checked once, when it is read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def contradictions_refused(where: str) -> Iterator[None]:
         raise
     except Exception as error:  # h5py, zarr, hdmf and numpy raise many kinds
         raise InputError(
-            f"{where}: this match file makes no sense: {_clause(error)}; write it again with `ndx-match write`."
+            f"{where}: this match file is not valid: {_clause(error)}; write it again with `ndx-match write`."
         ) from error
 
 

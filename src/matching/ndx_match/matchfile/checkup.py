@@ -32,7 +32,7 @@ _DANDI_NAME = re.compile(
     r"(_[a-z]+(\+[a-z]+)*)?\.nwb(\.zarr)?"
 )
 _AGAIN = "write it again with `ndx-match write`"
-_IN_SOURCES = "mend it in the source files and write it again"
+_IN_SOURCES = "correct it in the source files and write it again"
 _BY_RULE: dict[rules.Rule, str] = {
     rules.codes_are_known: "a newer version wrote it, so update ndx-cell-matching",
     rules.sources_are_named_without_private_parts: f"{_AGAIN}, which records a path relative to the match file",
@@ -66,7 +66,7 @@ class Finding:
     """Something that is wrong with a file, or could be better."""
 
     part: str  #: the part of the check that found it: `schema`, `inspector`, `tables` or `name`
-    is_wrong: bool  #: whether a reader or DANDI refuses the file for it; if not, it is a recommendation
+    is_wrong: bool  #: whether a reader or DANDI would refuse the file because of it; otherwise it is a recommendation
     problem: str  #: what is wrong, as a clause
     remedy: str  #: what to do, as a clause
 
@@ -90,7 +90,7 @@ def check_match_file(path: Location) -> tuple[Finding, ...]:
     Raises
     ------
     InputError
-        If the file cannot be opened or is no NWB file with matched cells, or the NWB Inspector is not installed.
+        If the file cannot be opened or is not an NWB file with matched cells, or the NWB Inspector is not installed.
     """
     inspector = _inspector()
     location = as_location(path)
@@ -120,7 +120,7 @@ def _inspector() -> ModuleType:
 
 
 def _of_schema(io: HDMFIO) -> Iterator[Finding]:
-    """What pynwb finds in conflict with the schema in the file."""
+    """What contradicts the schema in the file, according to pynwb."""
     try:
         problems = [str(error) for error in validate(io=io)]
     except Exception as error:  # pynwb cannot interpret the schema
@@ -175,6 +175,7 @@ def _of_name(path: PurePosixPath, nwbfile: NWBFile) -> Iterator[Finding]:
     if named is None:
         yield Finding(NAME, True, f"{path.name!r} is not a name that DANDI accepts", remedy)
     elif subject_id and named["subject"] != right.parent.name.removeprefix("sub-"):
-        yield Finding(NAME, True, f"its name says subject {named['subject']!r}, the file {subject_id!r}", remedy)
+        problem = f"the subject is {named['subject']!r} in its name but {subject_id!r} in the file"
+        yield Finding(NAME, True, problem, remedy)
     elif path.parent.name != named["folder"]:
-        yield Finding(NAME, True, f"it does not lie in a folder {named['folder']}, as DANDI asks", remedy)
+        yield Finding(NAME, True, f"it does not lie in a folder {named['folder']}, as DANDI requires", remedy)

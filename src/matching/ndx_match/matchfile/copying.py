@@ -1,4 +1,4 @@
-"""Copy ROI tables and imaging planes into the match file, because a table cannot point into another file."""
+"""Copy ROI tables and imaging planes into the match file, because a table cannot refer to another file."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PIXELS_OF_CHUNK = 65536  #: chunk size of a column of mask pixels
 
 
 class ImagingPlaneCopies:
-    """Copies of imaging planes and their devices in a file to be written; sessions share those that are the same."""
+    """Copies of imaging planes and their devices in a file to be written; sessions share equal planes and devices."""
 
     def __init__(self, nwbfile: NWBFile, location: str | None = None) -> None:
         """`location`, if given, replaces the location of every plane."""
@@ -92,7 +92,7 @@ class SessionCopy:
     table: PlaneSegmentation  #: its columns of mask pixels have no rows yet: hdmf would hold each pixel as an object
     image: GrayscaleImage
     left_out: tuple[str, ...]  #: names of the columns that were not copied
-    pixels: Mapping[str, Any]  #: the rows to come of the columns of mask pixels, in the source file, by column
+    pixels: Mapping[str, Any]  #: the rows of the columns of mask pixels that are written later, in the source file
 
 
 def copy_session(
@@ -103,7 +103,7 @@ def copy_session(
     file_format: StorageFormat,
     automatic: Ints64 | None = None,
 ) -> SessionCopy:
-    """Copy a session's image and ROI table: ids and all columns, except those that point elsewhere in the source.
+    """Copy a session's image and ROI table: ids and all columns, except those that refer to other tables.
 
     The image is named `name`, and the name of the table begins with it. The column `took_part` says which ROIs took
     part in the matching. If a person decided on cells, the column `automatic_cell_id` says in which cell the method had
@@ -151,7 +151,7 @@ def fill_pixels(folder: Any, copy: SessionCopy) -> None:
 
 
 def _copy_image(session: Session, file: SourceFile, name: str, file_format: StorageFormat) -> GrayscaleImage:
-    """The image with its stored values and data type, compressed; black if the source holds no image."""
+    """The image with its stored values and data type, compressed; black if the source has no image."""
     image = file.contents.image_at(session.data_source.image_path) if session.has_image else None
     if image is None:
         data = file_format.compressed(session.image.T if session.orientation.image_transposed else session.image)
@@ -187,13 +187,13 @@ def _copy_column(column: Any, file_format: StorageFormat) -> list[Any]:
     if isinstance(column, DynamicTableRegion) or type(column).__name__ == "EnumData" or holds_references(column.data):
         return []
     if is_in_file(data) and data.dtype.kind == "c":
-        return []  # hdmf writes no complex numbers
+        return []  # hdmf cannot write complex numbers
     if not is_compound(data):
         data = streamed(data, file_format)
     elif column.name in MASK_KINDS:
         data = file_format.growing(data[:0], min(len(data), PIXELS_OF_CHUNK))
     else:
-        return []  # hdmf writes no other compound columns
+        return []  # hdmf cannot write other compound columns
     return [VectorData(name=column.name, description=_description(column), data=data)]
 
 

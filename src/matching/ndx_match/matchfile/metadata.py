@@ -26,7 +26,7 @@ NO_BRAIN_AREA = ("unknown", "none", "n/a", "na", "no location", "location", "bra
 COMMON_AREAS = ("VISp", "VISl", "VISal", "VISam", "VISpm", "VISrl", "VISa", "MOs", "MOp", "SSp", "RSP", "AUDp", "CA1")
 DAYS_OF_UNIT = (365.25, 30.44, 7.0, 1.0, 1 / 24, 1 / 1440, 1 / 86400)  #: years, months, weeks, ..., seconds
 SHORTEST_WAVELENGTH = 10.0  #: nanometres; a smaller number must be in another unit
-REPAIR = "mend it in the source files"
+REPAIR = "correct it in the source files"
 
 _NUMBER = r"\d+(?:\.\d+)?"
 _DURATION = re.compile(
@@ -37,7 +37,7 @@ _DURATION = re.compile(
 
 @dataclass(frozen=True)
 class FileMetadata:
-    """Metadata to write into the match file; where a field is None, that of the sources is used.
+    """Metadata to write into the match file; if a field is None, the value of the sources is used.
 
     Examples
     --------
@@ -68,7 +68,7 @@ class FileMetadata:
 
 @dataclass(frozen=True)
 class MissingField:
-    """A field that DANDI or the inspector asks for and that is missing in the sources or in the wrong form."""
+    """A field that DANDI or the inspector requires and that is missing in the sources or has the wrong form."""
 
     field: str  #: its name in words
     problem: str  #: what is wrong with it
@@ -129,7 +129,7 @@ def default_session_id(session_names: Sequence[str]) -> str:
 
 
 def is_placeholder(text: str | None) -> bool:
-    """Whether a description says nothing."""
+    """Whether a description is empty or a placeholder."""
     return bool(re.fullmatch(r"\s*(no desc(ription)?|none|placeholder)?[\s.]*", text or "", re.IGNORECASE))
 
 
@@ -175,7 +175,7 @@ def _of_planes(nwbfile: NWBFile) -> Iterator[MissingField]:
     planes = nwbfile.imaging_planes.values()
     is_mouse = nwbfile.subject is not None and nwbfile.subject.species in MOUSE
     for location in sorted({plane.location for plane in planes if is_mouse and not _is_allen_term(plane)}):
-        problem = f"{location!r} is no term of the Allen atlas"
+        problem = f"{location!r} is not a term of the Allen atlas"
         yield MissingField("the imaging plane's location", problem, "give --location VISp", False)
     wavelengths = [("excitation", plane.excitation_lambda) for plane in planes]
     wavelengths += [("emission", channel.emission_lambda) for plane in planes for channel in plane.optical_channel]
@@ -214,7 +214,7 @@ def _is_age(text: str) -> bool:
 
 
 def _days(duration: str) -> float | None:
-    """An ISO 8601 duration in days; None if the text is no duration."""
+    """An ISO 8601 duration in days; None if the text is not a duration."""
     match = _DURATION.fullmatch(duration)
     if match is None:
         return None
@@ -242,9 +242,9 @@ def _is_allen_term(plane: ImagingPlane) -> bool:
 
 
 def _subject(stated: Sequence[Subject], metadata: FileMetadata) -> Subject | None:
-    """The subject: each field is from the first source that states it; facts on which sources disagree are left out.
+    """The subject, with each field from the first source that states it.
 
-    The weight is left out, because it changes between sessions.
+    Properties in which the sources disagree are left out, and also the weight, because it changes between sessions.
     """
     fields: dict[str, Any] = {}
     for name in ("subject_id", "description", *FACTS_OF_SUBJECT):

@@ -50,7 +50,7 @@ from .tables import ORIENTATION_FLAGS, TEXTS_OF_SESSIONS
 
 
 def read_match_file(path: Location, footprints: bool = True, plane: str | None = None) -> MatchedPlane:
-    """Read a match file of one imaging plane, or one plane of it.
+    """Read a match file of one imaging plane, or one plane of a match file.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def read_match_file(path: Location, footprints: bool = True, plane: str | None =
     Raises
     ------
     InputError
-        If the file is damaged or no match file, or it holds no plane of that name.
+        If the file is damaged or not a match file, or has no plane of that name.
     AmbiguousInputError
         If the file holds several planes and none was chosen.
 
@@ -93,7 +93,7 @@ def read_planes_of_match_file(
     Raises
     ------
     InputError
-        If the file is damaged or no match file, or it holds no plane of that name.
+        If the file is damaged or not a match file, or has no plane of that name.
     """
     location = as_location(path)
     if isinstance(path, (str, os.PathLike)):
@@ -115,7 +115,7 @@ def _kept_in(sessions: Sequence[Session], location: Any, state: FileState | None
 def planes_of_open_file(
     nwbfile: NWBFile, where: str, footprints: bool, plane: str | None, progress: Progress | None = None
 ) -> tuple[MatchedPlane, ...]:
-    """Do as :func:`read_planes_of_match_file` with a file that is already open; messages begin with `where`."""
+    """As :func:`read_planes_of_match_file`, for a file that is already open; messages begin with `where`."""
     matchings = [item for item in objects_of(nwbfile) if isinstance(item, CellMatching)]
     if not matchings:
         raise InputError(
@@ -234,4 +234,4 @@ def _unknown_codes(result: MatchResult, sessions: Sequence[Session]) -> Iterator
         ("the outcome of a registration", RegistrationOutcome, [r.outcome for r in result.registrations]),
     ):
         for code in sorted({int(value) for value in np.unique(np.asarray(values, int))} - set(codes)):
-            yield f"The column of {what} holds {label_of(codes, code)}; it is left as it is."
+            yield f"The column of {what} holds {label_of(codes, code)}; this code is kept unchanged."

@@ -1,4 +1,4 @@
-"""Registrations as a table of the match file, which holds each in both directions."""
+"""Registrations as a table of the match file, in which each registration is listed in both directions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Metadata by which a dandiset with match files names the dandisets that their sessions came from."""
+"""Metadata with which a dandiset of match files names the dandisets from which their sessions were read."""
 
 from __future__ import annotations
 

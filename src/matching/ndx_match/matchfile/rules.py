@@ -1,7 +1,7 @@
-"""The rules that the tables of a match file must keep: one function per rule, which yields a clause per violation.
+"""The rules of the tables of a match file: one function per rule, which yields a clause for each violation.
 
-A file can be read only if it keeps the rules in `RELIED_ON`; a good file keeps those in `ALL`. A rule may assume that
-the rules before it hold. No rule reads masks, and only the last rules read images.
+A file can be read only if it keeps the rules in `RELIED_ON`; a valid file keeps all rules in `ALL`. A rule may assume
+that the rules before it hold. No rule reads masks, and only the last rules read images.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _not_json(name: str, text: Any) -> Iterator[str]:
     except (TypeError, ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):
-        yield f"the attribute {name} is no JSON object"
+        yield f"the attribute {name} is not a JSON object"
 
 
 def there_are_sessions(tables: StoredTables) -> Iterator[str]:
@@ -58,7 +58,7 @@ def there_are_sessions(tables: StoredTables) -> Iterator[str]:
 
 
 def session_names_differ(tables: StoredTables) -> Iterator[str]:
-    """Each session has a name of its own."""
+    """No two sessions have the same name."""
     for name, times in Counter(tables.names).items():
         if times > 1:
             yield f"two sessions have the name {name!r}"
@@ -76,7 +76,7 @@ def sessions_hold_numbers(tables: StoredTables) -> Iterator[str]:
 
 
 def roi_tables_are_own(tables: StoredTables) -> Iterator[str]:
-    """Each session has an ROI table of its own."""
+    """No two sessions have the same ROI table."""
     roi_tables = tables.roi_tables
     for position, roi_table in enumerate(roi_tables):
         first = next(k for k, other in enumerate(roi_tables) if other is roi_table)
@@ -86,23 +86,23 @@ def roi_tables_are_own(tables: StoredTables) -> Iterator[str]:
 
 
 def roi_ids_differ(tables: StoredTables) -> Iterator[str]:
-    """Each ROI of a session has an id of its own."""
+    """No two ROIs of a session have the same id."""
     for position, name in enumerate(tables.names):
         if not _are_ids(tables.roi_ids(position)):
-            yield f"the ids of the ROIs of the session {name!r} are not whole numbers, each its own"
+            yield f"the ids of the ROIs of the session {name!r} are not whole numbers that all differ"
 
 
 def images_are_there(tables: StoredTables) -> Iterator[str]:
     """Each session has a projection image."""
     for position, name in enumerate(tables.names):
         if not hasattr(tables.target("image", position), "data"):
-            yield f"the image of the session {name!r} is no image"
+            yield f"the image of the session {name!r} is not an image"
 
 
 def cell_ids_differ(tables: StoredTables) -> Iterator[str]:
-    """Each cell has an id of its own."""
+    """No two cells have the same id."""
     if not _are_ids(tables.cell_ids):
-        yield "the ids of the cells are not whole numbers, each its own"
+        yield "the ids of the cells are not whole numbers that all differ"
 
 
 def cells_hold_one_roi_a_session(tables: StoredTables) -> Iterator[str]:
@@ -127,7 +127,7 @@ def rois_are_in_one_cell(tables: StoredTables) -> Iterator[str]:
 
 
 def presence_says_where_rois_are(tables: StoredTables) -> Iterator[str]:
-    """`presence` says that a cell is present exactly where it has an ROI."""
+    """According to `presence`, a cell is present exactly in the sessions in which it has an ROI."""
     present = tables.present
     presence = tables.numbers(tables.matching.cells, "presence", "iu", present.shape)
     for cell, position in np.argwhere((presence == Presence.PRESENT) != present)[:1].tolist():
@@ -142,7 +142,7 @@ def sessions_of_cells_are_counted(tables: StoredTables) -> Iterator[str]:
     """`n_sessions` counts the sessions in which a cell has an ROI."""
     stated = tables.numbers(tables.matching.cells, "n_sessions", "iu", tables.cell_ids.shape)
     for cell in tables.cell_ids[stated != tables.present.sum(axis=1)][:1]:
-        yield f"n_sessions of the cell {cell} is not the number of sessions with an ROI of it"
+        yield f"n_sessions of the cell {cell} is not the number of sessions in which it has an ROI"
 
 
 def confidence_is_a_probability(tables: StoredTables) -> Iterator[str]:
@@ -205,16 +205,16 @@ def overlaps_and_probabilities_are_fractions(tables: StoredTables) -> Iterator[s
 
 
 def registrations_are_of_two_sessions(tables: StoredTables) -> Iterator[str]:
-    """A registration is of two different sessions; no direction is listed twice, and that from the earlier exists."""
+    """A registration is of two different sessions; none is listed twice, or only from the later to the earlier one."""
     for table in _present(tables.matching.registrations):
         times = Counter(_directions(tables, table))
         for (first, second), n in times.items():
             if first == second:
-                yield f"{_registration(tables, first, second)} is one with itself"
+                yield f"{_registration(tables, first, second)} is that of a session with itself"
             elif n > 1:
-                yield f"{_registration(tables, first, second)} is there twice"
+                yield f"{_registration(tables, first, second)} is listed twice"
             elif first > second and (second, first) not in times:
-                yield f"{_registration(tables, first, second)} is there in one direction only"
+                yield f"{_registration(tables, first, second)} is listed in only one direction"
 
 
 def registrations_align(tables: StoredTables) -> Iterator[str]:
@@ -302,7 +302,7 @@ def paths_lead_where_references_lead(tables: StoredTables) -> Iterator[str]:
 
 
 def sources_are_named_without_private_parts(tables: StoredTables) -> Iterator[str]:
-    """`source_uri` names no absolute folders, users or passwords."""
+    """`source_uri` does not contain absolute folders, users or passwords."""
     sessions = tables.matching.sessions
     stored = sessions["source_uri"].data[:] if "source_uri" in sessions.colnames else []
     for name, uri in zip(tables.names, map(text_of, stored), strict=False):
@@ -326,14 +326,14 @@ def registrations_are_there_both_ways(tables: StoredTables) -> Iterator[str]:
         for (first, second), row in rows.items():
             back = rows.get((second, first))
             if back is None:
-                yield f"{_registration(tables, first, second)} is there in one direction only"
+                yield f"{_registration(tables, first, second)} is listed in only one direction"
             elif first < second and outcomes[row] != outcomes[back]:
-                yield f"{_registration(tables, first, second)} has another outcome in the other direction"
+                yield f"{_registration(tables, first, second)} has different outcomes in its two directions"
             elif first < second and outcomes[row] in RegistrationOutcome.with_matrix():
                 points = corners(np.shape(tables.target("image", first).data)[:2])
                 mapped = transform_points(matrices[row], points)
                 if not np.abs(transform_points(matrices[back], mapped) - points).max() <= MOST_APART:
-                    yield f"{_registration(tables, first, second)} is not the inverse of that in the other direction"
+                    yield f"{_registration(tables, first, second)} has two matrices that are not inverse to each other"
 
 
 def codes_are_known(tables: StoredTables) -> Iterator[str]:
@@ -397,7 +397,7 @@ def checked_image(stored: Any, session: str) -> Floats32:
     """A session's projection image, NaN where it has no data. Raises Contradiction if it is unusable."""
     image = np.asarray(stored[:])
     if image.ndim != 2 or not image.size or image.dtype.kind not in "biuf":
-        raise Contradiction(f"the image of the session {session!r} is not one of numbers in rows and columns")
+        raise Contradiction(f"the image of the session {session!r} does not consist of numbers in rows and columns")
     with np.errstate(over="ignore"):
         image = image.astype(np.float32, copy=False)
     n_lost = int(np.isnan(image).sum())
@@ -419,7 +419,7 @@ def _are_ids(ids: Array) -> bool:
 
 def _missing_rows(rows: Array, n_rois: int, where: str) -> Iterator[str]:
     for wrong in rows[(rows < 0) | (rows >= n_rois)][:1]:
-        yield f"{where} holds the row {wrong}, but the ROI table has {n_rois} rows, from 0 on"
+        yield f"{where} holds the row {wrong}, but the ROI table has {n_rois} rows, counted from 0"
 
 
 def _not_fractions(tables: StoredTables, table: Any, name: str) -> Iterator[str]:

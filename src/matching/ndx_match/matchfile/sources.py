@@ -23,7 +23,7 @@ from ..storage.unchanged import changed, check_unchanged
 def open_sources(sessions: Sequence[Session]) -> Iterator[dict[str, SourceFile]]:
     """The files that hold the masks and images of sessions, by their `uri`, each opened once.
 
-    Raises InputError if a file cannot be opened or was changed since it was read, and if the block fails because a file
+    Raises InputError if a file cannot be opened or was changed since it was read, or if the block fails because a file
     was changed meanwhile or is damaged.
     """
     with ExitStack() as stack:
@@ -40,7 +40,7 @@ def open_sources(sessions: Sequence[Session]) -> Iterator[dict[str, SourceFile]]
                 check_sources(sessions)
                 for session in sessions:
                     _refuse_damaged(session, sources[session.data_source.uri].contents)
-            if isinstance(error, OSError):  # it would be taken for an error of the source that was opened last
+            if isinstance(error, OSError):  # otherwise the source that was opened last would be blamed
                 raise OutputError(f"The output cannot be written ({error}); choose another folder.") from error
             raise
 
@@ -52,7 +52,7 @@ def check_sources(sessions: Sequence[Session]) -> None:
 
 
 def _check_contents(session: Session, file: SourceFile) -> None:
-    """Raise InputError if a file no longer holds what was read, even if it has no state, as an open file object."""
+    """Raise InputError if a file no longer has the content that was read; also for an open file, which has no state."""
     source = session.data_source
     if source.identifier not in ("", file.nwbfile.identifier):
         raise changed(source.uri)
@@ -60,14 +60,14 @@ def _check_contents(session: Session, file: SourceFile) -> None:
     lost = [source.roi_table_path] if table is None else []
     lost += [source.image_path] if session.has_image and file.contents.image_at(source.image_path) is None else []
     if table is None or lost:
-        raise InputError(f"{source.uri}: {lost[0]} is not there any more; the file was changed since it was read.")
+        raise InputError(f"{source.uri}: {lost[0]} was removed from this file since it was read; run the same again.")
     same_size = table.mask_shape is None or sorted(table.mask_shape) == sorted(session.shape)
     if not same_size or not np.array_equal(table.table.id.data[:], session.roi_ids):
         raise changed(source.uri, f"the ROI table {table.path}")
 
 
 def _may_be_of_a_source(error: Exception) -> bool:
-    """Whether writing may have failed because a source cannot be read, for which h5py and hdmf raise many errors."""
+    """Whether writing may have failed because a source cannot be read; h5py and hdmf raise many errors for this."""
     cause = error.__cause__ if isinstance(error, OutputError) else error
     if isinstance(error, InputError) or cause is None or isinstance(cause, FileExistsError):
         return False

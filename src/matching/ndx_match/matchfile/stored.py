@@ -40,7 +40,7 @@ class StoredTables:
         roi_tables = [self.target("roi_table", position) for position in range(len(self.names))]
         for name, roi_table in zip(self.names, roi_tables, strict=True):
             if not isinstance(roi_table, PlaneSegmentation):
-                raise Contradiction(f"the roi_table of the session {name!r} is no ROI table")
+                raise Contradiction(f"the roi_table of the session {name!r} is not an ROI table")
         return roi_tables
 
     def roi_ids(self, position: int) -> Array:
@@ -79,16 +79,16 @@ class StoredTables:
         counts = np.diff(ends.astype(np.int64), prepend=0)
         if (counts < 0).any() or counts.sum() != len(rows):
             raise Contradiction(
-                f"the index of {self.where(position)} does not ascend from 0 to the {len(rows)} rows that it divides"
+                f"the index of {self.where(position)} does not ascend from 0 to {len(rows)}, the number of its rows"
             )
         return counts
 
     def _ragged(self, position: int) -> tuple[Array, Array]:
         column, where = self.matching.cells[self.names[position]], self.where(position)
         if not isinstance(column, VectorIndex) or not isinstance(column.target, DynamicTableRegion):
-            raise Contradiction(f"{where} is no ragged column of references to ROIs")
+            raise Contradiction(f"{where} is not a ragged column of references to ROIs")
         if column.target.table is not self.roi_tables[position]:
-            raise Contradiction(f"{where} refers to another ROI table than that of the session")
+            raise Contradiction(f"{where} refers to the ROI table of another session")
         ends, rows, n = self._read(column), self._read(column.target), len(self.cell_ids)
         if ends.shape != (n,) or ends.dtype.kind not in "iu" or rows.ndim != 1 or rows.dtype.kind not in "iu":
             raise Contradiction(f"{where} does not hold whole numbers for {n} cells")
@@ -102,14 +102,14 @@ class StoredTables:
             wrong = numbers[(numbers < 0) | (numbers >= len(self.names))]
             if len(wrong):
                 raise Contradiction(
-                    f"{side} of {table.name} holds {wrong[0]}, but there are {len(self.names)} sessions, from 0 on"
+                    f"{side} of {table.name} holds {wrong[0]}, but there are {len(self.names)} sessions, counted from 0"
                 )
             sides.append(numbers)
         return sides[0], sides[1]
 
     def target(self, column: str, position: int) -> Any:
         """The object to which a reference in the table of sessions leads."""
-        nothing = f"the {column} of the session {self.names[position]!r} leads to nothing"
+        nothing = f"the {column} of the session {self.names[position]!r} refers to an object that does not exist"
         stored = self.column(self.matching.sessions, column)
         try:
             target = stored.data[position]

@@ -149,7 +149,7 @@ def write_planes(
             file_format.write(temporary, nwbfile, lambda root: _fill(root, copies, write_each))
             check_sources(every_plane)
     left_out = [
-        f"{session.name}: the copy of the ROI table lacks columns that point elsewhere in its source: "
+        f"{session.name}: the copy of the ROI table does not have these columns, which refer to other tables: "
         f"{', '.join(copy.left_out)}."
         for session, copy in zip(every_plane, copies, strict=True)
         if copy.left_out
@@ -190,7 +190,7 @@ def output_path(
     subject_id = metadata.subject_id or next((s.subject_id for s in sessions if s.subject_id), "")
     if not re.search("[A-Za-z0-9]", subject_id):
         raise OutputError(
-            f"A name in DANDI's style needs the subject's id, and that of the inputs is {subject_id!r}; "
+            f"A name in DANDI's style needs the subject's id, but the id in the inputs is {subject_id!r}; "
             "give --subject-id ID."
         )
     names = [session.name for session in sessions]

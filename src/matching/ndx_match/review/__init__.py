@@ -1,4 +1,4 @@
-"""Correct a match file in a browser: a page that is served on this machine only, and what it saves."""
+"""Correct a match file in a browser, on a page that is served only on this machine."""
 
 from .desk import Desk
 from .server import ReviewServer

@@ -75,9 +75,9 @@ class Desk:
         Raises
         ------
         InputError
-            If the text makes no sense, or the match file was changed since it was opened.
+            If the text is not a list of decisions, or the match file was changed since it was opened.
         OutputError
-            If the output cannot be written, or was changed by somebody else.
+            If the output cannot be written, or was changed by another program.
         """
         now = datetime.now().astimezone().isoformat(timespec="seconds")
         new = [replace(each, reviewed_on=each.reviewed_on or now) for each in parse_decisions(text, "The page")]
@@ -94,6 +94,6 @@ class Desk:
     def _check_output(self) -> None:
         if (state_of(self.output) if self.output.exists() else None) != self._written:
             raise OutputError(
-                f"{self.output}: this file was changed by somebody else since it was last saved here, so nothing was "
-                "saved; rename it, and save again."
+                f"{self.output}: another program changed this file since it was last saved here, so nothing was saved; "
+                "rename it, and save again."
             )

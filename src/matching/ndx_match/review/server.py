@@ -1,4 +1,4 @@
-"""Serve the page of a match file under review on this machine, to anyone who knows the token."""
+"""Serve the page of a match file under review on this machine; each request must have the token."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ADDRESS = "127.0.0.1"
 MOST_BYTES = 20_000_000  #: largest size of the decisions in one request
 PATIENCE = 30  #: seconds to wait for the rest of a request
 TOKEN = "X-Review-Token"
-#: Headers of every answer. The HTML of the page says what the page itself may do.
+#: Headers of every answer. The HTML of the page restricts what the page itself may do.
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
@@ -84,7 +84,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._check_sender()
             self._check_token(self.headers.get(TOKEN, ""))
             if self.path != "/save":
-                raise _Refused(HTTPStatus.NOT_FOUND, "There is nothing to send here.")
+                raise _Refused(HTTPStatus.NOT_FOUND, "Nothing can be sent to this address.")
             curated = self.server.desk.save(self._body())
         except _Refused as refused:
             self._answer_json(refused.status, {"error": str(refused)})
@@ -112,19 +112,19 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _body(self) -> str:
         if self.headers.get("Content-Type", "").partition(";")[0].strip() != "text/csv":
-            raise _Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Decisions are sent as text/csv.")
+            raise _Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Decisions must be sent as text/csv.")
         length = self.headers.get("Content-Length", "")
         if not (length.isascii() and length.isdigit()) or "Transfer-Encoding" in self.headers:
-            raise _Refused(HTTPStatus.LENGTH_REQUIRED, "The length of what is sent must be told.")
+            raise _Refused(HTTPStatus.LENGTH_REQUIRED, "The request must state the length of its content.")
         if len(length) > 12 or int(length) > MOST_BYTES:
-            raise _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "This is too much for a list of decisions.")
+            raise _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The content is too large for a list of decisions.")
         body = self.rfile.read(int(length))
         try:
             if len(body) == int(length):
                 return body.decode()
         except UnicodeDecodeError:
             pass
-        raise _Refused(HTTPStatus.BAD_REQUEST, "What was sent is cut off, or no text.")
+        raise _Refused(HTTPStatus.BAD_REQUEST, "The content is cut off, or is not a text.")
 
     def _answer_json(self, status: HTTPStatus, content: object) -> None:
         self._answer(status, "application/json", json.dumps(content))

@@ -104,10 +104,8 @@ class SourceOptions:
                 given = f"--session-start {name}{'=' * bool(name)}{start}"
                 if not folders:
                     raise InputError(f"{given}: all sessions are NWB files, which state when they began; leave it out.")
-                number = f"{n_named} folders have" if n_named else "no folder has"
-                raise InputError(
-                    f"{given}: {number} this name; write FOLDER=TIME for one of: {', '.join(map(str, folders))}."
-                )
+                problem = f"{n_named} folders are meant" if n_named else "no folder has this name"
+                raise InputError(f"{given}: {problem}; write FOLDER=TIME for one of: {', '.join(map(str, folders))}.")
 
 
 def _is_named(location: str | os.PathLike[str], name: str) -> bool:
@@ -170,8 +168,8 @@ def choose_table(contents: FileContents, options: SourceOptions, where: str, lay
     if not table.mask_kind:
         columns = ", ".join(table.table.colnames)
         raise InputError(
-            f"{where}: the ROI table {table.path} has no masks (a column image_mask, pixel_mask or voxel_mask), only the "
-            f"columns: {columns or 'none'}."
+            f"{where}: the ROI table {table.path} has no masks that can be read (image_mask, pixel_mask or "
+            f"voxel_mask), only the columns: {columns or 'none'}."
         )
     if table.mask_kind == "image_mask" and table.mask_shape is None:
         raise InputError(f"{where}: the image masks of {table.path} are not two-dimensional; repair the file.")

@@ -28,7 +28,7 @@ const CORRECTIONS = {
     const { plane } = state, [one, two] = [state.cells[cell], state.cells[other]], ids = [plane.cellIds[cell], plane.cellIds[other]];
     if (cell === other) return { refused: "Go to another cell to join it with." };
     const both = one.findIndex((row, k) => row >= 0 && two[k] >= 0);
-    if (both >= 0) return { refused: `Cells ${ids[0]} and ${ids[1]} have an ROI each in ${plane.sessions[both].name}.` };
+    if (both >= 0) return { refused: `Cells ${ids[0]} and ${ids[1]} both have an ROI in ${plane.sessions[both].name}.` };
     const order = sizeOf(one) - sizeOf(two) || ids[1] - ids[0], [kept, gone] = order > 0 ? [cell, other] : [other, cell];
     const cells = state.cells.slice();
     cells[kept] = one.map((row, k) => Math.max(row, two[k]));
