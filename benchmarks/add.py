@@ -140,9 +140,9 @@ def n_kept(before: MatchResult, after: MatchResult) -> int:
 def report(found: Sequence[Measured], n_sessions: int) -> Iterator[str]:
     """The tables."""
     yield (
-        f"{n_sessions} simulated sessions of {statistics.mean(each.n_rois for each in found):.0f} ROIs on average, by "
-        "`consensus` with default parameters: matched together, or the last one added to a match of the others. All "
-        "times are of one process, without reading and writing."
+        f"{n_sessions} simulated sessions of {statistics.mean(each.n_rois for each in found):.0f} ROIs on average are "
+        "matched by `consensus` with default parameters: all together (*all*), or without the last one, which is then "
+        "added (*add*). Times are those of one process, without reading and writing."
     )
     yield "## Time"
     rows = []
@@ -151,18 +151,18 @@ def report(found: Sequence[Measured], n_sessions: int) -> Iterator[str]:
         shown = [seconds(each.seconds[name]) for name in ("all", "add", "processor all", "processor add")]
         rows.append((each.seed, *shown, *(f"1/{1 / ratio:.1f}" for ratio in ratios)))
     yield table(
-        ("seed", "all", "add", "all, processors", "add, processors", "ratio", "ratio, processors"),
+        ("seed", "all", "add", "all, processor time", "add, processor time", "ratio", "ratio, processor time"),
         rows,
     )
-    for kind, words in (("", "by the clock"), ("processor ", "by the processors")):
+    for kind, words in (("", "elapsed time"), ("processor ", "processor time")):
         worst = max(each.seconds[f"{kind}add"] / each.seconds[f"{kind}all"] for each in found)
         yield (
-            f"At most {MOST_TIME:.2f} of the time of matching all, {words}: {verdict(worst <= MOST_TIME)} "
+            f"Adding takes at most {MOST_TIME:.2f} of the {words} of matching all: {verdict(worst <= MOST_TIME)} "
             f"({worst:.2f} at most)."
         )
-    yield "Stages, medians over seeds (those left out are short):"
+    yield "Median time of each stage over the seeds, without short stages:"
     yield table(
-        ("stage", "time", "processors"),
+        ("stage", "time", "processor time"),
         [
             (words, *(seconds(statistics.median(e.seconds[kind + name] for e in found)) for kind in ("", "processor ")))
             for name, words in IN_WORDS.items()
@@ -170,8 +170,8 @@ def report(found: Sequence[Measured], n_sessions: int) -> Iterator[str]:
     )
     yield "## Quality"
     yield (
-        f"F1 of links, of all and of those of the last session. *Grown*: {GROWN_FROM} sessions matched together, all "
-        "others added one after the other."
+        f"F1 of all links, and of the links of the last session. *Grown*: {GROWN_FROM} sessions were matched together, "
+        "and all others were added one after the other."
     )
     names = ("all", "add", "grown")
     yield table(
@@ -186,7 +186,10 @@ def report(found: Sequence[Measured], n_sessions: int) -> Iterator[str]:
         ],
     )
     lost = max(each.f1["all"] - each.f1["add"] for each in found)
-    yield f"F1 at most {MOST_F1} below that of matching all: {verdict(lost <= MOST_F1)} ({lost:.4f} at most)."
+    yield (
+        f"F1 is at most {MOST_F1} lower than if all sessions are matched together: {verdict(lost <= MOST_F1)} "
+        f"({lost:.4f} at most)."
+    )
     yield f"Every cell keeps its id and its ROIs: {verdict(all(each.n_kept == each.n_cells for each in found))}."
 
 

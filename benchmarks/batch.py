@@ -99,26 +99,28 @@ class Measured:
     def parts(self) -> list[str]:
         """The document."""
         rows = [
-            ("the batch: one worker killed, one file broken on the way", *_row(self.first)),
-            ("the same again", *_row(self.again)),
-            ("again, the file repaired", *_row(self.repaired)),
+            ("first run: one worker killed, one file cut off", *_row(self.first)),
+            ("second run", *_row(self.again)),
+            ("third run, after the file was repaired", *_row(self.repaired)),
         ]
         more = ", ".join(f"{name} ({n} times)" for name, n in self.begun_more_than_once.items()) or "none"
         return [
             "# Many animals on a cluster",
-            f"`ndx-match batch` with {self.animals} simulated animals of three sessions (about 30 ROIs each, 128 x 128 "
-            "pixels) on a scheduler of dask and two workers, each a process; they speak over loopback. Meanwhile "
-            "one worker is killed (SIGKILL) in the middle of a match, and a file of an animal that waits is cut. "
-            "Made by `python benchmarks/batch.py`; what it means is in [docs/batch.md](../docs/batch.md).",
+            f"`ndx-match batch` matches {self.animals} simulated animals of three sessions (about 30 ROIs each, 128 x "
+            "128 pixels) with a dask scheduler and two workers, which are separate processes and communicate over the "
+            "loopback interface. During the first run, one worker is killed (SIGKILL) in the middle of a match, and a "
+            "file of an animal that has not been matched yet is cut off. Written by `python benchmarks/batch.py`; "
+            "[docs/batch.md](../docs/batch.md) explains it.",
             table(("run", "exit code", "errors", "matches begun", "time"), rows),
             f"- Match files after the first run: **{self.results} of {self.animals}**; in `summary.csv`: "
             f"{', '.join(f'{name} {n}' for name, n in sorted(self.summary.items()))}.\n"
             f"- Matches begun more than once in the first run: {more}; the worker was killed while it matched "
             f"{self.begun_by_killed}.\n"
             f"- The second run left every match file as it was: {'yes' if self.unchanged else '**no**'}.\n"
-            f"- Tables that are byte for byte those of single runs of `ndx-match write -j 1`, after the last run: "
-            f"**{self.same} of {self.animals}**. The single runs, in one process, took {seconds(self.single_seconds)}.",
-            "The one sentence of the animal whose file broke:",
+            f"- Match files whose tables are byte for byte those of single runs of `ndx-match write -j 1`, after the "
+            f"last run: **{self.same} of {self.animals}**. The single runs took {seconds(self.single_seconds)} in one "
+            "process.",
+            "The error message for the animal whose file was cut off:",
             "\n".join(f"> {line}" for line in self.first.errors),
         ]
 
@@ -141,7 +143,7 @@ def measure(folder: Path, n_animals: int, parameters: SimulationParameters) -> M
     with _cluster(folder) as cluster:
 
         def disturb() -> bool:
-            """Break a file once its animal is known, and kill a worker; return whether both are done."""
+            """Cut off a file once its animal is known, and kill a worker; return whether both are done."""
             done = [path.name for path in out.glob("*.nwb")]
             matching = [each for each in cluster.matched if not any(f"sub-{each[1]}_" in name for name in done)]
             if len(done) < max(1, n_animals // 2) or not matching:

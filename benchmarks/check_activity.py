@@ -29,12 +29,12 @@ WORDS = {True: "kept", False: "not kept", None: "cannot tell"}
 
 @dataclass
 class Found:
-    """What the check said at one strength of structure."""
+    """The results of the check at one strength of structure."""
 
     right: list[float] = field(default_factory=list)  #: z of right matches
     said_of_right: Counter[str] = field(default_factory=Counter)
     shuffled: list[float] = field(default_factory=list)
-    swapped: list[float] = field(default_factory=list)  #: of matches in which everyone changed places with a neighbour
+    swapped: list[float] = field(default_factory=list)  #: of matches in which each cell swapped ROIs with a neighbour
     said_of_shuffled: Counter[str] = field(default_factory=Counter)
     shifted: list[float] = field(default_factory=list)
     said_of_shifted: Counter[str] = field(default_factory=Counter)
@@ -190,17 +190,27 @@ def report(found: dict[float, Found], head: str) -> Iterator[str]:
     """Paragraphs and tables."""
     yield "# The check by activity"
     yield (
-        "Written by `python benchmarks/check_activity.py`: sessions of the tier `typical` with traces of 3,000 frames, "
-        "of which a share of the variance (structure) comes from sources that belong to the cells."
+        "Written by `python benchmarks/check_activity.py`. Sessions of the tier `typical` have traces of 3,000 frames. "
+        "*Structure* is the part of the variance of the traces that comes from sources that belong to the cells."
     )
     yield head
     yield (
-        "## z scores\n\nRight: the true cells, every pair of three sessions. Shuffled: ROIs in a random order among "
-        "near neighbours, the way the check shuffles them, two sessions. Swapped: each cell changes places with one of "
-        "the four nearest, as far as these are free. Shifted: each cell has the ROI of a neighbour, three sessions."
+        "## z scores\n\n*Right*: the true cells, all pairs of three sessions. *Shuffled*: ROIs in a random order among "
+        "near neighbours, as the check shuffles them, two sessions. *Swapped*: each cell exchanges its ROI with one of "
+        "the four nearest cells that has not exchanged its ROI yet. *Shifted*: each cell has the ROI of a neighbour, "
+        "three sessions. *Verdict*: the answers of the check, with their numbers."
     )
     yield table(
-        ("structure", "right: lowest z", "said", "shuffled: z", "said", "swapped: z", "shifted: highest z", "said"),
+        (
+            "structure",
+            "right: lowest z",
+            "verdict",
+            "shuffled: z",
+            "verdict",
+            "swapped: z",
+            "shifted: highest z",
+            "verdict",
+        ),
         [
             (
                 structure,
@@ -215,13 +225,13 @@ def report(found: dict[float, Found], head: str) -> Iterator[str]:
             for structure, each in found.items()
         ],
     )
-    yield table(("what must hold", ""), [(words, verdict(holds)) for words, holds in targets(found)])
+    yield table(("target", ""), [(words, verdict(holds)) for words, holds in targets(found)])
     yield (
-        f"## Cells that disagree\n\n{SWAPPED:.0%} of the cells of one of three sessions have the ROI of a neighbour, "
-        "and the other way round. In right matches no cell is to be doubted."
+        f"## Cells that disagree\n\nIn one of three sessions, {SWAPPED:.0%} of the cells have exchanged their ROIs "
+        "with neighbours. If all matches are right, the check should doubt no cell."
     )
     yield table(
-        ("structure", "matched wrongly", "of these doubted", "doubted in all", "right matches", "of these doubted"),
+        ("structure", "cells matched wrongly", "doubted", "all doubted cells", "cells matched rightly", "doubted"),
         [
             (structure, each.n_wrong, each.n_found, each.n_doubted, each.n_right, each.n_doubted_right)
             for structure, each in found.items()
@@ -237,7 +247,7 @@ def targets(found: dict[float, Found]) -> Iterator[tuple[str, bool]]:
         yield f"{structure}: SD of z of shuffled results 0.8 to 1.2", bool(0.8 <= sd <= 1.2)
         if structure:
             yield f"{structure}: z of right matches above 5", min(each.right) > 5
-            yield f"{structure}: shifted results flagged, every pair", set(each.said_of_shifted) == {WORDS[False]}
+            yield f"{structure}: 'not kept' for all shifted results", set(each.said_of_shifted) == {WORDS[False]}
         else:
             everything = each.said_of_right + each.said_of_shuffled + each.said_of_shifted
             yield f"{structure}: always 'cannot tell'", set(everything) == {WORDS[None]}

@@ -1,4 +1,4 @@
-"""End the command at random times and fill the disk under it: what is lost and what stays behind; writes faults.md.
+"""End the command at random times and fill its disk; count lost files and files left behind; writes faults.md.
 
 python benchmarks/faults.py [--output PATH] [--seed N]   (full disks are mounted, which needs root on Linux)
 """
@@ -40,7 +40,7 @@ METHOD = ("--method", "nway")
 
 @dataclass(frozen=True)
 class Kind:
-    """A command that writes: its name in the table, and its output, which may be there before."""
+    """A kind of output: its name in the table, its file name, and whether it replaces an earlier output."""
 
     name: str
     output: str
@@ -57,7 +57,7 @@ KINDS = (
 
 @dataclass
 class Tally:
-    """What was seen in the runs of one row of the table."""
+    """The counts of one row of the table."""
 
     runs: int = 0
     ended: Counter[str] = field(default_factory=Counter)
@@ -95,19 +95,21 @@ def main() -> None:
         full = [row for kind in KINDS if (row := _full_disk(kind, inputs, earlier[kind.output]))]
     header = ("runs", "exit codes", "something lost", "left behind", "still there after the next run")
     parts = [
-        "# Ended at any time",
-        "Written by `python benchmarks/faults.py`: `ndx-match write` of two small sessions. Lost is an input or an "
-        "earlier output that is not whole afterwards, or an output that is there but cannot be read. Afterwards the "
-        "command is run again with another output in the same folder, which removes what a killed one left.",
+        "# Commands that are ended at any time",
+        "Written by `python benchmarks/faults.py`. `ndx-match write` matches two small sessions, and is ended by a "
+        "signal or a full disk. *Something lost*: an input or an earlier output is no longer complete, or there is an "
+        "output that cannot be read. *Left behind*: files that stay in the folder. Then the command is run again with "
+        "another output in the same folder, which removes the files of a killed run.",
         machine(),
-        "## Signals\n\nHalf of them at a random time of the whole run, half while the output is being written. A code "
-        "below zero: ended by the signal itself; 130, 143, 129: after cleaning up; 0: it had ended before.",
+        "## Signals\n\nHalf of the signals are sent at a random time of the whole run, half while the output is being "
+        "written. Exit codes: below 0, the signal itself ended the process; 130, 143 or 129, the command cleaned up "
+        "before it ended; 0, the command had finished before.",
         table(("signal", "output", *header), signals),
     ]
     if full:
         parts += [
-            f"## Full disk\n\nDisks on which {FULL_AT[0]}, {FULL_AT[1]}, ..., {FULL_AT[-1]} % of the space that the "
-            "output needs is free. Code 2: a sentence says so.",
+            f"## Full disk\n\nThe disks have {FULL_AT[0]}, {FULL_AT[1]}, ..., {FULL_AT[-1]} % of the space that the "
+            "output needs. Exit code 2: an error message reports the full disk.",
             table(("output", *header), full),
         ]
     write(options.output, parts)

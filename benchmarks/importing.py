@@ -63,7 +63,7 @@ def main() -> None:
 
 
 def of_one(tier: str, seed: int) -> Counter[str]:
-    """What became of each case of one simulation: imported, refused with the right reading, refused without."""
+    """The outcome of each case of one simulation: imported, refused with the right reading, or refused without it."""
     sessions, true = simulated(tier, seed)
     found: Counter[str] = Counter()
     registered: dict[int, object] = {}
@@ -130,9 +130,10 @@ def report(counts: dict[str, Counter[str]], n: int) -> Iterator[str]:
     yield "Written by `python benchmarks/importing.py`."
     yield machine()
     yield (
-        f"Of {n} simulations of each tier, whose sessions do not accept their false ROIs, a table of cells is imported "
-        "as one of a known format. All numbers are in range. Given is how many tables were imported, and of those that "
-        "were refused how many with the reading that is right (for another session's file: with none)."
+        f"For each tier, {n} simulations are made, in whose sessions false ROIs are not accepted. Tables of their "
+        "cells are imported as results of a tool whose numbers are known; all numbers are in range. The table states "
+        "how many were imported and, after the semicolon, for how many of the refused ones the message named the right "
+        "reading (for another session's file: no reading)."
     )
     rows = []
     for name, named in CASES.items():

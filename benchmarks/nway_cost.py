@@ -53,13 +53,13 @@ def main() -> None:
             "# What `--method nway` costs",
             "Written by `python benchmarks/nway_cost.py`; `docs/benchmarks.md` explains it.",
             header,
-            f"Real sessions of one plane with 194, 270 and 294 ROIs. Medians of {options.runs} runs after a warm-up, "
-            "the shortest and longest in brackets. Processor time is that of all cores together, changed less by "
-            "other load. Memory is the peak of the process and all its children.",
+            f"Real sessions of one plane with 194, 270 and 294 ROIs. Times are medians of {options.runs} runs after a "
+            "warm-up, with the shortest and longest in brackets. Processor time is the sum over all cores; other load "
+            "changes it less. Memory is the peak of the process and all its children.",
             "## The whole command",
             _whole(measured),
-            "Two sessions make the Allen package 0.5.1 crash while it draws, before its output is written; it is "
-            "measured with three.",
+            "With two sessions, the Allen package 0.5.1 crashes while it draws, before it writes its output; it is "
+            "therefore measured only with three.",
             "## Where the time goes",
             _stages(measured),
             _requirement(measured["stages, 3 sessions"]),
@@ -114,9 +114,8 @@ def _stage(found: Repeated, name: str, kind: str = "") -> float:
 def _requirement(found: Repeated) -> str:
     wall, processor = (found.printed(f"{kind}after registration") for kind in ("", "processor "))
     return (
-        f"Between reading and writing three sessions take {seconds(wall)} besides registration "
-        f"({seconds(processor)} of processor time); that it is at most {LARGEST_BETWEEN:.0f} s "
-        f"{verdict(wall <= LARGEST_BETWEEN)}."
+        f"For three sessions, the stages between registration and writing take {seconds(wall)} ({seconds(processor)} "
+        f"of processor time). The target, at most {LARGEST_BETWEEN:.0f} s, {verdict(wall <= LARGEST_BETWEEN)}."
     )
 
 

@@ -97,7 +97,7 @@ def report_matches(other: str, tiers: list[str], seeds: range) -> list[str]:
                 links.append(np.subtract(*(score_links(found, identity).f1 for found in cells)))
                 tracks.append(np.subtract(*(complete_tracks_score(found, identity).score for found in cells)))
             rows.append((tier, method, f"{same} of {len(seeds)}", mean_sd(links, 4, True), mean_sd(tracks, 4, True)))
-    header = ("tier", "method", "same cells, matrices and pairs", "F1, this less other", "CT, this less other")
+    header = ("tier", "method", "same cells, matrices and pairs", "F1, this minus other", "CT, this minus other")
     return [f"## Matches\n\nSimulated sessions, seeds {seeds[0]} to {seeds[-1]}.", table(header, rows)]
 
 
@@ -121,9 +121,9 @@ def report_times(other: str, runs: int) -> list[str]:
     cpu = [one.processor_seconds / two.processor_seconds for one, two in pairs]
     return [
         "## The command on three real sessions\n\n"
-        f"Medians of {runs} runs of `ndx-match write` in turn, after a warm-up. This build takes {np.median(wall):.2f} "
-        f"times the time of the other ({min(wall):.2f} to {max(wall):.2f}) and {np.median(cpu):.2f} times its "
-        "processor time.",
+        f"Medians of {runs} runs of `ndx-match write` with each build in turn, after a warm-up. This build takes "
+        f"{np.median(wall):.2f} times the time of the other build ({min(wall):.2f} to {max(wall):.2f}) and "
+        f"{np.median(cpu):.2f} times its processor time.",
         table(("build", "time", "processor time", "peak memory", "bytes of the match file"), rows),
     ]
 

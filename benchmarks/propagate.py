@@ -38,17 +38,18 @@ HIDDEN = 5  #: detected ROIs that are taken out of the first session
 
 
 ABOUT_OUTLINES = """
-Simulated sessions (seeds {seeds}, END not included), matched by `consensus` with default parameters. For every session
-and every cell that is absent in it though its place lies in the field, the outline is compared with the pixels inside
-the true outline of the cell (IoU, intersection over union): the masks carried over by the stored registrations, and
-the same masks by the true warp. Beside it detected ROIs with the true outlines of their cells. Cells of which a session
-has no ROI are those that are hard to see: far from the focal plane, where the body is cut smaller, or dim. Left out are
-cells whose ROIs are not all of one true cell."""
+Simulated sessions (seeds {seeds}, the last not included) are matched by `consensus` with default parameters. For each
+session and each cell that has no ROI in it although its position lies in the field, the propagated outline is compared
+with the pixels inside the true outline of the cell (IoU, intersection over union). The masks are carried over by the
+stored registrations (*stored*) or by the true warp (*true warp*). For comparison, the IoU of *detected ROIs* with the
+true outlines of their cells is given. A cell without an ROI in a session is hard to see there: it is dim, or far from
+the focal plane, where its section is smaller. Cells whose ROIs are not all of one true cell are left out."""
 ABOUT_MOVIES = """
-Movies of {n_frames} frames of the first sessions of {n_animals} animals, {shape[0]} x {shape[1]} pixels: on the mean
-image transients of every cell in view, detected or not, weaker out of focus, fluctuations of the neuropil, and noise.
-Of each, {n_hidden} detected ROIs that the other sessions have too are taken out before matching. Correlation of the
-fluorescence that `ndx-match propagate` writes with the true activity of the cell."""
+For the first sessions of {n_animals} animals, movies of {n_frames} frames of {shape[0]} x {shape[1]} pixels are made.
+They consist of the mean image, transients of every cell in view, detected or not (weaker if it is out of focus),
+fluctuations of the neuropil, and noise. In each of these sessions, {n_hidden} detected ROIs whose cells the other
+sessions have too are taken out before matching. The table shows the correlation of the fluorescence that `ndx-match
+propagate` writes with the true activity of the cell."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,8 @@ def report_outlines(fits: dict[str, Fit], seeds: str) -> list[str]:
         ABOUT_OUTLINES.format(seeds=seeds),
         "Median IoU, by the number of sessions whose masks were averaged:",
         table(header, rows),
-        "Mean IoU of all outlines relative to that by the true warp, and the median of those of several sessions:",
+        "Mean IoU of all outlines, relative to the mean IoU under the true warp, and median IoU of outlines of two or "
+        "more sessions:",
         table(titles, held),
     ]
 
@@ -255,11 +257,12 @@ def report_movies(found: Sequence[dict[str, np.ndarray]], n_frames: int) -> list
             values = np.median(raw[known]), np.median(corrected[known]), corrected[known].min()
             share = (corrected[known] >= LEAST_CORRELATION).mean()
             rows.append([name, int(known.sum()), *(f"{value:.3f}" for value in values), f"{share:.0%}"])
-    header = ["ROIs", "number", "median, raw", "median, corrected", "least", f"at least {LEAST_CORRELATION}"]
+    header = ["ROIs", "number", "median, raw", "median, corrected", "lowest", f"at least {LEAST_CORRELATION}"]
     hidden = together["propagated True"][together["hidden"]]
     judged = [
-        f"Corrected: less {NEUROPIL_SHARE} of the neuropil around the ROI. Of those taken out, the median is at least "
-        f"{LEAST_CORRELATION}: {verdict(bool(np.nanmedian(hidden) >= LEAST_CORRELATION))}."
+        f"*Corrected*: minus {NEUROPIL_SHARE} times the neuropil around the ROI. *Lowest* and *at least* are of "
+        f"corrected traces. For the ROIs that were taken out, the median is at least {LEAST_CORRELATION}: "
+        f"{verdict(bool(np.nanmedian(hidden) >= LEAST_CORRELATION))}."
     ]
     about = ABOUT_MOVIES.format(n_frames=n_frames, n_animals=len(found), shape=OF_MOVIES.shape, n_hidden=HIDDEN)
     return ["## Fluorescence", about, table(header, rows), *judged]

@@ -36,8 +36,8 @@ def main() -> None:
     parts = ["# How good the methods are", written_by, machine()]
     if not real_sessions.present():
         say(real_sessions.MISSING)
-        parts.append("The real sessions were not there when this was made; what needs them is left out.")
-    # Times first: while nothing else of this runs.
+        parts.append("The real sessions were missing when this was written; the tables that need them are left out.")
+    # Times are measured first, while nothing else runs.
     if "time" in options.parts:
         times = options.output.with_name(f"{options.output.stem}_time.md")
         write(times, ["# How long the methods take", written_by, machine(), *_timed(options)])
@@ -70,10 +70,7 @@ def _seeds(text: str) -> range:
 def _about_seeds(seeds: range) -> str:
     text = f"Simulated with seeds {seeds[0]} to {seeds[-1]}; values are mean ± standard deviation over seeds."
     if seeds[0] < FIRST_REPORTED:
-        text += (
-            f" **Seeds below {FIRST_REPORTED} are those that methods are developed with; these figures are "
-            "preliminary.**"
-        )
+        text += f" **Methods are developed with seeds below {FIRST_REPORTED}; these figures are preliminary.**"
     return text
 
 

@@ -37,7 +37,7 @@ def report() -> list[str]:
     return [
         "## Real sessions",
         f"Three sessions of one plane with {', '.join(str(s.n_rois) for s in sessions)} ROIs; the pixels of the third "
-        "have another aspect. There is no truth.",
+        "have another aspect ratio. The true matches are not known.",
         "### Registration",
         _yardstick(sessions, results),
         _agreement(sessions, results),
@@ -61,7 +61,9 @@ def _yardstick(sessions: Sequence[Session], results: dict[str, MatchResult]) -> 
         }
         rows.append((f"{i + 1}-{j + 1}", *counts.values(), target, verdict(counts["consensus"] >= target)))
     header = ("pair", *results, "target", "consensus reaches it")
-    return "One-to-one pairs of ROIs of IoU > 0.3 after the affine registration:\n\n" + table(header, rows)
+    return "Number of ROI pairs, assigned one to one, with IoU > 0.3 after the affine registration:\n\n" + table(
+        header, rows
+    )
 
 
 def _agreement(sessions: Sequence[Session], results: dict[str, MatchResult]) -> str:
@@ -75,9 +77,10 @@ def _agreement(sessions: Sequence[Session], results: dict[str, MatchResult]) -> 
     found["consensus, each pair matched by itself"] = _triangle(alone, sessions)
     rows = [(name, "-" if value is None else f"{value:.2f} px") for name, value in found.items()]
     value = found["consensus"]
-    return table(("method", "disagreement round the triangle"), rows) + (
-        "\n\nRegistrations that were made consistent agree of course; those of each pair by itself show how well they "
-        f"agree unaided. The target, below {LARGEST_DISAGREEMENT} px, "
+    return table(("method", "disagreement of the three registrations"), rows) + (
+        "\n\nThe disagreement is how far a point is from itself after it was mapped through all three sessions and "
+        "back. The consensus method makes its registrations consistent, so that they agree; the last row shows how "
+        f"well they agree if each pair is matched by itself. The target, below {LARGEST_DISAGREEMENT} px, "
         f"{verdict(value is not None and value < LARGEST_DISAGREEMENT)} for the consensus method."
     )
 
@@ -92,7 +95,7 @@ def _groups(results: dict[str, MatchResult]) -> str:
         sizes = np.bincount(result.n_sessions_of_cell, minlength=4)[1:4]
         aside = sum(set_aside(result.session_status))
         rows.append((name, *sizes[::-1], f"{supported_groups(result):.1%}", aside))
-    header = ("method", "of 3 ROIs", "of 2", "of 1", "of those of 3 all pairs matched", "sessions set aside")
+    header = ("method", "groups of 3 ROIs", "of 2", "of 1", "groups of 3 with all pairs matched", "sessions set aside")
     return table(header, rows) + (
         f"\n\nThe target, all pairs matched in {LEAST_SUPPORTED:.0%} of the groups of 3 or more, "
         f"{verdict(supported_groups(results['consensus']) >= LEAST_SUPPORTED)} for the consensus method."
@@ -137,9 +140,9 @@ def _false_shifts(sessions: Sequence[Session], results: dict[str, MatchResult]) 
         "refused",
     )
     return (
-        f"Matches left when a registration is falsely shifted by {FALSE_SHIFT:.0f} px, mean over {DIRECTIONS} "
-        "directions; a shifted registration that the consensus method does not refuse would count with its pairs of "
-        "IoU > 0.3:\n\n" + table(header, rows)
+        f"Number of matches if a registration is falsely shifted by {FALSE_SHIFT:.0f} px, mean over {DIRECTIONS} "
+        "directions. For a shifted registration that the consensus method does not refuse, pairs with IoU > 0.3 are "
+        "counted.\n\n" + table(header, rows)
     )
 
 
@@ -168,8 +171,8 @@ def _mirrored() -> str:
     rows = [(name, f"{np.mean(k):.1f}", max(k), f"{flagged[name]} of {n}") for name, k in links.items()]
     refused = max(links["consensus"]) <= LARGEST_UNRELATED and flagged["consensus"] == n
     return (
-        "The mirrored plane of each session against the plane of each other session:\n\n"
+        "Number of matches between the mirrored plane of each session and the plane of each other session:\n\n"
         + table(("method", "mean number of matches", "largest", "flagged"), rows)
-        + f"\n\nThe target, at most {LARGEST_UNRELATED} matches, and flagged, {verdict(refused)} for the consensus "
-        "method."
+        + f"\n\nThe target, at most {LARGEST_UNRELATED} matches and all sessions flagged, {verdict(refused)} for the "
+        "consensus method."
     )

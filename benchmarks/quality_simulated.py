@@ -212,10 +212,11 @@ def _f1(of: dict[str, list[Case]]) -> str:
         at_least = sum(value >= 0 for value in difference)
         bodies = mean_sd([case.bodies for case in cases])
         rows.append((tier, rois, *scores, mean_sd(difference, sign=True), f"{at_least} of {len(cases)}", bodies))
-    header = ("tier", "ROIs a session", *METHODS, "oracle", "consensus - oracle", "seeds where not below oracle")
+    header = ("tier", "ROIs per session", *METHODS, "oracle", "consensus - oracle", "seeds not below oracle")
     return table((*header, "all bodies known"), rows) + (
         "\n\nThe oracle assigns ROIs by IoU after the true warps. *All bodies known*: each ROI is given to the cell "
-        "whose true outline it overlaps most. No method can know that; how far it is from 1 is what no image tells."
+        "whose true outline it overlaps most. No method can know these outlines; the difference to 1 is due to masks "
+        "that no image could assign rightly."
     )
 
 
@@ -226,11 +227,11 @@ def _tiers_count(of: dict[str, list[Case]]) -> str:
         f1 = float(np.mean([case.f1("nway") for case in of["typical"]]))
         low, high = NWAY_ON_TYPICAL
         holds = low <= round(f1, 2) <= high
-        sentences.append(f"that nway reaches {low:.2f} to {high:.2f} on `typical` {verdict(holds)} ({f1:.3f})")
+        sentences.append(f"nway has an F1 of {low:.2f} to {high:.2f} on `typical` ({f1:.3f}): {verdict(holds)}")
     if of.get("hard"):
         f1 = float(np.mean([case.f1("nway") for case in of["hard"]]))
-        sentences.append(f"that it stays below {NWAY_ON_HARD} on `hard` {verdict(f1 < NWAY_ON_HARD)} ({f1:.3f})")
-    return f"The tiers count if they are as difficult as meant: {'; '.join(sentences)}." if sentences else ""
+        sentences.append(f"nway has an F1 below {NWAY_ON_HARD} on `hard` ({f1:.3f}): {verdict(f1 < NWAY_ON_HARD)}")
+    return f"The tiers must be as difficult as real data: {'; '.join(sentences)}." if sentences else ""
 
 
 def _stripes(of: dict[str, list[Case]]) -> str:
@@ -241,9 +242,12 @@ def _stripes(of: dict[str, list[Case]]) -> str:
         loss = float(
             np.mean([c.f1(method) for c in of["typical"]]) - np.mean([c.f1(method) for c in of["typical_stripes"]])
         )
-        holds = f", which is within {STRIPES}: {verdict(loss <= STRIPES)}" if method == "consensus" else ""
-        sentences.append(f"{method} loses {loss:.3f}{holds}")
-    return f"Stripes fixed to the detector (`typical_stripes` against `typical`): {'; '.join(sentences)}."
+        holds = f" (at most {STRIPES}: {verdict(loss <= STRIPES)})" if method == "consensus" else ""
+        sentences.append(f"by {loss:.3f} for {method}{holds}")
+    return (
+        "With stripes that are fixed to the detector (`typical_stripes` instead of `typical`), F1 falls "
+        f"{' and '.join(sentences)}."
+    )
 
 
 def _details(of: dict[str, list[Case]]) -> str:
@@ -265,8 +269,9 @@ def _details(of: dict[str, list[Case]]) -> str:
             )
     header = ("tier", "method", "precision", "recall", "pairs registered", "error, median px", "error, worst px")
     return table(header, rows) + (
-        "\n\nThe error of a pair is the median distance over the field between where its affine matrix puts a point "
-        "and where that truly lies: what a smooth deformation adds is in it."
+        "\n\nThe error of a pair is the median distance, over points of the field, between the position to which its "
+        "affine matrix maps a point and the true position. The smooth deformation, which the matrix cannot describe, "
+        "is a part of this error."
     )
 
 
@@ -294,9 +299,9 @@ def _odd_one_out(of: dict[str, list[Case]]) -> str:
     n_links = sum(len(b) for _, b in pairs)
     differing = sum(len(a ^ b) for a, b in pairs)
     return (
-        f"One session of three of other tissue (`odd_one_out`): the consensus method sets it aside, and it alone, in "
-        f"{aside} of {len(cases)} seeds; the links of the other two are those of matching the two by themselves in "
-        f"{same} of {len(pairs)} seeds ({differing} of {n_links} links differ)."
+        "If one of three sessions shows other tissue (`odd_one_out`), the consensus method sets aside only this "
+        f"session in {aside} of {len(cases)} seeds. The links of the other two are the same as if only these two were "
+        f"matched in {same} of {len(pairs)} seeds ({differing} of {n_links} links differ)."
     )
 
 

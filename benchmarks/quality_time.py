@@ -29,9 +29,9 @@ def report_real(runs: int) -> list[str]:
     for method in METHODS:
         rows.append(_row_of_matching(method, measured[f"stages, {method}"], base))
         rows.append(_row(_command(method), measured[_command(method)], base))
-    header = ("what", "time", "of the first row", "processor time", "peak memory")
+    header = ("what", "time", "relative to the first row", "processor time", "peak memory")
     return [
-        f"## Three real sessions\n\nMedians of {runs} runs after a warm-up, taken in turn.",
+        f"## Three real sessions\n\nMedians of {runs} runs after a warm-up; the commands were run in turn.",
         table(header, rows),
     ]
 
@@ -80,7 +80,7 @@ def report_many(seed: int, methods: tuple[str, ...] = ("consensus",)) -> list[st
         "matching",
         "processor time",
         "peak memory of the process",
-        "ROIs a session",
+        "ROIs per session",
         "sessions matched",
         "F1 of links",
     )

@@ -36,9 +36,9 @@ def main() -> None:
     write(
         options.output,
         [
-            "# What is fetched of a large file on the network",
-            "Written by `python benchmarks/remote.py`: one session is read over the loopback interface, without a "
-            f"cache, from a server that waits {LATENCY * 1000:.0f} ms before each answer. The files are those of "
+            "# How much is fetched from a large file on the network",
+            "Written by `python benchmarks/remote.py`. One session is read over the loopback interface, without a "
+            f"cache, from a server that waits {LATENCY * 1000:.0f} ms before each answer. The files are made by "
             "`tests/large_file.py`: a movie, three sets of traces, masks and images, written in several steps.",
             machine(),
             table(header, rows),

@@ -54,7 +54,7 @@ def test_a_summary_is_replaced_but_nothing_else(tmp_path: Path):
         write_summary(tmp_path, OUTCOMES)
     for name in (TABLE, PAGE):
         (tmp_path / name).write_text("mine")
-        with pytest.raises(OutputError, match="no summary"):
+        with pytest.raises(OutputError, match="not a summary"):
             check_summary(tmp_path)
         (tmp_path / name).unlink()
 
@@ -73,5 +73,5 @@ def test_a_record_that_cannot_be_understood_is_none(text: str, tmp_path: Path):
 
 def test_what_is_no_record_is_not_replaced(tmp_path: Path):
     (tmp_path / "a.json").write_text('{"mine": 1}')
-    with pytest.raises(OutputError, match="no record"):
+    with pytest.raises(OutputError, match="not a record"):
         write_record(tmp_path / "a.json", OUTCOMES[0].record)

@@ -219,7 +219,7 @@ def test_a_list_of_a_person_needs_few_columns(tmp_path: Path):
         ("kind,cell_id\naccept,four\n", "row 2: cell_id must be a whole number"),
         ("kind,cell_id\naccept,4,5\n", "more values than columns"),
         ("decision,kind,cell_id\n1,accept,4\n1,accept,5\n", "rows of one decision"),
-        ("kind,session_name,moving_session_name,matrix\nalign,a,b,0 0 0 0 0 0\n", "not singular"),
+        ("kind,session_name,moving_session_name,matrix\nalign,a,b,0 0 0 0 0 0\n", "invertible matrix"),
     ],
 )
 def test_a_list_that_makes_no_sense_is_refused(tmp_path: Path, text: str, words: str):

@@ -182,6 +182,6 @@ def test_a_match_file_is_no_input(good: Path, tmp_path: Path) -> None:
     a = good.with_name("a.nwb")
     for command in ("write", "prepare"):
         run(command, a, good, "-o", tmp_path / "out").refused(
-            f"{good}: this is a match file", "give the NWB files of the sessions"
+            f"{good}: this is a match file", "give the NWB files of its sessions"
         )
     run("write", a, good, "-o", tmp_path / "out.nwb", "--all-planes").refused(f"{good}: this is a match file")

@@ -54,7 +54,7 @@ def test_a_convention_that_holds_is_confirmed_without_a_word(kind):
         decision = decide(kind(masks), FIELD.image, convention, "A writer")
         assert decision.orientation == convention
         assert decision.warning == ""
-        assert re.fullmatch(r"A writer's convention; (\d+) of \1 ROIs stand out .*", decision.reason)
+        assert re.fullmatch(r"A writer's convention; (\d+) of \1 ROIs have a higher contrast .*", decision.reason)
         np.testing.assert_array_equal(in_frame(kind(masks), FIELD.image, decision.orientation), FIELD.masks)
 
 

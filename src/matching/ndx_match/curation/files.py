@@ -151,8 +151,8 @@ def matrix_of(values: Sequence[str | float], where: str) -> tuple[tuple[float, f
         matrix = np.zeros((3, 3))
     if not aligns(matrix):
         raise InputError(
-            f"{where}: this matrix cannot align two sessions; give 3 x 3 (or 2 x 3) finite numbers, row by row, whose "
-            "matrix can be inverted."
+            f"{where}: this matrix cannot align two sessions; give 3 x 3 (or 2 x 3) finite numbers, row by row, that "
+            "form an invertible matrix."
         )
     return tuple((float(a), float(b), float(c)) for a, b, c in matrix)
 
