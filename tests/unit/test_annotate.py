@@ -305,7 +305,7 @@ def test_a_copy_that_is_less_valid_than_its_source_is_not_kept(
     monkeypatch.setattr(
         hdf5, "validate", lambda path: ["old"] if path == str(sources[0]) else ["old", "argument missing"]
     )
-    with pytest.raises(OutputError, match="a validation error .*: argument missing"):
+    with pytest.raises(OutputError, match=r"a validation error .*: argument missing"):
         annotate_files(folder / "matches.nwb", sources[:1], folder / "out")
     assert not (folder / "out").exists()
 

@@ -102,7 +102,7 @@ class TestVerdict:
             ),
             (
                 unmatched(make_plane(), 2, 15),
-                "Session day 3: only 25% of its ROIs were found in another session, of the median session 100%.",
+                "Session day 3: only 25% of its ROIs were found in another session (the median over sessions is 100%).",
             ),
         ],
     )
@@ -119,7 +119,7 @@ class TestVerdict:
         assert (verdict.level, verdict.word) == ("failed", "Do not use these matches.")
         assert verdict.headline.startswith("1 of 6 alignments is probably wrong")
         (reason,) = verdict.reasons
-        assert reason.startswith("day 1 and day 3: probably aligned wrongly, with 20 accepted pairs")
+        assert reason.startswith("day 1 and day 3: probably aligned wrongly, because 20 pairs")
 
     def test_without_any_cell_found_again_the_match_failed(self) -> None:
         cells = np.full((8, N_SESSIONS), -1, np.int32)

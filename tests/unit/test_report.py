@@ -365,7 +365,7 @@ class TestRegistrationFigure:
             for text in registration_figure(sessions, result, 0, 1).findobj(Text)
             if text.get_text().startswith("PROBABLY WRONG")
         ]
-        expected = f"{n_accepted} pairs of ROIs are accepted, and {n_accepted - 1} where it is wrong on purpose"
+        expected = f"{n_accepted} pairs of ROIs are accepted, and {n_accepted - 1} if it is wrong on purpose"
         assert headline.get_text().split() == ["PROBABLY", "WRONG:", *expected.split()]
         assert headline.get_color() == FAILURE
         titles = [axes.get_title() for axes in overlay_matrix_figure(sessions, result).axes]

@@ -59,12 +59,12 @@ def write_below(figure: Figure, lines: Sequence[str]) -> None:
 
 
 def line_height(font_size: float) -> float:
-    """Inches that a line of text takes up."""
+    """Height of a line of text in inches."""
     return 1.25 * font_size / POINTS_PER_INCH
 
 
 def text_width(n_characters: int, font_size: float) -> float:
-    """Inches that a text of `n_characters` takes up, perhaps slightly less."""
+    """Approximate width of a text of `n_characters`, in inches."""
     return 0.6 * n_characters * font_size / POINTS_PER_INCH
 
 

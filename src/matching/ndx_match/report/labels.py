@@ -108,7 +108,7 @@ def failure_text(registration: Registration | None, n_accepted: int) -> str:
         return f"NOT REGISTERED: {registration.reason or 'no reason given'}"
     if registration.like_chance(n_accepted):
         by_chance = f"{registration.chance_matches:.0f}"
-        return f"PROBABLY WRONG: {n_accepted} pairs of ROIs are accepted, and {by_chance} where it is wrong on purpose"
+        return f"PROBABLY WRONG: {n_accepted} pairs of ROIs are accepted, and {by_chance} if it is wrong on purpose"
     return ""
 
 

@@ -1,4 +1,4 @@
-"""The page of a match: one HTML file that holds all it needs. Python puts the numbers together, JavaScript draws."""
+"""The page of a match: one HTML file that needs no other files. Python computes the numbers, and JavaScript draws."""
 
 from .build import Service, make_page, write_page
 

@@ -40,7 +40,7 @@ def write_page(
     Parameters
     ----------
     planes : MatchedPlane or sequence of MatchedPlane
-        What a match file holds; footprints included.
+        The planes of a match file, with footprints.
     path : path
     title : str
         Shown at the top, for example the name of the match file.
@@ -67,11 +67,11 @@ def write_page(
 
 @dataclass(frozen=True)
 class Service:
-    """What serves the page and saves what is decided on it."""
+    """The server of the page, which saves decisions that are made on it."""
 
-    token: str  #: that the page has to send
+    token: str  #: the page must send it with each request
     output: str  #: the name of the file that is written
-    reviewer: str = ""  #: who decides, if it is known
+    reviewer: str = ""  #: name of the person who decides, if it is known
 
 
 def make_page(
@@ -80,9 +80,9 @@ def make_page(
     progress: Progress | None = None,
     service: Service | None = None,
 ) -> str:
-    """The HTML of the page; what it shows of names and texts is escaped.
+    """The HTML of the page; all names and texts in it are escaped.
 
-    Without `service` the page is a file by itself, and what is decided on it is saved as a list of decisions.
+    Without `service`, the page is a file that is complete in itself, and decisions are saved as a list.
     """
     step = steps_of(progress, "page", sum(len(plane.sessions) for plane in planes))
     content = {
@@ -105,15 +105,15 @@ def make_page(
         # No other script runs, whatever is in the file.
         script_policy=f"'sha256-{digest}'",
         connect_policy="'none'" if service is None else "'self'",
-        about="This file holds all it shows and asks for nothing on the network."
+        about="This page is complete and loads nothing from the network."
         if service is None
-        else "This page is served on this machine only.",
+        else "This page is served only on this machine.",
         content=base64.b64encode(packed).decode(),
     )
 
 
 def _glance(plane: MatchedPlane, number: int, n_planes: int) -> str:
-    """What is seen first of a plane: whether it worked, how much was followed, what is in doubt and why."""
+    """The summary at the top of a plane: whether the match worked, the numbers of cells, what is in doubt and why."""
     verdict = verdict_of(plane)
     heading = f"<h2>Plane {_text(plane.name)}</h2>" if n_planes > 1 else ""
     figures = "".join(f"<li><b>{_text(value)}</b> <span>{_text(label)}</span></li>" for value, label in verdict.figures)

@@ -1,4 +1,4 @@
-"""What the page shows of an imaging plane, as JSON: numbers, texts, outlines and images."""
+"""The content of the page for an imaging plane, as JSON: numbers, texts, outlines and images."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DISPLACEMENT_STEP = 0.05  # pixels: displacements are whole multiples of it
 
 
 def plane_content(plane: MatchedPlane, step: Step = lambda: None) -> dict[str, Any]:
-    """Everything the page shows of a plane; only what JSON knows, and no number that is not finite.
+    """Everything that the page shows of a plane, in types that JSON knows; all numbers are finite.
 
     `step` is called after each session.
     """
@@ -111,7 +111,7 @@ def _polygon(points: Array) -> list[int]:
 
 
 def _picture(image: Floats32, size: float) -> tuple[str, float]:
-    """A JPEG of the image, its brightness evened out, as an address that holds it; and its pixels per pixel."""
+    """A JPEG of the image with evened brightness, as a data URL, and its number of pixels per pixel of the image."""
     grey = np.round(even_out(image) * 255).astype(np.uint8)
     scale = min(1.0, size / max(image.shape))
     if scale < 1:
@@ -148,7 +148,7 @@ def _pair(registration: Registration, accepted: int, fraction: float) -> dict[st
 
 
 def days_of(sessions: Sequence[Session]) -> list[float | None]:
-    """Days from the first dated session to each; None where a date is unknown or cannot be read."""
+    """Days from the first dated session to each session; None if a date is unknown or cannot be read."""
     dates = [_date(session.session_start) for session in sessions]
     first = min((date for date in dates if date is not None), default=None)
     return [None if d is None or first is None else round((d - first).total_seconds() / 86400, 3) for d in dates]
@@ -162,7 +162,7 @@ def _date(text: str) -> datetime | None:
 
 
 def _sureness(plane: MatchedPlane, supports: Iterable[Floats]) -> Floats:
-    """How sure each cell is: its confidence; where a method gives none, the support of its weakest ROI."""
+    """How sure each cell is: its confidence or, if the method gives none, the lowest support of its ROIs."""
     result = plane.result
     if result.confidence is not None:
         return np.asarray(result.confidence, float)

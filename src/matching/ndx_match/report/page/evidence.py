@@ -1,4 +1,4 @@
-"""What speaks for and against the matches, from the candidate pairs of ROIs."""
+"""The evidence for and against the matches, from the candidate pairs of ROIs."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def distributions(sessions: Sequence[Session], result: MatchResult) -> list[dict
 
 
 def _histogram(name: str, groups: dict[str, Values]) -> dict[str, Any]:
-    """Counts between 0 (or what is lower) and 1, of pixels between 0 and a number that few are above."""
+    """Counts between 0, or the lowest value, and 1; for pixels, up to the value that 99 % of the distances reach."""
     finite = {group: values[np.isfinite(values)] for group, values in groups.items()}
     highest = 1.0
     if "pixels" in name:
@@ -53,10 +53,10 @@ def _histogram(name: str, groups: dict[str, Values]) -> dict[str, Any]:
 
 
 def neighbour_distances(sessions: Sequence[Session], registrations: Sequence[Registration]) -> tuple[Floats, Floats]:
-    """How far ROIs, carried into another session, are from the nearest and from the second nearest ROI there.
+    """The distances of ROIs, mapped to another session, from the nearest and the second nearest ROI there.
 
-    Of centroids, in pixels of the moving session; where there are many pairs of sessions, of evenly chosen ones. ROIs
-    that come to lie outside the moving session's field are left out.
+    Distances are those of centroids, in pixels of the moving session. If there are many pairs of sessions, evenly
+    chosen pairs are used. ROIs that are mapped to a position outside the moving session's field are left out.
     """
     aligned = [r for r in registrations if r.registered]
     chosen = aligned[:: -(-len(aligned) // MOST_PAIRS)] if aligned else []
@@ -74,21 +74,21 @@ def neighbour_distances(sessions: Sequence[Session], registrations: Sequence[Reg
 
 
 def measure_of(pairs: RoiPairs) -> tuple[str, Values]:
-    """The number by which pairs are compared, and its name: their probability, where there is none their IoU."""
+    """The name and the values of the measure by which pairs are compared: probability or, if there is none, IoU."""
     return ("IoU", pairs.iou) if pairs.probability is None else ("probability", pairs.probability)
 
 
 def support_and_rivals(sessions: Sequence[Session], result: MatchResult) -> list[tuple[Floats, Floats, Indices]]:
-    """How well each ROI fits its cell, and the cell that it would fit best otherwise; a triple for each session.
+    """How well each ROI fits its cell, and which other cell it would fit best; a triple for each session.
 
     Returns
     -------
     support : ndarray of float64, shape (n_rois,)
-        Mean measure (:func:`measure_of`) of the stored pairs with the other ROIs of its cell, NaN without any.
+        Mean measure (:func:`measure_of`) of the stored pairs with the other ROIs of its cell; NaN if there are none.
     rival_measure : ndarray of float64, shape (n_rois,)
-        The highest of those with ROIs of another cell, 0 without any.
+        The highest measure of its stored pairs with ROIs of other cells; 0 if there are none.
     rival : ndarray of int, shape (n_rois,)
-        That other cell, -1 without any.
+        The other cell of that pair; -1 if there is none.
     """
     pairs = result.roi_pairs
     starts = np.append(0, np.cumsum([session.n_rois for session in sessions]))

@@ -10,30 +10,30 @@ from ...arrays import Ints64
 from ...model import MatchedPlane, Registration, RegistrationOutcome
 from ..fractions import n_accepted_pairs
 
-#: From this part of the pairs on, alignments no better than chance make the whole result useless.
+#: If at least this part of the alignments is no better than chance, the whole result cannot be used.
 MOST_WRONG_PAIRS = 0.1
-POOR = 0.5  # part of the median fraction of ROIs matched, below which a session is in doubt
+POOR = 0.5  # a session is in doubt if its fraction of ROIs matched is less than this part of the median
 GOOD, DOUBTFUL, FAILED = "good", "doubtful", "failed"
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the first screen says."""
+    """The judgement at the top of the page."""
 
     level: str  #: good, doubtful or failed
-    word: str  #: the same for people
+    word: str  #: the level in words, for people
     headline: str
     reasons: tuple[str, ...]  #: the sessions and pairs in doubt, and why, one sentence each
-    figures: tuple[tuple[str, str], ...]  #: numbers, and of what
+    figures: tuple[tuple[str, str], ...]  #: numbers, each with its label
 
 
 def verdict_of(plane: MatchedPlane) -> Verdict:
     """Judge a result by its registrations, the states of its sessions and its cells.
 
-    It failed if no cell was found again, or if a tenth or more of the alignments give hardly more matches than a wrong
-    alignment does: their matches are in the cells. It is doubtful if there are fewer of those, if sessions were set
-    aside or have far fewer matches than the others, if pairs are not aligned or only by way of other sessions although
-    their own alignment was tried, or if the file holds warnings.
+    It has failed if no cell was found again, or if a tenth or more of the alignments give hardly more matches than a
+    wrong alignment does, because these matches are in the cells. It is doubtful if fewer alignments are like this, if
+    sessions were set aside or have far fewer matches than the others, if pairs are not aligned, or only through other
+    sessions although a direct alignment was tried, or if the file has warnings.
     """
     sessions, result = plane.sessions, plane.result
     n_sessions, n_followed = len(sessions), int((result.n_sessions_of_cell > 1).sum())
@@ -45,14 +45,14 @@ def verdict_of(plane: MatchedPlane) -> Verdict:
     words = result.status_in_words()
     aside = [f"Session {sessions[k].name} is {words[k]}." for k in np.flatnonzero(~result.is_matched)]
     poor = [
-        f"Session {sessions[k].name}: only {fraction:.0%} of its ROIs were found in another session, of the median "
-        f"session {median:.0%}."
+        f"Session {sessions[k].name}: only {fraction:.0%} of its ROIs were found in another session (the median over "
+        f"sessions is {median:.0%})."
         for k, fraction, median in _poor_sessions(plane)
     ]
     reasons = [*aside]
     reasons += [
-        f"{_names(plane, r)}: probably aligned wrongly, with {n} accepted pairs of ROIs where a wrong alignment gives "
-        f"{r.chance_matches:.0f}."
+        f"{_names(plane, r)}: probably aligned wrongly, because {n} pairs of ROIs are accepted, but "
+        f"{r.chance_matches:.0f} already with an alignment that is wrong on purpose."
         for r, n in wrong
     ]
     reasons += [f"{_names(plane, r)}: not aligned with each other: {r.reason or 'no reason given'}." for r in apart]
@@ -63,10 +63,10 @@ def verdict_of(plane: MatchedPlane) -> Verdict:
         level, word, headline = FAILED, "Failed.", f"No cell was found again in any of {n_sessions} sessions."
     elif wrong and len(wrong) >= MOST_WRONG_PAIRS * len(result.registrations):
         level, word = FAILED, "Do not use these matches."
-        verb, them = ("is", "it") if len(wrong) == 1 else ("are", "them")
+        verb, they = ("is", "it") if len(wrong) == 1 else ("are", "they")
         headline = (
-            f"{len(wrong)} of {_plural(len(judged), 'alignment', 'alignments')} {verb} probably wrong, and what was "
-            f"matched with {them} is among the cells."
+            f"{len(wrong)} of {_plural(len(judged), 'alignment', 'alignments')} {verb} probably wrong, and the matches "
+            f"that {they} gave are part of the cells."
         )
     elif reasons or result.warnings:
         level, word, headline = DOUBTFUL, "Matched, with doubts.", f"{followed}; read what is in doubt."
@@ -78,10 +78,10 @@ def verdict_of(plane: MatchedPlane) -> Verdict:
 
 
 def pair_level(registration: Registration, n_accepted: int) -> str:
-    """How far the alignment of a pair with so many accepted pairs of ROIs can be trusted: good, doubtful or failed."""
+    """Whether the alignment of two sessions with `n_accepted` accepted pairs of ROIs is good, doubtful or failed."""
     if not registration.registered or registration.like_chance(n_accepted):
         return FAILED
-    # Without a score the pair was not aligned by itself because that was not needed.
+    # Without a score, the pair was not aligned directly, because this was not needed.
     replaced = registration.outcome == RegistrationOutcome.COMPOSED and registration.score is not None
     return DOUBTFUL if replaced else GOOD
 
@@ -92,7 +92,7 @@ def matched_rois(plane: MatchedPlane) -> Ints64:
 
 
 def _poor_sessions(plane: MatchedPlane) -> list[tuple[int, float, float]]:
-    """Position of each matched session with far fewer matches than usual, its fraction of ROIs matched, the median."""
+    """Matched sessions with far fewer matches than usual: position, fraction of ROIs matched, and median fraction."""
     n_rois = np.array([session.n_taking_part for session in plane.sessions])
     known = np.flatnonzero(plane.result.is_matched & (n_rois > 0))
     if len(known) < 3:
