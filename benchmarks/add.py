@@ -26,10 +26,10 @@ from ndx_match.methods import add, consensus
 from ndx_match.model import MatchResult, Session
 from ndx_match.simulate.scores import LinkScore, score_links
 
-MOST_TIME = 1 / 5  #: of that of matching all
-MOST_F1 = 0.003  #: by which F1 may be below that of matching all
-GROWN_FROM = 11  #: sessions matched together, to which all others are added one by one
-#: Of matching all and of adding: the functions of a module of the method whose times are told.
+MOST_TIME = 1 / 5  #: target: adding takes at most this part of the time of matching all
+MOST_F1 = 0.003  #: target: by how much F1 may be lower than if all sessions are matched together
+GROWN_FROM = 11  #: number of sessions that are matched together before all others are added one by one
+#: For matching all and for adding: the functions whose times are reported, by their module of the method.
 STAGES = {
     "all": {"pipeline": ("align_sessions", "match_component")},
     "add": {"extend": ("prepare", "_align", "_fit", "pairs_with_first", "match_log_odds", "_cells_of_new")},
@@ -48,15 +48,15 @@ IN_WORDS = {
 
 @dataclass(frozen=True)
 class Measured:
-    """What was found with one seed."""
+    """The results of one seed."""
 
     seed: int
-    n_rois: float  #: of a session, mean
+    n_rois: float  #: mean number of ROIs per session
     seconds: Seconds
-    f1: dict[str, float]  #: of all links
-    f1_of_last: dict[str, float]  #: of the links of the last session
-    n_cells: int  #: before the session was added
-    n_kept: int  #: of these, how many have the same id and the same ROIs in the first sessions afterwards
+    f1: dict[str, float]  #: F1 of all links
+    f1_of_last: dict[str, float]  #: F1 of the links of the last session
+    n_cells: int  #: number of cells before the session was added
+    n_kept: int  #: number of these cells that have the same id and the same ROIs in the first sessions afterwards
 
 
 def main() -> None:
@@ -111,7 +111,7 @@ def simulated(seed: int, n_sessions: int) -> tuple[Sequence[Session], Sequence[A
 
 @contextmanager
 def timed(times: Seconds, what: str) -> Iterator[None]:
-    """Add up the time of matching, by the clock and by the processors, and that of its stages."""
+    """Add up elapsed time and processor time of matching and of its stages."""
     with ExitStack() as stack:
         for module, functions in STAGES[what].items():
             inside = import_module(f"ndx_match.methods.consensus.{module}")

@@ -1,4 +1,4 @@
-"""Match many animals with two processes, while one process is killed and one file breaks; writes batch.md.
+"""Match many animals with two processes, while one process is killed and one file is cut off; writes batch.md.
 
 python benchmarks/batch.py [--animals N] [--output PATH]
 """
@@ -32,13 +32,13 @@ from ndx_match.simulate import TIERS, SimulationParameters, simulate
 from ndx_match.simulate.files import write_simulation
 
 ANIMAL = replace(TIERS["typical"], shape=(128, 128), n_cells=30, shift=6.0, n_sessions=3)
-PATIENCE = 1200.0  #: seconds until it is certain that nothing happens any more
+PATIENCE = 1200.0  #: seconds after which a command that has not ended is killed
 COUNTER = Path(__file__).with_name("count_matching.py")
 
 
 @dataclass
 class Cluster:
-    """A scheduler and two workers, each a process, and what they matched."""
+    """A scheduler and two workers, each in a process, and the matches that they began."""
 
     folder: Path
     address: str = ""
@@ -82,7 +82,7 @@ def main() -> None:
 
 @dataclass(frozen=True)
 class Measured:
-    """What was seen."""
+    """The results of the benchmark."""
 
     animals: int
     first: Run
@@ -90,14 +90,14 @@ class Measured:
     repaired: Run
     single_seconds: float
     results: int  #: match files after the first run
-    same: int  #: of which the tables are byte for byte those of single runs, after the last run
+    same: int  #: match files after the last run whose tables are byte for byte those of single runs
     summary: Counter[str]  #: outcomes in summary.csv after the first run
-    begun_more_than_once: dict[str, int]  #: animals of the first run, and how often
+    begun_more_than_once: dict[str, int]  #: how often animals of the first run were begun, if more than once
     begun_by_killed: str  #: the animal that the killed worker was matching
     unchanged: bool  #: whether the second run left every match file as it was
 
     def parts(self) -> list[str]:
-        """The document."""
+        """The paragraphs and tables of the document."""
         rows = [
             ("first run: one worker killed, one file cut off", *_row(self.first)),
             ("second run", *_row(self.again)),
@@ -130,7 +130,7 @@ def _row(run: Run) -> tuple[object, ...]:
 
 
 def measure(folder: Path, n_animals: int, parameters: SimulationParameters) -> Measured:
-    """Simulate animals, match them with all the faults, and match them one by one."""
+    """Simulate animals, match them while faults occur, and match them one by one."""
     data, out, single = folder / "data", folder / "out", folder / "single"
     names = [f"mouse{number:02d}" for number in range(n_animals)]
     for number, name in enumerate(names):
@@ -192,7 +192,7 @@ def _states(folder: Path) -> dict[str, tuple[int, int]]:
 
 
 def _batch(cluster: Cluster, data: Path, out: Path, disturb: Callable[[], bool] | None = None) -> Run:
-    """Run the command, and disturb it until that is done."""
+    """Run the command, and call `disturb` until it returns True."""
     begun, started = len(cluster.matched), time.perf_counter()
     command = [sys.executable, "-m", "ndx_match", "batch", str(data), "-o", str(out), "--scheduler", cluster.address]
     with open(cluster.folder / "errors.txt", "w+", encoding="utf-8") as errors:
@@ -212,7 +212,7 @@ def _batch(cluster: Cluster, data: Path, out: Path, disturb: Callable[[], bool] 
 
 @contextlib.contextmanager
 def _cluster(folder: Path) -> Iterator[Cluster]:
-    """A scheduler of dask and two workers on this machine, each of one thread and without a nanny."""
+    """A dask scheduler and two workers on this machine, each with one thread and without a nanny process."""
     cluster = Cluster(folder)
     known = folder / "scheduler.json"
     environment = {**os.environ, "NDX_MATCH_COUNT": str(folder / "matched.txt")}

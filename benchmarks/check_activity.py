@@ -40,8 +40,8 @@ class Found:
     said_of_shifted: Counter[str] = field(default_factory=Counter)
     n_wrong: int = 0  #: cells matched wrongly on purpose
     n_found: int = 0  #: how many of these are doubted
-    n_doubted: int = 0  #: how many are doubted at all
-    n_doubted_right: int = 0  #: of right matches
+    n_doubted: int = 0  #: how many cells are doubted
+    n_doubted_right: int = 0  #: how many cells are doubted if all matches are right
     n_right: int = 0
 
 
@@ -101,7 +101,7 @@ def simulated(seed: int, structure: float, tier: str = "typical") -> tuple[list[
 
 
 def right_matches(identity: Sequence[Ints64]) -> Ints32:
-    """The first ROI of each true cell in each session, shape (n_cells, n_sessions), and false ROIs on their own."""
+    """The first ROI of each true cell in each session, shape (n_cells, n_sessions); each false ROI has its own row."""
     numbers = np.unique(np.concatenate([each[each >= 0] for each in identity]))
     cells = np.full((len(numbers), len(identity)), -1, np.int32)
     alone = []

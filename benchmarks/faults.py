@@ -70,7 +70,7 @@ class Tally:
 
 
 def main() -> None:
-    """Make all the faults and write the table."""
+    """Run the command with all faults and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=Path(__file__).with_suffix(".md"))
     parser.add_argument("--seed", type=int, default=0)
@@ -164,7 +164,7 @@ def _full_disk(kind: Kind, inputs: list[Path], earlier: Path) -> tuple[object, .
 
 @contextmanager
 def _arranged(folder: Path, kind: Kind, inputs: list[Path], earlier: Path) -> Iterator[tuple[list[Path], Path]]:
-    """A folder of the inputs and, where it is to be replaced, an earlier output."""
+    """A folder with the inputs and, if an output is to be replaced, the earlier output."""
     there = [Path(shutil.copy(path, folder)) for path in inputs]
     output = folder / kind.output
     if kind.replaces:
@@ -175,7 +175,7 @@ def _arranged(folder: Path, kind: Kind, inputs: list[Path], earlier: Path) -> It
 def _look(
     tally: Tally, code: int, kind: Kind, inputs: list[Path], there: list[Path], output: Path, earlier: Path
 ) -> None:
-    """Count what is lost and what stayed, run the command again, and count what still is there."""
+    """Count what is lost and left behind, run the command again, and count what is still there."""
     tally.runs += 1
     tally.ended[str(code)] += 1
     for path in output.parent.iterdir():
@@ -190,7 +190,7 @@ def _look(
 
 
 def _is_whole(output: Path, earlier: Path) -> bool:
-    """Whether it is the earlier output or another match file that can be read."""
+    """Whether an output is the earlier one, or another match file that can be read."""
     if _digest(output) == _digest(earlier):
         return True
     try:

@@ -26,7 +26,7 @@ SIMULATED = ("small", "typical", "hard", "one_photon", "five_sessions", "few_cel
 WRONGLY_MATCHED = 0.3  #: share of the matches of a tool that matches badly
 NONE = np.nan
 
-#: What is imported -> words of the reading that a refusal should name; None if it should be imported.
+#: For each kind of table, the words of the reading that the error message should name; None if it should be imported.
 CASES = {
     "the true cells": None,
     "30 % of the matches wrong": None,
@@ -87,7 +87,7 @@ def of_one(tier: str, seed: int) -> Counter[str]:
 
 
 def simulated(tier: str, seed: int) -> tuple[list[Session], np.ndarray]:
-    """Sessions that do not accept their false ROIs, and the row of each true cell, NaN where it was not found."""
+    """Sessions whose false ROIs are not accepted, and the ROI row of each true cell, NaN where it was not found."""
     made = simulate(TIERS[tier], seed)
     sessions = [
         replace(session, takes_part=identity >= 0, roi_selection=RoiSelection.ACCEPTED_BY_WRITER)
@@ -125,7 +125,7 @@ def cases(sessions: list[Session], true: np.ndarray, rng: np.random.Generator) -
 
 
 def report(counts: dict[str, Counter[str]], n: int) -> Iterator[str]:
-    """The table in words."""
+    """The paragraphs and the table."""
     yield "# Importing results of other tools"
     yield "Written by `python benchmarks/importing.py`."
     yield machine()

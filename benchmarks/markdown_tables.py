@@ -1,4 +1,4 @@
-"""Markdown tables, and how numbers look in them."""
+"""Write Markdown tables, and format the numbers in them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LIBRARIES = ("numpy", "scipy", "opencv-python-headless", "scikit-image", "networ
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A Markdown table, its columns aligned."""
+    """A Markdown table with aligned columns."""
     cells = [list(header), *([str(cell) for cell in row] for row in rows)]
     if any(len(row) != len(header) for row in cells):
         raise ValueError(f"every row needs {len(header)} cells, as many as the header")
@@ -60,7 +60,7 @@ def megabytes(value: float) -> str:
 
 
 def mean_sd(values: Sequence[float], digits: int = 3, sign: bool = False) -> str:
-    """Mean and standard deviation of a sample; the mean alone where there is one value."""
+    """Mean and standard deviation of a sample; only the mean if there is one value."""
     plus = "+" if sign else ""
     known = np.asarray(values, float)
     known = known[np.isfinite(known)]

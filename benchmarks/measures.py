@@ -17,7 +17,7 @@ from ndx_match.simulate import Simulation
 
 @dataclass(frozen=True)
 class Calibration:
-    """Whether probabilities mean what they say.
+    """How well probabilities agree with the frequencies of what they predict.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ def calibration(probability: npt.NDArray[np.floating], truth: npt.NDArray[np.boo
 def registration_error(
     registrations: Sequence[Registration], simulation: Simulation, step: int = 16
 ) -> dict[tuple[int, int], float]:
-    """Median distance in pixels between where matrices put points and where these truly lie.
+    """Median distance, in pixels, between the positions to which matrices map points and their true positions.
 
     Over a grid of points that both sessions truly see. Pairs of sessions of different tissue, and pairs marked
     as not registered, are left out: they have no error.
@@ -124,7 +124,7 @@ def _grid(shape: tuple[int, int], step: int) -> Points:
 def triangle_disagreement(
     registrations: Sequence[Registration], shape: tuple[int, int], step: int = 16
 ) -> dict[tuple[int, int, int], float]:
-    """How far the registrations of three sessions are from agreeing: i to j to k and back to i.
+    """How far the registrations of three sessions disagree: the path from i to j to k and back to i.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def triangle_disagreement(
 
 
 def supported_groups(result: MatchResult, minimum: int = 3) -> float:
-    """Share of the cells with at least `minimum` ROIs all of whose pairs of ROIs were accepted.
+    """Share of cells in which all pairs of ROIs were accepted, among the cells with at least `minimum` ROIs.
 
     NaN where no cell has that many.
     """

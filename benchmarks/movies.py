@@ -1,4 +1,4 @@
-"""Make movies of simulated sessions, in which every cell, detected or not, has a known activity of its own."""
+"""Make movies of simulated sessions, in which the activity of each cell, detected or not, is known."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from scipy.sparse import csr_array
 
 from ndx_match.simulate import CELLS_PER_FIELD, Simulation, body_masks
 
-RATE = 30.0  #: frames a second
-EVENTS = 0.01  #: transients of a cell in a frame
-DECAY = 18.0  #: frames, of a transient
+RATE = 30.0  #: frames per second
+EVENTS = 0.01  #: transients per cell and frame
+DECAY = 18.0  #: decay time of a transient, in frames
 GAIN = 0.6  #: brightness of a transient in the focal plane, relative to the mean image
 NEUROPIL = 0.08  #: standard deviation of the neuropil's common fluctuations, relative to the mean image
-NOISE = 1.5  #: standard deviation of a pixel's noise, of the square root of its grey value
+NOISE = 1.5  #: standard deviation of a pixel's noise, relative to the square root of its grey value
 
 
 @dataclass(frozen=True)
 class SimulatedMovie:
     """The movie of one session and its truth."""
 
-    image: np.ndarray  #: mean, shape (n_rows, n_cols)
+    image: np.ndarray  #: mean image, shape (n_rows, n_cols)
     cells: np.ndarray  #: numbers of all cells in view, as in `Simulation.identity`
-    activity: np.ndarray  #: of each, shape (n_cells, n_frames)
-    bodies: csr_array  #: brightness of each where it is active, shape (n_cells, n_pixels)
-    neuropil: np.ndarray  #: shape (n_frames,)
+    activity: np.ndarray  #: activity of each cell, shape (n_cells, n_frames)
+    bodies: csr_array  #: brightness that each active cell adds to each pixel, shape (n_cells, n_pixels)
+    neuropil: np.ndarray  #: fluctuations of the neuropil, shape (n_frames,)
     seed: int
 
     def frames(self) -> Iterator[np.ndarray]:
-        """One by one, uint16, [row, col]."""
+        """The frames one by one, uint16, [row, col]."""
         rng = np.random.default_rng(self.seed)
         spread = csr_array(self.bodies.T)
         for time, neuropil in enumerate(self.neuropil):

@@ -21,8 +21,8 @@ STAGES = {
     "grouping": "grouping",
     "writing": "writing",
 }
-LARGEST_BETWEEN = 1.0  #: seconds between reading and writing besides registration, of three sessions
-#: What was measured elsewhere of the Allen package 0.6.0, its preparation included: time and peak memory.
+LARGEST_BETWEEN = 1.0  #: target: most seconds between registration and writing, for three sessions
+#: Time and peak memory of the Allen package 0.6.0, including its preparation, as measured on another machine.
 RECORDED = {
     2: [
         ("Allen package 0.6.0, masks cropped; recorded elsewhere", "20.6 s loaded, 10-20 s idle", "-", "1.1 GB"),

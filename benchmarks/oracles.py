@@ -1,4 +1,4 @@
-"""Find the best that a method could reach, by matching with knowledge that no method has."""
+"""Find the highest score that a method could reach, by matching with knowledge that no method has."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def warp_footprints(
 
 
 def binary(footprints: scipy.sparse.csr_array, minimum: float = 0.5) -> scipy.sparse.csr_array:
-    """1 where a weight reaches `minimum` of its ROI's largest, nothing elsewhere."""
+    """Binary footprints: 1 where a weight is at least `minimum` times the largest weight of its ROI."""
     largest = footprints.max(axis=1).toarray().ravel()
     entries = footprints.tocoo()
     kept = entries.data >= minimum * np.maximum(largest[entries.row], np.finfo(float).tiny)
@@ -77,7 +77,7 @@ def _warped_iou(fixed: Session, moving: Session, moving_points: Points) -> scipy
 
 
 def assign(iou: scipy.sparse.csr_array) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
-    """One-to-one pairs of the largest total IoU; pairs that do not overlap are left out."""
+    """Pairs of ROIs, assigned one to one, with the largest total IoU; pairs that do not overlap are left out."""
     dense = iou.toarray()
     rows, columns = linear_sum_assignment(dense, maximize=True)
     overlap = dense[rows, columns] > 0
@@ -85,7 +85,7 @@ def assign(iou: scipy.sparse.csr_array) -> tuple[npt.NDArray[np.intp], npt.NDArr
 
 
 def yardstick_pairs(fixed: Session, moving: Session, matrix: npt.NDArray[np.float64], threshold: float = 0.3) -> int:
-    """How many ROIs of two sessions a registration brings to overlap: a measure that needs no truth.
+    """How many ROIs of two sessions overlap after a registration: a measure that needs no truth.
 
     The moving session's masks are brought to the fixed frame by the matrix and kept where the interpolated mask
     is 0.5 or more; ROIs are assigned one to one by the largest total IoU.
@@ -111,7 +111,7 @@ def yardstick_pairs(fixed: Session, moving: Session, matrix: npt.NDArray[np.floa
 
 @dataclass(frozen=True)
 class Oracle:
-    """What overlap alone can reach when the true warps are known.
+    """The score that overlap alone can reach if the true warps are known.
 
     Attributes
     ----------
@@ -130,7 +130,7 @@ class Oracle:
 
 
 def oracle(simulation: Simulation, threshold: float | None = None) -> Oracle:
-    """Match by overlap after the true warps: the bound for methods that see nothing but masks and place.
+    """Match by overlap after the true warps: the bound for methods that use only masks and positions.
 
     ROIs of each pair of sessions are assigned one to one by the largest total IoU and kept above a threshold.
     Sessions of different tissue are not linked. Links are not merged into groups.

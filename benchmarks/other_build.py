@@ -47,7 +47,7 @@ def seeds_of(text: str) -> range:
 
 
 def match_simulated(output: Path, tiers: list[str], seeds: range) -> None:
-    """Save what each method finds; uses only what other builds have too."""
+    """Save the results of each method, using only functions that other builds have too."""
     from ndx_match.methods import consensus, nway
     from ndx_match.simulate import simulate
 
@@ -69,7 +69,7 @@ def match_simulated(output: Path, tiers: list[str], seeds: range) -> None:
 
 
 def report_matches(other: str, tiers: list[str], seeds: range) -> list[str]:
-    """For each tier whether the results are the same, and the paired differences of the scores."""
+    """For each tier, whether the results are the same, and the paired differences of the scores."""
     from ndx_match.simulate.scores import complete_tracks_score, score_links  # which other builds may not have
 
     with tempfile.TemporaryDirectory() as folder:
@@ -102,7 +102,7 @@ def report_matches(other: str, tiers: list[str], seeds: range) -> list[str]:
 
 
 def report_times(other: str, runs: int) -> list[str]:
-    """The whole command on the three real sessions, in turn."""
+    """Time and memory of the whole command on the three real sessions, with each build in turn."""
     files = real_sessions.single_plane()
     with tempfile.TemporaryDirectory() as folder:
         outputs = [Path(folder) / name for name in ("this.nwb", "other.nwb")]

@@ -37,13 +37,13 @@ class Usage:
 
 @dataclass(frozen=True)
 class Repeated:
-    """Several runs of one command, the warm-up left out."""
+    """Several runs of one command, without the warm-up."""
 
     runs: tuple[Usage, ...]
 
     @property
     def failure(self) -> str:
-        """The last line that the first failed run printed, empty where none failed."""
+        """The last line that the first failed run printed; empty if none failed."""
         for run in self.runs:
             if run.exit_code:
                 return (run.errors.strip() or f"exit code {run.exit_code}").splitlines()[-1]
@@ -61,7 +61,7 @@ class Repeated:
 
     @property
     def processor_seconds(self) -> float:
-        """Median processor time: of all cores together, and little changed by other load."""
+        """Median processor time, summed over all cores; other load changes it little."""
         return median(run.processor_seconds for run in self.runs)
 
     @property
@@ -87,7 +87,7 @@ def measure(command: Sequence[str]) -> Usage:
 
 
 def measure_all(commands: Mapping[str, Sequence[str]], runs: int) -> dict[str, Repeated]:
-    """Run each command once to warm up, then `runs` times, in turn, so that the machine's load falls on all alike.
+    """Run each command once to warm up, then `runs` times in turn, so that other load affects all of them equally.
 
     A command that fails is not run again.
     """

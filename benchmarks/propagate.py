@@ -29,10 +29,10 @@ from ndx_match.simulate.files import write_simulation
 from ndx_match.sources import read_sessions
 
 TWO_PHOTON = tuple(name for name, parameters in TIERS.items() if parameters.modality == "two_photon")
-OF_TRUE_WARP = 0.95  #: of the IoU under the true warp that outlines must reach
-LEAST_IOU = 0.70  #: median, of outlines of two or more sessions
-LEAST_CORRELATION = 0.8  #: of a propagated trace with the true one
-#: What the movies show: a smaller field, so that a movie of 3,000 frames has 0.4 GB.
+OF_TRUE_WARP = 0.95  #: target: part of the IoU under the true warp that outlines must reach
+LEAST_IOU = 0.70  #: target: median IoU of outlines of two or more sessions
+LEAST_CORRELATION = 0.8  #: target: correlation of a propagated trace with the true activity
+#: Simulations for the movies; they have a smaller field, so that a movie of 3,000 frames has 0.4 GB.
 OF_MOVIES = SimulationParameters(shape=(256, 256), n_cells=75)
 HIDDEN = 5  #: detected ROIs that are taken out of the first session
 
@@ -54,16 +54,16 @@ propagate` writes with the true activity of the cell."""
 
 @dataclass(frozen=True)
 class Fit:
-    """Outlines, one entry each: of how many masks, and IoU with the true body, by how the masks were carried."""
+    """The number of masks of each outline, and its IoU with the true outline of the cell."""
 
     n_sources: np.ndarray
-    stored: np.ndarray  #: by the stored registrations
-    true: np.ndarray  #: by the true warp
-    detected: np.ndarray  #: IoU of each detected ROI with its true body, of all sessions
+    stored: np.ndarray  #: IoU if the masks are carried over by the stored registrations
+    true: np.ndarray  #: IoU if the masks are carried over by the true warp
+    detected: np.ndarray  #: IoU of each detected ROI of all sessions with the true outline of its cell
 
     @staticmethod
     def together(parts: Sequence[Fit]) -> Fit:
-        """Of several simulations."""
+        """The outlines of several simulations together."""
         names = ("n_sources", "stored", "true", "detected")
         return Fit(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
@@ -113,7 +113,7 @@ def fit_of(parameters: SimulationParameters, seed: int) -> Fit:
 
 
 def _fit_of_session(simulation: Simulation, result: MatchResult, target: int) -> np.ndarray:
-    """For each outline of one true cell in view, the number of sources, and the IoU with the stored and true warp."""
+    """The number of sources of each outline of one true cell in view, and its IoU with the stored and the true warp."""
     sessions, numbers = simulation.sessions, true_cells(simulation, result)
     absent = np.isin(result.presence[:, target], LOOKED_FOR) & (numbers >= 0)
     cells = np.where(absent[:, None], result.cells, -1)
@@ -158,7 +158,7 @@ def _iou_with_bodies(simulation: Simulation, session: int, masks: object, number
 
 
 def report_outlines(fits: dict[str, Fit], seeds: str) -> list[str]:
-    """How well outlines fit."""
+    """The tables on outlines."""
     rows, held = [], []
     for tier, fit in fits.items():
         several = fit.n_sources > 1
@@ -185,7 +185,7 @@ def report_outlines(fits: dict[str, Fit], seeds: str) -> list[str]:
 
 
 def correlations_of(parameters: SimulationParameters, seed: int, n_frames: int) -> dict[str, np.ndarray]:
-    """Of each ROI of the first session, by kind, the correlation of its trace with the activity of its cell.
+    """For each ROI of the first session, by kind, the correlation of its trace with the activity of its cell.
 
     Some detected ROIs are taken out of the session before it is written, so that their cells are not detected there.
     """
@@ -220,7 +220,7 @@ def correlations_of(parameters: SimulationParameters, seed: int, n_frames: int) 
 
 
 def _hide(simulation: Simulation) -> tuple[Simulation, np.ndarray]:
-    """The simulation without some ROIs of the first session, of cells that the others have too, and their numbers."""
+    """The simulation without some ROIs of the first session, and the cells of these ROIs, which all sessions have."""
     first, *others = simulation.identity
     shared = [cell for cell in np.unique(first[first >= 0]) if all((other == cell).sum() == 1 for other in others)]
     numbers = np.random.default_rng(simulation.seed).choice(shared, min(HIDDEN, len(shared)), replace=False)
@@ -232,7 +232,7 @@ def _hide(simulation: Simulation) -> tuple[Simulation, np.ndarray]:
 
 
 def _correlations(traces: np.ndarray, cells: np.ndarray, movie: object) -> np.ndarray:
-    """With the true activity of each cell; NaN where it is not in view, or no cell."""
+    """Correlations of traces with the true activity of their cells; NaN if there is no cell or it is not in view."""
     activity = dict(zip(movie.cells.tolist(), movie.activity, strict=True))
     return np.array([
         np.corrcoef(trace, activity[cell])[0, 1] if cell in activity else np.nan
@@ -241,7 +241,7 @@ def _correlations(traces: np.ndarray, cells: np.ndarray, movie: object) -> np.nd
 
 
 def report_movies(found: Sequence[dict[str, np.ndarray]], n_frames: int) -> list[str]:
-    """How well traces fit."""
+    """The table on fluorescence."""
     together = {name: np.concatenate([each[name] for each in found]) for name in found[0]}
     kinds = {
         "detected ROIs": ("detected", np.ones(len(together["detected False"]), bool)),

@@ -1,4 +1,4 @@
-"""How good the methods are, and how fast; writes quality.md and quality_time.md.
+"""Measure how good the methods are, and how fast; writes quality.md and quality_time.md.
 
 python benchmarks/quality.py [--seeds 100:110] [--tiers typical hard] [--workers 2]
 """
@@ -17,7 +17,7 @@ from markdown_tables import machine, say, write
 from ndx_match.simulate import TIERS
 
 PARTS = ("time", "real", "simulated")
-FIRST_REPORTED = 100  #: seeds below are those that methods are developed with
+FIRST_REPORTED = 100  #: methods are developed with lower seeds
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ from ndx_match.model import MatchResult, Registration, Session
 from ndx_match.sources import SourceOptions, read_session, read_sessions
 
 YARDSTICK_TARGETS = {(0, 1): 165, (0, 2): 118, (1, 2): 158}
-LARGEST_DISAGREEMENT = 0.5  #: pixels round the triangle
+LARGEST_DISAGREEMENT = 0.5  #: target: pixels after mapping through all three sessions and back
 LEAST_SUPPORTED = 0.95
 FALSE_SHIFT = 100.0  #: pixels
 DIRECTIONS = 8
@@ -28,7 +28,7 @@ LARGEST_UNRELATED = 2  #: matches between unrelated fields
 
 
 def report() -> list[str]:
-    """Everything that the real sessions say, as paragraphs and tables."""
+    """The results on real sessions, as paragraphs and tables."""
     sessions = read_sessions(real_sessions.single_plane(), SourceOptions(checksum=False))
     results = {}
     for name, match in METHODS.items():
@@ -50,7 +50,7 @@ def report() -> list[str]:
 
 
 def _yardstick(sessions: Sequence[Session], results: dict[str, MatchResult]) -> str:
-    """How many ROIs the registrations bring to overlap."""
+    """How many ROIs overlap after the registrations."""
     rows = []
     for (i, j), target in YARDSTICK_TARGETS.items():
         counts = {
@@ -67,7 +67,7 @@ def _yardstick(sessions: Sequence[Session], results: dict[str, MatchResult]) -> 
 
 
 def _agreement(sessions: Sequence[Session], results: dict[str, MatchResult]) -> str:
-    """How far the registrations are from agreeing: as made consistent, and each pair by itself."""
+    """How far the registrations disagree: after they were made consistent, and if each pair is matched by itself."""
     found = {name: _triangle(result.registrations, sessions) for name, result in results.items()}
     alone = []
     for i, j in combinations(range(len(sessions)), 2):
@@ -155,7 +155,7 @@ def _links(result: MatchResult, i: int, j: int) -> int:
 
 
 def _mirrored() -> str:
-    """A mirrored plane against the plane itself in another session: a field that has nothing to do with it."""
+    """Match a mirrored plane with the plane of another session, which is an unrelated field."""
     options = [SourceOptions(plane=f"VISp_{plane}", checksum=False) for plane in (0, 1)]
     planes = [[read_session(path, option) for option in options] for path in real_sessions.two_planes()]
     links: dict[str, list[int]] = {name: [] for name in METHODS}

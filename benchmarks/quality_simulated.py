@@ -21,14 +21,14 @@ from ndx_match.model import MatchResult
 from ndx_match.simulate import TIERS, Simulation, simulate
 from ndx_match.simulate.scores import LinkScore, TrackScore, complete_tracks_score, score_links, true_cells
 
-NWAY_ON_TYPICAL = (0.90, 0.95)  #: F1 of nway where a tier is as difficult as it was meant to be
+NWAY_ON_TYPICAL = (0.90, 0.95)  #: F1 of nway if the tier is as difficult as real data
 NWAY_ON_HARD = 0.3
 STRIPES = 0.01  #: largest loss of F1 to stripes
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """Probabilities, and whether what they speak of is true."""
+    """Probabilities, and whether what they predict is true."""
 
     probability: npt.NDArray[np.float64]
     truth: npt.NDArray[np.bool_]
@@ -67,7 +67,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Case:
-    """All methods on one simulation; `oracle` is the F1 of the IoU oracle, `bodies` that of one who knows all cells.
+    """All methods on one simulation; `oracle` is the F1 of the IoU oracle, `bodies` the F1 if all bodies are known.
 
     `with_odd`, `without_odd`: the consensus method's links between the first two sessions, as (row, row), with the
     third session among the inputs and without it; None where the third is of the same tissue.
@@ -85,7 +85,7 @@ class Case:
     seconds: float
 
     def f1(self, method: str) -> float:
-        """F1 of links; of the oracle too."""
+        """F1 of the links of a method or of the oracle."""
         return self.oracle if method == "oracle" else self.runs[method].links.f1
 
 
@@ -188,7 +188,7 @@ def _links(result: MatchResult) -> frozenset[tuple[int, int]]:
 
 
 def report(cases: Sequence[Case], crashes: Sequence[str], tiers: Sequence[str]) -> list[str]:
-    """Everything that the simulated sessions say, as paragraphs and tables."""
+    """The results on simulated sessions, as paragraphs and tables."""
     of = {tier: [case for case in cases if case.tier == tier] for tier in tiers}
     related = {tier: found for tier, found in of.items() if any(case.related for case in found)}
     parts = ["## Simulated sessions"]
@@ -221,7 +221,7 @@ def _f1(of: dict[str, list[Case]]) -> str:
 
 
 def _tiers_count(of: dict[str, list[Case]]) -> str:
-    """Whether the tiers are as difficult for nway as they were meant to be."""
+    """Whether the tiers are as difficult for nway as real data."""
     sentences = []
     if of.get("typical"):
         f1 = float(np.mean([case.f1("nway") for case in of["typical"]]))

@@ -1,4 +1,4 @@
-"""How long the methods take, and how much memory."""
+"""Measure the time and memory of the methods."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ N_SESSIONS = 20
 
 
 def report_real(runs: int) -> list[str]:
-    """Matching, and the whole command, on the three real sessions."""
+    """Time and memory of matching and of the whole command on the three real sessions."""
     files = real_sessions.single_plane()
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "matches.nwb"
@@ -57,7 +57,7 @@ def _row_of_matching(method: str, stages: Repeated, base: Repeated) -> tuple[str
 
 
 def report_many(seed: int, methods: tuple[str, ...] = ("consensus",)) -> list[str]:
-    """Matching of many simulated sessions."""
+    """Time and memory of matching many simulated sessions."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "sessions.pickle"

@@ -1,4 +1,4 @@
-"""Import pynwb and read all masks of NWB files with h5py: the least that any command on these files does.
+"""Import pynwb and read all masks of NWB files with h5py: the least that any program must do with these files.
 
 python benchmarks/read_masks.py FILE...
 """

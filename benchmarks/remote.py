@@ -1,4 +1,4 @@
-"""How much of a large file on the network is fetched to read one session; writes remote.md.
+"""Measure how much of a large file on the network is fetched to read one session; writes remote.md.
 
 python benchmarks/remote.py [--output PATH]
 """
@@ -22,7 +22,7 @@ from ndx_match.sources import read_session
 from ndx_match.storage.remote import remote_access
 
 LATENCY = 0.05  #: seconds before each answer
-ALLOWED = 5_000_000  #: bytes beyond masks and image
+ALLOWED = 5_000_000  #: target: most bytes in addition to masks and image
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ Seconds = defaultdict[str, float]
 
 @contextmanager
 def clock(seconds: Seconds, stage: str) -> Iterator[None]:
-    """Add the time that passes to a stage, by the clock and by the processors."""
+    """Add the elapsed time and the processor time of the block to a stage."""
     wall, processor = time.perf_counter(), time.process_time()
     yield
     seconds[stage] += time.perf_counter() - wall
@@ -30,7 +30,7 @@ def clock(seconds: Seconds, stage: str) -> Iterator[None]:
 
 
 def match_nway(sessions: Sequence[Any], seconds: Seconds) -> Any:
-    """What `ndx_match.methods.nway.match` does, stage by stage."""
+    """The steps of `ndx_match.methods.nway.match`, stage by stage."""
     pipeline = import_module("ndx_match.methods.nway.pipeline")
     parameters = pipeline.NwayParameters()
     grouping = clocked(pipeline.group_matches, seconds, "grouping")
@@ -48,7 +48,7 @@ def match_consensus(sessions: Sequence[Any], seconds: Seconds) -> Any:
 
 
 def clocked(function: Callable[..., Any], seconds: Seconds, stage: str) -> Callable[..., Any]:
-    """The function, whose time is added to a stage."""
+    """The function, changed so that its time is added to a stage."""
 
     def with_clock(*arguments: Any, **named: Any) -> Any:
         with clock(seconds, stage):

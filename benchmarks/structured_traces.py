@@ -1,4 +1,4 @@
-"""Traces whose structure belongs to the cells and not to the days, in memory and in the files of simulated sessions."""
+"""Make traces whose correlations depend on the cells and not on the days, in memory and in files of simulations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from ndx_match.arrays import Floats32, Ints64
 
 N_SOURCES = 8
-DECAY = 18  #: frames
+DECAY = 18  #: decay time in frames
 
 
 def traces_of(cells: Ints64, structure: float, day: int, n_times: int = 3000, seed: int = 0) -> Floats32:

@@ -1,4 +1,4 @@
-"""Track2p on the sessions of a benchmark: the Suite2p folders that it reads, its run, and the cells that it finds."""
+"""Run Track2p on the sessions of a benchmark: write the Suite2p folders that it reads, and read the cells it finds."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 from ndx_match import read_sessions
 from ndx_match.arrays import Ints32
 
-#: Runs Track2p without its window, with the settings it starts with. Arguments: where to save, and a folder for each
-#: session.
+#: A script that runs Track2p without its window and with its default settings. Arguments are the folder to save into,
+#: and a folder for each session.
 RUN = """
 import os, sys
 os.environ["QT_QPA_PLATFORM"], os.environ["MPLBACKEND"] = "offscreen", "Agg"
@@ -26,7 +26,7 @@ run_t2p(settings)
 
 
 def write_folders(files: Sequence[Path], folder: Path) -> list[Path]:
-    """A Suite2p folder for each NWB file, with its ROIs in their order, all accepted, and its mean image."""
+    """Write a Suite2p folder for each NWB file, with its ROIs in their order, all accepted, and its mean image."""
     folders = []
     for session in read_sessions(files):
         plane = folder / session.name / "suite2p" / "plane0"
@@ -64,7 +64,7 @@ def version(python: str) -> str:
 
 
 def cells_found(save_in: Path, counts: Sequence[int]) -> Ints32:
-    """`roi_row` of each cell in each session, -1 where it has none; ROIs in no cell are cells of their own."""
+    """`roi_row` of each cell in each session, -1 where it has none; an ROI in no cell becomes a cell of one session."""
     with (save_in / "track2p" / "plane0_suite2p_indices.csv").open(newline="") as file:
         rows = list(csv.reader(file, delimiter=";"))[1:]
     absent = ("", "none", "nan")

@@ -177,7 +177,7 @@ def test_columns_that_point_elsewhere_are_left_out_and_named(tmp_path: Path):
     warnings = write([first, second], tmp_path / "m.nwb")
     assert len(warnings) == 1
     assert (
-        "101: the copy of the ROI table lacks columns that point elsewhere in its source: layer, near, plane."
+        "101: the copy of the ROI table does not have these columns, which cannot be copied: layer, near, plane."
         in warnings[0]
     )
     assert pynwb.validate(path=tmp_path / "m.nwb") == []

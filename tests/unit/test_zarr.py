@@ -297,7 +297,7 @@ def test_columns_of_every_kind_are_copied(tmp_path: Path):
             sessions = read_sessions(sources)
             done = write_match_file(sessions, match(sessions), tmp_path / name)
             assert done.warnings == (
-                "101: the copy of the ROI table lacks columns that point elsewhere in its source: plane.",
+                "101: the copy of the ROI table does not have these columns, which cannot be copied: plane.",
             )
             with matching_of(done.path) as (nwbfile, _):
                 copy = nwbfile.processing["ophys"]["roi_tables"]["101_roi_table"]

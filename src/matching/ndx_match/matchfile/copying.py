@@ -103,7 +103,7 @@ def copy_session(
     file_format: StorageFormat,
     automatic: Ints64 | None = None,
 ) -> SessionCopy:
-    """Copy a session's image and ROI table: ids and all columns, except those that refer to other tables.
+    """Copy a session's image and ROI table: ids and columns, except columns of references and of unusual types.
 
     The image is named `name`, and the name of the table begins with it. The column `took_part` says which ROIs took
     part in the matching. If a person decided on cells, the column `automatic_cell_id` says in which cell the method had

@@ -149,7 +149,7 @@ def write_planes(
             file_format.write(temporary, nwbfile, lambda root: _fill(root, copies, write_each))
             check_sources(every_plane)
     left_out = [
-        f"{session.name}: the copy of the ROI table does not have these columns, which refer to other tables: "
+        f"{session.name}: the copy of the ROI table does not have these columns, which cannot be copied: "
         f"{', '.join(copy.left_out)}."
         for session, copy in zip(every_plane, copies, strict=True)
         if copy.left_out
