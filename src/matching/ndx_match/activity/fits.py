@@ -14,8 +14,8 @@ N_NEIGHBOURS = 8  #: number of ROIs near a cell's ROI that are tried in its plac
 #: Standard errors by which another ROI must fit better. In about one of twenty sets of some thousand comparisons of
 #: right matches, one comparison would reach this by chance.
 CLEARLY_BETTER = 4.0
-#: Part of the median fit of all cells that the other ROI must reach. So a cell that was silent is not doubted because
-#: of ROIs that do not fit it either.
+#: Fraction of the median fit of all cells that the other ROI must reach. Therefore, a silent cell is not doubted
+#: because of ROIs that do not fit it either.
 LEAST_FIT = 0.5
 
 
