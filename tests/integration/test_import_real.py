@@ -145,7 +145,7 @@ def test_wrong_readings_of_track2p_are_refused_by_overlap(
         with pytest.raises(InputError, match="do not overlap after registration") as refused:
             import_result("track2p", tmp_path, given)
         assert right in str(refused.value)
-        assert "stands for none of" not in str(refused.value)
+        assert "has this number" not in str(refused.value)
 
 
 def test_wrong_readings_of_roicat_are_refused_by_overlap(other_tools: Path, sessions: list[Session], tmp_path: Path):

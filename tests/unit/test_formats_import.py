@@ -342,7 +342,10 @@ def test_plain_tables_by_name_by_place_and_by_id(tmp_path: Path):
         ("day1,day2,day3\n1,2,2.5\n", "2.5 is no ROI number"),
         ("day1,day2\n1,2\n", r"holds 2 sessions \(day1, day2\), but 3 were given"),
         ("day1,day2,day3\n1,2,3\n1,4,5\n", "the ROI in row 1 of the session day1 is in several cells"),
-        ("day1,day2,day3\n1,2,99\n", "holds the number 99 for the session day3, which stands for none of its 20 ROIs"),
+        (
+            "day1,day2,day3\n1,2,99\n",
+            "holds the number 99 for the session day3, but none of its 20 ROIs has this number",
+        ),
         ("plane,cell_id,n_sessions,day1,day2,day3\n", "holds several imaging planes"),
     ],
 )

@@ -46,7 +46,7 @@ def read_column(path: Path, sessions: Sequence[Session], parameters: Mapping[str
 
 
 def _labels(values: Sequence[Array]) -> tuple[list[Ints64], list[str]]:
-    """A number for each value, -1 if it names no cell; and if the values are words, the words that have the numbers."""
+    """A number for each value, -1 if it names no cell; and the words whose positions these are, if they are words."""
     if all(each.dtype.kind in "biuf" for each in values):
         numbers = [each.astype(float) for each in values]
         if all((np.isnan(each) | (each == np.floor(each)) & (np.abs(each) < 2.0**53)).all() for each in numbers):

@@ -62,7 +62,7 @@ def read_csv(path: Path, sessions: Sequence[Session], parameters: Mapping[str, A
 IMPORTER = Importer(
     "csv",
     "any text table with one row per cell and one column per session",
-    "rows of the ROI table, counted from 0, unless --numbers or --count-from is given; ids in a table of `export`",
+    "rows of the ROI table, counted from 0, or as --numbers and --count-from state; ids if `export` wrote the table",
     read_csv,
     NumberParameters,
     reading_known=False,

@@ -1,4 +1,4 @@
-"""Read JSON files with messages that state the error, and write them so that no partial file is left."""
+"""Read JSON files, with messages that state what is wrong, and write them so that no partial file is left."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def read_track2p(path: Path, sessions: Sequence[Session], parameters: Mapping[st
 
 
 def _the_file(path: Path) -> Path:
-    """The file to read: the one in a folder, and if a file beside it holds no pickled objects, that file."""
+    """The file to read: the file of the only plane in a folder, and one without pickled objects if it is there."""
     if path.is_dir():
         folder = path / "track2p" if (path / "track2p").is_dir() else path
         stems = sorted({each.name.split(INDICES)[0] for each in folder.glob(f"plane*{INDICES}*")})

@@ -268,7 +268,7 @@ def _text(log: Path) -> str:
 
 
 def _environment(python: str) -> dict[str, str]:
-    """This process's environment, but another interpreter finds no packages of this one and opens no plot windows."""
+    """Our environment variables, changed so that another interpreter finds none of our packages and opens no windows."""
     environment = {**os.environ, "MPLBACKEND": "Agg"}
     if python != sys.executable:
         for name in ("PYTHONPATH", "PYTHONHOME"):

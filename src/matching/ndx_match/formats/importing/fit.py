@@ -18,7 +18,7 @@ FEWEST_MATCHES = 5  #: fewest matches of two registered sessions from which the 
 CLEAR = 0.9  #: fraction of overlapping matches from which no other reading is tried
 LEAST_OVERLAPPING = 0.25  #: fraction of overlapping matches below which the reading is wrong
 ABOVE_CHANCE = 3.0  #: the reading is also wrong if the fraction is less than this many times the fraction by chance
-MANY_UNACCEPTED = 0.5  #: ratio of matched ROIs that are not accepted to their number by chance; above it, wrong
+MANY_UNACCEPTED = 0.5  #: the reading is wrong if matched ROIs that are not accepted exceed this ratio to chance
 ALL_ORDERS_UP_TO = 4  #: largest number of sessions for which every order is tried; of more, two are exchanged
 #: Largest number of sessions for which exchanges are tried, on all pairs of sessions. For more sessions, only the given
 #: and the reverse order are tried, on the first pairs of successive sessions.
@@ -74,7 +74,7 @@ class Fit:
     order: tuple[int, ...]  #: for each session, the column of the tool's result that belongs to it
     rows: Ints64  #: `roi_row`, shape (n_cells, n_sessions), -1 where absent
     pairs: tuple[PairOfSessions, ...]
-    n_unaccepted: int  #: number of matched ROIs that the files do not accept; 0 if the tool matches such ROIs
+    n_unaccepted: int  #: number of matched ROIs that the files do not accept; 0 if the tool also matches such ROIs
     n_by_chance: float  #: the same number, if ROIs were matched without regard to whether they are accepted
 
     @property
@@ -138,7 +138,7 @@ class Reader:
             cell, position = wrong[0].tolist()
             number, name = self._found.numbers[cell, position], self._sessions[position].name
             n = reading.n_numbered(self._sessions[position], self._accepted[position])
-            return f"holds the number {number} for the session {name}, which stands for none of its {n} ROIs"
+            return f"holds the number {number} for the session {name}, but none of its {n} ROIs has this number"
         if self._counts_differ(reading, self.straight):
             assert self._found.n_rois is not None
             theirs = ", ".join(map(str, self._found.n_rois))
