@@ -239,7 +239,7 @@ def _run(
                 if deadline is not None and time.monotonic() > deadline:
                     raise MethodError(
                         f"The Allen Institute's package was stopped after {timeout_minutes:g} minutes without a "
-                        "result; give a longer --timeout-minutes, or use --method nway."
+                        "result; allow it more time, or use --method nway."
                     )
                 time.sleep(POLL_SECONDS)
         except BaseException:
@@ -268,7 +268,7 @@ def _text(log: Path) -> str:
 
 
 def _environment(python: str) -> dict[str, str]:
-    """Our environment variables, changed so that another interpreter finds none of our packages and opens no windows."""
+    """Our environment variables, changed so that another interpreter finds none of our packages and opens no window."""
     environment = {**os.environ, "MPLBACKEND": "Agg"}
     if python != sys.executable:
         for name in ("PYTHONPATH", "PYTHONHOME"):

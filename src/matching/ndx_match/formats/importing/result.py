@@ -30,7 +30,7 @@ MOST_TOLD = 5  #: largest number of pairs of sessions that are named in warnings
 OTHER_FILES = "no other reading fits, so give the files that were matched, with the same ROI tables"
 NO_OTHER = (
     "no other reading fits, so these are not the files or ROI tables that were matched, or the tool aligned the "
-    "sessions wrongly; give the right files, or import the cells as a table with --from csv, which gives only a warning"
+    "sessions wrongly; give the right files, or import the cells from a table (csv), which gives only a warning"
 )
 
 
