@@ -104,7 +104,7 @@ def _row(path: str | os.PathLike[str], number: int, row: dict[str, str]) -> Sess
         pixel_size = [float(size) for size in sizes.split("x")] if sizes else []
         imaging_depth = float(depth) if depth else None
     except ValueError as error:
-        pixel_size, reason = [0.0], str(error)
+        pixel_size, reason = [0.0], f"{str(error).partition(': ')[2]} is no number"
     else:
         reason = f"the pixel size {sizes!r} is not valid"
     if len(pixel_size) > 2 or any(size <= 0 for size in pixel_size):

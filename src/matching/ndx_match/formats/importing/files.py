@@ -56,7 +56,10 @@ def numbers_in(words: Sequence[Sequence[str]] | Sequence[str], where: str) -> Fl
     try:
         values = [np.nan if text.lower() in MISSING else float(text) for text in flat]
     except ValueError as error:
-        raise InputError(f"{where}: {error}; give ROI numbers, and no text where a cell has no ROI.") from None
+        word = str(error).partition(": ")[2]
+        raise InputError(
+            f"{where}: {word} is no number; give ROI numbers, and no text where a cell has no ROI."
+        ) from None
     return np.array(values, float).reshape(texts.shape)
 
 

@@ -43,7 +43,7 @@ def columns_of_sessions(names: Sequence[str] | int, sessions: Sequence[Session],
 
 
 def named_columns(names: Sequence[str], sessions: Sequence[Session]) -> list[int] | None:
-    """For each session, the position of its name; None unless each session has exactly one name.
+    """For each session, the position of its name; None unless each session has exactly one name, all different.
 
     A name belongs to a session if the name, or a part of it if it is a path, is the session's name, its id or the name
     of its file.
