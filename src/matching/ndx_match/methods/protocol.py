@@ -26,7 +26,7 @@ class Method:
     :func:`ndx_match.workers.number_of_workers` returns.
     """
 
-    name: str  #: by which users choose it
+    name: str  #: the name by which users choose it
     summary: str  #: what it does, in one line
     parameters: type[Parameters]
     match: Callable[[Sequence[Session], Any, Progress | None], MatchResult]

@@ -38,7 +38,7 @@ def whole_numbers(values: npt.ArrayLike, absent: npt.ArrayLike, where: str) -> I
     given = np.asarray(values)
     missing = np.broadcast_to(np.asarray(absent, bool), given.shape)
     if given.dtype.kind not in "biuf":
-        raise InputError(f"{where}: the ROI numbers are not numbers; give the file as the tool wrote it.")
+        raise InputError(f"{where}: holds values that are no ROI numbers; give the file as the tool wrote it.")
     present = np.where(missing, 0, given).astype(float)
     wrong = ~(np.isfinite(present) & (np.abs(present) < LARGEST) & (present == np.floor(present)))
     if wrong.any():

@@ -101,8 +101,8 @@ class Fit:
     def wrong(self) -> bool:
         """Whether, in any pair of sessions, so few matches overlap that the reading is wrong.
 
-        If no pair of sessions can be judged, this is whether more than half as many ROIs that are not accepted are
-        matched as by chance.
+        If no pair of sessions can be judged, the reading is wrong if the number of matched ROIs that are not accepted
+        is more than half of the number by chance.
         """
         if self.judged:
             return any(pair.wrong for pair in self.judged)
