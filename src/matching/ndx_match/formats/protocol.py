@@ -20,7 +20,7 @@ class Importer:
     so each should import heavy libraries only inside the functions that use them.
     """
 
-    name: str  #: of the tool, as in `ndx-match import --from NAME`; the method of a result is `import-NAME`
+    name: str  #: name of the tool, as in `ndx-match import --from NAME`; the method of a result is `import-NAME`
     summary: str  #: description of the files that it reads, in one line
     indices: str  #: meaning of the tool's ROI numbers, in one line
     #: Called as `read(path, sessions, parameters)` with the tool's file or folder, the sessions that were matched (in
@@ -46,7 +46,7 @@ class Exporter:
     A module of :mod:`ndx_match.formats` defines it as `EXPORTER`.
     """
 
-    name: str  #: of the format
+    name: str  #: name of the format
     suffix: str  #: end of the names of files in this format, for example `.csv`
     summary: str  #: description of the file that it writes, in one line
     #: Called as `write(planes, path)` with a temporary file, which is renamed to the output when it is complete.

@@ -28,7 +28,7 @@ class ToolCells:
     #: Where the tool looked for a cell, shape (n_cells, n_sessions); None if it looked for every cell in every session.
     looked_for: Bools | None = None
     accepted_only: bool = False  #: whether the tool matches only the ROIs that a file accepts
-    confidence: Floats | None = None  #: of each cell from 0 to 1, as the tool gives it, shape (n_cells,)
+    confidence: Floats | None = None  #: of each cell, from 0 to 1, as the tool states it, shape (n_cells,)
     cell_ids: Ints64 | None = None  #: the tool's ids of the first of its cells, not negative; None if it has no ids
     warnings: tuple[str, ...] = ()
 

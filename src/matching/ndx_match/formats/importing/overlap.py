@@ -32,9 +32,9 @@ class MeasuredPairs:
     """ROIs of two sessions that a tool matched with each other."""
 
     registration: Registration
-    iou: Floats  #: of each pair, shape (n,), after registration
-    distance: Floats  #: of the centroids of each pair, in pixels of the fixed session
-    chance: float  #: fraction that would overlap if the ROIs were paired at random
+    iou: Floats  #: IoU of each pair after registration, shape (n,)
+    distance: Floats  #: distance of the centroids of each pair, in pixels of the fixed session, shape (n,)
+    chance: float  #: fraction of pairs that would overlap if the ROIs were paired at random
 
     @property
     def n_overlapping(self) -> int:
