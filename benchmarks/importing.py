@@ -32,7 +32,7 @@ CASES = {
     "30 % of the matches wrong": None,
     "accepted ROIs read as all": "read as accepted ROIs, counted from 0",
     "from 1 read as from 0": "read as rows of the ROI table, counted from 1",
-    "two sessions exchanged": "with the sessions in the order",
+    "two sessions exchanged": "the sessions are in the order",
     "another session's file": "no other reading fits",
 }
 

@@ -123,7 +123,7 @@ def test_package_is_given_the_sessions_and_its_output_comes_back(tmp_path, sessi
     assert result.registrations[0].steps == ("Crop", "ECC")
     (warning,) = result.warnings
     assert "tuesday" in warning
-    assert "without a mask pixel" in warning
+    assert "no mask pixel" in warning
     assert stages[-1][1:] == (1, 1)
 
 

@@ -131,7 +131,7 @@ def test_package_finds_the_cells_of_shifted_sessions(nway_python):
     for registration, expected in zip(result.registrations, [(-3, 5), (6, -4), (9, -9)], strict=True):
         assert registration.matrix[:2, 2] == pytest.approx(expected, abs=1)
     assert len(result.warnings) == 3
-    assert all("without a mask pixel" in warning for warning in result.warnings)
+    assert all("no mask pixel" in warning for warning in result.warnings)
 
 
 @pytest.mark.slow

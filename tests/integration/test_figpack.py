@@ -1,4 +1,4 @@
-"""The view of figpack: written, saved offline, and opened in a browser."""
+"""The figure of figpack: written, saved offline, and opened in a browser."""
 
 from __future__ import annotations
 

@@ -411,7 +411,7 @@ def test_damaged_results_of_suite2p_are_refused(tmp_path: Path):
     np.save(plane / "iscell.npy", iscell[:0])
     inspected(folder).refused("no ROIs")
     (plane / "stat.npy").write_bytes((plane / "ops.npy").read_bytes()[:500])
-    refused("stat.npy", "no whole .npy file")
+    refused("stat.npy", "no complete .npy file")
 
 
 def test_a_folder_that_may_not_be_read_is_refused(tmp_path: Path):

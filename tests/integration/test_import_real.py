@@ -138,14 +138,14 @@ def test_wrong_readings_of_track2p_are_refused_by_overlap(
     for numbers, given, right in (
         (accepted, sessions, "read as accepted ROIs, counted from 0, "),
         (in_range(table + 1, sessions), sessions, "read as rows of the ROI table, counted from 1, "),
-        (table, [sessions[0], sessions[2], sessions[1]], "with the sessions in the order day1, day2, day3"),
+        (table, [sessions[0], sessions[2], sessions[1]], "if the sessions are in the order day1, day2, day3"),
         (table, elsewhere, "no other reading fits"),
     ):
         np.save(tmp_path / "plane0_suite2p_indices_nan.npy", numbers)
         with pytest.raises(InputError, match="do not overlap after registration") as refused:
             import_result("track2p", tmp_path, given)
         assert right in str(refused.value)
-        assert "stands for none of" not in str(refused.value)
+        assert "has this number" not in str(refused.value)
 
 
 def test_wrong_readings_of_roicat_are_refused_by_overlap(other_tools: Path, sessions: list[Session], tmp_path: Path):
@@ -173,7 +173,7 @@ def test_wrong_readings_of_roicat_are_refused_by_overlap(other_tools: Path, sess
 def test_another_field_is_refused_by_the_matches(other_tools: Path, sessions: list[Session]):
     folder = other_tools / "track2p" / SETTINGS[0]
     with pytest.raises(
-        InputError, match=r"46 matches of day. and day3, which cannot be aligned, agree on no alignment"
+        InputError, match=r"day. and day3 cannot be registered, and their 46 matches agree on no alignment"
     ):
         import_result("track2p", folder, [*sessions[:2], another_field(sessions[2])])
 

@@ -285,7 +285,7 @@ def test_roimatch_gui_counts_rows_and_the_program_accepted_rois(tmp_path: Path):
     assert_cells(result)
     path = write_mat5(tmp_path / "m.mat", "roiMatchData", {"allSessionMapping": np.nan_to_num(ACCEPTED + 1)})
     assert_cells(imported("roimatch", path))
-    with pytest.raises(InputError, match="its first column is 'day1', not uuid"):
+    with pytest.raises(InputError, match="the first column is 'day1', not uuid"):
         imported("roimatch", write_table(tmp_path / "n.csv", TABLE))
 
 
@@ -296,10 +296,10 @@ def test_caiman_in_three_kinds_of_files(tmp_path: Path):
     for ending in ("npy", "npz", "mat"):
         assert_cells(imported("caiman", tmp_path / f"a.{ending}"))
     np.save(tmp_path / "b.npy", TABLE[0])
-    with pytest.raises(InputError, match="holds no table of cells and sessions, but 1 dimensions"):
+    with pytest.raises(InputError, match="holds no table of cells and sessions, but an array of 1 dimensions"):
         imported("caiman", tmp_path / "b.npy")
     np.save(tmp_path / "b.npy", TABLE + 0.5)
-    with pytest.raises(InputError, match="is no number of an ROI"):
+    with pytest.raises(InputError, match="is no ROI number"):
         imported("caiman", tmp_path / "b.npy")
 
 
@@ -337,12 +337,15 @@ def test_plain_tables_by_name_by_place_and_by_id(tmp_path: Path):
     ("text", "message"),
     [
         ("", "is empty"),
-        ("day1,day2,day3\n1,2\n", "row 1 has 2 columns, and the titles are 3"),
-        ("day1,day2,day3\n1,2,x\n", "could not convert string to float: 'x'"),
-        ("day1,day2,day3\n1,2,2.5\n", "2.5 is no number of an ROI"),
+        ("day1,day2,day3\n1,2\n", "row 1 has 2 values, but there are 3 titles"),
+        ("day1,day2,day3\n1,2,x\n", "'x' is no number"),
+        ("day1,day2,day3\n1,2,2.5\n", "2.5 is no ROI number"),
         ("day1,day2\n1,2\n", r"holds 2 sessions \(day1, day2\), but 3 were given"),
-        ("day1,day2,day3\n1,2,3\n1,4,5\n", "the ROI of row 1 of the session day1 is in several cells"),
-        ("day1,day2,day3\n1,2,99\n", "holds the number 99 for the session day3, which stands for none of its 20 ROIs"),
+        ("day1,day2,day3\n1,2,3\n1,4,5\n", "the ROI in row 1 of the session day1 is in several cells"),
+        (
+            "day1,day2,day3\n1,2,99\n",
+            "holds the number 99 for the session day3, but none of its 20 ROIs has this number",
+        ),
         ("plane,cell_id,n_sessions,day1,day2,day3\n", "holds several imaging planes"),
     ],
 )
@@ -376,7 +379,7 @@ def shifted_down(table: np.ndarray) -> np.ndarray:
 WRONG = {
     "accepted ROIs": (ACCEPTED, "read as accepted ROIs, counted from 0"),
     "counted from 1": (shifted_down(TABLE), "read as rows of the ROI table, counted from 1"),
-    "sessions exchanged": (TABLE[:, [0, 2, 1]], "with the sessions in the order day1, day3, day2"),
+    "sessions exchanged": (TABLE[:, [0, 2, 1]], "if the sessions are in the order day1, day3, day2"),
     "another file": (
         np.where(np.isnan(TABLE[:, 2:]), TABLE, np.column_stack([TABLE[:, :2], np.roll(TRUE[:, 2], 5)])),
         "no other reading fits",
@@ -391,7 +394,8 @@ def test_a_wrong_reading_of_a_known_format_is_refused(tmp_path: Path, name: str)
     with pytest.raises(InputError) as refused:
         imported("caiman", tmp_path / "a.npy")
     assert re.search(
-        r"a\.npy: read as rows of the ROI table, counted from 0, \d+ of \d+ matches of", str(refused.value)
+        r"a\.npy: if its numbers are read as rows of the ROI table, counted from 0, \d+ of \d+ matches of",
+        str(refused.value),
     )
     assert right in str(refused.value)
     assert str(refused.value).count(". ") == 0
@@ -404,7 +408,7 @@ def test_a_wrong_reading_of_a_plain_table_is_imported_with_a_warning(tmp_path: P
     result = imported("csv", write_table(tmp_path / "a.csv", table, titles))
     assert cells_of(np.where(result.cells < 0, NO, result.cells)) == cells_of(table)
     told = " ".join(result.warnings)
-    assert re.search(r"Of the imported cells, \d+ of \d+ matches of day\d and day3 do not overlap", told)
+    assert re.search(r"In the imported cells, \d+ of \d+ matches of day\d and day3 do not overlap", told)
     assert (right in told) == (name != "another file")
 
 
@@ -427,7 +431,9 @@ def test_labels_of_other_numbers_of_rois_are_refused_with_what_fits(tmp_path: Pa
         for labels, session in zip(content["labels_bySession"], SESSIONS, strict=True)
     ]
     path.write_text(json.dumps(content))
-    with pytest.raises(InputError, match="sessions with 16, 16, 16 ROIs, and the files hold 20, 20, 20; read as accep"):
+    with pytest.raises(
+        InputError, match="sessions with 16, 16, 16 ROIs, but the files hold 20, 20, 20; if the numbers"
+    ):
         imported("roicat", path)
 
 
@@ -453,7 +459,7 @@ def test_sessions_that_cannot_be_registered_are_aligned_by_the_matches(tmp_path:
     np.testing.assert_allclose(result.registration(0, 1).matrix, [[1, 0, -2], [0, 1, -3], [0, 0, 1]], atol=0.2)
     assert (result.roi_pairs.iou > 0.6).all()
     np.save(tmp_path / "b.npy", np.column_stack([BLANK_TRUE[:, :2], np.roll(BLANK_TRUE[:, 2], 3)]))
-    with pytest.raises(InputError, match="which cannot be aligned, agree on no alignment"):
+    with pytest.raises(InputError, match="matches agree on no alignment"):
         imported("caiman", tmp_path / "b.npy", BLANK)
 
 
@@ -470,7 +476,7 @@ def test_accepted_flags_decide_where_overlaps_tell_nothing(tmp_path: Path):
     table = np.full((4, 3), NO)
     table[:, :2] = [[0, 1], [1, 2], [2, 3], [3, 4]]
     np.save(tmp_path / "plane0_suite2p_indices_nan.npy", table)
-    with pytest.raises(InputError, match="8 of the matched ROIs are not accepted by their files"):
+    with pytest.raises(InputError, match="8 of the matched ROIs are not accepted by the files"):
         imported("track2p", tmp_path, sessions)
     np.save(tmp_path / "plane0_suite2p_indices_nan.npy", table + 8)
     assert np.triu(imported("track2p", tmp_path, sessions).n_matches, 1).sum() == 4
@@ -532,13 +538,13 @@ def test_a_column_of_the_files_is_imported_without_a_result(tmp_path: Path):
         table.add_column("cell", "Names the cell.", data=words)
         inputs.append(write_nwb(tmp_path / f"day{k}.nwb", file))
     outcome = run("import", "--from", "column:cell", *inputs, "-o", tmp_path / "m.nwb").succeeded()
-    assert "Of the imported cells, 2 of 10 matches of day0 and day1 do not overlap" in outcome.err
+    assert "In the imported cells, 2 of 10 matches of day0 and day1 do not overlap" in outcome.err
     result = read_match_file(tmp_path / "m.nwb").result
     assert {(1, 0), (0, 2), (2, -1), (-1, 1), (3, 3)} < {tuple(cell) for cell in result.cells.tolist()}
     assert set(result.presence[result.cells < 0]) == {Presence.NOT_LOOKED_FOR}
     run("import", "--from", "column:x", *inputs, "-o", tmp_path / "n.nwb").refused("there is no column 'x'")
     assert "'column' is not one of" in run("import", "--from", "column", *inputs, "-o", tmp_path / "n.nwb").err
-    run("import", "--from", "csv", inputs[0], *inputs, "-o", tmp_path / "n.nwb").refused("is no table in text")
+    run("import", "--from", "csv", inputs[0], *inputs, "-o", tmp_path / "n.nwb").refused("is no text table")
     with pytest.raises(InputError, match="give column:NAME"):
         import_result("column", None, SESSIONS)
     assert not (tmp_path / "n.nwb").exists()

@@ -17,7 +17,7 @@ from .structure import N_SHUFFLES, Kept, Structure, compare_structures
 
 @dataclass(frozen=True)
 class ActivityCheck:
-    """What the activity says about a match."""
+    """Evidence from the activity of the cells for and against a match."""
 
     plane: MatchedPlane
     pairs: Mapping[tuple[int, int], Kept]  #: by the positions of two sessions, the earlier first
@@ -25,7 +25,7 @@ class ActivityCheck:
 
     @property
     def tells(self) -> bool:
-        """Whether the activity can tell anything about any pair of sessions."""
+        """Whether the activity is sufficient to judge the matches of any two sessions."""
         return any(kept.is_kept is not None for kept in self.pairs.values())
 
 

@@ -11,11 +11,11 @@ from scipy.spatial import cKDTree
 from ..arrays import Array, Bools, Floats, Floats32, Indices, Ints32, Points
 
 N_NEIGHBOURS = 8  #: number of ROIs near a cell's ROI that are tried in its place
-#: Standard errors by which another ROI must fit better. In about one of twenty sets of some thousand comparisons of
-#: right matches, one comparison would reach this by chance.
+#: Number of standard errors by which another ROI must fit better. Among some thousand comparisons of right matches, the
+#: probability that one of them reaches this number by chance is about 1 in 20.
 CLEARLY_BETTER = 4.0
-#: Part of the median fit of all cells that the other ROI must reach. So a cell that was silent is not doubted because
-#: of ROIs that do not fit it either.
+#: Fraction of the median fit of all cells that the other ROI must reach. Therefore, a silent cell is not doubted
+#: because of ROIs that do not fit it either.
 LEAST_FIT = 0.5
 
 

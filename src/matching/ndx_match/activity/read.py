@@ -55,7 +55,7 @@ def read_structures(
                 for plane, position, table, _ in sessions_in(nwbfile, where, of_planes, matches):
                     session = planes[plane].sessions[position]
                     if position in found[plane]:
-                        raise InputError(f"{where}: the session {session.name} is in two of the files; give one.")
+                        raise InputError(f"{where}: the session {session.name} is in two of the files; give only one.")
                     try:
                         chosen = _chosen(series_of(nwbfile, table.table), series, session.name)
                         traces = responses(chosen, np.arange(session.n_rois))

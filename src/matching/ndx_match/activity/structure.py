@@ -16,14 +16,14 @@ from scipy.signal import detrend
 from ..arrays import Array, Bools, Floats32, Indices, Points
 
 PART = 0.45  #: share of a session in its first and in its last part; the time between them keeps them independent
-MOST_MISSING = 0.1  #: part of a trace that may be NaN
-LEAST_CHANGE = 1e-5  #: part of a trace that must remain after its trend is removed; less is rounding error
+MOST_MISSING = 0.1  #: largest fraction of a trace that may be NaN
+LEAST_CHANGE = 1e-5  #: fraction of a trace that must remain after its trend is removed; less is rounding error
 LARGEST_GROUP = 16  #: largest number of neighbours that are shuffled among each other
 N_SHUFFLES = 300
 FEWEST_CELLS = 20  #: fewest cells from which anything can be concluded
 KEPT = 4.0  #: z score from which the structure counts as kept
 LEAST_SHARE = 0.25  #: share of the possible structure that must be kept; as much as if half of the matches were right
-TELLING = 8.0  #: z score that right matches must be able to reach; only then a low z score means wrong matches
+LEAST_POSSIBLE_Z = 8.0  #: z score that right matches must be able to reach; only then a low one means wrong matches
 
 
 @dataclass(frozen=True)
@@ -110,18 +110,18 @@ class Kept:
     @property
     def share(self) -> float:
         """The share of the possible structure that is kept, 1 if all is; NaN if it cannot be determined."""
-        return (self.correlation - self.chance) / self.possible if self.tells else np.nan
+        return (self.correlation - self.chance) / self.possible if self.has_enough_structure else np.nan
 
     @property
-    def tells(self) -> bool:
-        """Whether the sessions have enough structure to tell right matches from wrong ones."""
-        return bool(self.spread > 0 and self.possible >= TELLING * self.spread)
+    def has_enough_structure(self) -> bool:
+        """Whether the sessions have enough structure to distinguish right matches from wrong ones."""
+        return bool(self.spread > 0 and self.possible >= LEAST_POSSIBLE_Z * self.spread)
 
     @property
     def is_kept(self) -> bool | None:
         """Whether matched cells keep at least a quarter of their structure; None if it cannot be determined."""
         is_clear = bool(np.isfinite(self.z) and self.z >= KEPT)
-        if self.tells:
+        if self.has_enough_structure:
             return is_clear and self.share >= LEAST_SHARE
         return True if is_clear else None
 

@@ -1,7 +1,7 @@
 """Sessions that are not NWB files: folders and files of Suite2p, CaImAn, EXTRACT, minian and Inscopix.
 
-Each can be given wherever an NWB file can. When it is opened, an NWB file is made of it in memory. A module of
-:mod:`ndx_match.folders.formats` that defines `FORMAT` or `FORMATS` adds a format; no other file is edited.
+Each of them can be given in place of an NWB file. When it is opened, an NWB file is made from it in memory. A module of
+:mod:`ndx_match.folders.formats` that defines `FORMAT` or `FORMATS` adds a format; no other file changes.
 """
 
 from .facts import UNKNOWN_START, SessionFacts, names_folder, read_session_table

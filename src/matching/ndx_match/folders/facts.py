@@ -1,4 +1,4 @@
-"""What users state about sessions whose folders do not state it."""
+"""Facts about sessions that their folders do not hold, so that users state them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from pathlib import Path
 from ..errors import InputError
 from ..storage.csv_tables import read_rows
 
-FOLDER = "folder"  #: column of a table of sessions
+FOLDER = "folder"  #: column of a table of sessions that names the folder
 EXAMPLE = "2026-05-01"
-#: The start of a session whose start nobody stated, where that is allowed.
+#: The start of a session if its start is unknown and none is needed.
 UNKNOWN_START = datetime(1, 1, 1, tzinfo=timezone.utc)
 
 
 @dataclass(frozen=True)
 class SessionFacts:
-    """What is stated about a session; an empty text or None means unknown."""
+    """Facts about a session; an empty text or None means unknown."""
 
     folder: str  #: the session's folder: its path, or consecutive parts of it, such as `day1`
     session_start: str = ""  #: ISO 8601; UTC if it names no time zone
@@ -64,27 +64,27 @@ def names_folder(location: str | os.PathLike[str], name: str) -> bool:
 def facts_of(
     location: str | os.PathLike[str], starts: Sequence[tuple[str, str]], table: Sequence[SessionFacts]
 ) -> SessionFacts:
-    """What is stated about one session: its row of a table, and its start if that is given separately.
+    """The facts about one session: its row of the table, and its start if that is given separately.
 
-    Raises InputError if two rows, or two starts, are of the same session.
+    Raises InputError if several rows or several starts belong to the session.
     """
     rows = [row for row in table if names_folder(location, row.folder)]
     given = [(name, start) for name, start in starts if not name or names_folder(location, name)]
     for found, what in ((rows, "rows of the table of sessions"), (given, "times of --session-start")):
         if len(found) > 1:
-            raise InputError(f"{location}: {len(found)} {what} are of this session; leave one.")
+            raise InputError(f"{location}: {len(found)} {what} belong to this session; keep only one.")
     facts = rows[0] if rows else SessionFacts(given[0][0] if given else "")
     stated = {each.name: getattr(facts, each.name) for each in fields(facts)}
     return SessionFacts(**{**stated, **({"session_start": given[0][1]} if given else {})})
 
 
 def read_session_table(path: str | os.PathLike[str]) -> tuple[SessionFacts, ...]:
-    """Read a CSV table of sessions: the column `folder`, and any other fields of :class:`SessionFacts` as columns.
+    """Read a CSV table of sessions, with the column `folder` and other fields of :class:`SessionFacts` as columns.
 
     Raises
     ------
     InputError
-        The table cannot be read, has no column `folder` or an unknown column, or a value makes no sense.
+        If the table cannot be read, has no column `folder`, has an unknown column, or holds a value that is not valid.
     """
     known = [each.name for each in fields(SessionFacts)]
     columns, rows = read_rows(path, "the table of sessions")
@@ -98,16 +98,18 @@ def read_session_table(path: str | os.PathLike[str]) -> tuple[SessionFacts, ...]
 def _row(path: str | os.PathLike[str], number: int, row: dict[str, str]) -> SessionFacts:
     texts = dict(row)
     if not texts[FOLDER]:
-        raise InputError(f"{path}: row {number} names no folder; name one, or remove the row.")
+        raise InputError(f"{path}: row {number} names no folder; give a folder, or remove the row.")
     depth, sizes = texts.pop("imaging_depth", ""), texts.pop("pixel_size", "")
     try:
         pixel_size = [float(size) for size in sizes.split("x")] if sizes else []
         imaging_depth = float(depth) if depth else None
     except ValueError as error:
-        pixel_size, reason = [0.0], str(error)
+        pixel_size, reason = [0.0], f"{str(error).partition(': ')[2]} is no number"
     else:
-        reason = f"a pixel size of {sizes}"
+        reason = f"the pixel size {sizes!r} is not valid"
     if len(pixel_size) > 2 or any(size <= 0 for size in pixel_size):
-        raise InputError(f"{path}: row {number}: {reason}; write depth and sizes in micrometres, 0.8 or 0.75 x 1.25.")
+        raise InputError(
+            f"{path}: row {number}: {reason}; write depth and pixel size in micrometres, as 0.8 or 0.75 x 1.25."
+        )
     size = (pixel_size[0], pixel_size[-1]) if pixel_size else None
     return SessionFacts(**texts, imaging_depth=imaging_depth, pixel_size=size)

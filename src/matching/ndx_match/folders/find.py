@@ -1,4 +1,4 @@
-"""Find out which inputs are folders or files of other programs, and have them read as NWB files."""
+"""Recognise the inputs that are folders or files of other programs, so that they are read as NWB files."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from .nwbfile import make_nwbfile
 from .protocol import FolderFormat
 
 GROUP = "ndx_match.folders"  #: the group of entry points
-MOST_NAMED = 4  #: how many sessions an error names
-NWB_ENDINGS = (".nwb", ".nwb.zarr")  #: of files, and of those that are folders
+MOST_NAMED = 4  #: largest number of sessions that an error names
+NWB_ENDINGS = (".nwb", ".nwb.zarr")  #: endings of the names of NWB files, in HDF5 and in Zarr
 
 
 def find_formats() -> tuple[FolderFormat, ...]:
@@ -41,22 +41,23 @@ def take_folders(
     table: Sequence[SessionFacts] = (),
     need_start: bool = True,
 ) -> None:
-    """Have the folders and files of other programs among these read as NWB files from now on.
+    """From now on, read the folders and files of other programs among these locations as NWB files.
 
     Parameters
     ----------
     locations : sequence of path
     starts : sequence of (str, str)
-        When sessions began: the name of a folder (see :func:`names_folder`; empty if there is one only), and the time.
+        Starts of sessions, each with the name of a folder (see :func:`names_folder`) and the time. An empty name means
+        every folder.
     table : sequence of SessionFacts
-        What else is known about sessions.
+        Other facts about sessions.
     need_start : bool
-        Refuse folders whose session has no known start.
+        Whether a folder is refused if the start of its session is unknown.
 
     Raises
     ------
     InputError
-        The start of a session is needed but unknown, or several rows or starts are stated for one folder.
+        If the start of a session is needed but unknown, or several rows or starts belong to one folder.
     """
     lacking: list[tuple[str | os.PathLike[str], str]] = []
     for location in locations:
@@ -75,7 +76,7 @@ def take_folders(
         named = ", ".join(str(location) for location, _ in lacking[:MOST_NAMED])
         options = " ".join(f"--session-start {label}={EXAMPLE}" for _, label in lacking[:MOST_NAMED])
         raise InputError(
-            f"{named}{more}: it is not stated when {'these sessions' if len(lacking) > 1 else 'this session'} began; "
+            f"{named}{more}: the start of {'these sessions' if len(lacking) > 1 else 'this session'} is unknown; "
             f"give {options}{more} with the right dates, or a table of sessions with --sessions TABLE.csv."
         )
 
@@ -98,7 +99,7 @@ def _recognised(location: str | os.PathLike[str]) -> tuple[FolderFormat, tuple[P
     if not os.path.exists(location):
         return None
     for program in find_formats():
-        with suppress(OSError):  # it may not be read, which is reported when it is opened
+        with suppress(OSError):  # an unreadable folder or file is reported when it is opened
             if files := tuple(program.files(Path(location))):
                 return program, files
     return None
@@ -111,7 +112,7 @@ def _label(path: str, program: FolderFormat) -> str:
 
 
 def _short_name(location: str | os.PathLike[str], program: FolderFormat) -> str:
-    """The end of a path that distinguishes a folder from those of other sessions, for example `day1/suite2p`."""
+    """The end of a path that distinguishes a folder from the folders of other sessions: `day1/suite2p`."""
     parts = Path(os.path.realpath(location)).parts
     general = [re.fullmatch(program.general_name, part) is not None for part in parts]
     said = max((k for k, is_general in enumerate(general) if not is_general and k > 0), default=len(parts) - 1)

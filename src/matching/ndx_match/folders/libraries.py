@@ -9,7 +9,7 @@ from ..errors import InputError
 
 
 def needed(module: str, where: object, program: str) -> Any:
-    """A library of the extra `folders`; raises InputError where it is not installed."""
+    """Import a library of the extra `folders`; raises InputError if it is not installed."""
     try:
         return import_module(module)
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""Make an NWB file, in memory, of what was read of another program's results."""
+"""Make an NWB file in memory from the results of another program."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from pynwb.ophys import ImageSegmentation, OpticalChannel, PlaneSegmentation
 from .facts import SessionFacts
 from .protocol import Segmentation, SegmentedPlane
 
-MADE_OF = "made by ndx-match of the results of {program}"  #: what the file says of the script that made it
-BLANK = "blank"  #: image of a plane without images
+MADE_OF = "made by ndx-match of the results of {program}"  #: `source_script` of the file
+BLANK = "blank"  #: name of the image of a plane that has no images
 
 Item = TypeVar("Item")
 
 
 def make_nwbfile(found: Segmentation, facts: SessionFacts, start: datetime, program: str, session_id: str) -> NWBFile:
-    """Make an NWB file of these ROIs and images; the same ones always give the same identifier and object ids.
+    """Make an NWB file from ROIs and images; the same ROIs and images always give the same identifier and object ids.
 
-    The ROI tables lie in `processing/ophys/ImageSegmentation`; beside it, each table's images lie in a container of the
-    table's name. Pixel masks are (x, y), images [row, col].
+    The ROI tables are in `processing/ophys/ImageSegmentation`. Beside it, the images of each table are in a container
+    that has the name of the table. Pixel masks are (x, y, weight), images [row, col].
     """
     identity = _identity(found)
     nwbfile = _with_id(
@@ -94,7 +94,7 @@ def _table(plane: SegmentedPlane, imaging_plane: Any, program: str, object_id: u
 
 
 def _identity(found: Segmentation) -> uuid.UUID:
-    """A UUID made of the ROIs and images: the same ones give the same UUID."""
+    """A UUID computed from the ROIs and images, so that the same ROIs and images give the same UUID."""
     digest = hashlib.sha256()
     for plane in found.planes:
         for array in (plane.roi_ids, plane.ends, plane.pixels, *plane.images.values()):

@@ -1,4 +1,4 @@
-"""Read `.npy` files of Python objects without letting them run anything."""
+"""Read `.npy` files of Python objects without running code that they contain."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ class _Unpickler(pickle.Unpickler):
 def load_array(path: Path) -> Array:
     """The array of a `.npy` file, which may hold Python objects, as Suite2p's files do.
 
-    Among objects only arrays, numbers, texts, lists and dicts are read, and no code of the file is run.
+    Only arrays, numbers, texts, lists and dicts are read; other objects are dropped. No code in the file is run.
 
     Raises
     ------
     InputError
-        The file cannot be read.
+        If the file cannot be read.
     """
     try:
         with open(path, "rb") as file:
@@ -66,7 +66,7 @@ def load_array(path: Path) -> Array:
     except OSError as error:
         raise InputError(f"{path}: this file cannot be read ({error.strerror or error}).") from error
     except Exception as error:  # for a damaged file, pickle can raise any exception
-        raise InputError(f"{path}: this is no whole .npy file ({error}); copy it again.") from error
+        raise InputError(f"{path}: this is no complete .npy file ({error}); copy it again.") from error
 
 
 def load_dict(path: Path) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""Formats of other tools: their results are imported, and matched cells are exported to them.
+"""Import the results of other tools, and export matched cells to other formats.
 
-A module that defines `IMPORTER`, `EXPORTER` or both, put into this folder or named by another package as an entry point
-of the group `ndx_match.formats`, adds a format; no other file is edited. `docs/formats.md` says how.
+A module that defines `IMPORTER`, `EXPORTER` or both adds a format. It is in this folder, or another package declares it
+as an entry point of the group `ndx_match.formats`; no other file changes. `docs/formats.md` shows how to write one.
 """
 
 from .exchange import called, export, find_exporter, find_exporters, find_importers, import_result, split_origin

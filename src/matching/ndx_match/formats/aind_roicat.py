@@ -18,7 +18,7 @@ TABLE = "ROICaT.tracking.results.csv"
 
 
 def read_aind_roicat(path: Path, sessions: Sequence[Session], parameters: Mapping[str, Any]) -> ToolCells:
-    """Read `ROICaT.tracking.results.csv`, one row per ROI, or the folder that holds it."""
+    """Read `ROICaT.tracking.results.csv`, which has one row per ROI, or the folder that holds it."""
     path = path / TABLE if path.is_dir() else path
     where = str(path)
     titles, rows = read_table(path)
@@ -49,7 +49,7 @@ def read_aind_roicat(path: Path, sessions: Sequence[Session], parameters: Mappin
 IMPORTER = Importer(
     "aind-roicat",
     f"ROICaT as the Allen Institute for Neural Dynamics runs it: {TABLE}, or its folder",
-    "rows of the ROI table from 0",
+    "rows of the ROI table, counted from 0",
     read_aind_roicat,
     NumberParameters,
 )

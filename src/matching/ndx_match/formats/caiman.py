@@ -1,4 +1,4 @@
-"""Results of CaImAn's register_multisession, as people save them."""
+"""Results of CaImAn's register_multisession, which users save themselves."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NAME = "assignments"
 
 
 def read_caiman(path: Path, sessions: Sequence[Session], parameters: Mapping[str, Any]) -> ToolCells:
-    """Read `assignments`, the second of what register_multisession returns: in .npy, .npz or .mat, NaN for no ROI."""
+    """Read `assignments`, the second value that register_multisession returns; NaN means that there is no ROI."""
     if path.suffix.lower() == ".mat":
         from ..storage.mat_files import read_mat
 
@@ -31,7 +31,7 @@ def read_caiman(path: Path, sessions: Sequence[Session], parameters: Mapping[str
 IMPORTER = Importer(
     "caiman",
     f"CaImAn: the {NAME} that register_multisession returns, saved as .npy, .npz or .mat",
-    "components of a session from 0",
+    "components of a session, counted from 0",
     read_caiman,
     NumberParameters,
 )

@@ -18,13 +18,15 @@ STRUCT = "cell_registered_struct"
 
 
 def read_cellreg(path: Path, sessions: Sequence[Session], parameters: Mapping[str, Any]) -> ToolCells:
-    """Read `cellRegistered_DATE_TIME.mat`, of any version of MATLAB's files."""
+    """Read `cellRegistered_DATE_TIME.mat`, in any version of the MATLAB format."""
     from ..storage.mat_files import read_mat
 
     table = as_table(read_mat(path, STRUCT, "cell_to_index_map"), str(path))
     scores = read_mat(path, STRUCT, "cell_scores", optional=True)
     if scores is not None and scores.size != len(table):
-        raise InputError(f"{path}: holds {scores.size} cell_scores of {len(table)} cells; give it as CellReg wrote it.")
+        raise InputError(
+            f"{path}: holds {scores.size} cell_scores for {len(table)} cells; give the file as CellReg wrote it."
+        )
     return ToolCells(
         whole_numbers(table, table == 0, str(path))[:, columns_of_sessions(table.shape[1], sessions, str(path))],
         Reading(count_from=1),
@@ -35,7 +37,7 @@ def read_cellreg(path: Path, sessions: Sequence[Session], parameters: Mapping[st
 IMPORTER = Importer(
     "cellreg",
     "CellReg: cellRegistered_DATE_TIME.mat",
-    "footprints of a session in CellReg's input from 1",
+    "footprints of a session in CellReg's input, counted from 1",
     read_cellreg,
     NumberParameters,
 )

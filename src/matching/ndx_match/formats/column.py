@@ -17,9 +17,10 @@ from .protocol import Importer
 
 
 def read_column(path: Path, sessions: Sequence[Session], parameters: Mapping[str, Any]) -> ToolCells:
-    """Read the column named `path` in each session's file: ROIs with the same value are one cell.
+    """Read the column named `path` in each session's ROI table: ROIs with the same value are one cell.
 
-    An ROI with a negative number, NaN or a word such as `none` is a cell of its own, not looked for elsewhere.
+    An ROI with a negative number, NaN or a word such as `none` is a separate cell, which counts as not looked for in
+    the other sessions.
     """
     from ..matchfile.sources import open_sources
     from ..sources.selection import column_values
@@ -29,11 +30,11 @@ def read_column(path: Path, sessions: Sequence[Session], parameters: Mapping[str
     with open_sources(sessions) as files:
         for session in sessions:
             table = files[session.data_source.uri].contents.table_at(session.data_source.roi_table_path)
-            assert table is not None  # as the sources were opened
+            assert table is not None  # open_sources checks this
             place = f"{session.source.uri}, {table.path}"
             if str(path) not in table.table.colnames:
                 known = ", ".join(table.table.colnames)
-                raise InputError(f"{place}: there is no column {str(path)!r}; its columns are {known}.")
+                raise InputError(f"{place}: there is no column {str(path)!r}; choose one of {known}.")
             column = column_values(table.table, str(path), place)
             values.append(column if column.dtype.kind in "biuf" else np.array([text_of(each) for each in column], str))
     labels, words = _labels(values)
@@ -45,7 +46,7 @@ def read_column(path: Path, sessions: Sequence[Session], parameters: Mapping[str
 
 
 def _labels(values: Sequence[Array]) -> tuple[list[Ints64], list[str]]:
-    """A number for each value, -1 for none; and of which words these are the places, if they are not the values."""
+    """A number for each value, -1 if it names no cell; and the words whose positions these are, if they are words."""
     if all(each.dtype.kind in "biuf" for each in values):
         numbers = [each.astype(float) for each in values]
         if all((np.isnan(each) | (each == np.floor(each)) & (np.abs(each) < 2.0**53)).all() for each in numbers):
@@ -59,7 +60,7 @@ def _labels(values: Sequence[Array]) -> tuple[list[Ints64], list[str]]:
 IMPORTER = Importer(
     "column",
     "a column of the ROI tables that names the cell of each ROI, without a result file",
-    "the rows themselves",
+    "none, because each value is in the row of its ROI",
     read_column,
     reading_known=False,
     argument="NAME",

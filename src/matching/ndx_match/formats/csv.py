@@ -1,4 +1,4 @@
-"""Write matched cells as a CSV table with one row per cell, and read such a table of any tool."""
+"""Write matched cells as a CSV table with one row per cell, and read such a table from any tool."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .protocol import Exporter, Importer
 from .tables import cells_dataframe
 
 OWN = ("cell_id", "n_sessions")  #: titles of the first columns that :func:`write_csv` writes
-FROM_EXPORT = (*OWN, "confidence")  #: titles in such a table that are no session
+FROM_EXPORT = (*OWN, "confidence")  #: titles in such a table that do not name a session
 
 
 def write_csv(planes: Sequence[MatchedPlane], path: Path) -> None:
@@ -26,15 +26,15 @@ def write_csv(planes: Sequence[MatchedPlane], path: Path) -> None:
 
 
 def read_csv(path: Path, sessions: Sequence[Session], parameters: Mapping[str, Any]) -> ToolCells:
-    """Read a table with one row per cell and one column per session: a number for an ROI, or nothing.
+    """Read a table with one row per cell and one column per session, whose values are ROI numbers or empty.
 
-    Columns have the names of the sessions or of their files; or there are as many columns as files, in the same order,
-    perhaps after one column of other names. A negative number also means no ROI, unless it is an id. Tables of
-    :func:`write_csv` can be read too.
+    The columns have the names of the sessions or of their files; otherwise there must be as many columns as sessions,
+    in the same order, and one other column may come first. A negative number means that there is no ROI, unless the
+    numbers are ids. Tables that :func:`write_csv` wrote are read by their ids.
     """
     titles, rows = read_table(path)
     if {"plane", *OWN} <= set(titles):
-        raise InputError(f"{path}: holds several imaging planes; write that of one with `ndx-match export --plane`.")
+        raise InputError(f"{path}: holds several imaging planes; export one plane with `ndx-match export --plane`.")
     own = titles[: len(OWN)] == list(OWN)
     named = [title for title in titles if title not in FROM_EXPORT]
     if len(named) == len(sessions) + 1 and named_columns(named, sessions) is None:
@@ -61,8 +61,8 @@ def read_csv(path: Path, sessions: Sequence[Session], parameters: Mapping[str, A
 
 IMPORTER = Importer(
     "csv",
-    "any table in text with one row per cell and one column per session",
-    "rows of the ROI table from 0, or what --numbers and --count-from say; ids in what `export` wrote",
+    "any text table with one row per cell and one column per session",
+    "rows of the ROI table, counted from 0, or as --numbers and --count-from state; ids if `export` wrote the table",
     read_csv,
     NumberParameters,
     reading_known=False,

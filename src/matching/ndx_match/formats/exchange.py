@@ -38,21 +38,21 @@ def find_exporters() -> dict[str, Exporter]:
 
 
 def split_origin(origin: str) -> tuple[Importer, str]:
-    """The importer that is named, and the text after the colon, as in `column:NAME`.
+    """The importer that `origin` names, and the text after the colon, as in `column:NAME`.
 
     Raises
     ------
     InputError
-        There is no such importer, or the text after the colon is missing or not expected.
+        If there is no such importer, or if the text after the colon is missing or not expected.
     """
     importers = find_importers()
     name, colon, argument = origin.partition(":")
     if name not in importers:
         known = ", ".join(map(called, importers.values()))
-        raise InputError(f"There is no importer of {origin}; give one of {known}.")
+        raise InputError(f"There is no importer {origin}; choose one of {known}.")
     importer = importers[name]
     if bool(importer.argument) != bool(argument) or (colon and not argument):
-        raise InputError(f"{origin} is no name of an importer; give {called(importer)}.")
+        raise InputError(f"{origin} does not name an importer; give {called(importer)}.")
     return importer, argument
 
 
@@ -70,20 +70,20 @@ def import_result(
 ) -> MatchResult:
     """Read the finished result of another tool.
 
-    If the result holds no alignments, the consensus method registers the sessions, and it is checked that the ROIs
-    that the tool matched overlap.
+    If the result holds no registrations, the consensus method registers the sessions, and this function checks whether
+    the ROIs that the tool matched overlap.
 
     Parameters
     ----------
     origin : str
         Name of the tool, one of :func:`find_importers`, or `column:NAME` for a column of the ROI tables.
     path : path or None
-        What the tool wrote; None for a column.
+        The file or folder that the tool wrote; None for a column.
     sessions : sequence of Session
         The sessions that were matched, in the same order. The tool may have matched all their ROIs; `takes_part` says
         which ROIs the writers of the files accept.
     parameters : mapping, optional
-        What is known about how the result was made; kept with it.
+        Facts about the result, by the names of the importer's parameters; they are stored with the result.
     progress : callable, optional
         Called as `progress(stage, done, total)`.
 
@@ -95,16 +95,19 @@ def import_result(
     Raises
     ------
     InputError
-        There is no such importer, a parameter is not the importer's, or the file does not fit the sessions.
+        If there is no such importer, if a parameter is not one of the importer, or if the file does not fit the
+        sessions.
     MethodError
-        The value of a parameter makes no sense.
+        If the value of a parameter is not valid.
     """
     importer, argument = split_origin(origin)
     given = dict(parameters or {})
     known = [field.name for field in fields(importer.parameters)]
     for name in given:
         if name not in known:
-            raise InputError(f"{name} is no parameter of {importer.name}; known are: {', '.join(known) or 'none'}.")
+            raise InputError(
+                f"{name} is no parameter of {importer.name}; its parameters are: {', '.join(known) or 'none'}."
+            )
     checked = importer.parameters(**given)
     given = {name: vars(checked)[name] for name in given}
     place = Path(argument or path or "")
@@ -124,12 +127,12 @@ def import_result(
 
 
 def find_exporter(path: str | os.PathLike[str]) -> Exporter:
-    """The exporter for a file's name; if several suffixes fit, the longest one counts.
+    """The exporter for the name of a file; if several suffixes fit, the longest one is used.
 
     Raises
     ------
     OutputError
-        No exporter fits the name.
+        If no exporter fits the name.
     """
     exporters = find_exporters()
     fitting = [suffix for suffix in exporters if Path(path).name.lower().endswith(suffix)]
@@ -142,12 +145,12 @@ def find_exporter(path: str | os.PathLike[str]) -> Exporter:
 def export(
     planes: MatchedPlane | Sequence[MatchedPlane], path: str | os.PathLike[str], overwrite: bool = False
 ) -> None:
-    """Write matched cells in the format of the path's suffix. If this fails, no output is left.
+    """Write matched cells in the format that the suffix of the path states. If this fails, no output is left.
 
     Parameters
     ----------
     planes : MatchedPlane or sequence of MatchedPlane
-        One for each imaging plane.
+        The cells of one imaging plane or of several.
     path : path
     overwrite : bool
         Replace an existing file.
@@ -155,8 +158,8 @@ def export(
     Raises
     ------
     OutputError
-        No format has this suffix, the format holds one imaging plane and there are several, or the file exists or
-        cannot be written.
+        If no format has this suffix, if the format holds one imaging plane and there are several, or if the file exists
+        or cannot be written.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""JSON files: read with a message that says what is wrong, written whole or not at all."""
+"""Read JSON files, with messages that state what is wrong, and write them so that no partial file is left."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..storage.publish import publish
 
 
 def read_json(path: str | os.PathLike[str]) -> Any:
-    """The content of a JSON file; raises InputError if it is missing, cannot be read, or holds no JSON."""
+    """The content of a JSON file; raises an InputError if it is missing, cannot be read or holds no JSON."""
     try:
         with open(path, encoding="utf-8") as stream:
             return json.load(stream)
@@ -20,10 +20,10 @@ def read_json(path: str | os.PathLike[str]) -> Any:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error}).") from error
     except (ValueError, RecursionError) as error:  # also text that is not UTF-8
-        raise InputError(f"{path}: holds no JSON ({error}).") from None
+        raise InputError(f"{path}: holds no JSON ({error}); give the file as it was written.") from None
 
 
 def write_json(content: object, path: str | os.PathLike[str], overwrite: bool = False) -> None:
-    """Write a JSON file, whole or not at all; raises OutputError if it cannot, or may not be overwritten."""
+    """Write a JSON file; raises an OutputError if it exists and `overwrite` is False, or if it cannot be written."""
     with publish(path, overwrite) as temporary, open(temporary, "w", encoding="utf-8") as stream:
         json.dump(content, stream)

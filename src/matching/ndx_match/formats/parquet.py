@@ -23,5 +23,5 @@ def write_parquet(planes: Sequence[MatchedPlane], path: Path) -> None:
 
 
 EXPORTER = Exporter(
-    "Parquet", ".parquet", "the table of .csv, its columns with their types (needs pyarrow)", write_parquet
+    "Parquet", ".parquet", "the same table as in .csv, with the types of its columns (needs pyarrow)", write_parquet
 )

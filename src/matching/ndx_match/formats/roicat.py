@@ -1,4 +1,4 @@
-"""Results of ROICaT's tracking: its own file, and the table of the Allen Institute for Neural Dynamics."""
+"""Results of ROICaT's tracking."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from .json_files import read_json
 from .protocol import Importer
 
 CLUSTERS = ".tracking.results_clusters.json"
-WHOLE = ".tracking.results_all.richfile.zip"  #: beside it, says which sessions were tracked
-PATHS = "input_data.dict_item/value.dict/paths_stat.dict_item/value.list/"  #: in that
+WHOLE = ".tracking.results_all.richfile.zip"  #: ending of the file of all results, which names the tracked sessions
+PATHS = "input_data.dict_item/value.dict/paths_stat.dict_item/value.list/"  #: folder of the sessions' paths in it
 LONGEST_PATH = 100_000  #: bytes
 SILHOUETTE = (
-    "The confidence of a cell is the silhouette of its cluster in ROICaT (0 where that is negative), which tells how "
-    "well it is apart from others; it is no probability."
+    "The confidence of a cell is the silhouette of its cluster in ROICaT (0 if the silhouette is negative), which "
+    "measures how well the cluster is separated from others; it is no probability."
 )
 
 
@@ -64,14 +64,14 @@ def _the_file_in(path: Path) -> Path:
     found = sorted(path.glob(f"*{CLUSTERS}"))
     if len(found) != 1:
         what = "several files" if found else "no file"
-        raise InputError(f"{path}: this folder holds {what} *{CLUSTERS}; give the file.")
+        raise InputError(f"{path}: this folder holds {what} *{CLUSTERS}; give the file itself.")
     return found[0]
 
 
 def _paths_beside(path: Path, n_sessions: int) -> list[str]:
-    """Paths of the sessions that were tracked, as the file of all results beside it tells them; empty if it does not.
+    """The paths of the tracked sessions, from the file of all results beside it; empty if they cannot be read.
 
-    That is a ZIP archive of plain JSON and NumPy files, of which nothing is run.
+    That file is a ZIP archive of JSON and NumPy files; no code in it is run.
     """
     try:
         with zipfile.ZipFile(path.with_name(path.name.replace(CLUSTERS, WHOLE))) as archive:
@@ -87,7 +87,7 @@ def _paths_beside(path: Path, n_sessions: int) -> list[str]:
 def _confidence(
     quality: Mapping[str, Any], labels: Ints64, by_session: Sequence[Sequence[int]]
 ) -> tuple[Floats | None, tuple[str, ...]]:
-    """Of each cluster: the least probability of its ROIs; where there are none, its silhouette."""
+    """The least probability of the ROIs of each cluster, or its silhouette if there are none; and warnings."""
     if quality.get("sample_probabilities") is not None:
         of_rois = np.asarray(quality["sample_probabilities"], float)
         label_of_roi = np.concatenate([np.asarray(each, np.int64) for each in by_session])
@@ -109,7 +109,7 @@ def _fractions(values: Floats) -> Floats:
 IMPORTER = Importer(
     "roicat",
     f"ROICaT's tracking: NAME{CLUSTERS}, or its folder",
-    "rows of the ROI table from 0, ROIs that are not accepted included",
+    "rows of the ROI table, counted from 0 (ROIs that are not accepted count, too)",
     read_roicat,
     NumberParameters,
 )

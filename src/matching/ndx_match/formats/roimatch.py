@@ -16,7 +16,7 @@ from .protocol import Importer
 
 
 def read_roimatch(path: Path, sessions: Sequence[Session], parameters: Mapping[str, Any]) -> ToolCells:
-    """Read the table of ROIMatchGUI, `uuid,SESSION,...`, or roiMatchData of ROIMatchPub, a MATLAB file."""
+    """Read a table of ROIMatchGUI, whose titles are `uuid,SESSION,...`, or `roiMatchData` of ROIMatchPub (MATLAB)."""
     if path.suffix.lower() == ".mat":
         from ..storage.mat_files import read_mat
 
@@ -26,7 +26,7 @@ def read_roimatch(path: Path, sessions: Sequence[Session], parameters: Mapping[s
     else:
         titles, rows = read_table(path)
         if titles[0].lower() != "uuid":
-            raise InputError(f"{path}: its first column is {titles[0]!r}, not uuid; give the table of ROIMatchGUI.")
+            raise InputError(f"{path}: the first column is {titles[0]!r}, not uuid; give a table of ROIMatchGUI.")
         names = titles[1:]
         table = numbers_in([row[1:] for row in rows], str(path)).reshape(len(rows), len(titles) - 1)
         absent, reading = np.isnan(table), Reading()
@@ -37,7 +37,7 @@ def read_roimatch(path: Path, sessions: Sequence[Session], parameters: Mapping[s
 IMPORTER = Importer(
     "roimatch",
     "ROIMatchGUI's table (.csv), or roiMatchData of ROIMatchPub (.mat)",
-    ".csv: rows of the ROI table from 0; .mat: accepted ROIs from 1",
+    ".csv: rows of the ROI table, counted from 0; .mat: accepted ROIs, counted from 1",
     read_roimatch,
     NumberParameters,
 )

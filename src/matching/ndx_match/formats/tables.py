@@ -20,18 +20,19 @@ def cells_dataframe(planes: Sequence[MatchedPlane]) -> pd.DataFrame:
     Parameters
     ----------
     planes : sequence of MatchedPlane
-        As :func:`ndx_match.matchfile.read_planes_of_match_file` gives them.
+        As :func:`ndx_match.matchfile.read_planes_of_match_file` returns them.
 
     Returns
     -------
     pandas.DataFrame
-        One row per cell: `plane` if there are several; `cell_id`; `n_sessions`; `confidence` if the result has it; and
-        one column per session, with its name, of the ROI ids (`Int64`; missing where the cell has none).
+        One row per cell, with the columns `plane` (if there are several), `cell_id`, `n_sessions`, `confidence` (if
+        the result has it), and one column per session. This column has the session's name and holds the ids of the
+        ROIs (`Int64`; missing where the cell has no ROI).
 
     Raises
     ------
     InputError
-        A session's name is that of another column.
+        If a session has the name of another column.
     """
     import pandas as pd
 
@@ -55,8 +56,8 @@ def _table(plane: MatchedPlane, several: bool) -> pd.DataFrame:
     for session, roi_rows in zip(plane.sessions, result.cells.T, strict=True):
         if session.name in columns:
             raise InputError(
-                f"{session.source.uri or session.name}: a session named {session.name!r} cannot have a column beside "
-                f"{', '.join(columns)}; give it another name."
+                f"{session.source.uri or session.name}: the session {session.name!r} has the same name as another "
+                f"column ({', '.join(columns)}); give it another name."
             )
         absent = roi_rows < 0
         roi_ids = np.zeros(len(roi_rows), np.int64)

@@ -17,17 +17,17 @@ from .importing import NumberParameters, Reading, ToolCells, columns_of_sessions
 from .importing.files import as_table, numbers_in, read_npy, read_table
 from .protocol import Importer
 
-INDICES, MATCHES = "_suite2p_indices", "_match_mat"  #: in the names of its files
-SAFE = (".csv", "_nan.npy", ".mat")  #: endings of the files with the same numbers that hold no pickled objects
+INDICES, MATCHES = "_suite2p_indices", "_match_mat"  #: parts of the names of its files
+SAFE = (".csv", "_nan.npy", ".mat")  #: endings of the files that hold the same numbers without pickled objects
 
 
 @dataclass(frozen=True)
 class Track2pParameters(NumberParameters):
-    """What users can state of a result of Track2p."""
+    """Facts about a result of Track2p that users can state."""
 
     allow_pickle: bool = parameter(
         False,
-        "read a .npy file of pickled objects, which can run any program that its author put there",
+        "read a .npy file of pickled objects; it can run any program that its author put into it",
         stored=False,
     )
 
@@ -35,7 +35,7 @@ class Track2pParameters(NumberParameters):
 def read_track2p(path: Path, sessions: Sequence[Session], parameters: Mapping[str, Any]) -> ToolCells:
     """Read `planeN_suite2p_indices` as .csv, _nan.npy or .mat, or the folder `track2p` that holds them.
 
-    Track2p follows the accepted ROIs of the first session from day to day until one is missed.
+    Track2p starts at the first session and follows each accepted ROI until a session in which it does not find it.
     """
     path = _the_file(path)
     names, table = _table(path, bool(parameters.get("allow_pickle")))
@@ -51,13 +51,15 @@ def read_track2p(path: Path, sessions: Sequence[Session], parameters: Mapping[st
 
 
 def _the_file(path: Path) -> Path:
-    """The file to read: of a folder, or in place of one of pickled objects, one beside that is safe."""
+    """The file to read: the file of the only plane in a folder, and one without pickled objects if it is there."""
     if path.is_dir():
         folder = path / "track2p" if (path / "track2p").is_dir() else path
         stems = sorted({each.name.split(INDICES)[0] for each in folder.glob(f"plane*{INDICES}*")})
         if len(stems) != 1:
-            what = f"holds several planes ({', '.join(stems)})" if stems else f"holds no planeN{INDICES}.csv"
-            raise InputError(f"{path}: this folder {what}; give the file of one.")
+            if not stems:
+                raise InputError(f"{path}: this folder holds no planeN{INDICES}.csv; give Track2p's folder track2p.")
+            names = ", ".join(stems)
+            raise InputError(f"{path}: this folder holds several planes ({names}); give the file of one plane.")
         path = folder / f"{stems[0]}{INDICES}.npy"
     if path.name.endswith(f"{INDICES}.npy"):
         beside = [path.with_name(path.name.removesuffix(".npy") + ending) for ending in SAFE]
@@ -66,7 +68,7 @@ def _the_file(path: Path) -> Path:
 
 
 def _table(path: Path, allow_pickle: bool) -> tuple[list[str], Floats]:
-    """The names of the sessions, if the file has them, and its table, NaN where there is no ROI."""
+    """The names of the sessions (empty if the file has none) and the table, NaN where a cell has no ROI."""
     if path.suffix == ".csv":
         names, rows = read_table(path, ";")
         return names, numbers_in(rows, str(path)).reshape(len(rows), len(names))
@@ -80,7 +82,7 @@ def _table(path: Path, allow_pickle: bool) -> tuple[list[str], Floats]:
 IMPORTER = Importer(
     "track2p",
     f"Track2p: planeN{INDICES} (.csv, _nan.npy or .mat), or the folder track2p",
-    "rows of the ROI table from 0",
+    "rows of the ROI table, counted from 0",
     read_track2p,
     Track2pParameters,
 )

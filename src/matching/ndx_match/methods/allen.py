@@ -1,4 +1,4 @@
-"""Run the Allen Institute's nway package, which its licence keeps out of this one, in an interpreter of its own."""
+"""Run the Allen Institute's nway package in another interpreter, as its licence does not allow it in this package."""
 
 from __future__ import annotations
 
@@ -39,10 +39,9 @@ _NAMES = {
 }
 
 ADVICE = (
-    "install the Allen Institute's package in an environment of its own (0.6.0, ophys_nway_matching, from the "
-    "institute's own repository, with pandas<3; or 0.5.1, ophys-nway-matching on PyPI, for Python 3.9 with packages "
-    "of its time) and name that environment's interpreter with --nway-python, or use --method nway, which needs "
-    "neither"
+    "install the Allen Institute's package in a separate environment (0.6.0, ophys_nway_matching, from the institute's "
+    "repository, with pandas<3; or 0.5.1, ophys-nway-matching on PyPI, for Python 3.9 with packages of that time) and "
+    "give that environment's interpreter with --nway-python, or use --method nway, which does not need the package"
 )
 
 # Runs in the other interpreter, which may be as old as Python 3.8.
@@ -78,25 +77,29 @@ class AllenParameters(PipelineParameters):
 
     python: str | None = parameter(
         None,
-        "path or name of the Python interpreter that has the Allen Institute's package; without it the one that runs "
-        "ndx-match",
+        "path or name of the Python interpreter that has the Allen Institute's package; by default, the interpreter "
+        "that runs ndx-match",
         option="nway-python",
         stored=False,
     )
     timeout_minutes: float | None = parameter(
-        None, "time after which the package is stopped; without it never", above=0, unit="minutes", stored=False
+        None,
+        "time after which the package is stopped; by default, there is no limit",
+        above=0,
+        unit="minutes",
+        stored=False,
     )
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.maximum_distance.is_integer():
             raise MethodError(
-                f"maximum_distance is {self.maximum_distance}; the Allen Institute's package takes whole pixels "
-                "only, --method nway takes any."
+                f"maximum_distance is {self.maximum_distance}, but the Allen Institute's package takes only whole "
+                "pixels; give a whole number, or use --method nway."
             )
 
     def arguments(self) -> list[str]:
-        """The arguments of the package's command: its names of the parameters, and their values."""
+        """The arguments of the package's command: the names of the parameters in the package, and their values."""
         values = {**self.stored(), "maximum_distance": int(self.maximum_distance)}
         return [part for name, value in values.items() for part in (f"--{_NAMES.get(name, name)}", str(value))]
 
@@ -121,10 +124,10 @@ def match(
     Raises
     ------
     MethodError
-        In the cases listed there; also if the interpreter or the package is missing, or if the package ended without
-        an output or took too long.
+        In the cases that :func:`ndx_match.methods.match` lists; also if the interpreter or the package is missing, or
+        if the package ends without an output or takes too long.
     InputError
-        The package's output does not fit the sessions.
+        If the package's output does not fit the sessions.
     """
     return apply.match(sessions, METHOD, parameters, progress)
 
@@ -163,7 +166,7 @@ def find_package(python: str = sys.executable) -> Interpreter:
     Raises
     ------
     MethodError
-        There is no such interpreter, it does not work, or it does not have the package.
+        If there is no such interpreter, if it does not work, or if it does not have the package.
     """
     located = shutil.which(os.path.expanduser(python))
     if located is None:
@@ -171,7 +174,7 @@ def find_package(python: str = sys.executable) -> Interpreter:
             f"{python}: there is no such Python interpreter; give the path of the one that has the Allen Institute's "
             "package with --nway-python, or use --method nway, which does not need it."
         )
-    # Absolute, because the package runs in another folder. An environment's interpreter is a link, so links stay.
+    # Absolute, because the package runs in another folder. Links stay, as the interpreter of an environment is a link.
     path = os.path.abspath(located)
     about = _ask(path)
     versions = about["versions"]
@@ -265,7 +268,7 @@ def _text(log: Path) -> str:
 
 
 def _environment(python: str) -> dict[str, str]:
-    """Our environment, changed so that another interpreter neither finds our packages nor opens windows for plots."""
+    """Our environment variables, changed so that another interpreter finds none of our packages and opens no window."""
     environment = {**os.environ, "MPLBACKEND": "Agg"}
     if python != sys.executable:
         for name in ("PYTHONPATH", "PYTHONHOME"):
@@ -286,15 +289,15 @@ def _no_output(interpreter: Interpreter, exit_code: int, log: str) -> MethodErro
         return MethodError(
             f"{package} crashed while it drew its plots, before it wrote its result{quoted}; 0.5.1 does so with two "
             "sessions and 0.6.0 with pandas 3, so give three sessions or more, or use 0.6.0 (from the Allen "
-            "Institute's own repository) in an environment with pandas<3, or use --method nway, which needs neither."
+            "Institute's repository) in an environment with pandas<3, or use --method nway, which needs neither."
         )
     if exit_code < 0:
         return MethodError(
-            f"{package} was stopped by signal {-exit_code} and left no result, perhaps for want of memory; "
-            "free some, or use --method nway."
+            f"{package} was stopped by signal {-exit_code} and left no result, perhaps because there was too "
+            "little memory; free some memory, or use --method nway."
         )
     return MethodError(
-        f"{package} ended without a result (exit code {exit_code}){': ' + last if last else ''}; look whether "
+        f"{package} ended without a result (exit code {exit_code}){': ' + last if last else ''}; check whether "
         f"{interpreter.path} has the packages that it needs, or {ADVICE}."
     )
 

@@ -28,29 +28,29 @@ def match(
     Parameters
     ----------
     sessions : sequence of Session
-        Two or more. Of every two, the earlier one is fixed and the later one is moving. If the method takes all ROIs,
-        those that the files do not accept take part as well.
+        At least two. In each pair of sessions, the earlier one is fixed and the later one is moving. If the method
+        takes all ROIs, those that the files do not accept take part as well.
     method : str or Method
         One of :func:`all_methods`.
     parameters : Parameters or mapping, optional
-        The method's parameters; those that a mapping lacks have their defaults.
+        The method's parameters; those that are missing in a mapping have their defaults.
     progress : callable, optional
         Called as `progress(stage, done, total)`.
     workers : int, optional
-        How many things are done at the same time, by default one for each core; the result does not depend on it.
+        Number of tasks that run at the same time, by default one per core. The result does not depend on it.
 
     Returns
     -------
     MatchResult
-        The result as a match file holds it: without candidate pairs that are ruled out.
+        The result as a match file holds it, without the candidate pairs that are ruled out.
 
     Raises
     ------
     MethodError
-        There is no such method; the parameters are not the method's or make no sense; there are fewer than two
-        sessions, or one that the method cannot take.
+        If there is no such method, if a parameter is not one of the method or has a value that is not valid, or if
+        there are fewer than two sessions or one that the method cannot take.
     TypeError
-        Something else is given in place of sessions, for example paths.
+        If something else is given in place of sessions, for example paths.
 
     Examples
     --------
@@ -86,9 +86,9 @@ def add(
     sessions : sequence of Session
         The sessions of the result, with their masks.
     result : MatchResult
-        Its method and parameters are applied to the session too.
+        Its method and parameters are also applied to the new session.
     session : Session
-        The new one.
+        The new session.
     progress, workers
         As in :func:`match`.
 
@@ -101,7 +101,8 @@ def add(
     Raises
     ------
     MethodError
-        The method cannot add sessions, or cannot take this one, or its parameters make no sense to this version.
+        If the method cannot add sessions or cannot take this session, or if its parameters are not valid in this
+        version.
     """
     from ..curation.extended import with_decisions_of
 
@@ -120,7 +121,7 @@ def check_adds(name: str) -> Extend:
     Raises
     ------
     MethodError
-        There is no such method, or it cannot add sessions.
+        If there is no such method, or if it cannot add sessions.
     """
     known = all_methods().get(name)
     if known is None or known.extend is None:
@@ -140,8 +141,8 @@ def match_by_hand(
 ) -> MatchResult:
     """Match sessions again by the method and parameters of a result, with alignments that a person gave.
 
-    `consensus` refines the given alignments, tests all others anew and makes all agree. `nway` uses the given
-    alignments unchanged, and takes all others from the result.
+    `consensus` refines the given alignments, tests all others again and makes all alignments consistent. `nway` uses
+    the given alignments without change, and takes all others from the result.
 
     Parameters
     ----------
@@ -156,7 +157,7 @@ def match_by_hand(
     Raises
     ------
     MethodError
-        The method of the result is not known or takes no alignments; also in the cases that :func:`match` lists.
+        If the method of the result is unknown or takes no alignments; also in the cases that :func:`match` lists.
     """
     method = all_methods().get(result.method)
     if method is None or method.match_by_hand is None:
@@ -171,12 +172,12 @@ def match_by_hand(
 
 
 def method_parameters(method: Method, given: Parameters | Mapping[str, Any] | None = None) -> Parameters:
-    """The parameters of a method.
+    """The parameters of a method, checked.
 
     Raises
     ------
     MethodError
-        The parameters are another method's, or make no sense.
+        If the parameters belong to another method, or have values that are not valid.
     """
     if isinstance(given, method.parameters):
         return given
@@ -199,7 +200,7 @@ def sessions_for(method: Method, sessions: Sequence[Session]) -> list[Session]:
     Raises
     ------
     MethodError
-        There are fewer than two, or one that the method cannot take.
+        If there are fewer than two sessions, or one that the method cannot take.
     """
     from ..model import RoiSelection
 
@@ -222,9 +223,9 @@ def sessions_for(method: Method, sessions: Sequence[Session]) -> list[Session]:
 
 
 def without_excluded(result: MatchResult, sessions: Sequence[Session]) -> MatchResult:
-    """The result without the cells that consist of an ROI that takes no part.
+    """The result without the cells that consist of an ROI that does not take part.
 
-    Such an ROI has an empty footprint, so a method matches it with nothing and makes it a cell of its own.
+    Such an ROI has an empty footprint, so a method matches it with nothing and makes it a separate cell.
     """
     import numpy as np
 

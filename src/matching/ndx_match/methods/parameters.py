@@ -25,9 +25,9 @@ _LIMITS = (
 
 @dataclass(frozen=True)
 class Parameter:
-    """What is known of one parameter."""
+    """The properties of one parameter."""
 
-    name: str  #: of the dataclass field
+    name: str  #: the name of the dataclass field
     kind: type  #: bool, int, float or str
     optional: bool  #: whether it may be None
     default: Any
@@ -35,9 +35,9 @@ class Parameter:
     unit: str = ""
     minimum: float | None = None
     maximum: float | None = None
-    above: float | None = None  #: a limit that is itself excluded
-    below: float | None = None  #: likewise
-    choices: tuple[str, ...] = ()  #: the values allowed; empty: any
+    above: float | None = None  #: a lower limit that is itself excluded
+    below: float | None = None  #: an upper limit that is itself excluded
+    choices: tuple[str, ...] = ()  #: the allowed values; any value if empty
     option: str = ""  #: name of the command's option, without dashes in front
     names: tuple[tuple[str, float], ...] = ()  #: values that can be given by name, such as `confident` for 0.9
     stored: bool = True  #: whether a match file stores it; False if the result does not depend on it
@@ -49,7 +49,7 @@ class Parameter:
 
     @property
     def default_text(self) -> str:
-        """The default for people; empty if it is None."""
+        """The default as a text for users; empty if it is None."""
         if self.default is None:
             return ""
         if self.kind is bool:
@@ -58,7 +58,7 @@ class Parameter:
 
     @property
     def allowed(self) -> str:
-        """The values allowed, for people."""
+        """The allowed values as a text for users."""
         if self.choices:
             return f"one of {', '.join(self.choices)}"
         if self.kind is bool:
@@ -70,7 +70,7 @@ class Parameter:
 
     @property
     def limits(self) -> str:
-        """The limits of a number, for people; empty if it has none."""
+        """The limits of a number as a text for users; empty if it has none."""
         limits = ((text, getattr(self, name)) for name, text, _ in _LIMITS)
         return " and ".join(text.format(f"{limit:g}") for text, limit in limits if limit is not None)
 
@@ -80,7 +80,7 @@ class Parameter:
         Raises
         ------
         MethodError
-            The value has another type, or is out of range.
+            If the value has another type or is out of range.
         """
         if value is None and self.optional:
             return None
@@ -115,12 +115,12 @@ def parameter(default: Any, description: str, **known: Any) -> Any:
 
 @dataclass(frozen=True)
 class Parameters:
-    """Base of the parameters of every method, each a field made with :func:`parameter`.
+    """Base class of the parameters of every method; each parameter is a field that :func:`parameter` makes.
 
     Raises
     ------
     MethodError
-        A value has the wrong type or is out of range.
+        If a value has the wrong type or is out of range.
     """
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What a matching method is."""
+"""The class that describes a matching method."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ Extend = Callable[["Sequence[Session]", "MatchResult", "Session", Any, "Progress
 
 @dataclass(frozen=True)
 class Method:
-    """A matching method: the `METHOD` of a module of :mod:`ndx_match.methods`, or an entry point.
+    """A matching method. A module of :mod:`ndx_match.methods` defines it as `METHOD`, or it is an entry point.
 
     The command imports such a module to list the methods in its help, so the module should import numerical libraries
     only when `match` is called. :func:`ndx_match.methods.match` calls it as `match(sessions, parameters, progress)`,
-    with valid parameters and with sessions as `takes_all_rois` and `needs_image` say. It returns a
-    :class:`~ndx_match.model.MatchResult`, and does no more things at the same time than
-    :func:`ndx_match.workers.number_of_workers` says.
+    with valid parameters and with sessions that agree with `takes_all_rois` and `needs_image`. It returns a
+    :class:`~ndx_match.model.MatchResult`, and does not run more tasks at the same time than
+    :func:`ndx_match.workers.number_of_workers` returns.
     """
 
-    name: str  #: what the user calls it
+    name: str  #: the name by which users choose it
     summary: str  #: what it does, in one line
     parameters: type[Parameters]
     match: Callable[[Sequence[Session], Any, Progress | None], MatchResult]
-    #: Whether all ROIs take part, also those that the files do not accept. If not, the footprints of the ROIs that take
-    #: no part are empty.
+    #: Whether all ROIs take part, also those that the files do not accept. If not, the footprints of the ROIs that do
+    #: not take part are empty.
     takes_all_rois: bool = False
     needs_image: bool = False  #: whether every session must have a projection image
     #: Matches again with alignments that a person gave. It is called as `match_by_hand(sessions, parameters, progress,

@@ -20,7 +20,7 @@ def all_methods() -> dict[str, Method]:
     Raises
     ------
     NdxMatchError
-        Two methods have the same name.
+        If two methods have the same name.
     """
     by_name = find_plugins(GROUP, GROUP, Method, "METHOD", stand_in=_broken)
     return {name: by_name[name] for name in sorted(by_name, key=lambda name: (name != DEFAULT, name))}
@@ -36,7 +36,7 @@ def find_method(name: str) -> Method:
     Raises
     ------
     MethodError
-        There is no method of this name.
+        If there is no method with this name.
     """
     known = all_methods()
     if name not in known:

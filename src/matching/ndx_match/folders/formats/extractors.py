@@ -15,11 +15,11 @@ from ...storage.opening import first_line
 from ..libraries import needed
 from ..protocol import FolderFormat, Segmentation, SegmentedPlane, pixels_of
 
-ACCEPTED = "is_accepted"  #: property that says which ROIs are cells
+ACCEPTED = "is_accepted"  #: property that states which ROIs are accepted
 
 
 def _holding(path: Path, endings: Sequence[str], *datasets: str) -> Sequence[Path]:
-    """The file itself if it is an HDF5 file of such a name with one of these in it."""
+    """The file itself, if its name has one of the endings and it is an HDF5 file with one of the datasets."""
     return [path] if path.suffix.lower() in endings and path.is_file() and holds_any(path, datasets) else []
 
 
@@ -32,7 +32,7 @@ def _read(path: Path, program: str, open_with: Callable[[Any, str], Any]) -> Seg
         masks = [np.asarray(extractor.get_roi_pixel_masks([roi_id])[0], float).reshape(-1, 3) for roi_id in roi_ids]
         accepted = extractor.get_property(ACCEPTED, roi_ids) if ACCEPTED in extractor.get_property_keys() else None
         images = {name: image for name, image in shown.items() if np.shape(image) == (n_rows, n_cols)}
-    except Exception as error:  # of a file that is another than it seems, roiextractors raises of any kind
+    except Exception as error:  # roiextractors can raise any exception for a file of another kind
         raise _unreadable(path, program, error) from error
     columns = {} if accepted is None else {ACCEPTED: (f"Whether {program} accepts the ROI.", np.asarray(accepted))}
     pixels = ((mask[:, 0].astype(int), mask[:, 1].astype(int), mask[:, 2]) for mask in masks)
@@ -56,7 +56,9 @@ def _opened(path: Path, program: str, open_with: Callable[[Any, str], Any]) -> A
 
 
 def _unreadable(path: Path, program: str, error: Exception) -> InputError:
-    return InputError(f"{path}: roiextractors cannot read this as results of {program} ({first_line(error)}).")
+    return InputError(
+        f"{path}: roiextractors cannot read this as results of {program} ({first_line(error)}); write it again."
+    )
 
 
 def _caiman(library: Any, path: str) -> Any:
@@ -64,7 +66,7 @@ def _caiman(library: Any, path: str) -> Any:
 
 
 def _extract(library: Any, path: str) -> Any:
-    return library.ExtractSegmentationExtractor(path, sampling_frequency=1.0)  # of which nothing here depends
+    return library.ExtractSegmentationExtractor(path, sampling_frequency=1.0)  # required; nothing here depends on it
 
 
 FORMATS = (

@@ -1,4 +1,4 @@
-"""Cell sets of Inscopix (`.isxd`), which its own library reads."""
+"""Cell sets of Inscopix (`.isxd`), which the library isx reads."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..libraries import needed
 from ..protocol import FolderFormat, Segmentation, SegmentedPlane, pixels_of
 
 PROGRAM = "Inscopix"
-EARLIEST = 1980  #: a year; an earlier start is none
+EARLIEST = 1980  #: year; an earlier start means that the start is unknown
 
 
 def _files(path: Path) -> Sequence[Path]:
@@ -26,8 +26,10 @@ def _opened(path: Path) -> Any:
     isx = needed("isx", path, PROGRAM)
     try:
         return isx.CellSet.read(str(path), read_only=True)
-    except Exception as error:  # of a file that is no cell set, isx raises of any kind
-        raise InputError(f"{path}: isx cannot read this as a cell set of {PROGRAM} ({first_line(error)}).") from error
+    except Exception as error:  # isx can raise any exception for a file that is no cell set
+        raise InputError(
+            f"{path}: isx cannot read this as a cell set of {PROGRAM} ({first_line(error)}); write it again."
+        ) from error
 
 
 def _read(path: Path) -> Segmentation:
@@ -35,8 +37,8 @@ def _read(path: Path) -> Segmentation:
     rows = range(cells.num_cells)
     masks = (np.asarray(cells.get_cell_image_data(row)) for row in rows)
     columns = {
-        "cell_status": (f"What {PROGRAM} says of the cell.", np.array([cells.get_cell_status(row) for row in rows])),
-        "cell_name": (f"Its name in {PROGRAM}.", np.array([cells.get_cell_name(row) for row in rows])),
+        "cell_status": (f"Status of the cell in {PROGRAM}.", np.array([cells.get_cell_status(row) for row in rows])),
+        "cell_name": (f"Name of the cell in {PROGRAM}.", np.array([cells.get_cell_name(row) for row in rows])),
     }
     ends, pixels = pixels_of(((*np.nonzero(mask), mask[mask != 0]) for mask in masks), str(path))
     n_rows, n_cols = map(int, cells.spacing.num_pixels)
@@ -45,8 +47,8 @@ def _read(path: Path) -> Segmentation:
 
 
 def _start(path: Path) -> datetime | None:
-    """By the clock of the microscope, which is noted as UTC."""
-    cells = _opened(path)  # in whose memory the time lies
+    """The start by the clock of the microscope, which is stored as UTC; None if it is unknown."""
+    cells = _opened(path)  # must outlive `timing`, which lies in its memory
     timing = cells.timing
     start: datetime = timing.start.to_datetime()
     return start.replace(tzinfo=timezone.utc) if start.year >= EARLIEST else None

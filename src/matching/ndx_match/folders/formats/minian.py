@@ -1,4 +1,4 @@
-"""Folders that minian leaves: Zarr stores of arrays, `A.zarr` with the footprints [unit, row, col]."""
+"""Folders that minian writes: Zarr stores of arrays; `A.zarr` holds the footprints [unit, row, col]."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ def _pixels(mask: Array) -> tuple[Array, Array, Array]:
 
 
 def _array(store: Path, name: str) -> Any:
-    """An array of a store, all of whose pieces are there: Zarr would take a missing one for zeros."""
+    """An array of a store. Raises InputError if a chunk is missing, which Zarr would read as zeros."""
     zarr = needed("zarr", store, "minian")
     try:
         array = zarr.open_group(str(store), mode="r")[name]
-    except Exception as error:  # zarr raises of any kind
+    except Exception as error:  # zarr can raise any exception
         raise InputError(f"{store}: {name} cannot be read ({type(error).__name__}); copy the folder again.") from error
     missing = array.nchunks - array.nchunks_initialized
     if missing:

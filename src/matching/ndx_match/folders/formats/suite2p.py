@@ -1,4 +1,4 @@
-"""Folders that Suite2p leaves, of all versions with `stat.npy`: `suite2p/plane0/stat.npy` and what lies beside it."""
+"""Folders that Suite2p writes, in all versions with `stat.npy`: `suite2p/plane0/stat.npy` and the files beside it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from ..objects import load_array, load_dict
 from ..protocol import FolderFormat, Segmentation, SegmentedPlane, pixels_of
 
 ROIS, ACCEPTED = "stat.npy", "iscell.npy"
-#: Where the field's size and images are; in the others where the first is missing, as without `save_ops_orig`.
+#: The file with the size of the field and the images, and the files that hold these if it is missing, as it is with the
+#: setting `save_ops_orig` off.
 SETTINGS, OTHER_SETTINGS = "ops.npy", ("db.npy", "reg_outputs.npy")
 IMAGES = ("meanImg", "meanImgE", "meanImg_chan2", "max_proj", "Vcorr")
 COMBINED = "combined"
 
 
 def _planes(path: Path) -> list[Path]:
-    """The folders of the planes of a run, or the folder itself if it is that of a plane."""
+    """The folders of the planes in a folder, or the folder itself if it is the folder of one plane."""
     if (path / ROIS).is_file():
         return [path]
     found = [each for each in path.glob("plane*") if re.fullmatch(r"plane\d+", each.name) and (each / ROIS).is_file()]
@@ -35,7 +36,7 @@ def _files(path: Path) -> Sequence[Path]:
 
 
 def _settings_of(plane: Path) -> Sequence[str]:
-    """The names of the files of settings that are read."""
+    """The names of the settings files that are read."""
     return (SETTINGS,) if (plane / SETTINGS).is_file() else OTHER_SETTINGS
 
 
@@ -43,7 +44,7 @@ def _read(path: Path) -> Segmentation:
     if path.resolve().name == COMBINED:
         raise InputError(
             f"{path}: this folder shows all planes side by side; give the folder that holds it, with --plane or "
-            "--all-planes where there are several."
+            "--all-planes if there are several planes."
         )
     return Segmentation(tuple(map(_plane, _planes(path))))
 
@@ -54,7 +55,9 @@ def _plane(folder: Path) -> SegmentedPlane:
     try:
         masks = [(_whole(roi["ypix"]), _whole(roi["xpix"]), np.asarray(roi["lam"], np.float32)) for roi in rois]
     except (KeyError, TypeError, ValueError, IndexError) as error:
-        raise InputError(f"{where}: ROIs need ypix, xpix and lam, as Suite2p writes them ({error}).") from error
+        raise InputError(
+            f"{where}: ROIs need ypix, xpix and lam, as Suite2p writes them ({error}); copy the file again."
+        ) from error
     ends, pixels = pixels_of(masks, where)
     settings: dict[str, Any] = {}
     for name in _settings_of(folder):
@@ -65,7 +68,9 @@ def _plane(folder: Path) -> SegmentedPlane:
     if (folder / ACCEPTED).is_file():
         iscell = load_array(folder / ACCEPTED)
         if len(iscell) != len(rois) or iscell.dtype.kind not in "biuf":
-            raise InputError(f"{folder / ACCEPTED}: it holds {len(iscell)} rows for {len(rois)} ROIs; copy both again.")
+            raise InputError(
+                f"{folder / ACCEPTED}: it holds {len(iscell)} rows for {len(rois)} ROIs; copy it and {ROIS} again."
+            )
         columns["iscell"] = ("Whether Suite2p takes the ROI for a cell, and its probability.", iscell.astype(float))
     name = folder.resolve().name
     return SegmentedPlane(
@@ -80,7 +85,7 @@ def _plane(folder: Path) -> SegmentedPlane:
 
 
 def _whole(values: Any) -> Array:
-    """Numbers of pixels."""
+    """Pixel coordinates as whole numbers; raises ValueError if they have another type."""
     found = np.asarray(values)
     if found.dtype.kind not in "iu" and found.size:
         raise ValueError(f"pixels of type {found.dtype}")
@@ -88,7 +93,7 @@ def _whole(values: Any) -> Array:
 
 
 def _shape(settings: Mapping[str, Any]) -> tuple[int, int] | None:
-    """(n_rows, n_cols) of the field, None if it is not stated."""
+    """(n_rows, n_cols) of the field; None if it is unknown."""
     mean = settings.get("meanImg")
     found = [settings.get(side) for side in ("Ly", "Lx")]
     if None in found and isinstance(mean, np.ndarray) and mean.ndim == 2:
@@ -97,7 +102,7 @@ def _shape(settings: Mapping[str, Any]) -> tuple[int, int] | None:
 
 
 def _images(settings: Mapping[str, Any], shape: tuple[int, int] | None) -> Iterator[tuple[str, Floats32]]:
-    """The images, in the whole field: some are cut to the part of it that motion correction left."""
+    """The images in the size of the field; images that motion correction cropped are filled up with NaN."""
     for name in IMAGES:
         image = settings.get(name)
         if not isinstance(image, np.ndarray) or image.ndim != 2 or image.dtype.kind not in "biuf":

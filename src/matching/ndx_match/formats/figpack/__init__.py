@@ -1,4 +1,4 @@
-"""Matched cells as a view of figpack: every session with its ROIs, and which of them are the same cell."""
+"""Matched cells as a figure of figpack: every session with its ROIs, and which ROIs are the same cell."""
 
 from .view import EXPORTER
 

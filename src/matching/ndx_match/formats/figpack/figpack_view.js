@@ -1,6 +1,6 @@
-/* The matched cells of one imaging plane, as a view of figpack: an image with outlines for each session. */
+/* The matched cells of one imaging plane, as a figure of figpack: the image of each session with outlines of ROIs. */
 
-const LEAST_WIDTH = 220; // pixels of a session
+const LEAST_WIDTH = 220; // of the image of a session, in pixels
 const GAP = 8;
 const UNMATCHED = "#c8c8c8";
 
@@ -9,7 +9,7 @@ const loadContent = async (zarrGroup) => {
   return JSON.parse(new TextDecoder("utf-8").decode(new Uint8Array(bytes)));
 };
 
-/* An outline is its first point, then steps. */
+/* An outline consists of its first point and the steps from each point to the next. */
 const outlinePath = (parts) => {
   const path = new Path2D();
   for (const steps of parts) {
@@ -138,7 +138,7 @@ class MatchedCells {
     const { cells, cellIds, sure, sureness } = this.content;
     if (cell < 0) {
       const shown = this.sizes.filter((size) => size >= this.leastSessions).length;
-      this.said.textContent = `${shown} cells. Point at an ROI, click to keep it.`;
+      this.said.textContent = `${shown} cells. Point at an ROI to mark its cell; click to keep it marked.`;
       return;
     }
     const rois = this.sessions.map((session, k) => {

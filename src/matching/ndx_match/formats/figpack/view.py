@@ -1,4 +1,4 @@
-"""Write a figure of figpack, which any browser shows from the disk, from a web server or from figpack's."""
+"""Write a figure of figpack, which any browser can show from a disk or a web server."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from ..tables import cells_dataframe
 SUFFIX = ".figpack.tar.gz"
 EXTENSION, VIEW = "ndx-cell-matching", "ndx-cell-matching.MatchedCells"
 SCRIPT = "figpack_view.js"
-#: What of the content of the report's page the view shows.
+#: The parts of the content of the report's page that the figure shows.
 OF_PLANE = ("cells", "cellIds", "colours", "sure", "sureness")
 OF_SESSION = ("name", "date", "shape", "image", "roiIds", "outlines", "nTakingPart")
 
 
 def write_figpack(planes: Sequence[MatchedPlane], path: Path) -> None:
-    """Write the figure as an archive: a tab for each imaging plane, and one with the table of cells."""
+    """Write the figure as an archive, with one tab per imaging plane and one tab for the table of cells."""
     try:
         import figpack
         from figpack import views
     except ImportError as error:
         raise OutputError(
-            'Writing a view of figpack needs figpack; run pip install "ndx-cell-matching[figpack]".'
+            'Writing a figure of figpack needs figpack; run pip install "ndx-cell-matching[figpack]".'
         ) from error
     code = (files(__package__) / SCRIPT).read_text(encoding="utf-8")
     extension = figpack.FigpackExtension(name=EXTENSION, javascript_code=code, version=__version__)
@@ -63,7 +63,7 @@ def write_figpack(planes: Sequence[MatchedPlane], path: Path) -> None:
 
 
 def shown_of(plane: MatchedPlane) -> dict[str, Any]:
-    """What the view shows of a plane, as JSON knows it: a part of what the report's page shows."""
+    """The content of the figure for a plane, in types that JSON has: a part of the content of the report's page."""
     from ...report.page.content import plane_content
 
     content = plane_content(plane)
@@ -72,7 +72,7 @@ def shown_of(plane: MatchedPlane) -> dict[str, Any]:
 
 
 def _of_nobody(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Without the user's name."""
+    """Remove the user's name and number from a member of the archive."""
     member.uid = member.gid = 0
     member.uname = member.gname = ""
     return member
@@ -81,7 +81,7 @@ def _of_nobody(member: tarfile.TarInfo) -> tarfile.TarInfo:
 EXPORTER = Exporter(
     "figpack",
     SUFFIX,
-    "a view of figpack: the ROIs of every session, each cell in its colour (needs figpack)",
+    "a figure of figpack: the ROIs of every session, with one colour per cell (needs figpack)",
     write_figpack,
     needs_masks=True,
 )

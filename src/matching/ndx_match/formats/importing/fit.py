@@ -1,4 +1,4 @@
-"""How well a reading of a tool's numbers fits the sessions, and which other fits better."""
+"""Test how well a reading of a tool's numbers fits the sessions, and which other reading fits better."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from .cells import ToolCells
 from .overlap import FEWEST_TO_FIT, MeasuredPairs, Overlaps
 from .reading import OUT_OF_RANGE, Reading, all_readings
 
-FEWEST_MATCHES = 5  #: of two sessions from which their overlaps tell something
-CLEAR = 0.9  #: fraction of matches that overlap from which no other reading is tried
-LEAST_OVERLAPPING = 0.25  #: and below which the reading is wrong
-ABOVE_CHANCE = 3.0  #: times the fraction by chance that must overlap
-MANY_UNACCEPTED = 0.5  #: of as many as there would be by chance
-ALL_ORDERS_UP_TO = 4  #: sessions that are tried in every order; of more, two are exchanged
-EXCHANGED_UP_TO = 10  #: sessions; of more, they are tried backwards only, and the first ones each with the next
+FEWEST_MATCHES = 5  #: fewest matches of two registered sessions from which the reading can be judged
+CLEAR = 0.9  #: fraction of overlapping matches from which no other reading is tried
+LEAST_OVERLAPPING = 0.25  #: fraction of overlapping matches below which the reading is wrong
+ABOVE_CHANCE = 3.0  #: the reading is also wrong if the fraction is less than this many times the fraction by chance
+MANY_UNACCEPTED = 0.5  #: the reading is wrong if matched ROIs that are not accepted exceed this ratio to chance
+ALL_ORDERS_UP_TO = 4  #: largest number of sessions for which every order is tried; of more, two are exchanged
+#: Largest number of sessions for which exchanges are tried, on all pairs of sessions. For more sessions, only the given
+#: and the reverse order are tried, on the first pairs of successive sessions.
+EXCHANGED_UP_TO = 10
 
 
 @dataclass(frozen=True)
@@ -30,26 +32,26 @@ class PairOfSessions:
     fixed: int
     moving: int
     rows: Ints64  #: `roi_row` in both sessions, shape (n_matches, 2)
-    measured: MeasuredPairs | None  #: None if the sessions can be registered neither by images nor by the matches
+    measured: MeasuredPairs | None  #: None if neither the consensus method nor the matches align the sessions
 
     @property
     def n_matches(self) -> int:
-        """How many ROIs are matched."""
+        """Number of matches."""
         return len(self.rows)
 
     @property
     def n_overlapping(self) -> int:
-        """How many of the matches overlap."""
+        """Number of matches whose ROIs overlap."""
         return self.measured.n_overlapping if self.measured else 0
 
     @property
     def n_apart(self) -> int:
-        """How many do not, or are of sessions that cannot be registered."""
+        """Number of matches whose ROIs do not overlap, or whose sessions cannot be aligned."""
         return self.n_matches - self.n_overlapping
 
     @property
     def fraction(self) -> float:
-        """Of the matches that overlap."""
+        """Fraction of matches whose ROIs overlap."""
         return self.n_overlapping / max(1, self.n_matches)
 
     @property
@@ -59,7 +61,7 @@ class PairOfSessions:
 
     @property
     def wrong(self) -> bool:
-        """Whether hardly more matches overlap than by chance."""
+        """Whether there are enough matches, and so few of them overlap that the reading is wrong."""
         chance = self.measured.chance if self.measured else 0.0
         return self.tells and self.fraction < max(LEAST_OVERLAPPING, ABOVE_CHANCE * chance)
 
@@ -69,37 +71,38 @@ class Fit:
     """How a reading fits the sessions."""
 
     reading: Reading
-    order: tuple[int, ...]  #: which column of the result is that of each session
+    order: tuple[int, ...]  #: for each session, the column of the tool's result that belongs to it
     rows: Ints64  #: `roi_row`, shape (n_cells, n_sessions), -1 where absent
     pairs: tuple[PairOfSessions, ...]
-    n_unaccepted: int  #: matched ROIs that the files do not accept, if the tool matches none such
-    n_by_chance: float  #: how many these would be if ROIs were matched whether accepted or not
+    n_unaccepted: int  #: number of matched ROIs that the files do not accept; 0 if the tool also matches such ROIs
+    n_by_chance: float  #: the same number, if ROIs were matched without regard to whether they are accepted
 
     @property
     def judged(self) -> list[PairOfSessions]:
-        """The pairs of sessions whose matches tell something."""
+        """The pairs of sessions with enough matches to judge."""
         return [pair for pair in self.pairs if pair.tells]
 
     @property
     def n_matches(self) -> int:
-        """Matches of every two sessions."""
+        """Number of matches, summed over all pairs of sessions."""
         return sum(pair.n_matches for pair in self.pairs)
 
     @property
     def n_apart(self) -> int:
-        """How many of these do not overlap."""
+        """Number of these matches whose ROIs do not overlap, or whose sessions cannot be aligned."""
         return sum(pair.n_apart for pair in self.pairs)
 
     @property
     def clear(self) -> bool:
-        """Whether nearly all matches overlap."""
+        """Whether nearly all matches overlap, in every pair of sessions that can be judged."""
         return bool(self.judged) and all(pair.fraction >= CLEAR for pair in self.judged)
 
     @property
     def wrong(self) -> bool:
-        """Whether the matches of some two sessions overlap hardly more than by chance.
+        """Whether, in any pair of sessions, so few matches overlap that the reading is wrong.
 
-        Where overlaps tell nothing: whether ROIs that are not accepted are matched about as often as by chance.
+        If no pair of sessions can be judged, the reading is wrong if the number of matched ROIs that are not accepted
+        is more than half of the number by chance.
         """
         if self.judged:
             return any(pair.wrong for pair in self.judged)
@@ -107,7 +110,7 @@ class Fit:
 
 
 class Reader:
-    """Reads a tool's cells in one way or another, and tells how well it fits."""
+    """Reads a tool's cells in different ways, and measures how well each way fits the sessions."""
 
     def __init__(
         self, found: ToolCells, sessions: Sequence[Session], accepted: Sequence[Bools], overlaps: Overlaps
@@ -121,7 +124,7 @@ class Reader:
         )
 
     def rows(self, reading: Reading, order: Sequence[int]) -> Ints64:
-        """The `roi_row` of each number, shape (n_cells, n_sessions); not in range: OUT_OF_RANGE."""
+        """The `roi_row` of each number, shape (n_cells, n_sessions); OUT_OF_RANGE if it stands for no ROI."""
         columns = [
             reading.rows(self._found.numbers[:, column], session, accepted)
             for column, session, accepted in zip(order, self._sessions, self._accepted, strict=True)
@@ -129,24 +132,24 @@ class Reader:
         return np.stack(columns, axis=1)
 
     def outside(self, reading: Reading) -> str:
-        """Which number is out of range, in words; empty if none is."""
+        """A description of a number that is out of range, or of numbers of ROIs that differ; empty if there is none."""
         wrong = np.argwhere(self.rows(reading, self.straight) == OUT_OF_RANGE)
         if len(wrong):
             cell, position = wrong[0].tolist()
             number, name = self._found.numbers[cell, position], self._sessions[position].name
             n = reading.n_numbered(self._sessions[position], self._accepted[position])
-            return f"holds the number {number} for the session {name}, which stands for none of its {n} ROIs"
+            return f"holds the number {number} for the session {name}, but none of its {n} ROIs has this number"
         if self._counts_differ(reading, self.straight):
             assert self._found.n_rois is not None
             theirs = ", ".join(map(str, self._found.n_rois))
             ours = ", ".join(
                 str(reading.n_numbered(*each)) for each in zip(self._sessions, self._accepted, strict=True)
             )
-            return f"is of sessions with {theirs} ROIs, and the files hold {ours}"
+            return f"was made from sessions with {theirs} ROIs, but the files hold {ours}"
         return ""
 
     def fit(self, reading: Reading, progress: Progress | None = None) -> Fit:
-        """How a reading fits that is in range."""
+        """How well a reading fits; all its numbers must be in range."""
         return self._fit(reading, self.straight, self._every_pair, progress)
 
     def _fit(
@@ -170,9 +173,10 @@ class Reader:
         return Fit(reading, order, rows, tuple(pairs), n_unaccepted, by_chance)
 
     def better_than(self, given: Fit | None) -> Fit | None:
-        """The reading under which most matches overlap, if less than half as many as given do not.
+        """The reading under which the fewest matches do not overlap.
 
-        `given` is None if the reading of the format is out of range.
+        None if no reading fits, or if this number of matches is at least half of that under the reading `given`.
+        `given` is None if numbers are out of range in the reading of the format; then only the first condition counts.
         """
         best: Fit | None = None
         for reading, order in ((r, o) for o in _orders(len(self._sessions)) for r in all_readings()):
@@ -187,7 +191,7 @@ class Reader:
         return best if 2 * best.n_apart < n_apart else None
 
     def _counts_differ(self, reading: Reading, order: Sequence[int]) -> bool:
-        """Whether the tool was given other numbers of ROIs than the sessions have."""
+        """Whether the numbers of ROIs that the tool was given are stated and are not those of the sessions."""
         return self._found.n_rois is not None and any(
             self._found.n_rois[column] != reading.n_numbered(session, accepted)
             for column, session, accepted in zip(order, self._sessions, self._accepted, strict=True)
@@ -195,7 +199,7 @@ class Reader:
 
 
 def _orders(n: int) -> Iterator[tuple[int, ...]]:
-    """Orders of sessions that may have been meant, the given one first."""
+    """The orders of the sessions that are tried, the given order first."""
     straight = tuple(range(n))
     if n <= ALL_ORDERS_UP_TO:
         yield from permutations(straight)

@@ -11,20 +11,22 @@ from ...storage.remote import file_stem
 
 
 def columns_of_sessions(names: Sequence[str] | int, sessions: Sequence[Session], where: str) -> list[int]:
-    """For each session the position of the name that is its own; names that do not tell are in the sessions' order.
+    """For each session, the position of its name among the tool's names.
+
+    If the names do not identify the sessions, they are taken to be in the order of the sessions.
 
     Parameters
     ----------
     names : sequence of str, or int
-        The tool's names of the sessions; or their number, if the tool does not name them.
+        The tool's names of the sessions; or the number of sessions, if the tool does not name them.
     sessions : sequence of Session
     where : str
-        The beginning of an error.
+        The beginning of the error message.
 
     Raises
     ------
     InputError
-        There are not as many names as sessions, and they do not say which belongs to which.
+        If there are not as many names as sessions, and the names do not identify the sessions.
     """
     told = None if isinstance(names, int) else named_columns(names, sessions)
     if told is not None:
@@ -36,15 +38,15 @@ def columns_of_sessions(names: Sequence[str] | int, sessions: Sequence[Session],
     ours = ", ".join(session.name for session in sessions)
     raise InputError(
         f"{where}: holds {n} sessions{listed}, but {len(sessions)} were given ({ours}); give the files that were "
-        "matched, in their order."
+        "matched, in the order in which they were matched."
     )
 
 
 def named_columns(names: Sequence[str], sessions: Sequence[Session]) -> list[int] | None:
-    """For each session the position of the name that is its own; None unless each has one.
+    """For each session, the position of its name; None unless each session has exactly one name, all different.
 
-    A name is that of a session if it, or a part of it that is a path, is the session's name, its id, or the name of
-    its file.
+    A name belongs to a session if the name, or a part of it if it is a path, is the session's name, its id or the name
+    of its file.
     """
     parts = [_parts(name) for name in names]
     found = [[k for k, each in enumerate(parts) if each & _keys(session)] for session in sessions]

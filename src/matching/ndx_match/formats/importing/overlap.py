@@ -1,4 +1,4 @@
-"""How far the ROIs that a tool matched lie on each other once the sessions are registered."""
+"""Measure how far the ROIs that a tool matched overlap after registration."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from ...methods.consensus.stored_frame import StoredFrame
 from ...methods.consensus.supports import supports, typical_radius, warp_supports
 from ...model import Progress, Registration, RegistrationOutcome, Session
 
-LEAST_IOU = 0.1  #: from which two ROIs are taken to overlap
-FEWEST_TO_FIT = 8  #: matches from which two sessions can be aligned by them
-LEAST_FITTED = 0.5  #: fraction of these that an alignment must bring together
-MOST_FLATTENED = 4.0  #: ratio of its magnifications along two axes
+LEAST_IOU = 0.1  #: least IoU of two ROIs that count as overlapping
+FEWEST_TO_FIT = 8  #: fewest matches by which two sessions can be aligned
+LEAST_FITTED = 0.5  #: least fraction of these matches that the alignment must bring together
+MOST_FLATTENED = 4.0  #: greatest ratio of the alignment's magnifications along two axes
 BY_MATCHES = "fitted to the imported matches"
-KEPT_PAIRS = 64  #: of sessions whose overlaps are remembered
+KEPT_PAIRS = 64  #: number of pairs of sessions whose overlaps are kept in memory
 
 
 @dataclass(frozen=True)
@@ -32,21 +32,21 @@ class MeasuredPairs:
     """ROIs of two sessions that a tool matched with each other."""
 
     registration: Registration
-    iou: Floats  #: of each pair, shape (n,), after registration
-    distance: Floats  #: of their centroids, in pixels of the fixed session
-    chance: float  #: fraction that would overlap if the ROIs were paired at random
+    iou: Floats  #: IoU of each pair after registration, shape (n,)
+    distance: Floats  #: distance of the centroids of each pair, in pixels of the fixed session, shape (n,)
+    chance: float  #: fraction of pairs that would overlap if the ROIs were paired at random
 
     @property
     def n_overlapping(self) -> int:
-        """How many of the pairs overlap."""
+        """Number of pairs that overlap."""
         return int((self.iou >= LEAST_IOU).sum())
 
 
 class Overlaps:
-    """Measures pairs of ROIs of any two sessions, which the consensus method registers.
+    """Measures how far pairs of ROIs overlap, after the consensus method has registered the sessions.
 
-    Where it cannot align two sessions, an affine map is fitted to the matches themselves: those of a result that is
-    read rightly agree on one, others do not.
+    If it cannot register two sessions, an affine map is fitted to the matches themselves. The matches agree on such a
+    map if the tool's numbers are read correctly, but not otherwise.
     """
 
     def __init__(self, sessions: Sequence[Session], progress: Progress | None = None) -> None:
@@ -60,7 +60,7 @@ class Overlaps:
         self._iou_of_pair = lru_cache(KEPT_PAIRS)(lambda fixed, moving: self._iou(self.registrations[fixed, moving]))
 
     def measured(self, fixed: int, moving: int, rows: Ints64) -> MeasuredPairs | None:
-        """The given pairs, `roi_row` in both sessions, shape (n, 2); None where the sessions cannot be registered."""
+        """Measure pairs (`roi_row` in both sessions, shape (n, 2)); None if the sessions cannot be aligned."""
         fixed_rows, moving_rows = rows.T
         found = self.registrations.get((fixed, moving))
         if found is not None and found.registered:
@@ -80,14 +80,14 @@ class Overlaps:
         return SessionRegistration(registration.matrix, registration.displacement, shape)
 
     def _iou(self, registration: Registration) -> csr_array:
-        """Of every two ROIs of the fixed and the moving session."""
+        """The IoU of every ROI of the fixed session with every ROI of the moving session, after registration."""
         fixed, moving = registration.fixed_session, registration.moving_session
         places = StoredFrame(self._sessions[fixed].shape, np.zeros(2), (self._map(registration),)).places(0)
         warped = warp_supports(self._regions[moving], self._sessions[moving].shape, places)
         return pairwise_iou(self._regions[fixed], warped)
 
     def _by_matches(self, fixed: int, moving: int, fixed_rows: Ints64, moving_rows: Ints64) -> Registration | None:
-        """An alignment that brings most matches together, if there is one."""
+        """An affine map that brings at least half of the matches together; None if there is none."""
         points, targets = self._centroids[fixed][fixed_rows], self._centroids[moving][moving_rows]
         known = np.isfinite(points).all(axis=1) & np.isfinite(targets).all(axis=1)
         if known.sum() < FEWEST_TO_FIT:

@@ -14,15 +14,15 @@ from ...model import Session
 
 ABSENT = int(np.iinfo(np.int64).min)  #: replaces the number if a cell has no ROI in a session
 OUT_OF_RANGE = -2  #: replaces the row if a number means no ROI
-NUMBERS = ("rows", "accepted", "ids")  #: what a tool can count
+NUMBERS = ("rows", "accepted", "ids")  #: meanings that the numbers of a tool can have
 
 
 @dataclass(frozen=True)
 class Reading:
     """What a tool's numbers mean.
 
-    They count the rows of a session's ROI table or, of these, the ROIs that the file's writer accepts; or they are the
-    table's ids.
+    They count the rows of a session's ROI table, or only the ROIs that the writer of the file accepts, or they are the
+    ids of the table.
     """
 
     numbers: str = "rows"  #: one of :data:`NUMBERS`
@@ -30,17 +30,17 @@ class Reading:
 
     def __str__(self) -> str:
         if self.numbers == "ids":
-            return "ids of ROIs"
+            return "ROI ids"
         counted = "rows of the ROI table" if self.numbers == "rows" else "accepted ROIs"
         return f"{counted}, counted from {self.count_from}"
 
     def stated(self, parameters: Mapping[str, Any]) -> Reading:
-        """With what a user states of it, as :class:`NumberParameters`."""
+        """This reading, with the changes that a user states as :class:`NumberParameters`."""
         return replace(self, **{f.name: parameters[f.name] for f in fields(self) if parameters.get(f.name) is not None})
 
     @property
     def options(self) -> str:
-        """The options of the command that state it."""
+        """The options of the command that state this reading."""
         return f"--numbers {self.numbers}" + (f" --count-from {self.count_from}" if self.numbers != "ids" else "")
 
     def n_numbered(self, session: Session, accepted: Bools) -> int:
@@ -48,9 +48,9 @@ class Reading:
         return int(accepted.sum()) if self.numbers == "accepted" else session.n_rois
 
     def rows(self, numbers: Ints64, session: Session, accepted: Bools) -> Ints64:
-        """The `roi_row` of each number: -1 where there is none, :data:`OUT_OF_RANGE` where it stands for no ROI.
+        """The `roi_row` of each number: -1 where a cell has none, :data:`OUT_OF_RANGE` where it stands for no ROI.
 
-        `accepted`, shape (n_rois,), says which ROIs the file's writer accepts.
+        `accepted`, shape (n_rois,), states which ROIs the writer of the file accepts.
         """
         if self.numbers == "ids":
             order = np.argsort(session.roi_ids)
@@ -66,15 +66,20 @@ class Reading:
 
 
 def all_readings() -> Sequence[Reading]:
-    """Every reading that known tools need."""
+    """Every reading that occurs in results of known tools."""
     return (*(Reading(numbers, first) for numbers in NUMBERS[:2] for first in (0, 1)), Reading("ids"))
 
 
 @dataclass(frozen=True)
 class NumberParameters(Parameters):
-    """What users can state of the numbers in a result, where they are not those of the format."""
+    """Facts about the ROI numbers in a result that users can state if they differ from the format."""
 
     numbers: str | None = parameter(
-        None, "what the numbers of ROIs count, if not what the format says", choices=NUMBERS
+        None,
+        "whether the ROI numbers count the rows of the ROI table or the accepted ROIs, or are ROI ids; by default, the "
+        "format determines this",
+        choices=NUMBERS,
     )
-    count_from: int | None = parameter(None, "number of the first ROI, if not that of the format", minimum=0, maximum=1)
+    count_from: int | None = parameter(
+        None, "number of the first ROI; by default, the format determines it", minimum=0, maximum=1
+    )

@@ -26,42 +26,42 @@ from .fit import Fit, PairOfSessions, Reader
 from .overlap import BY_MATCHES, Overlaps
 from .reading import Reading
 
-MOST_TOLD = 5  #: pairs of sessions that are named in warnings
+MOST_TOLD = 5  #: largest number of pairs of sessions that are named in warnings of one kind
 OTHER_FILES = "no other reading fits, so give the files that were matched, with the same ROI tables"
 NO_OTHER = (
-    "no other reading fits, so these are other files or ROI tables than were matched, or the tool aligned the sessions "
-    "wrongly; give the right ones, or the cells as a table, --from csv, which is only warned of"
+    "no other reading fits, so these are not the files or ROI tables that were matched, or the tool aligned the "
+    "sessions wrongly; give the right files, or import the cells from a table (csv), which gives only a warning"
 )
 
 
 def result_of(
     found: ToolCells, sessions: Sequence[Session], path: Path, known: bool, progress: Progress | None = None
 ) -> MatchResult:
-    """The match result that a tool's cells stand for.
+    """Make a match result from a tool's cells.
 
     Parameters
     ----------
     found : ToolCells
     sessions : sequence of Session
-        In the order of its columns. `takes_part` says which ROIs the files accept, all if they do not say.
+        In the order of the columns of `found`. `takes_part` states which ROIs the files accept: all of them if a file
+        does not state this.
     path : Path
-        For errors.
+        The file or folder that error messages name.
     known : bool
-        Whether it is known what the numbers in such files stand for: a reading that does not fit is then refused, else
-        there is a warning.
+        Whether the meaning of the numbers is known. If it is, a reading that does not fit is refused; otherwise there
+        is a warning.
     progress : callable, optional
 
     Returns
     -------
     MatchResult
-        The ROIs that take part are those in the tool's cells, and of the others those that the files accept, which are
-        cells of their own. Its registrations are of the consensus method, and fitted to the matches where it found
-        none.
+        Its cells are those of the tool; each other ROI that the files accept is a separate cell. The registrations are
+        those of the consensus method or, if it could not register two sessions, those fitted to the matches.
 
     Raises
     ------
     InputError
-        Numbers are out of range, an ROI is in two cells, or the reading does not fit.
+        If numbers are out of range, an ROI is in two cells, or the reading does not fit.
     """
     accepted = [session.takes_part for session in sessions]
     overlaps = Overlaps(sessions, progress)
@@ -85,8 +85,8 @@ def _refuse_repeated(fit: Fit, sessions: Sequence[Session], path: Path) -> None:
         values, counts = np.unique(rows[rows >= 0], return_counts=True)
         if (counts > 1).any():
             raise InputError(
-                f"{path}: the ROI of row {values[counts > 1][0]} of the session {session.name} is in several cells; "
-                "let each ROI be in one."
+                f"{path}: the ROI in row {values[counts > 1][0]} of the session {session.name} is in several cells; "
+                "give a result in which each ROI is in one cell."
             )
 
 
@@ -96,42 +96,42 @@ def _refuse_repeated(fit: Fit, sessions: Sequence[Session], path: Path) -> None:
 def _apart(pair: PairOfSessions, sessions: Sequence[Session]) -> str:
     names = f"{sessions[pair.fixed].name} and {sessions[pair.moving].name}"
     if pair.measured is None:
-        return f"the {pair.n_matches} matches of {names}, which cannot be aligned, agree on no alignment"
+        return f"{names} cannot be registered, and their {pair.n_matches} matches agree on no alignment"
     return (
         f"{pair.n_apart} of {pair.n_matches} matches of {names} do not overlap after registration "
-        f"(by chance {1 - pair.measured.chance:.0%} would not)"
+        f"(by chance, {1 - pair.measured.chance:.0%} would not)"
     )
 
 
 def _misfit(fit: Fit, sessions: Sequence[Session]) -> str:
     if not fit.judged:
         return (
-            f"read as {fit.reading}, {fit.n_unaccepted} of the matched ROIs are not accepted by their files, about as "
-            "many as by chance"
+            f"if its numbers are read as {fit.reading}, {fit.n_unaccepted} of the matched ROIs are not accepted by "
+            "the files, about as many as by chance"
         )
     worst = min(fit.judged, key=lambda pair: pair.fraction)
-    return f"read as {fit.reading}, {_apart(worst, sessions)}"
+    return f"if its numbers are read as {fit.reading}, {_apart(worst, sessions)}"
 
 
 def _other(better: Fit, reading: Reading, order: tuple[int, ...], sessions: Sequence[Session]) -> str:
-    """The reading that would fit, and how to ask for it."""
+    """The reading that would fit, and the options that choose it."""
     ways, options = [], []
     if better.reading != reading:
-        ways.append(f"as {better.reading}")
+        ways.append(f"the numbers are read as {better.reading}")
         options.append(f"give {better.reading.options}")
     if better.order != order:
         in_order = sorted(range(len(sessions)), key=lambda position: better.order[position])
         names = ", ".join(sessions[position].name for position in in_order)
-        ways.append(f"with the sessions in the order {names}")
+        ways.append(f"the sessions are in the order {names}")
         options.append("give the files in this order")
     overlap = f"{better.n_matches - better.n_apart} of {better.n_matches} matches overlap"
-    return f"read {' and '.join(ways)}, {overlap}: {' and '.join(options)}"
+    return f"if {' and '.join(ways)}, {overlap}, so {' and '.join(options)}"
 
 
 def _warnings(fit: Fit, better: Fit | None, sessions: Sequence[Session]) -> list[str]:
     unchecked = [pair for pair in fit.pairs if pair.measured is None and pair.n_matches]
     apart = sorted((p for p in fit.pairs if p.measured and p.n_apart), key=lambda pair: pair.fraction)
-    found = [f"Of the imported cells, {_apart(pair, sessions)}." for pair in apart[:MOST_TOLD]]
+    found = [f"In the imported cells, {_apart(pair, sessions)}." for pair in apart[:MOST_TOLD]]
     found += [
         f"{sessions[pair.fixed].name} and {sessions[pair.moving].name} could not be registered, so that their "
         f"{pair.n_matches} matches are not checked."
@@ -145,11 +145,11 @@ def _warnings(fit: Fit, better: Fit | None, sessions: Sequence[Session]) -> list
         )
     if better is not None:
         other = _other(better, fit.reading, fit.order, sessions)
-        found.append(f"Its numbers are read as {fit.reading}; {other}.")
+        found.append(f"The numbers are read as {fit.reading}; {other}.")
     if fit.n_unaccepted:
         found.append(
-            f"{fit.n_unaccepted} of the matched ROIs are not accepted by their files, though the tool matches accepted "
-            "ROIs: it had another threshold, or the numbers stand for other ROIs."
+            f"{fit.n_unaccepted} of the matched ROIs are not accepted by the files, although the tool matches only "
+            "accepted ROIs: the tool used another threshold, or the numbers stand for other ROIs."
         )
     return found
 
@@ -194,7 +194,7 @@ def _result(
 
 
 def _cell_ids(found: ToolCells, listed: Bools, n_cells: int) -> np.ndarray:
-    """The tool's names of its first cells, and numbers that follow."""
+    """The tool's ids of its first cells, and the next numbers for the others."""
     ids = np.zeros(0, np.int64) if found.cell_ids is None else found.cell_ids
     own = ids[listed[: len(ids)]]
     first = int(own.max(initial=-1)) + 1
@@ -217,7 +217,7 @@ def _presence(
     registrations: Sequence[Registration],
     status: np.ndarray,
 ) -> np.ndarray:
-    """Codes of presence; a session that could not be registered here was, by the tool."""
+    """Codes of presence; NOT_REGISTERED is replaced, because the tool did register the session."""
     codes = presence_codes(cells, sessions, registrations, status)
     codes[codes == Presence.NOT_REGISTERED] = Presence.NOT_DETECTED
     codes[~looked_for & (cells < 0)] = Presence.NOT_LOOKED_FOR
@@ -225,7 +225,7 @@ def _presence(
 
 
 def _registrations(fit: Fit, overlaps: Overlaps) -> tuple[Registration, ...]:
-    """Of every two sessions that of the matches' overlaps, or what was tried."""
+    """For every two sessions, the registration by which matches were measured, or else the one that was tried."""
     made = []
     for pair in fit.pairs:
         tried = overlaps.registrations.get((pair.fixed, pair.moving))
@@ -237,7 +237,7 @@ def _registrations(fit: Fit, overlaps: Overlaps) -> tuple[Registration, ...]:
 
 
 def _roi_pairs(fit: Fit) -> RoiPairs:
-    """The tool's matches, with how far the ROIs overlap."""
+    """The tool's matches, with the distance and the IoU of their ROIs."""
     parts = [RoiPairs.concatenate([])]
     for pair in fit.pairs:
         if pair.measured is not None:

@@ -1,4 +1,4 @@
-"""Check a result that tells its own alignments: matched ROIs must lie as far from each other as it says."""
+"""Check a result that holds registrations: matched ROIs must be as far from each other as it states."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from ...footprints import centroids, transform_points
 from ...methods.consensus.supports import typical_radius
 from ...model import MatchResult, Session
 
-FEWEST_MATCHES = 5  #: of two sessions that tell something
-LEAST_RIGHT = 0.5  #: fraction of them that must lie as far from each other as stated
+FEWEST_MATCHES = 5  #: fewest matches of two sessions that are checked
+LEAST_RIGHT = 0.5  #: least fraction of these matches that must have the stated distance
 
 
 def check_distances(result: MatchResult, sessions: Sequence[Session], path: Path) -> None:
-    """Refuse a result of which most matches of some two sessions lie elsewhere than it says.
+    """Refuse a result if, for any two sessions, most matched ROIs do not have the distance that the result states.
 
-    Distances may differ by the typical radius of an ROI, as tools define centroids differently, and some bend the
-    sessions.
+    Distances may differ by the typical radius of an ROI, because tools define centroids differently and some deform
+    the sessions.
 
     Raises
     ------
     InputError
-        They do; the ROIs are those of other files or tables than were matched.
+        If they do not have it; then the files or ROI tables are not those that were matched.
     """
     places = [centroids(session.footprints, session.shape[1]) for session in sessions]
     for registration in result.registrations:
@@ -40,6 +40,6 @@ def check_distances(result: MatchResult, sessions: Sequence[Session], path: Path
         if right.mean() < LEAST_RIGHT:
             raise InputError(
                 f"{path}: {(~right).sum()} of {len(right)} matches of {sessions[fixed].name} and "
-                f"{sessions[moving].name} do not lie where it says; give the files that were matched, and the same ROI "
-                "tables."
+                f"{sessions[moving].name} do not have the distances that it states; give the files that were matched, "
+                "with the same ROI tables."
             )

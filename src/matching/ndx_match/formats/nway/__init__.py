@@ -1,4 +1,4 @@
-"""The JSON of the Allen Institute's nway package: its input from sessions, its output to and from a match result."""
+"""The JSON files of the Allen Institute's nway package: write its input, and read and write its output."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def _write(planes: Sequence[MatchedPlane], path: Path) -> None:
 
 IMPORTER = Importer(
     "nway",
-    "the Allen Institute's package: what it wrote as --output_json",
-    "the ids of ids.json beside the file, or else of the ROI tables",
+    "the Allen Institute's package: the file that it wrote as --output_json",
+    "the ids in ids.json beside the file, or else in the ROI tables",
     read_nway_output,
     PipelineParameters,
 )
 EXPORTER = Exporter(
-    "nway", ".json", "what the Allen Institute's package writes as --output_json", _write, several_planes=False
+    "nway", ".json", "the file that the Allen Institute's package writes as --output_json", _write, several_planes=False
 )

@@ -1,4 +1,4 @@
-"""ROI ids in nway's JSON, where one id stands for one ROI of all sessions together."""
+"""ROI ids in nway's JSON, in which an id stands for one ROI among the ROIs of all sessions."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from ...errors import InputError
 from ...model import Session
 from ..json_files import read_json
 
-#: For each id in the JSON (session name, `roi_row`, `roi_id`).
+#: For each id in the JSON, (session name, `roi_row`, `roi_id`) of its ROI.
 RoiIds = Mapping[int, tuple[str, int, int]]
 
 IDS_FILE = "ids.json"
 LARGEST_ID = int(np.iinfo(np.uint32).max)
-"""The package keeps ids in 32 bits: greater ones come back changed."""
+"""The package stores ids in 32 bits, so that it changes greater ids."""
 
 
 def json_ids(sessions: Sequence[Session]) -> list[Ints64]:
     """The id of every ROI in nway's JSON.
 
-    The ROI tables' own ids where they can serve: all distinct over all sessions, from 1 to 2**32 - 1 (the package
-    loses an ROI of id 0 and keeps 32 bits). Else 1, 2, 3, ... over the sessions in order.
+    These are the ids of the ROI tables if no id occurs twice in all the sessions and every id is from 1 to 2**32 - 1,
+    because the package loses an ROI with the id 0 and stores ids in 32 bits. Otherwise all ROIs are numbered 1, 2, 3,
+    ... in the order of the sessions.
 
     Returns
     -------
@@ -42,7 +43,7 @@ def json_ids(sessions: Sequence[Session]) -> list[Ints64]:
 
 
 def describe_ids(sessions: Sequence[Session], ids: Sequence[Ints64]) -> RoiIds:
-    """What each id of :func:`json_ids` stands for."""
+    """The ROI for which each id of :func:`json_ids` stands."""
     return {
         json_id: (session.name, roi_row, roi_id)
         for session, numbers in zip(sessions, ids, strict=True)
@@ -56,25 +57,26 @@ def read_ids(path: str | os.PathLike[str]) -> RoiIds:
     Raises
     ------
     InputError
-        The file is missing or does not hold ids.
+        If the file is missing or does not hold ids.
     """
     return ids_from_json(read_json(path), str(path))
 
 
 def ids_from_json(content: object, where: str) -> RoiIds:
-    """The ids as they stand in a JSON file, whose keys are text; raises InputError that begins with `where`."""
+    """The ids in the content of a JSON file, whose keys are text; raises an InputError that begins with `where`."""
     try:
         if not isinstance(content, dict):
             raise TypeError
         return {int(json_id): _roi_of(roi) for json_id, roi in content.items()}
     except (TypeError, ValueError):
         raise InputError(
-            f"{where}: the ROI ids must be an object that holds [session name, roi_row, roi_id] under each id."
+            f"{where}: the ROI ids must be an object that holds [session name, roi_row, roi_id] under each id; "
+            "give the file as it was written."
         ) from None
 
 
 def _roi_of(entry: object) -> tuple[str, int, int]:
-    """(Session name, `roi_row`, `roi_id`) as they stand in a JSON file; raises ValueError or TypeError."""
+    """(Session name, `roi_row`, `roi_id`) of an entry; raises ValueError or TypeError if it is something else."""
     if not isinstance(entry, list):
         raise TypeError
     name, roi_row, roi_id = entry
@@ -84,10 +86,10 @@ def _roi_of(entry: object) -> tuple[str, int, int]:
 
 
 class RoiLookup:
-    """Finds the ROI that an id in nway's JSON stands for.
+    """Finds the ROI for which an id in nway's JSON stands.
 
-    `ids` says what the ids stand for; if it is None, they are the ROI tables' own. Raises InputError, beginning with
-    the file `where`, if `ids` speaks of a session or an ROI that is not in `sessions`.
+    `ids` states the ROI of each id; if it is None, the ids are those of the ROI tables. Raises an InputError that
+    begins with the file `where` if `ids` names a session or an ROI that is not in `sessions`.
     """
 
     def __init__(self, sessions: Sequence[Session], ids: RoiIds | None, where: Path) -> None:
@@ -101,40 +103,44 @@ class RoiLookup:
         for json_id, (name, roi_row, roi_id) in (ids or {}).items():
             if name not in self._names:
                 raise InputError(
-                    f"{where}: its ROI ids belong to a session {name}, which is not among "
-                    f"{', '.join(self._names)}; give the files that it was made from."
+                    f"{where}: some of its ROI ids belong to the session {name}, which is not among "
+                    f"{', '.join(self._names)}; give the files from which it was made."
                 )
             k = self._names.index(name)
             roi_ids = sessions[k].roi_ids
             if not 0 <= roi_row < len(roi_ids) or roi_ids[roi_row] != roi_id:
                 raise InputError(
-                    f"{where}: its ROI ids say that ROI {roi_id} is in row {roi_row} of session {name}, and it is "
-                    "not; give the same files, planes and ROI tables that it was made from."
+                    f"{where}: its ROI ids state that ROI {roi_id} is in row {roi_row} of session {name}, but it is "
+                    "not; give the files, imaging planes and ROI tables from which it was made."
                 )
             self._rois[json_id] = [(k, roi_row)]
 
     def roi(self, json_id: object) -> tuple[int, int]:
-        """(Position of the session, `roi_row`) of an id; InputError if it is no whole number, or not of one session."""
+        """(Position of the session, `roi_row`) of an id; raises InputError if it does not stand for exactly one ROI."""
         if isinstance(json_id, float) and json_id.is_integer():
             json_id = int(json_id)
         if not isinstance(json_id, int) or isinstance(json_id, bool):
-            raise InputError(f"{self._where}: the ROI id {repr(json_id)[:40]} is not a whole number.")
+            raise InputError(
+                f"{self._where}: the ROI id {repr(json_id)[:40]} is not a whole number; give the file as it "
+                "was written."
+            )
         found = self._rois.get(json_id, [])
         if not found:
             raise InputError(
                 f"{self._where}: the ROI id {json_id} is in none of the sessions {', '.join(self._names)}; "
-                f"give the files that it was made from, and {IDS_FILE} beside it where its ids were invented."
+                "give the files from which it was made, and put the "
+                f"{IDS_FILE} that was written with nway's input, if there is one, beside it."
             )
         if len(found) > 1:
             names = " and ".join(self._names[k] for k, _ in found)
             raise InputError(
-                f"{self._where}: the ROI id {json_id} is in {names}, so it does not say which ROI is meant; put the "
-                f"{IDS_FILE} that says what the ids stand for beside it."
+                f"{self._where}: the ROI id {json_id} is in {names}, so that it does not identify an ROI; put the "
+                f"{IDS_FILE} that was written with nway's input beside it."
             )
         return found[0]
 
     def row(self, json_id: object, session: int) -> int:
-        """`roi_row` of an id; InputError as of :meth:`roi`, or if the ROI belongs to another session."""
+        """`roi_row` of an id; raises InputError as :meth:`roi` does, and if the ROI belongs to another session."""
         k, roi_row = self.roi(json_id)
         if k != session:
             raise InputError(

@@ -1,4 +1,4 @@
-"""Sessions to the input of the nway package: a JSON file and one 8-bit PNG per session."""
+"""Write sessions as the input of the nway package: a JSON file and one 8-bit PNG per session."""
 
 from __future__ import annotations
 
@@ -21,22 +21,23 @@ from .ids import IDS_FILE, RoiIds, describe_ids, json_ids
 
 @dataclass(frozen=True)
 class NwayInput:
-    """What :func:`write_nway_input` wrote."""
+    """The files that :func:`write_nway_input` wrote."""
 
     input_json: Path  #: the package's `--input_json`
-    ids_json: Path  #: what each id in it stands for; :func:`read_nway_output` finds it beside a finished output
+    ids_json: Path  #: the ROI of each id in the input; :func:`read_nway_output` looks for it beside the output
     images: tuple[Path, ...]  #: the PNG of each session
     ids: RoiIds  #: the content of `ids_json`
-    left_out: tuple[tuple[int, int], ...]  #: (session, `roi_row`) of ROIs without a mask pixel, not in the input
+    left_out: tuple[tuple[int, int], ...]  #: (session, `roi_row`) of the ROIs that have no mask pixel
 
 
 def write_nway_input(sessions: Sequence[Session], folder: str | os.PathLike[str]) -> NwayInput:
-    """Write what the nway package takes: `input.json`, `image_0.png`, `image_1.png`, ... and `ids.json`.
+    """Write the input of the nway package: `input.json`, `image_0.png`, `image_1.png`, ... and `ids.json`.
 
-    Each image is scaled from its minimum to its maximum onto 0 to 255 and truncated; a mask is True where its weight
-    is not zero, cropped to its bounding box. Experiment ids are 0, 1, 2, ... in the order of the sessions; ROI ids are
-    those of :func:`json_ids`. Files of these names are replaced. An ROI without a mask pixel is left out: the package
-    would match it with nothing, and a reader of its output finds it again as an unmatched cell.
+    Each image is scaled so that its minimum is 0 and its maximum 255, and truncated to whole numbers. A mask is True
+    where its weight is not zero, and is cropped to its bounding box. Experiment ids are 0, 1, 2, ... in the order of
+    the sessions; ROI ids are those of :func:`json_ids`. Existing files with these names are replaced. An ROI without a
+    mask pixel is left out, because the package would match it with nothing; :func:`read_nway_output` makes it a cell
+    without matches.
 
     Parameters
     ----------
@@ -44,18 +45,23 @@ def write_nway_input(sessions: Sequence[Session], folder: str | os.PathLike[str]
     folder : path
         An existing folder.
 
+    Returns
+    -------
+    NwayInput
+        The paths of the files, and the ids in them.
+
     Raises
     ------
     OutputError
-        The folder does not exist or cannot be written.
+        If the folder does not exist or cannot be written.
     """
     from PIL import Image
 
     from ...warping import to_8_bit
 
-    folder = Path(folder).resolve()  # the package looks for images from wherever it is started
+    folder = Path(folder).resolve()  # absolute, because the package may be started in another folder
     if not folder.is_dir():
-        raise OutputError(f"{folder}: the folder does not exist; make it first.")
+        raise OutputError(f"{folder}: the folder does not exist; create it first.")
     numbers = json_ids(sessions)
     images = tuple(folder / f"image_{k}.png" for k in range(len(sessions)))
     experiments = []

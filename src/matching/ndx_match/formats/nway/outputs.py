@@ -1,4 +1,4 @@
-"""The output of the nway package to a match result, and a match result to such an output."""
+"""Convert the output of the nway package to a match result, and a match result to such an output."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ from ...presence import presence_codes
 from ..json_files import read_json, write_json
 from .ids import IDS_FILE, RoiIds, RoiLookup, describe_ids, ids_from_json, json_ids, read_ids
 
-ROUNDING = 1e-6  #: by which a fraction may exceed 1
+ROUNDING = 1e-6  #: amount by which a fraction may exceed 1
+AS_WRITTEN = "give the file as it was written"
 NOT_REGISTERED = "it could not be registered with any other session"
 
 
@@ -37,33 +38,35 @@ def read_nway_output(
     method: str = "import",
     method_version: str = __version__,
 ) -> MatchResult:
-    """Read the JSON that the nway package printed, or :func:`write_nway_output` wrote.
+    """Read the JSON that the nway package or :func:`write_nway_output` wrote.
 
     Parameters
     ----------
     path : path
         The package's `--output_json`.
     sessions : sequence of Session
-        Those that were matched, in the same order.
+        The sessions that were matched, in the same order.
     parameters : mapping, optional
-        For the result; the file does not hold them.
+        The parameters of the result, which the file does not hold.
     ids : RoiIds, optional
-        What the ROI ids stand for. Where it is not given: the ids that :func:`write_nway_output` put into the file,
-        else `ids.json` beside the file, else the ROI tables' own ids.
+        The ROI for which each id in the file stands. By default, the file itself states this if
+        :func:`write_nway_output` wrote it; otherwise `ids.json` beside the file states it; without that file, the ids
+        are those of the ROI tables.
     method, method_version : str
-        For the result.
+        The method of the result and its version.
 
     Returns
     -------
     MatchResult
-        `cells` in the order of the file; `roi_pairs` in order of sessions and rows, `accepted` where the file has the
-        pair under `matches`. ROIs that the file does not mention are cells of their own, and a warning says so.
+        `cells` are in the order of the file. `roi_pairs` are in the order of sessions and rows; a pair is `accepted` if
+        the file lists it under `matches`. Each ROI that the file does not mention is a separate cell, and a warning
+        says so.
 
     Raises
     ------
     InputError
-        The file is missing, is no output of nway, has another number of sessions, holds an ROI twice, or holds an id
-        that is in no session or in several.
+        If the file is missing, is no output of nway, has another number of sessions, holds an ROI twice, or holds an
+        id that is in no session or in several.
     """
     return _Reader(Path(path), sessions, ids).result(method, method_version, parameters or {})
 
@@ -71,31 +74,39 @@ def read_nway_output(
 def write_nway_output(
     result: MatchResult, sessions: Sequence[Session], path: str | os.PathLike[str], overwrite: bool = False
 ) -> None:
-    """Write the JSON of :func:`nway_output`, whole or not at all.
+    """Write the JSON of :func:`nway_output`. If this fails, no output is left.
 
     Raises
     ------
     OutputError
-        It exists and may not be overwritten, or cannot be written.
+        If the file exists and `overwrite` is False, or if it cannot be written.
     """
     write_json(nway_output(result, sessions), path, overwrite)
 
 
 def nway_output(result: MatchResult, sessions: Sequence[Session]) -> dict[str, Any]:
-    """A match result as the JSON that the nway package prints, without its plots.
+    """A match result as the JSON that the nway package writes.
 
-    ROI ids are the ROI tables' own where all are distinct and from 1 to 2**32 - 1, else 1, 2, 3, ...; experiment ids
-    are 0, 1, 2, .... Beside nway's keys stand `cell_ids` (one for each group), `sessions` (name and status of each
-    experiment) and `roi_ids` (what each ROI id stands for: [session name, roi_row, roi_id]), so that the file can be
-    read back by itself; beside the keys of a pair stand `probability` and `margin`, beside those of a transform `ssim`,
-    `outcome_code` (if it is not 1, registered) and `reason`, if the result has them. Confidences of cells have no place
-    in it.
+    ROI ids are the ids of the ROI tables if all are different and from 1 to 2**32 - 1, otherwise 1, 2, 3, ....
+    Experiment ids are 0, 1, 2, .... The JSON has these keys in addition to those of nway:
+
+    - `cell_ids` (one for each group), `sessions` (name and status of each experiment) and `roi_ids` ([session name,
+      roi_row, roi_id] for each ROI id), so that :func:`read_nway_output` needs no other file;
+    - in a pair, `probability` and `margin`, if the result has them;
+    - in a transform, `ssim` and `reason`, if the result has them, and `outcome_code`, if it is not 1 (registered).
+
+    The confidences of cells are not written.
 
     Parameters
     ----------
     result : MatchResult
     sessions : sequence of Session
         The sessions of the result.
+
+    Returns
+    -------
+    dict of str
+        The content of the JSON file.
     """
     ids = json_ids(sessions)
     pairs = [
@@ -142,7 +153,7 @@ class _Reader:
         self._lookup = RoiLookup(sessions, ids, path)
 
     def result(self, method: str, method_version: str, parameters: Mapping[str, Any]) -> MatchResult:
-        """Everything that the output holds."""
+        """The match result that the output holds."""
         registrations: list[Registration] = []
         roi_pairs: list[dict[str, Any]] = []
         for (fixed, moving), entry in zip(self._pairs, self._entries, strict=True):
@@ -155,7 +166,9 @@ class _Reader:
                     read = self._roi_pair(fixed, moving, self._object(pair, "an entry of matches or rejected"))
                     rois = read["fixed_roi_row"], read["moving_roi_row"]
                     if rois in listed:
-                        raise self._error(f"lists two ROIs of experiments {fixed} and {moving} as a pair twice.")
+                        raise self._error(
+                            f"lists two ROIs of experiments {fixed} and {moving} as a pair twice; {AS_WRITTEN}."
+                        )
                     listed.add(rois)
                     roi_pairs.append({**read, "accepted": key == "matches"})
         cells, warnings = self._cells()
@@ -179,7 +192,7 @@ class _Reader:
 
     def _object(self, content: object, what: str) -> dict[str, Any]:
         if not isinstance(content, dict):
-            raise self._error(f"is no output of nway: {what} must be a JSON object.")
+            raise self._error(f"is no output of nway: {what} must be a JSON object; {AS_WRITTEN}.")
         return content
 
     def _value(self, content: Mapping[str, Any], key: str) -> Any:
@@ -192,23 +205,24 @@ class _Reader:
     def _list(self, content: Mapping[str, Any], key: str) -> list[Any]:
         values = self._value(content, key)
         if not isinstance(values, list):
-            raise self._error(f"is no output of nway: {key!r} must be a list.")
+            raise self._error(f"is no output of nway: {key!r} must be a list; {AS_WRITTEN}.")
         return values
 
     def _number(self, value: object, what: str) -> float:
-        """A finite number that is written as such."""
+        """The value as a float; raises InputError if it is no finite number."""
         try:
             if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
                 return float(value)
         except OverflowError:  # a whole number beyond the range of float
             pass
-        raise self._error(f"{what} must be of finite numbers, but there is {json.dumps(value)[:40]}.")
+        raise self._error(f"{what} holds {json.dumps(value)[:40]}, which is no finite number; {AS_WRITTEN}.")
 
     def _session_pairs(self) -> list[tuple[int, int]]:
-        """The positions in the list of sessions of each entry's fixed and moving experiment.
+        """For each entry, the positions of its fixed and its moving experiment in the list of sessions.
 
-        Experiment ids may be any; but every pair is listed once, its fixed experiment the earlier one, so that an
-        experiment is moving as many times as there are experiments before it.
+        Experiment ids can be any values. Their order is found from the pairs: each pair is listed once, with the
+        earlier experiment as the fixed one, so that the number of pairs in which an experiment is moving is the number
+        of experiments before it.
         """
         pairs = [
             (str(self._value(entry, "fixed_experiment")), str(self._value(entry, "moving_experiment")))
@@ -223,14 +237,14 @@ class _Reader:
             complete = sorted(pairs) == sorted(combinations(experiments, 2))
         if not complete:
             raise self._error(
-                "is no output of nway: pairwise_results must hold each pair of experiments once, the earlier one as "
-                "fixed_experiment."
+                "is no output of nway: pairwise_results must hold each pair of experiments once, with the earlier one "
+                f"as fixed_experiment; {AS_WRITTEN}."
             )
         if len(experiments) != len(self._sessions):
             raise self._error(
                 f"holds {len(experiments)} sessions, but {len(self._sessions)} were given "
                 f"({', '.join(session.name for session in self._sessions)}); give the files that were matched, in "
-                "their order."
+                "the order in which they were matched."
             )
         return [(experiments.index(fixed), experiments.index(moving)) for fixed, moving in pairs]
 
@@ -238,10 +252,10 @@ class _Reader:
         between = f"between experiments {fixed} and {moving}"
         rows = self._list(transform, "matrix")
         if len(rows) != 3 or not all(isinstance(row, list) and len(row) == 3 for row in rows):
-            raise self._error(f"the matrix {between} is not 3 x 3 numbers.")
+            raise self._error(f"the matrix {between} does not have 3 x 3 numbers; {AS_WRITTEN}.")
         matrix = np.array([[self._number(value, f"the matrix {between}") for value in row] for row in rows])
         if not aligns(matrix):
-            raise self._error(f"the matrix {between} is singular, so that it aligns nothing.")
+            raise self._error(f"the matrix {between} is singular; {AS_WRITTEN}.")
         ssim = transform.get("ssim")
         return Registration(
             fixed_session=fixed,
@@ -261,7 +275,7 @@ class _Reader:
         }
         for name in ("iou", "probability"):
             if not 0 <= numbers.get(name, 0) <= 1 + ROUNDING:
-                raise self._error(f"{name} of a pair is {numbers[name]:g}, which is not between 0 and 1.")
+                raise self._error(f"{name} of a pair is {numbers[name]:g}, which is not between 0 and 1; {AS_WRITTEN}.")
         return {
             "fixed_session": fixed,
             "moving_session": moving,
@@ -271,23 +285,25 @@ class _Reader:
         }
 
     def _cells(self) -> tuple[Ints32, tuple[str, ...]]:
-        """`roi_row` of each cell, and warnings of ROIs that the file does not mention, which are cells of their own."""
+        """The `roi_row`s of the cells, and warnings about ROIs that the file does not mention: each becomes a cell."""
         n_sessions = len(self._sessions)
         seen = [np.zeros(session.n_rois, bool) for session in self._sessions]
         cells: list[list[int]] = []
         for group in self._groups:
             if not isinstance(group, list):
-                raise self._error("is no output of nway: an entry of 'nway_matches' must be a list of ROI ids.")
+                raise self._error(
+                    f"is no output of nway: an entry of 'nway_matches' must be a list of ROI ids; {AS_WRITTEN}."
+                )
             cell = [-1] * n_sessions
             for json_id in group:
                 k, roi_row = self._lookup.roi(json_id)
                 if cell[k] >= 0:
                     raise self._error(
                         f"a group of nway_matches holds two ROIs of session {self._sessions[k].name} (ROI id "
-                        f"{json_id} is the second); give the files that it was made from."
+                        f"{json_id} is the second); give the files from which it was made."
                     )
                 if seen[k][roi_row]:
-                    raise self._error(f"the ROI id {json_id} is in more than one group of nway_matches.")
+                    raise self._error(f"the ROI id {json_id} is in more than one group of nway_matches; {AS_WRITTEN}.")
                 cell[k] = roi_row
                 seen[k][roi_row] = True
             if group:
@@ -298,7 +314,7 @@ class _Reader:
                 cells.append([roi_row if j == k else -1 for j in range(n_sessions)])
             empty = np.isin(np.arange(session.n_rois), session.empty_rows)
             for missing, why in (
-                (~present & empty, "without a mask pixel could not be matched"),
+                (~present & empty, "has no mask pixel, could not be matched"),
                 (~present & ~empty, f"is not in {self._path.name}"),
             ):
                 if missing.any():
@@ -309,20 +325,20 @@ class _Reader:
         return np.array(cells, np.int32).reshape(-1, n_sessions), tuple(warnings)
 
     def _cell_ids(self, n_cells: int) -> Ints64:
-        """Ids as written beside nway's keys; cells that the file does not mention have those that follow."""
+        """The ids of the cells, from `cell_ids` of the file if it has them; other cells have the next numbers."""
         written = self._output.get("cell_ids", list(range(len(self._groups))))
         whole = isinstance(written, list) and all(type(number) is int and 0 <= number < 2**63 for number in written)
         if not whole or not len({*written}) == len(written) == len(self._groups):
-            raise self._error("'cell_ids' must hold a number of its own for each group of nway_matches.")
+            raise self._error(f"'cell_ids' must hold a different number for each group of nway_matches; {AS_WRITTEN}.")
         ids = [number for number, group in zip(written, self._groups, strict=True) if group]
         first = max(ids, default=-1) + 1
         return np.array([*ids, *range(first, first + n_cells - len(ids))], np.int64)
 
     def _presence(self, cells: Ints32, registrations: Sequence[Registration], status: Bytes) -> Bytes:
-        """Codes of presence; a cell was not looked for in a session that the file compares with none of the cell's."""
+        """Codes of presence; a cell was not looked for in a session that was compared with none of its sessions."""
         codes = presence_codes(cells, self._sessions, registrations, status)
         set_aside = status != SessionStatus.MATCHED
-        looked = set_aside | set_aside[:, None]  # these could not be compared, which is another reason
+        looked = set_aside | set_aside[:, None]  # could not be compared, for which there is another code
         for fixed, moving in self._pairs:
             looked[fixed, moving] = looked[moving, fixed] = True
         present = cells >= 0
@@ -330,7 +346,7 @@ class _Reader:
         return codes
 
     def _session_status(self, registrations: Sequence[Registration]) -> tuple[Bytes, tuple[str, ...]]:
-        """Code of each session's status, and why: as written beside nway's keys, else by the registrations."""
+        """Status of each session and its reason, from `sessions` if the file has it, or else from registrations."""
         aligned = {k for r in registrations if r.registered for k in (r.fixed_session, r.moving_session)}
         found: list[tuple[int, str]] = [
             (SessionStatus.MATCHED, "") if k in aligned else (SessionStatus.NOT_REGISTERED, NOT_REGISTERED)
@@ -342,9 +358,11 @@ class _Reader:
         return np.array([code for code, _ in found], np.uint8), tuple(reason for _, reason in found)
 
     def _code(self, codes: type[Code], value: object) -> int:
-        """A code as it is written; one that is not known is kept, as it may be of a newer version."""
+        """A code in the file; an unknown code is kept, because a newer version may have written it."""
         if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 255:
-            raise self._error(f"{value!r} is no code of {codes.__name__}; it must be a whole number, 0 to 255.")
+            raise self._error(
+                f"{value!r} is no code of {codes.__name__}, which is a whole number from 0 to 255; {AS_WRITTEN}."
+            )
         return int(value)
 
 

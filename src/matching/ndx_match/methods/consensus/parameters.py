@@ -26,20 +26,20 @@ class ConsensusParameters(Parameters):
     )
     smallest_scale: float = parameter(
         0.7,
-        "least magnification of an axis that is searched for if shift and rotation alone do not align two sessions",
+        "smallest magnification of an axis that is searched for if shift and rotation alone do not align two sessions",
         above=0,
         maximum=1,
     )
-    largest_scale: float = parameter(1.3, "greatest magnification of an axis that is searched for", minimum=1)
+    largest_scale: float = parameter(1.3, "largest magnification of an axis that is searched for", minimum=1)
     non_rigid: bool = parameter(True, "correct smooth deformations if the data support it")
     significance: float = parameter(
         9.0,
         "z score that the correlation of an alignment must reach; it must also be 2.5 times the best z score of shifts "
-        "that must be wrong",
+        "that are certainly wrong",
         above=0,
     )
     reach: float = parameter(
-        1.6, "distance of centroids up to which two ROIs are compared", above=0, unit="typical ROI radii"
+        1.6, "largest distance of the centroids of two ROIs that are compared", above=0, unit="typical ROI radii"
     )
     least_probability: float = parameter(
         0.5, "probability that every two ROIs of a cell must reach", above=0, below=1, names=NAMED_PROBABILITIES

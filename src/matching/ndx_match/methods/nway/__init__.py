@@ -33,8 +33,8 @@ def match(
 ) -> MatchResult:
     """Match the cells of several sessions with the nway pipeline, as published.
 
-    Arguments, result and errors are those of :func:`ndx_match.methods.match`. A pair that could not be registered gives
-    no matches and is reported; with `parameters.strict` it raises a MethodError.
+    Arguments, result and errors are those of :func:`ndx_match.methods.match`. A pair of sessions that could not be
+    registered gives no matches, and a warning names it; with `parameters.strict`, a MethodError is raised.
 
     References
     ----------

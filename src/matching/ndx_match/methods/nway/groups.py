@@ -11,7 +11,7 @@ import numpy as np
 from ...arrays import Ints32
 
 ABSENT = -1
-UNSUPPORTED_COST = 1000.0  #: of a pair of sessions in which a group has no candidate pair
+UNSUPPORTED_COST = 1000.0  #: cost of two sessions between which a group has no candidate pair
 
 Row = list[int]
 #: (first session, its roi_row, second session, its roi_row) of a candidate pair -> cost
@@ -19,7 +19,7 @@ PairCosts = Mapping[tuple[int, int, int, int], float]
 
 
 def group_matches(matches: Ints32, costs: PairCosts, pruning_method: str) -> Ints32:
-    """Groups of ROIs, as rows of `roi_row`s with -1 where a group has none. Each ROI is in at most one group.
+    """Form groups of ROIs: rows of `roi_row`s, with -1 where a group has none. Each ROI is in at most one group.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def merge(matches: list[Row]) -> list[Row]:
 
 
 def group_cost(row: Row, costs: PairCosts) -> float:
-    """Sum of costs over all pairs of sessions; without a candidate pair the cost is :data:`UNSUPPORTED_COST`."""
+    """Sum of the costs over all pairs of sessions; :data:`UNSUPPORTED_COST` for a pair without a candidate pair."""
     total = 0.0
     for (first, a), (second, b) in combinations(enumerate(row), 2):
         total += costs.get((first, a, second, b), UNSUPPORTED_COST)
@@ -80,8 +80,9 @@ def group_cost(row: Row, costs: PairCosts) -> float:
 def prune(rows: list[Row], row_costs: list[float], method: str) -> list[int]:
     """Positions of the rows to keep, so that no ROI is in two of them.
 
-    In each connected component of conflicts, `keepmin` keeps the row of lowest cost and drops its neighbours, `popmax`
-    drops the row of highest cost. Both are repeated on the rows that remain.
+    Rows that share an ROI are in conflict. In each connected component of conflicts, `keepmin` keeps the row with the
+    lowest cost and drops all rows in conflict with it; `popmax` drops the row with the highest cost. This is repeated
+    on the rows that remain.
     """
     import networkx as nx  # here, because importing it takes longer than the rest of the method's imports
 

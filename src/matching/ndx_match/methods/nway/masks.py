@@ -1,4 +1,4 @@
-"""Masks in layers, warped into the fixed session: the pixel sets that the nway pipeline compares."""
+"""Put masks into layers and warp them to the fixed session: the pixel sets that the nway pipeline compares."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ STEPS = 32  #: steps of the bilinear interpolation per pixel
 
 
 def layers_without_overlap(footprints: csr_array) -> Indices:
-    """The layer of each ROI: the first in which it overlaps no earlier ROI; shape (n_rois,)."""
+    """The layer of each ROI: the first layer in which it overlaps no earlier ROI; shape (n_rois,)."""
     occupied = np.zeros((1, footprints.shape[1]), bool)
     layers = np.zeros(footprints.shape[0], np.intp)
     for roi_row in range(footprints.shape[0]):

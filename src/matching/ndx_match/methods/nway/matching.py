@@ -22,12 +22,12 @@ SMALLEST_WEIGHT = 0.002  #: a pair with a lower 1 / (1 + cost) is no edge of the
 
 @dataclass(frozen=True)
 class SessionMasks:
-    """The masks of a session, and the layer of each."""
+    """The masks of a session, and the layer of each mask."""
 
     footprints: csr_array
     layers: Indices
     shape: tuple[int, int]  #: (n_rows, n_cols) of the image
-    painting_order: Indices  #: `roi_row`s
+    painting_order: Indices  #: `roi_row`s in the order in which they are painted
 
     @staticmethod
     def of(session: Session) -> SessionMasks:
@@ -41,7 +41,7 @@ def match_pair(
 ) -> RoiPairs:
     """Match the ROIs of two registered sessions.
 
-    Every pair whose centroids lie less than `maximum_distance` apart is a candidate; those assigned are `accepted`.
+    Every pair whose centroids lie less than `maximum_distance` apart is a candidate; assigned pairs are `accepted`.
     """
     warped = warp_footprints(moving.footprints, moving.shape, fixed.shape, registration.matrix)
     warped = overwrite_in_layers(warped, moving.layers, moving.painting_order)
@@ -74,9 +74,9 @@ def match_pair(
 
 
 def maximum_weight(row: Indices, col: Indices, cost: Floats) -> Bools:
-    """Which pairs a maximum-weight matching with weights 1 / (1 + cost) takes.
+    """Which pairs are in the maximum-weight matching with weights 1 / (1 + cost).
 
-    The graph is bipartite, so that each of its connected components is an assignment problem, solved exactly.
+    The graph is bipartite, so that each connected component is an assignment problem, which is solved exactly.
     """
     weight = 1 / (1 + cost)
     edges = np.flatnonzero(weight > SMALLEST_WEIGHT)

@@ -24,10 +24,10 @@ from .groups import group_matches
 from .matching import SessionMasks, match_pair
 from .parameters import NAME, NwayParameters
 
-FALSE_SHIFT = 0.2  #: part of the field by which sessions are shifted to count the matches that chance gives
+FALSE_SHIFT = 0.2  #: fraction of the field by which a session is shifted to count the matches by chance
 NOT_REGISTERED = "it could not be registered with any other session"
 ALIGNED_ALREADY = 1.0
-"""Pixels: identity counts as right if the best estimated alignment moves no corner of the image farther than this."""
+"""Pixels. Identity counts as right if the best estimated alignment moves no corner of the image farther than this."""
 
 SMALLEST_IMAGE = 7  #: pixels per side
 
@@ -123,7 +123,7 @@ def _choose(
 def _by_chance(
     fixed: SessionMasks, moving: SessionMasks, registration: Registration, parameters: NwayParameters
 ) -> float:
-    """Mean number of matches after shifts of the moving session that must be wrong."""
+    """Mean number of matches after the moving session was shifted so far that all matches must be wrong."""
     shift = FALSE_SHIFT * min(fixed.shape)
     counts = []
     for x, y in ((shift, 0), (-shift, 0), (0, shift), (0, -shift)):
@@ -158,6 +158,7 @@ def _warnings(sessions: Sequence[Session], registrations: Sequence[Registration]
         elif r.like_chance(n_accepted):
             warnings.append(
                 f"{names} are probably aligned wrongly: {n_accepted} pairs of ROIs are accepted, and "
-                f"{r.chance_matches:.0f} when shifted on purpose; look at the overlay, or use --method consensus."
+                f"{r.chance_matches:.0f} if one session is shifted on purpose; look at the overlay, or use --method "
+                "consensus."
             )
     return warnings

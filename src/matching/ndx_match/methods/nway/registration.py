@@ -27,7 +27,7 @@ SSIM_TRUNCATE = 3.5  #: standard deviations at which scikit-image ends the Gauss
 
 @dataclass(frozen=True)
 class Candidate:
-    """One chain's alignment: its steps, its matrix (fixed (x, y, 1) to moving) and its score."""
+    """The alignment of one chain: its steps, its matrix (fixed to moving, on (x, y, 1)) and its score."""
 
     steps: tuple[str, ...]
     matrix: Matrix
@@ -35,7 +35,7 @@ class Candidate:
 
 
 class StepFailedError(Exception):
-    """A step of a chain has no result for these images; the chain is dropped."""
+    """A step of a chain gives no result for these images; the chain is then left out."""
 
 
 def equalise(image: Bytes, parameters: NwayParameters) -> Bytes:
@@ -47,7 +47,7 @@ def equalise(image: Bytes, parameters: NwayParameters) -> Bytes:
 
 
 def register(fixed: Bytes, moving: Bytes, parameters: NwayParameters) -> list[Candidate]:
-    """The alignments of all chains that have a result, best SSIM first; identity is always among them.
+    """The alignments of all chains that give a result, best SSIM first; identity is always among them.
 
     Parameters
     ----------
@@ -135,6 +135,6 @@ def _ecc(fixed: Bytes, moving: Bytes, parameters: NwayParameters) -> Matrix:
 
 def _score(fixed: Bytes, moving: Bytes, matrix: Matrix, motion_type: str) -> float:
     registered = warp_image(moving, matrix, fixed.shape, perspective=motion_type == "MOTION_HOMOGRAPHY")
-    # The published score is undefined if its window, 141 pixels wide, exceeds the image: then it is made to fit.
+    # The published score is undefined if its window (141 pixels) is larger than the image; then the window is reduced.
     sigma = min(SSIM_SIGMA, (min(fixed.shape) - 1) // 2 / SSIM_TRUNCATE)
     return float(structural_similarity(fixed, registered, gaussian_weights=True, sigma=sigma))
