@@ -1,6 +1,6 @@
-// Canvases of the size at which they are shown, and how a session's field is painted on them.
+// Canvases with the size at which they are shown, and the painting of a session's field on them.
 
-// A canvas that is painted when it comes into sight, and again when its size or what it shows changes.
+// A canvas that is painted when it becomes visible, and again when its size or its content changes.
 function paintedCanvas(paint, attributes = {}) {
   const canvas = el("canvas", attributes);
   const painted = { canvas, visible: false, stale: true };
@@ -39,7 +39,7 @@ const sight = new IntersectionObserver((entries) => {
 }, { rootMargin: "300px" });
 const sizes = new ResizeObserver((entries) => { for (const entry of entries) watched.get(entry.target).redraw(); });
 
-// The image of a session, or a plain ground until it is there.
+// The image of a session, or a plain background until it is loaded.
 function paintImage(context, session, again) {
   const [height, width] = session.shape;
   context.fillStyle = "#101418";
@@ -71,7 +71,7 @@ function paintRois(context, state, k, pixel, { fill = 0.4, width = 1.3, near = n
   });
 }
 
-// One cell made to stand out: its outline, or a dashed ring where it should be.
+// One highlighted cell: its outline, or a dashed ring where it should be.
 function paintCell(context, state, k, cell, pixel, { ring = 0, width = 2.5 } = {}) {
   const session = state.plane.sessions[k], row = state.cells[cell][k], place = placeOf(state, cell, k);
   if (!place) return;

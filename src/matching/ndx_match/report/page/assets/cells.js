@@ -1,9 +1,9 @@
-// Cells: every session's field, and one cell after another through all sessions.
+// Cells: the fields of all sessions, and one cell at a time in all sessions.
 
 function cellsSection(store) {
   const { plane } = store.state;
   return section("cells", "Cells",
-    "Each cell has one colour in all sessions; a white outline is an ROI that was seen in one session only. Click a cell, or step with the arrow keys.",
+    "Each cell has one colour in all sessions; white outlines are cells of only one session. Click a cell, or step with the arrow keys.",
     ...cellsAndFields(store), presence(store));
 }
 
@@ -211,7 +211,7 @@ function presence(store) {
       el("div", { class: "row-names", "aria-hidden": "true" }, ...plane.sessions.map((session, k) => el("span", { style: `height: ${rowHeight}px`, title: session.name },
         rowHeight >= 12 || k % Math.ceil(12 / rowHeight) === 0 ? `${k + 1} · ${session.date || session.short}` : ""))),
       painted.canvas),
-    el("p", { class: "note" }, `A column is a cell that was followed, a row a session. ${presenceLabel(store.state)}`));
+    el("p", { class: "note" }, `Each column is a cell that was followed, and each row a session. ${presenceLabel(store.state)}`));
 }
 
 function presenceLabel(state) {

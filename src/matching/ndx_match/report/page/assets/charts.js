@@ -1,4 +1,4 @@
-// Charts as SVG, with a text that says what they show.
+// Charts as SVG, with texts that describe them.
 
 const SIZE = { width: 360, height: 200, left: 52, right: 10, top: 10, bottom: 36 };
 
@@ -27,7 +27,7 @@ function ticks(low, high, wanted = 5) {
 }
 const tickText = (value) => (Math.abs(value) >= 10000 ? `${Number((value / 1000).toPrecision(4))}k` : String(Number(value.toPrecision(6))));
 
-// Steps of two histograms over each other, each as parts of its own group: one may be hundreds of times the other.
+// Two histograms over each other, each as fractions of its group, because one may be hundreds of times as large.
 function histogram({ name, lowest, highest, counts }) {
   const groups = Object.entries(counts).map(([group, values]) => ({ group, values, total: values.reduce((a, b) => a + b, 0) }));
   const parts = ({ values, total }) => values.map((value) => (total ? value / total : 0));
@@ -44,7 +44,7 @@ function histogram({ name, lowest, highest, counts }) {
     el("span", {}, el("i", { class: `key${k}` }), `${group} (${total.toLocaleString("en")})`))), drawn);
 }
 
-// A square of colours, one for each two sessions. `at(i, j)` gives {value 0..1 or null, text, title, className, action}.
+// A matrix of coloured squares, one for every two sessions. `at(i, j)` gives {value 0..1 or null, text, title, className, action}.
 function matrix(label, plane, at) {
   const n = plane.sessions.length, cell = n <= 12 ? 40 : Math.max(9, Math.round(480 / n)), margin = n <= 12 ? 24 : 18;
   const every = Math.ceil(n / 25), side = margin + n * cell;
@@ -68,7 +68,7 @@ function matrix(label, plane, at) {
   return svg("svg", { viewBox: `0 0 ${side} ${side}`, role: "img", "aria-label": label, class: "matrix", style: `max-width: ${side * 1.25}px` }, ...squares, ...texts);
 }
 
-// From pale to dark blue, to be told apart without colour vision and in print.
+// From pale to dark blue, which can be distinguished without colour vision and in print.
 function ramp(value) {
   const t = clamp(value, 0, 1), mix = (a, b) => Math.round(a + (b - a) * t);
   return `rgb(${mix(235, 8)}, ${mix(243, 72)}, ${mix(251, 142)})`;

@@ -1,6 +1,6 @@
-// Decisions of a person: what they do to the assignment of ROIs to cells, and the list that is saved. The rules are those
-// of `ndx_match.curation`, which applies the list: never two ROIs of one session in a cell; a split leaves the id to the
-// part with more ROIs; cells that are no more stay in the array, without ROIs, so that places in it mean the same.
+// Decisions of a person: how they change the assignment of ROIs to cells, and the list that is saved. The rules are those
+// of `ndx_match.curation`, which applies the list: a cell never has two ROIs of one session; after a split, the part with
+// more ROIs keeps the id. Cells that no longer exist stay in the array, without ROIs, so that positions in it stay valid.
 
 const REVIEW = { none: 0, accepted: 1, changed: 2, uncertain: 3 };
 const REVIEW_WORDS = ["", "accepted", "changed by hand", "uncertain"];
@@ -8,7 +8,7 @@ const COLUMNS = ["decision", "kind", "plane", "cell_id", "other_cell_id", "sessi
 
 const sizeOf = (rows) => rows.reduce((n, row) => n + (row >= 0), 0);
 
-// Each takes the state and what is wanted, and returns { refused } or what changes, with the decision.
+// Each function takes the state and an action, and returns { refused }, or the changes and the decision.
 const CORRECTIONS = {
   split(state, { cell, sessions }) {
     const { plane } = state, rows = state.cells[cell], leaving = sessions.filter((k) => rows[k] >= 0), size = sizeOf(rows);
@@ -67,7 +67,7 @@ function reviewed(state, cells, code) {
   return reviews;
 }
 
-// A cell that the file does not hold: an id that was never used.
+// A new cell, with an id that was never used.
 function newCell(plane, at) {
   plane.cellIds[at] = plane.firstNewId + (at - plane.cells.length) * plane.idStep;
   plane.sure[at] = null;
@@ -103,7 +103,7 @@ function decisionsAsCsv(states, reviewer) {
   return `${lines.join("\n")}\n`;
 }
 
-// The affine map from points to others by least squares, as a matrix; null if they lie in one line.
+// The affine map between two sets of points by least squares, as a matrix; null if the points lie on one line.
 function affineOf(points, targets) {
   const normal = new Array(9).fill(0), [right, below] = [[0, 0, 0], [0, 0, 0]];
   points.forEach(([x, y], n) => {

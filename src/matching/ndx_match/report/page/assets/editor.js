@@ -1,12 +1,12 @@
-// The tools with which a person corrects cells: buttons, keys, what is kept of it.
+// The tools with which a person corrects cells: buttons and keys, and the saving of decisions.
 
 const EDIT_KEYS = [
   ["A", "accept the cell, and go to the next"], ["U", "call the cell uncertain, and go to the next"], ["1 to 9", "mark the cell's ROI in a session"],
-  ["X", "split the marked ROIs off the cell; one: remove it"], ["G", "hold the cell; again on another cell: join the two"],
-  ["M", "hold the marked ROI; again on another cell: move it there"], ["Z", "undo"], ["W", "save"], ["L", "align the pair of sessions by hand"],
+  ["X", "split the marked ROIs off the cell; a single ROI is removed from it"], ["G", "hold the cell; pressed again on another cell, join the two"],
+  ["M", "hold the marked ROI; pressed again on another cell, move it there"], ["Z", "undo"], ["W", "save"], ["L", "align the pair of sessions by hand"],
 ];
-const stores = new Map(); // of each plane, so that its decisions stay when another is shown
-let service = null; // what saves, if the page is served
+const stores = new Map(); // one store per plane, so that its decisions are kept while another plane is shown
+let service = null; // the service that saves, if the page is served
 const author = { name: "", comment: "" };
 
 function editor(store) {
@@ -14,7 +14,7 @@ function editor(store) {
   const tools = {
     accept: button("Accept", () => edit(store, "a"), { title: "The cell is right (A)" }),
     uncertain: button("Uncertain", () => edit(store, "u"), { title: "Cannot tell (U)" }),
-    split: button("Split off", () => edit(store, "x"), { title: "The marked ROIs are a cell of their own (X)" }),
+    split: button("Split off", () => edit(store, "x"), { title: "Make the marked ROIs a separate cell (X)" }),
     join: button("Join with …", () => edit(store, "g"), { title: "One cell with another (G)" }),
     move: button("Move to …", () => edit(store, "m"), { title: "The marked ROI belongs to another cell (M)" }),
     undo: button("Undo", () => edit(store, "z"), { title: "Take the last decision back (Z)" }),
@@ -46,7 +46,7 @@ function editor(store) {
 
 const unsaved = () => [...stores.values()].some((store) => store.state.decisions.length > 0);
 
-// What a key does, a button too; whether there is such a key.
+// The action of a key, which buttons use too; returns whether there is such a key.
 function edit(store, key) {
   const { state } = store, { cell, held, marked } = state;
   const decide = (action) => decideOn(store, action);
@@ -57,7 +57,7 @@ function edit(store, key) {
     store.dispatch({ type: "select", cell: following });
     store.dispatch({ type: "set", said });
   };
-  const hold = (kind, session) => store.dispatch({ type: "set", held: { kind, cell, session }, said: `Go to the other cell, then the same again; Esc to leave it` });
+  const hold = (kind, session) => store.dispatch({ type: "set", held: { kind, cell, session }, said: `Select the other cell and press the same button or key again; Esc cancels` });
   const actions = {
     a: () => next("accept"),
     u: () => next("uncertain"),
@@ -74,7 +74,7 @@ function edit(store, key) {
   return true;
 }
 
-// Decide with the comment, which is used up by it.
+// Make a decision with the comment; if it is accepted, the comment is cleared.
 function decideOn(store, action) {
   const { comment } = author, before = store.state.decisions;
   author.comment = "";

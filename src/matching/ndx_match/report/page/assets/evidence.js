@@ -1,10 +1,10 @@
-// How far accepted and rejected pairs are apart, and what is left of the cells over days.
+// How well accepted and rejected pairs are separated, and how many cells are found again over days.
 
 function evidenceSection(store) {
   const { plane } = store.state;
   if (!plane.distributions.length) return section("evidence", "Evidence", "The match file holds no candidate pairs of ROIs.");
   return section("evidence", "Evidence",
-    "The candidate pairs of ROIs that the match file holds (not those whose probability is next to nothing), and how far each ROI lies from the nearest and second nearest of another session. Where two groups are well apart, there is little to doubt.",
+    "The candidate pairs of ROIs in the match file (pairs with a probability below 0.001 are not stored), and the distances of each ROI from the nearest and second nearest ROI of another session. If two groups are well separated, there is little doubt.",
     el("div", { class: "charts" }, ...plane.distributions.map(histogram)));
 }
 
@@ -26,7 +26,7 @@ function survival(state) {
   if (!points.length) return null;
   const high = Math.max(1, ...points.map(([x]) => x)), middle = medians(points);
   const label = `Part of a session's cells that is found again later: ${middle.map(([x, y]) => `${tickText(Number(x.toFixed(1)))} ${dated ? "days" : "sessions"}: ${shown(y)}`).slice(0, 12).join("; ")}.`;
-  return el("figure", {}, el("figcaption", {}, "Cells found again, of all cells of the earlier session (line: median)"),
+  return el("figure", {}, el("figcaption", {}, "Cells found again, as a fraction of the cells of the earlier session (line: median)"),
     chart(label, { low: 0, high, title: dated ? "Days between two sessions" : "Sessions between" }, { low: 0, high: 1, title: "Part found again" }, (px, py) => svg("g", {},
       svg("polyline", { class: "line", points: middle.map(([x, y]) => `${px(x)},${py(y)}`).join(" ") }),
       ...points.map(([x, y, i, j]) => svg("circle", { class: "dot", cx: px(x), cy: py(y), r: points.length > 300 ? 2 : 3.5 },
@@ -60,7 +60,7 @@ function sizesChart(state) {
 
 function fractions(state) {
   const { plane } = state, { shared } = of(state);
-  return el("figure", {}, el("figcaption", {}, "Cells in both sessions, of the cells in either"),
+  return el("figure", {}, el("figcaption", {}, "Cells in both sessions, as a fraction of the cells in either"),
     matrix("Part of the cells that every two sessions share.", plane, (i, j) => {
       if (i === j) return { value: null, text: String(shared[i][i]), title: `${plane.sessions[i].name}: ${count(shared[i][i], "cell")}`, className: "diagonal" };
       const either = shared[i][i] + shared[j][j] - shared[i][j], value = either ? shared[i][j] / either : null;

@@ -104,7 +104,7 @@ function frameSection(store) {
       el("span", {}, `${k + 1} · ${each.short} ${each.date}`, k === reference ? el("em", {}, " (frame)") : null));
   }));
   return section("frame", "All sessions in one frame",
-    `The outlines of every session, carried by its alignment into the frame of ${session.name}. Where the sessions are aligned well, the outlines of a cell lie on each other.`,
+    `The outlines of all sessions, mapped by their alignments into the frame of ${session.name}. If the sessions are aligned well, the outlines of each cell lie on each other.`,
     el("div", { class: "frame-layout" },
       el("div", {}, canvas, el("div", { class: "controls" },
         button("+", () => zoomTo(view.zoom * 1.4), { "aria-label": "Zoom in" }), button("−", () => zoomTo(view.zoom / 1.4), { "aria-label": "Zoom out" }),
@@ -138,7 +138,7 @@ function nearestCell(state, maps, x, y) {
   return best;
 }
 
-// From dark violet over blue and green to yellow, as viridis, but light enough on a dark ground.
+// From dark violet over blue and green to yellow, like viridis, but light enough for a dark background.
 const VIRIDIS = [[122, 92, 219], [64, 134, 222], [32, 178, 170], [94, 201, 98], [253, 231, 37]];
 function sessionColour(k, n) {
   if (n <= 3) return ["#56b4e9", "#f0e442", "#e67fb8"][k];

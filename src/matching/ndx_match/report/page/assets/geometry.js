@@ -33,7 +33,7 @@ function toMoving(plane, pair) {
   };
 }
 
-// And back: deformations bend far less than a pixel per pixel, so that going to and fro comes to rest.
+// And back, by iteration, which converges because deformations change by far less than a pixel per pixel.
 function toFixed(plane, pair) {
   const shape = plane.sessions[pair.fixed].shape, back = inverse(pair.matrix);
   return (x, y) => {
@@ -47,7 +47,7 @@ function toFixed(plane, pair) {
   };
 }
 
-// A function of (x, y) from one session to another by the fewest alignments; null where none lead there.
+// A function of (x, y) from one session to another through the fewest alignments; null if none connect them.
 function mapBetween(plane, from, to) {
   plane.maps ??= new Map();
   const key = from * plane.sessions.length + to;
@@ -74,7 +74,7 @@ function findMap(plane, from, to) {
   return reached.get(to) ?? null;
 }
 
-// Where a cell lies, or should lie, in a session: the mean of where its ROIs are carried; null where none can be.
+// Where a cell lies, or should lie, in a session: the mean position of its mapped ROIs; null if none can be mapped.
 function placeOf(state, cell, session) {
   const { plane, cells } = state, row = cells[cell][session];
   if (row >= 0) return plane.sessions[session].rois[row]?.centre ?? null;
@@ -96,7 +96,7 @@ function insidePolygon(points, x, y) {
   return inside;
 }
 
-// The `roi_row` at a point of a session, -1 without: the smallest of those that hold it, else the nearest within reach.
+// The `roi_row` at a point of a session: the smallest ROI that contains it, or else the nearest one within reach, or -1.
 function roiAt(session, x, y, reach) {
   let best = -1, least = Infinity;
   session.rois.forEach((roi, row) => {

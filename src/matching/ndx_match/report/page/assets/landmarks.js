@@ -55,7 +55,7 @@ function landmarks(store) {
     const [n, m] = points.map((each) => each.length), matrix = n === m && n >= 3 ? affineOf(...points) : null;
     use.disabled = !matrix;
     said.textContent = n !== m ? `Click place ${Math.max(n, m)} in the ${n > m ? "moving" : "fixed"} image too.` : n < 3 ? `${count(n, "place")} of at least 3.`
-      : matrix ? `${count(n, "place")}; they fit to ${shown(residual(matrix), 1)} px.` : "These places lie in one line, or do not belong together; add or clear.";
+      : matrix ? `${count(n, "place")}; they fit to ${shown(residual(matrix), 1)} px.` : "These places lie on one line or do not belong together; add places, or clear them.";
   };
   const residual = (matrix) => Math.hypot(...points[0].map(([x, y], n) => { const [X, Y] = applyMatrix(matrix, x, y); return Math.hypot(X - points[1][n][0], Y - points[1][n][1]); })) / Math.sqrt(points[0].length);
   const clear = () => { points = [[], []]; show(); };
@@ -68,7 +68,7 @@ function landmarks(store) {
   store.subscribe((state, changed) => { if (changed("pair")) clear(); });
   show();
   return el("details", { id: "landmarks", ontoggle: show }, el("summary", {}, "Align this pair by hand"),
-    el("p", { class: "explanation" }, "Click three or more places, well apart, first in one image and then the same in the other; vessels serve well. Or give a file with the matrix."),
+    el("p", { class: "explanation" }, "Click three or more places, well apart, first in one image and then the same places in the other; vessels are good landmarks. Or give a file with the matrix."),
     el("div", { class: "controls" }, use, button("Clear", clear), el("label", {}, "Matrix from a file ", file), said),
     el("div", { class: "landmark-pair" }, ...sides.map(({ element }) => element)));
 }

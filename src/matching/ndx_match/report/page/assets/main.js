@@ -1,4 +1,4 @@
-// The page: a section after another for the chosen plane, and the keys.
+// The page: its sections for the chosen plane, and the keys.
 
 const KEYS = [
   ["→ or J", "next cell"], ["← or K", "previous cell"], ["/", "go to a cell by its id"], ["Esc", "select no cell"],

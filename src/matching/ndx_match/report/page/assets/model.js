@@ -1,4 +1,4 @@
-// What the match file holds, unpacked: nothing here changes while the page is open.
+// The content of the match file, unpacked; it does not change while the page is open.
 
 async function readContent(element) {
   const text = atob(element.textContent);
@@ -23,7 +23,7 @@ function makeSession(session) {
   return made;
 }
 
-// Points of outlines come as a first point and steps; they lie at centres of pixels, so that half a pixel is added.
+// An outline is stored as a first point and steps. Its points are centres of pixels, so half a pixel is added.
 function makeRoi(parts) {
   if (!parts.length) return null;
   let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
@@ -70,7 +70,7 @@ function cached(make) {
   };
 }
 
-// The image of a session; null where it has none.
+// The image of a session; null if it has none.
 function pictureOf(session) {
   if (!session.image) return Promise.resolve(null);
   if (!session.picture) {
@@ -81,7 +81,7 @@ function pictureOf(session) {
   return session.picture;
 }
 
-// Its grey values, of the size of the stored picture.
+// The grey values of the image, in the size of the stored picture.
 const greyOf = cached(async (session) => {
   const image = await pictureOf(session);
   const [height, width] = session.shape.map((n) => Math.max(1, Math.round(n * session.imageScale)));

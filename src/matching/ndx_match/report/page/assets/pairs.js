@@ -1,4 +1,4 @@
-// The alignment of two sessions: their images over each other, the numbers, the deformation.
+// The alignment of two sessions: the overlay of their images, the numbers, and the deformation.
 
 const LOOKS = { overlay: "Overlay", wipe: "Slider", blink: "Blink", fixed: "Fixed", moving: "Moving, aligned" };
 const EXAGGERATION = 5; // of arrows that show the deformation
@@ -25,7 +25,7 @@ function pairsSection(store) {
   store.subscribe(show);
   show(store.state);
   return section("pairs", "Alignment of the sessions",
-    "The moving session's image, carried by its alignment into the frame of the fixed one. In the overlay the fixed image is magenta and the moving one green: what agrees is grey to white.",
+    "The image of the moving session, mapped by its alignment into the frame of the fixed session. In the overlay, the fixed image is magenta and the moving image green; where they agree, the overlay is grey to white.",
     el("div", { class: "controls" },
       el("span", { class: "steps" },
         button("‹", () => store.dispatch({ type: "stepPair", by: -1 }), { "aria-label": "Previous pair", title: "Previous pair (P)" }), chosen.element,
@@ -35,7 +35,7 @@ function pairsSection(store) {
     el("div", { class: "pair-layout" }, el("div", {}, viewer, wipeRow), el("div", {}, facts, map)), landmarks(store));
 }
 
-// Make the pairs follow the alignments by hand, and those without any be as in the file.
+// Apply the alignments by hand to their pairs; all other pairs are as in the file.
 function realign(plane, hand) {
   plane.pairs.forEach((pair, k) => {
     pair.before ??= { matrix: pair.matrix, grid: pair.grid, registered: pair.registered, byHand: pair.byHand, level: pair.level };
@@ -122,7 +122,7 @@ function pairViewer(store) {
   return canvas;
 }
 
-// Both images in the fixed frame, their overlay, and the outlines of the moving ROIs carried there.
+// Both images in the fixed frame, their overlay, and the outlines of the moving ROIs mapped into this frame.
 async function loadPair(plane, pair) {
   const [session, other] = [plane.sessions[pair.fixed], plane.sessions[pair.moving]];
   const [fixed, moving] = await Promise.all([greyOf(session), greyOf(other)]);
@@ -212,7 +212,7 @@ function pairFacts(state) {
 
 const fact = (name, value) => [el("dt", {}, name), el("dd", {}, value)];
 
-// A number, as a bar beside what chance gives.
+// A number as a bar, with a line for the number that chance gives.
 function bar(name, value, chance, meaning, digits) {
   const most = Math.max(value, chance ?? 0, 1e-9) * 1.05, part = (number) => `${(100 * clamp(number / most, 0, 1)).toFixed(1)}%`;
   const text = `${shown(value, digits)}${chance === null ? "" : `, against ${shown(chance, digits)} by chance`}`;
@@ -220,7 +220,7 @@ function bar(name, value, chance, meaning, digits) {
     el("span", { style: `width: ${part(value)}` }), chance === null ? null : el("i", { style: `left: ${part(chance)}` })))];
 }
 
-// Every pair as a square to click: blue by how far its alignment is above chance, crossed where it failed.
+// Every pair as a square to click: the farther its alignment is above chance, the darker the blue; crossed if it failed.
 function pairMap(store) {
   const { state } = store, { plane } = state, index = new Map(plane.pairs.map((pair, k) => [pair.fixed * plane.sessions.length + pair.moving, k]));
   if (plane.pairs.length < 2) return null;
