@@ -97,7 +97,7 @@ def test_every_plane_of_neuroconv_is_matched(unpack, truth, tmp_path: Path):
             assert session.source.roi_table_path.endswith(f"/PlaneSegmentation{suffix}")
             assert session.source.image_path.endswith(f"/MeanImage{suffix}")
     warnings = planes["ImagingPlaneChan1Plane0"].result.warnings
-    assert sum("hold the same ROIs, as the channels of one plane do" in warning for warning in warnings) == 2
+    assert sum("have the same ROIs, like two channels of one plane" in warning for warning in warnings) == 2
 
 
 @pytest.mark.slow

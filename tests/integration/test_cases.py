@@ -98,7 +98,7 @@ def test_iscell_of_an_unknown_writer(made):
     everything = case.write()
     assert [session.n_taking_part for session in everything.plane.sessions] == [69, 75]
     for count in ("45 of 69", "56 of 75"):
-        sentence = f"the column iscell looks like an acceptance (--where 'iscell>0.5' would take {count} ROIs)"
+        sentence = f"the column iscell may state which ROIs are cells (--where 'iscell>0.5' would select {count} ROIs)"
         assert sentence in everything.warning(sentence)
         assert sentence in inspected
 

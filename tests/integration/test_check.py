@@ -106,7 +106,7 @@ FAULTS: dict[str, tuple[Change, str, str, str]] = {
         put(f"{GROUP}/registrations/matrix", 0, 0.0), "tables", "is singular", "`ndx-match review`"
     ),
     "directions that do not agree": (
-        put(f"{GROUP}/registrations/matrix", (0, 0, 2), 40.0), "tables", "not the inverse", "`ndx-match review`"
+        put(f"{GROUP}/registrations/matrix", (0, 0, 2), 40.0), "tables", "not inverse", "`ndx-match review`"
     ),
     "a path that leads elsewhere": (
         put(f"{GROUP}/sessions/roi_table_path", 0, b"/processing/ophys/none"), "tables", "leads to", "write it again"

@@ -92,7 +92,7 @@ def test_a_working_directory_that_was_deleted(tmp_path: Path, matches: Path):
     command = f"cd {folder} && rmdir {folder} && {shlex.join(COMMAND)} show {matches}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "Error: The working directory does not exist any more; change to one that does.\n"
+    assert done.stderr == "Error: The working directory was deleted; change to another one.\n"
 
 
 @pytest.mark.parametrize("command", ["write a b -o", "convert a", "simulate -o", "demo -o", "plot m -o", "score m"])

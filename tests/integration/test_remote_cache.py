@@ -63,7 +63,7 @@ def test_another_users_cache_is_not_used(cache: Path, server: LoopbackServer):
         pytest.skip("only root can give a folder away")
     (cache / "remote").mkdir()
     os.chown(cache / "remote", 65534, 65534)
-    run("inspect", f"{server.url}/a.nwb").refused(str(cache), "cannot keep what is fetched", "NDX_MATCH_CACHE")
+    run("inspect", f"{server.url}/a.nwb").refused(str(cache), "fetched data cannot be kept", "NDX_MATCH_CACHE")
 
 
 def test_what_was_not_used_for_longest_goes_first(cache: Path, server: LoopbackServer, monkeypatch: pytest.MonkeyPatch):

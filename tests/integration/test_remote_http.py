@@ -123,7 +123,7 @@ def test_every_command_that_reads_files_takes_urls(tmp_path: Path, server: Loopb
     server.files["/m.nwb"] = matches
     assert run("show", f"{server.url}/m.nwb").succeeded().out.startswith(f"{server.url}/m.nwb: matched with nway")
     run("export", f"{server.url}/m.nwb", "-o", tmp_path / "cells.csv").succeeded()
-    run("annotate", matches, *urls, "-o", tmp_path / "copies").refused(urls[0], "download this one")
+    run("annotate", matches, *urls, "-o", tmp_path / "copies").refused(urls[0], "download this file")
 
 
 def test_a_file_given_twice(tmp_path: Path, urls: list[str]):
