@@ -33,7 +33,7 @@ class FileSeen:
     start: datetime | None = None
     planes: tuple[PlaneOfFile, ...] = ()
     problem: str = ""  #: why it cannot be read
-    left_out: str = ""  #: why it is not matched: it is a match file, has no ROIs, or does not have the wanted plane
+    left_out: str = ""  #: why it is not matched, for example because it is a match file or has no ROIs
 
 
 @dataclass(frozen=True)

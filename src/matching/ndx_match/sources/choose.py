@@ -44,10 +44,10 @@ class SourceOptions:
     plane: str | None = None  #: name of the imaging plane
     roi_table: str | None = None  #: path in the file, or its last parts
     image: str | None = None  #: path in the file, or its last parts; `none` to register by the ROIs alone
-    #: Which data are stored [col, row]: `masks`, `image`, `both` or `none`; None means that this is decided from the
-    #: convention of the program that wrote the file, and from the data.
+    #: Which data are stored [col, row], that is, `masks`, `image`, `both` or `none`; None means that this is decided from
+    #: the convention of the program that wrote the file, and from the data.
     transpose: str | None = None
-    #: The value of `transpose` for single files: (file, value), where the file is given by its path or the path's end.
+    #: The value of `transpose` for single files, as (file, value); a file is given by its path or the path's end.
     transpose_file: tuple[tuple[str, str], ...] = ()
     #: Files, by their path or its end, that show the field mirrored: columns of masks and image are in reverse order.
     mirror: tuple[str, ...] = ()
@@ -61,7 +61,7 @@ class SourceOptions:
     checksum: bool = True
     #: From folders on DANDI, take only these sessions: labels, their first parts, or patterns with `*`.
     sessions: tuple[str, ...] = ()
-    #: When the sessions began that are folders of other programs: (folder, time in ISO 8601). The folder is given by
+    #: When the sessions began that are folders of other programs, as (folder, time in ISO 8601). The folder is given by
     #: its path or consecutive parts of it; it may be empty if there is only one.
     session_starts: tuple[tuple[str, str], ...] = ()
     session_table: tuple[SessionFacts, ...] = ()  #: metadata of such sessions; it may list other sessions too

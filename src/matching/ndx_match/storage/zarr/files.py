@@ -95,7 +95,7 @@ class StoreFiles:
 
     #: The first damage that was found; Zarr and hdmf may treat its error as a missing part.
     damage: InputError | None = None
-    #: The store and array that were read last: if decoding fails, it is this array that cannot be decoded.
+    #: The store and array that were read last; if decoding fails, it is this array that cannot be decoded.
     last_read: tuple[StoreFiles, str] | None = None
 
     def __init__(self, folder: Folder) -> None:
