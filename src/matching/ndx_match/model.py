@@ -147,7 +147,7 @@ class Session(_Brief):
 
     name: str  #: unique among the sessions matched together; it also names the session's column in the match file
     #: Projection image (the mean over time, if there is a choice), shape (n_rows, n_cols); zeros if there is none.
-    #: Pixels that are not finite hold no data: they get the value of the nearest finite pixel.
+    #: Pixels that are not finite hold no data, and get the value of the nearest finite pixel.
     image: Floats32
     #: The masks' weights, float32, shape (n_rois, n_rows * n_cols), one row per ROI: pixel [row, col] is column
     #: `row * n_cols + col`. Explicit zeros are not allowed; an ROI with an empty mask is an empty row.

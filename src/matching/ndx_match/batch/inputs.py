@@ -25,7 +25,7 @@ class Input:
     location: str  #: an absolute path, or an address
     subject: str = ""  #: if empty, the subject that the file names
     plane: str = ""  #: the imaging plane to take; if empty, all of them
-    position: int | None = None  #: position in a manifest, which orders the sessions; None: they are ordered by date
+    position: int | None = None  #: position in a manifest, which orders the sessions; if None, the date orders them
 
 
 def find_inputs(locations: Sequence[str], sessions: Sequence[str] = (), but_in: Path | None = None) -> list[Input]:

@@ -44,8 +44,8 @@ class SourceOptions:
     plane: str | None = None  #: name of the imaging plane
     roi_table: str | None = None  #: path in the file, or its last parts
     image: str | None = None  #: path in the file, or its last parts; `none` to register by the ROIs alone
-    #: Which data are stored [col, row], that is, `masks`, `image`, `both` or `none`; None means that this is decided from
-    #: the convention of the program that wrote the file, and from the data.
+    #: Which data are stored [col, row], as `masks`, `image`, `both` or `none`; None means that this is decided from the
+    #: convention of the program that wrote the file, and from the data.
     transpose: str | None = None
     #: The value of `transpose` for single files, as (file, value); a file is given by its path or the path's end.
     transpose_file: tuple[tuple[str, str], ...] = ()
@@ -59,7 +59,7 @@ class SourceOptions:
     allow_different_subjects: bool = False  #: do not refuse files of different animals
     #: Compute the SHA-256 of each file; for a file on the network, take the checksum that its archive recorded, if any.
     checksum: bool = True
-    #: From folders on DANDI, take only these sessions: labels, their first parts, or patterns with `*`.
+    #: From folders on DANDI, take only these sessions, given by labels, their first parts, or patterns with `*`.
     sessions: tuple[str, ...] = ()
     #: When the sessions began that are folders of other programs, as (folder, time in ISO 8601). The folder is given by
     #: its path or consecutive parts of it; it may be empty if there is only one.
