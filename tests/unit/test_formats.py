@@ -60,6 +60,11 @@ def test_a_format_is_added_by_one_file(toy, inputs: list[Path], tmp_path: Path):
     assert (result.presence[result.cells < 0] == Presence.NOT_LOOKED_FOR).all()
 
 
+def test_an_added_importer_need_not_look_whether_its_file_exists(toy, inputs: list[Path], tmp_path: Path):
+    arguments = (tmp_path / "missing.toy", *inputs, "-o", tmp_path / "m.nwb")
+    run("import", "--from", "toy", *arguments).refused("missing.toy: there is no such file.")
+
+
 def test_a_format_has_rows_in_the_documents(toy):
     table = formats_table()
     assert "| `import --from toy` | cells as lists of rows | rows of the ROI tables | one |" in table

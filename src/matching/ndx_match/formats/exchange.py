@@ -95,7 +95,8 @@ def import_result(
     Raises
     ------
     InputError
-        There is no such importer, a parameter is not the importer's, or the file does not fit the sessions.
+        There is no such importer, a parameter is not the importer's, or the file does not exist or does not fit the
+        sessions.
     MethodError
         The value of a parameter makes no sense.
     """
@@ -108,7 +109,10 @@ def import_result(
     checked = importer.parameters(**given)
     given = {name: vars(checked)[name] for name in given}
     place = Path(argument or path or "")
-    found = importer.read(place, [session.with_all_rois() for session in sessions], given)
+    try:
+        found = importer.read(place, [session.with_all_rois() for session in sessions], given)
+    except FileNotFoundError as error:
+        raise InputError(f"{error.filename or place}: there is no such file.") from error
     kept = {name: value for name, value in checked.stored().items() if name in given}
     if isinstance(found, ToolCells):
         from .importing.result import result_of
