@@ -95,12 +95,8 @@ def import_result(
     Raises
     ------
     InputError
-<<<<<<< HEAD
-        If there is no such importer, if a parameter is not one of the importer, or if the file does not fit the
-=======
-        There is no such importer, a parameter is not the importer's, or the file does not exist or does not fit the
->>>>>>> recipe
-        sessions.
+        If there is no such importer, if a parameter is not one of the importer, or if the file does not exist or does
+        not fit the sessions.
     MethodError
         If the value of a parameter is not valid.
     """
