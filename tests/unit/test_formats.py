@@ -22,8 +22,9 @@ from ndx_match.methods import consensus
 from ndx_match.model import Presence
 from ndx_match.sources import SourceOptions, read_sessions
 
-#: The format that the documents show.
+#: The format that the documents show, with other names: somebody who follows CONTRIBUTING.md has added it as well.
 TOY = re.search(r"## Add a format.*?```python\n(.*?)```", (DOCUMENTS / "formats.md").read_text(), re.DOTALL).group(1)
+TOY = TOY.replace('"rows"', '"toy"').replace('".rows"', '".toy"').replace("first_number", "first_toy")
 
 
 @pytest.fixture
@@ -38,46 +39,51 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 def test_a_format_is_added_by_one_file(toy, inputs: list[Path], tmp_path: Path):
     run("write", *inputs, "-o", tmp_path / "m.nwb").succeeded()
-    assert ".rows: cells as lists of rows." in " ".join(run("export", "--help").out.split())
-    assert "|roimatch|rows|track2p]" in run("import", "--help").out
+    assert ".toy: cells as lists of rows." in " ".join(run("export", "--help").out.split())
 
     told = " ".join(run("import", "--help").out.split())
-    assert "rows: cells as lists of rows." in told
-    assert "Parameters of rows: --first-number INTEGER Number of the first row. [default: 0; at least 0]" in told
+    assert re.search(r"--from \[aind-roicat\|[^]]*\btoy\b[^]]*\]", told)
+    assert "toy: cells as lists of rows." in told
+    assert "Parameters of toy: --first-toy INTEGER Number of the first row. [default: 0; at least 0]" in told
 
-    run("export", tmp_path / "m.nwb", "-o", tmp_path / "cells.rows").succeeded()
-    (row, other_row), *others = json.loads((tmp_path / "cells.rows").read_text())
+    run("export", tmp_path / "m.nwb", "-o", tmp_path / "cells.toy").succeeded()
+    (row, other_row), *others = json.loads((tmp_path / "cells.toy").read_text())
     cells = np.array([[row, -1], [-1, other_row], *others])
-    (tmp_path / "cells.rows").write_text(json.dumps(np.where(cells < 0, -1, cells + 1).tolist()))
-    arguments = ("import", tmp_path / "cells.rows", *inputs, "-o", tmp_path / "again.nwb", "--first-number", 1)
-    run(*arguments, "--from", "nway").refused("--first-number does not belong to --from nway")
-    run(*arguments, "--from", "rows").succeeded()
+    (tmp_path / "cells.toy").write_text(json.dumps(np.where(cells < 0, -1, cells + 1).tolist()))
+    arguments = ("import", tmp_path / "cells.toy", *inputs, "-o", tmp_path / "again.nwb", "--first-toy", 1)
+    run(*arguments, "--from", "nway").refused("--first-toy does not belong to --from nway")
+    run(*arguments, "--from", "toy").succeeded()
 
     result = read_match_file(tmp_path / "again.nwb").result
     np.testing.assert_array_equal(result.cells, cells)
-    assert (result.method, dict(result.parameters)) == ("import-rows", {"first_number": 1})
+    assert (result.method, dict(result.parameters)) == ("import-toy", {"first_toy": 1})
     assert (result.presence[result.cells < 0] == Presence.NOT_LOOKED_FOR).all()
+
+
+def test_an_added_importer_need_not_look_whether_its_file_exists(toy, inputs: list[Path], tmp_path: Path):
+    arguments = (tmp_path / "missing.toy", *inputs, "-o", tmp_path / "m.nwb")
+    run("import", "--from", "toy", *arguments).refused("missing.toy: there is no such file.")
 
 
 def test_a_format_has_rows_in_the_documents(toy):
     table = formats_table()
-    assert "| `import --from rows` | cells as lists of rows | rows of the ROI tables | one |" in table
-    assert "| `export -o NAME.rows` | cells as lists of rows | - | one |" in table
+    assert "| `import --from toy` | cells as lists of rows | rows of the ROI tables | one |" in table
+    assert "| `export -o NAME.toy` | cells as lists of rows | - | one |" in table
 
 
 def test_without_the_file_there_is_no_such_format(inputs: list[Path], tmp_path: Path):
-    refused = run("import", "--from", "rows", "x", *inputs, "-o", tmp_path / "m.nwb")
+    refused = run("import", "--from", "toy", "x", *inputs, "-o", tmp_path / "m.nwb")
     assert refused.code == 2
-    assert "'rows' is not one of 'aind-roicat', " in refused.err
-    with pytest.raises(InputError, match=r"no importer rows; choose one of aind-roicat, .*, column:NAME, .*, nway, "):
-        formats.import_result("rows", tmp_path / "x", [])
-    with pytest.raises(OutputError, match=r"must end in \.csv, \.figpack\.tar\.gz, \.json or \.parquet"):
-        formats.export([], tmp_path / "cells.rows")
+    assert "'toy' is not one of 'aind-roicat', " in refused.err
+    with pytest.raises(InputError, match=r"no importer toy; choose one of aind-roicat, .*, column:NAME, .*, nway, "):
+        formats.import_result("toy", tmp_path / "x", [])
+    with pytest.raises(OutputError, match=r"must end in \.csv, .*\.json\b"):
+        formats.export([], tmp_path / "cells.toy")
 
 
 def test_the_longest_suffix_counts(add_file):
-    add_file("ndx_match.formats", "toy", TOY.replace('".rows"', '".rows.json"'))
-    assert formats.find_exporter("cells.rows.json").name == "rows"
+    add_file("ndx_match.formats", "toy", TOY.replace('".toy"', '".toy.json"'))
+    assert formats.find_exporter("cells.toy.json").name == "toy"
     assert formats.find_exporter("cells.JSON").name == "nway"
 
 

@@ -208,8 +208,9 @@ def test_a_layout_is_added_by_one_file(unpack, add_file):
 
 def test_layouts_are_tried_in_order(add_file):
     writers = [layout.writer for layout in find_layouts()]
-    assert writers == ["AllenSDK", "AIND multiplane", "neuroconv", "neuroconv (without its mark)", "OptiNiSt",
-                       "Suite2p", "CaImAn", "Visual Coding", "ndx-microscopy", OURS]  # fmt: skip
+    known = ["AllenSDK", "AIND multiplane", "neuroconv", "neuroconv (without its mark)", "OptiNiSt", "Suite2p",
+             "CaImAn", "Visual Coding", "ndx-microscopy", OURS]  # fmt: skip
+    assert [writer for writer in writers if writer in known] == known
     add_file("ndx_match.sources.layouts", "toy", TOY.replace('"the toy"', '"last", order=100'))
     assert [layout.writer for layout in find_layouts()] == [*writers, "last"]
 

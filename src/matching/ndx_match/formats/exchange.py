@@ -95,8 +95,8 @@ def import_result(
     Raises
     ------
     InputError
-        If there is no such importer, if a parameter is not one of the importer, or if the file does not fit the
-        sessions.
+        If there is no such importer, if a parameter is not one of the importer, or if the file does not exist or does
+        not fit the sessions.
     MethodError
         If the value of a parameter is not valid.
     """
@@ -111,7 +111,10 @@ def import_result(
     checked = importer.parameters(**given)
     given = {name: vars(checked)[name] for name in given}
     place = Path(argument or path or "")
-    found = importer.read(place, [session.with_all_rois() for session in sessions], given)
+    try:
+        found = importer.read(place, [session.with_all_rois() for session in sessions], given)
+    except FileNotFoundError as error:
+        raise InputError(f"{error.filename or place}: there is no such file.") from error
     kept = {name: value for name, value in checked.stored().items() if name in given}
     if isinstance(found, ToolCells):
         from .importing.result import result_of
