@@ -148,7 +148,7 @@ def test_nothing_is_found_in_a_good_file(good: Path) -> None:
     ("name", "problem"),
     [
         (Path("matches.nwb"), "'matches.nwb' is not a name that DANDI accepts; rename it to sub-mouse-1/sub-mouse-1_"),
-        (Path("sub-other", NAME.name.replace("sub-mouse-1", "sub-other")), "the subject is 'other' in its name but 'mouse-1' in the file"),
+        (Path("sub-other", NAME.name.replace("sub-mouse-1", "sub-other")), "'other' in its name but 'mouse-1'"),
         (Path("elsewhere", NAME.name), "it does not lie in a folder sub-mouse-1, as DANDI requires"),
     ],
 )  # fmt: skip
