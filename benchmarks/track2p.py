@@ -53,14 +53,14 @@ def write_folders(files: Sequence[Path], folder: Path) -> list[Path]:
 
 
 def command(python: str, save_in: Path, folders: Sequence[Path]) -> list[str]:
-    """The command that runs Track2p in an interpreter that has it."""
-    return [python, "-c", RUN, str(save_in), *map(str, folders)]
+    """The command that runs Track2p in an interpreter that has it; -I, because this module has the same name."""
+    return [python, "-I", "-c", RUN, str(save_in), *map(str, folders)]
 
 
 def version(python: str) -> str:
     """The version of Track2p that an interpreter has."""
     code = "from importlib.metadata import version; print(version('track2p'))"
-    return subprocess.run([python, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    return subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, check=True).stdout.strip()
 
 
 def cells_found(save_in: Path, counts: Sequence[int]) -> Ints32:

@@ -74,6 +74,8 @@ def test_a_folder_stands_for_its_sessions_and_not_for_their_match_file(folder: P
     for _ in range(2):  # into the folder, in which it lies afterwards
         run("write", folder, "-o", folder / "m.nwb", "--method", "nway", "--overwrite").succeeded()
         assert n_sessions(folder / "m.nwb") == 3
+    run("propagate", folder / "m.nwb", "-o", folder / "outlines").succeeded()
+    assert [os.path.basename(path) for path in expand(folder)] == names
 
 
 def test_a_pattern_stands_for_the_files_that_fit_it(folder: Path, tmp_path: Path):

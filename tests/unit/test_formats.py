@@ -65,6 +65,24 @@ def test_an_added_importer_need_not_look_whether_its_file_exists(toy, inputs: li
     run("import", "--from", "toy", *arguments).refused("missing.toy: there is no such file.")
 
 
+@pytest.mark.parametrize(
+    ("cells", "problem"),
+    [
+        (
+            [[0, 0], [10_000, 1]],
+            r"has row 10000 of the ROI table of .*, counted from 0; give the files",
+        ),
+        ([[0, 0], [0, 1]], r"cannot read it \(an ROI is in more than one cell\)"),
+        ([[0], [1]], r"cells.toy: the importer of toy cannot read it \(.* do not fit 2 sessions\); give the result"),
+    ],
+)
+def test_rows_that_an_added_importer_reads_are_checked(toy, inputs: list[Path], tmp_path: Path, cells, problem):
+    (tmp_path / "cells.toy").write_text(json.dumps(cells))
+    refused = run("import", "--from", "toy", tmp_path / "cells.toy", *inputs, "-o", tmp_path / "m.nwb")
+    assert refused.code == 2
+    assert re.search(problem, refused.err)
+
+
 def test_a_format_has_rows_in_the_documents(toy):
     table = formats_table()
     assert "| `import --from toy` | cells as lists of rows | rows of the ROI tables | one |" in table

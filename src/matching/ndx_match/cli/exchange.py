@@ -74,6 +74,7 @@ def prepare(inputs: tuple[str, ...], output: Path, options: SourceOptions) -> No
         sessions = read_sessions(inputs, options, progress)
     warn(source_warnings(sessions))
     make_folder(output)
+    output = output.absolute()  # because the command that is printed may be run in another folder
     prepared = write_nway_input(sessions, output)
     say(f"Wrote {prepared.input_json}; run: python -m nway.nway_matching --input_json {prepared.input_json} "
                f"--output_json {output / 'output.json'} --output_directory {output}")  # fmt: skip

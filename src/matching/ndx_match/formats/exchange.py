@@ -115,6 +115,10 @@ def import_result(
         found = importer.read(place, [session.with_all_rois() for session in sessions], given)
     except FileNotFoundError as error:
         raise InputError(f"{error.filename or place}: there is no such file.") from error
+    except ValueError as error:  # of the JSON library, for example, or of a result that does not fit the sessions
+        raise InputError(
+            f"{place}: the importer of {importer.name} cannot read it ({error}); give the result for these sessions."
+        ) from error
     kept = {name: value for name, value in checked.stored().items() if name in given}
     if isinstance(found, ToolCells):
         from .importing.result import result_of
@@ -123,8 +127,9 @@ def import_result(
         kept |= vars(found.reading)
         found = result_of(found, sessions, place, importer.reading_known, progress)
     else:
-        from .importing.stated import check_distances
+        from .importing.stated import check_distances, check_rows
 
+        check_rows(found, sessions, place)
         check_distances(found, sessions, place)
     return replace(found, method=f"import-{importer.name}", parameters=kept)
 

@@ -19,6 +19,7 @@ from ..arrays import Array, Floats32
 from ..matchfile.copying import ImagingPlaneCopies, SessionCopy, copy_session, fill_pixels
 from ..matchfile.metadata import nwbfile_like
 from ..model import MatchedPlane, Presence, Progress, Session, label_of
+from ..sources.inputs import PROPAGATED_OUTLINES
 from ..sources.movies import Movie, stored_places
 from ..sources.read import SourceFile
 from ..storage.formats import StorageFormat
@@ -75,7 +76,7 @@ def build_file(
         first.source.session_id or first.name,
         datetime.fromisoformat(first.session_start) if first.session_start else of_match_file.session_start_time,
     )
-    module = nwbfile.create_processing_module("ophys", "Detected and propagated ROIs.")
+    module = nwbfile.create_processing_module("ophys", PROPAGATED_OUTLINES)
     segmentation, images = ImageSegmentation(name=SEGMENTATION), Images(name="images", description="Projections.")
     module.add(segmentation)
     module.add(images)

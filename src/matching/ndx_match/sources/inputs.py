@@ -19,6 +19,8 @@ from ..storage.opening import format_of
 from ..storage.outputs import has_zarr_name
 from ..storage.remote import shared_access
 
+PROPAGATED_OUTLINES = "Detected and propagated ROIs."  #: description of the module of files with propagated outlines
+
 
 def expand(locations: Location | Iterable[Location], sessions: Sequence[str] = ()) -> list[str | os.PathLike[str]]:
     """Replace folders and patterns by the files in them; other locations are returned as they are.
@@ -62,9 +64,10 @@ def listed(locations: Any) -> list[Any]:
 def expand_local(location: str | os.PathLike[str]) -> list[str | os.PathLike[str]]:
     """The files that a path means, sorted by path: the NWB files below a folder, or the files that match a pattern.
 
-    If there is no NWB file below a folder, the results of other programs below it are meant. Match files below a folder
-    are left out, because they are results of the other files. All other locations are returned as they are: URLs,
-    files, paths that do not exist, folders that are results of another program, and folders in which nothing is found.
+    If there is no NWB file below a folder, the results of other programs below it are meant. Match files and files of
+    propagated outlines below a folder are left out, because they are results of the other files. All other locations
+    are returned as they are: URLs, files, paths that do not exist, folders that are results of another program, and
+    folders in which nothing is found.
 
     Raises
     ------
@@ -74,7 +77,7 @@ def expand_local(location: str | os.PathLike[str]) -> list[str | os.PathLike[str
     if is_address(location):
         return [location]
     if os.path.isdir(location) and not has_zarr_name(location) and not is_folder(location):
-        return [path for path in sessions_below(location) if not is_match_file(path)] or [location]
+        return [path for path in sessions_below(location) if not is_result(path)] or [location]
     if os.path.lexists(location) or not glob.has_magic(str(location)):
         return [location]
     found = sorted(glob.glob(str(location), recursive=True))
@@ -143,12 +146,23 @@ def _below(
 
 def is_match_file(path: str | os.PathLike[str]) -> bool:
     """Whether a file's groups show that it is a match file; False if it cannot be read."""
+    return _has_module(path, _holds_matches)
+
+
+def is_result(path: str | os.PathLike[str]) -> bool:
+    """Whether a file is a match file or holds propagated outlines; False if it cannot be read."""
+    return _has_module(
+        path, lambda module: _holds_matches(module) or module.attrs.get("description") == PROPAGATED_OUTLINES
+    )
+
+
+def _holds_matches(module: Any) -> bool:
+    return any(item.attrs.get("neurodata_type") == "CellMatching" for item in module.values())
+
+
+def _has_module(path: str | os.PathLike[str], is_wanted: Callable[[Any], bool]) -> bool:
     try:
         with format_of(path).table(Path(path), "processing") as modules:
-            return any(
-                item.attrs.get("neurodata_type") == "CellMatching"
-                for module in modules.values()
-                for item in module.values()
-            )
+            return any(is_wanted(module) for module in modules.values())
     except Exception:  # the error is reported when the file is read
         return False

@@ -1,4 +1,4 @@
-"""Check a result that holds registrations: matched ROIs must be as far from each other as it states."""
+"""Check a result that an importer read: its rows, and the distances of matched ROIs if it holds registrations."""
 
 from __future__ import annotations
 
@@ -14,6 +14,23 @@ from ...model import MatchResult, Session
 
 FEWEST_MATCHES = 5  #: fewest matches of two sessions that are checked
 LEAST_RIGHT = 0.5  #: least fraction of these matches that must have the stated distance
+
+
+def check_rows(result: MatchResult, sessions: Sequence[Session], path: Path) -> None:
+    """Refuse a result whose cells have rows that the ROI tables of the sessions do not have.
+
+    Raises
+    ------
+    InputError
+        If there is such a row; then the files or ROI tables are not those that were matched.
+    """
+    for rows, session in zip(result.cells.T, sessions, strict=True):
+        outside = rows[(rows < -1) | (rows >= session.n_rois)]
+        if len(outside):
+            raise InputError(
+                f"{path}: a cell has row {outside[0]} of the ROI table of {session.name}, which has {session.n_rois} "
+                "rows, counted from 0; give the files that were matched, with the same ROI tables."
+            )
 
 
 def check_distances(result: MatchResult, sessions: Sequence[Session], path: Path) -> None:
