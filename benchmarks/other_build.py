@@ -27,16 +27,17 @@ def main() -> None:
     parser.add_argument("--other", metavar="PYTHON", default=sys.executable, help="interpreter with the other build")
     parser.add_argument("--seeds", type=seeds_of, default=range(100, 103), help="first:last+1  [100:103]")
     parser.add_argument("--tiers", nargs="+", choices=TIERS, default=list(TIERS), metavar="TIER", help="[all]")
+    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS), metavar="METHOD", help="[all]")
     parser.add_argument("--runs", type=int, default=5, help="pairs of runs of the command after a warm-up  [5]")
     parser.add_argument("--one", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        match_simulated(options.one, options.tiers, options.seeds)
+        match_simulated(options.one, options.tiers, options.methods, options.seeds)
         return
     parts = ["# Against another build", "Written by `python benchmarks/other_build.py --other PYTHON`.", machine()]
     if real_sessions.present():
         parts += report_times(options.other, options.runs)
-    parts += report_matches(options.other, options.tiers, options.seeds)
+    parts += report_matches(options.other, options.tiers, options.methods, options.seeds)
     write(Path(__file__).with_suffix(".md"), parts)
 
 
@@ -46,7 +47,7 @@ def seeds_of(text: str) -> range:
     return range(int(first), int(end))
 
 
-def match_simulated(output: Path, tiers: list[str], seeds: range) -> None:
+def match_simulated(output: Path, tiers: list[str], methods: list[str], seeds: range) -> None:
     """Save the results of each method, using only functions that other builds have too."""
     from ndx_match.methods import consensus, nway
     from ndx_match.simulate import simulate
@@ -55,8 +56,8 @@ def match_simulated(output: Path, tiers: list[str], seeds: range) -> None:
     for tier in tiers:
         for seed in seeds:
             simulation = simulate(TIERS[tier], seed)
-            for name, method in (("consensus", consensus), ("nway", nway)):
-                result = method.match(simulation.sessions)
+            for name in methods:
+                result = {"consensus": consensus, "nway": nway}[name].match(simulation.sessions)
                 key = f"{tier} {seed} {name}"
                 saved[f"{key} cells"] = result.cells
                 saved[f"{key} matrices"] = np.array([registration.matrix for registration in result.registrations])
@@ -68,13 +69,13 @@ def match_simulated(output: Path, tiers: list[str], seeds: range) -> None:
     np.savez(output, **saved)
 
 
-def report_matches(other: str, tiers: list[str], seeds: range) -> list[str]:
+def report_matches(other: str, tiers: list[str], methods: list[str], seeds: range) -> list[str]:
     """For each tier, whether the results are the same, and the paired differences of the scores."""
     from ndx_match.simulate.scores import complete_tracks_score, score_links  # which other builds may not have
 
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / f"{k}.npz" for k in range(2)]
-        chosen = ["--seeds", f"{seeds[0]}:{seeds[-1] + 1}", "--tiers", *tiers]
+        chosen = ["--seeds", f"{seeds[0]}:{seeds[-1] + 1}", "--tiers", *tiers, "--methods", *methods]
         running = [
             subprocess.Popen([python, __file__, "--one", str(file), *chosen])
             for python, file in zip((sys.executable, other), files, strict=True)
@@ -86,7 +87,7 @@ def report_matches(other: str, tiers: list[str], seeds: range) -> list[str]:
         here, there = (dict(np.load(file)) for file in files)
     rows = []
     for tier in tiers:
-        for method in METHODS:
+        for method in methods:
             same, links, tracks = 0, [], []
             for seed in seeds:
                 key = f"{tier} {seed} {method}"
