@@ -23,6 +23,7 @@ import track2p
 from markdown_tables import machine, megabytes, say, seconds, table, write
 from processes import Usage, measure, ndx_match
 
+from ndx_match import read_sessions
 from ndx_match.arrays import Ints32, Ints64
 from ndx_match.simulate.scores import score_links
 
@@ -153,7 +154,7 @@ def beside_others(folder: Path, of_track2p: str | None, of_allen: str | None) ->
                 raise SystemExit(f"{name}: {usage.errors}")
             add(f"ndx-match, method {name}", usage, _cells(output))
         if of_track2p:
-            folders = track2p.write_folders(files, Path(temporary))
+            folders = track2p.write_folders(read_sessions(files), Path(temporary))
             usage = measure(track2p.command(of_track2p, Path(temporary), folders))
             if usage.exit_code:
                 raise SystemExit(f"Track2p: {usage.errors}")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ndx_match import read_sessions
 from ndx_match.arrays import Ints32
+from ndx_match.model import Session
 
 #: A script that runs Track2p without its window and with its default settings. Arguments are the folder to save into,
 #: and a folder for each session.
@@ -25,10 +25,10 @@ run_t2p(settings)
 """
 
 
-def write_folders(files: Sequence[Path], folder: Path) -> list[Path]:
-    """Write a Suite2p folder for each NWB file, with its ROIs in their order, all accepted, and its mean image."""
+def write_folders(sessions: Sequence[Session], folder: Path) -> list[Path]:
+    """Write a Suite2p folder for each session, with its ROIs in their order, all accepted, and its mean image."""
     folders = []
-    for session in read_sessions(files):
+    for session in sessions:
         plane = folder / session.name / "suite2p" / "plane0"
         plane.mkdir(parents=True)
         folders.append(folder / session.name)
