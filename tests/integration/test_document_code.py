@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
+import sys
 import textwrap
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import click
 import numpy as np
@@ -167,7 +169,9 @@ def test_python_runs(name: str, inputs: Path, tmp_path: Path, monkeypatch: pytes
     provide(code, inputs, tmp_path)
     # What would be fetched, or take minutes.
     code = code.replace("https://example.org/", "").replace('TIERS["typical"]', 'TIERS["few_cells"]')
-    exec(compile(code, name, "exec", dont_inherit=True), {"__name__": "a_block_of_code"})
+    module = ModuleType("a_block_of_code")
+    monkeypatch.setitem(sys.modules, module.__name__, module)  # where dataclasses look up what annotations name
+    exec(compile(code, name, "exec", dont_inherit=True), vars(module))
 
 
 @pytest.mark.parametrize("command", COMMANDS)

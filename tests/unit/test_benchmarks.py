@@ -100,7 +100,7 @@ def test_missing_sessions_are_said(script: str, tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
     if script == "quality.py":
         assert done.returncode == 0
-        assert "real sessions were not there" in output.read_text()
+        assert "real sessions were missing" in output.read_text()
     else:
         assert done.returncode == 2
         assert not output.exists()
