@@ -40,8 +40,8 @@ def match_planes(
     Raises
     ------
     MethodError
-        There is no such method, the parameters are not the method's, or no plane could be matched. If no plane could be
-        matched, the first error that is not one of this package's is raised unchanged.
+        If there is no such method, if the parameters are not the method's, or if no plane could be matched. In the last
+        case, if planes failed with errors of other packages, the first of these errors is raised instead.
 
     Examples
     --------

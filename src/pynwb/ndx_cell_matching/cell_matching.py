@@ -37,8 +37,8 @@ class CellMatching(_CellMatching):
     `cell_id` stays the same when the file is corrected or sessions are added. The methods take the `cell_id` of a cell,
     and the name of a session or its row in the table `sessions`.
 
-    Only :meth:`mask` and :meth:`centroid` read a mask, that of one ROI; to find cells and ROIs, the other methods read
-    only integers.
+    Only :meth:`mask` and :meth:`centroid` read a mask, and only the mask of one ROI. To find cells and ROIs, the other
+    methods read only integers.
 
     Attributes
     ----------
@@ -305,8 +305,8 @@ class CellMatching(_CellMatching):
         -------
         SessionRegistration or None
             Maps pixels of `fixed` to pixels of `moving`: its `to_moving` applies the matrix and the displacement, its
-            `matrix` leaves out the displacement. If the file holds only the other direction, this is the inverse of
-            that. None if the two sessions were not aligned.
+            `matrix` leaves out the displacement. If the file holds only the registration in the other direction, its
+            inverse is returned. None if the two sessions were not aligned.
 
         Raises
         ------

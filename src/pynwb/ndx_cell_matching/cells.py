@@ -134,7 +134,7 @@ class MatchedCellsTable(_MatchedCellsTable):
     def check_session_columns(
         self, cells: npt.ArrayLike, session_names: Sequence[str], roi_tables: Sequence[PlaneSegmentation]
     ) -> npt.NDArray[np.int32]:
-        """Raise ValueError if :meth:`add_session_columns` would; returns `cells` as an array of int32."""
+        """Raise ValueError if :meth:`add_session_columns` would raise it; return `cells` as an array of int32."""
         rows = _checked_cells(cells)
         if rows.shape != (len(self), len(session_names)) or len(session_names) != len(roi_tables):
             raise ValueError(

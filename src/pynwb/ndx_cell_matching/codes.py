@@ -50,7 +50,7 @@ class RegistrationOutcome(Code):
 
     NOT_REGISTERED = 0, "not registered"  #: the two could not be aligned; the matrix has no meaning
     REGISTERED = 1, "registered"  #: the two were aligned with each other
-    COMPOSED = 2, "composed"  #: the matrix follows from alignments with other sessions; that of the two was left out
+    COMPOSED = 2, "composed"  #: the matrix follows from alignments with other sessions, not from one between the two
     BY_HAND = 3, "by hand"  #: a person gave the alignment
 
     @classmethod

@@ -84,7 +84,7 @@ def displacement_points(shape: tuple[int, int], n: int = GRID) -> Points:
 
 
 def displacement_at(grid: npt.NDArray[np.floating], shape: tuple[int, int], points: Points) -> Points:
-    """Displacement (x, y) at points of an image, interpolated bilinearly; beyond the image, that of its edge is used.
+    """Displacement (x, y) at points, interpolated bilinearly; beyond the image, the displacement at its edge is used.
 
     The grid, shape (n, n, 2), covers the image, which is of `shape` (n_rows, n_cols).
     """
@@ -104,9 +104,9 @@ def inverse_displacement(
 ) -> npt.NDArray[np.float32]:
     """The displacement of the inverse registration, on a grid over the moving image; float32, shape (n, n, 2).
 
-    For deformations of 8 pixels, a point that is mapped forth and back misses itself by at most 0.2 pixels, or 1 pixel
-    within one cell of the grid from the edge. The error is larger there, because beyond the image a displacement is
-    that of its edge.
+    For deformations of 8 pixels, a point that is mapped to the other session and back lands at most 0.2 pixels from its
+    start, or 1 pixel if it lies within one grid cell of the edge. The error is larger near the edge, because beyond the
+    image the displacement at its edge is used.
 
     Parameters
     ----------

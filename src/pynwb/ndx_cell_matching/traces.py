@@ -39,8 +39,8 @@ class RoiTrace(NamedTuple):
 def roi_axis(series: RoiResponseSeries) -> int | None:
     """The axis of a series' data along which its ROIs lie; None if the data have one axis and hold a single ROI.
 
-    In NWB it is the second axis, but many files are written the other way round. So it is the axis that is as long as
-    `rois`.
+    In NWB it is the second axis, but many files are written the other way round. Therefore the axis that is as long as
+    `rois` is taken.
 
     Raises
     ------

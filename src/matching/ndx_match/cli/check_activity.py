@@ -42,10 +42,11 @@ def check_activity_(
 ) -> None:
     """Check a match by the activity of its cells, in the files that were matched.
 
-    If the matches are right, the same cells are active together from day to day. For every two sessions, the
-    correlation of their pairwise correlations is compared with that of matches shuffled among near neighbours; z is by
-    how many standard deviations it is higher. A cell is listed if another ROI nearby fits its activity better than its
-    own ROI. If the traces cannot tell right matches from wrong ones, the command says so.
+    If the matches are right, the same cells are active together from day to day. For every two sessions, the pairwise
+    correlations of the cells in one session are correlated with those in the other. The result is compared with results
+    for matches that are shuffled among near neighbours; z is the number of standard deviations by which it exceeds
+    their mean. A cell is listed if another ROI nearby fits its activity better than its own ROI. If the traces cannot
+    tell right matches from wrong ones, the command says so.
     """
     name = public_name(matches)
     with progress_bar() as progress, shared_access():

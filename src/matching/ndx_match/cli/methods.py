@@ -19,7 +19,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class ParameterOption:
-    """A parameter as an option, which one method has, or several methods that share it."""
+    """The option of a parameter that one method has, or that several methods share."""
 
     parameter: Parameter
     methods: tuple[str, ...]

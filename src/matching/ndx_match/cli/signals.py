@@ -15,7 +15,7 @@ PATIENCE = 5.0  #: seconds for cleaning up, during which further signals are ign
 
 
 class Stop:
-    """Handles signals; `code` is the exit code, 128 plus the number of the first signal, or None before one came."""
+    """Handles signals; `code` is the exit code: 128 plus the number of the first signal, or None if none has come."""
 
     def __init__(self) -> None:
         self.code: int | None = None

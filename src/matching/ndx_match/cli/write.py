@@ -130,8 +130,8 @@ def write(
 ) -> None:
     """Match the cells of two or more sessions of one animal and write a new NWB file.
 
-    Sessions have the order of the files in tables and pictures. The inputs are never changed. An input is a path, or an
-    address: https, s3, or dandi://dandi/DANDISET/PATH. A folder or a pattern such as 'day*.nwb' stands for its NWB
+    In tables and pictures, sessions have the order of the files. The inputs are never changed. An input is a path, or
+    an address: https, s3, or dandi://dandi/DANDISET/PATH. A folder or a pattern such as 'day*.nwb' stands for its NWB
     files, and a folder on DANDI for its ophys files. A folder of Suite2p or minian, or a file of CaImAn, EXTRACT or
     Inscopix, can take the place of an NWB file.
 

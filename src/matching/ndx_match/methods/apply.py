@@ -47,8 +47,8 @@ def match(
     Raises
     ------
     MethodError
-        If there is no such method, if a parameter is not one of the method or has a value that is not valid, or if
-        there are fewer than two sessions or one that the method cannot take.
+        If there is no such method, if a parameter does not belong to it or has a value that is not valid, if there are
+        fewer than two sessions, or if the method cannot match one of them.
     TypeError
         If something else is given in place of sessions, for example paths.
 

@@ -61,7 +61,7 @@ class SourceOptions:
     checksum: bool = True
     #: From folders on DANDI, take only these sessions, given by labels, their first parts, or patterns with `*`.
     sessions: tuple[str, ...] = ()
-    #: When the sessions began that are folders of other programs, as (folder, time in ISO 8601). The folder is given by
+    #: Start times of sessions that are folders of other programs, as (folder, time in ISO 8601). The folder is given by
     #: its path or consecutive parts of it; it may be empty if there is only one.
     session_starts: tuple[tuple[str, str], ...] = ()
     session_table: tuple[SessionFacts, ...] = ()  #: metadata of such sessions; it may list other sessions too
