@@ -22,8 +22,8 @@ from .candidates import ComparedPairs, roi_towards
 #: truth of simulated sessions agree.
 PRIOR = np.array([0.3, 7.0, -3.0, -0.5, 0.0, 1.0])
 PRIOR_SPREAD = np.array([2.5, 1.0, 0.6, 0.3, 0.7, 0.3])
-#: Wrong candidates across sessions per pair within a session. In simulations there are 0.8 to 0.95, but they overlap more
-#: than pairs within a session, whose ROIs the segmentation keeps apart. The larger number makes up for this.
+#: Wrong candidates across sessions per pair within a session. In simulations there are 0.8 to 0.95, but they overlap
+#: more than pairs within a session, whose ROIs the segmentation keeps apart. The larger number makes up for this.
 CROWDING = 1.2
 LARGEST_LOG_ODDS = 14.0  #: at which log-odds are clipped; greater ones would change nothing
 FEW_PAIRS = 40  #: with fewer candidates the result rests mostly on the prior
