@@ -6,8 +6,6 @@ python benchmarks/other_tools.py --track2p PYTHON [--seeds 300:302]   (PYTHON: i
 from __future__ import annotations
 
 import argparse
-import tempfile
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +13,7 @@ import track2p
 from compared import METHODS
 from markdown_tables import machine, mean_sd, say, table, write
 from other_build import seeds_of
-from processes import measure
 
-from ndx_match.arrays import Ints32
-from ndx_match.model import Session
 from ndx_match.simulate import TIERS, simulate
 from ndx_match.simulate.scores import LinkScore, complete_tracks_score, score_links
 
@@ -40,7 +35,7 @@ def main() -> None:
         for seed in options.seeds:
             simulation = simulate(TIERS[tier], seed)
             cells = {method: match(simulation.sessions).cells for method, match in METHODS.items()}
-            cells[name] = cells_of_track2p(options.track2p, simulation.sessions)
+            _, cells[name] = track2p.run(options.track2p, simulation.sessions)
             for tool, found in cells.items():
                 links.setdefault(tool, []).append(score_links(found, simulation.identity))
                 tracks.setdefault(tool, []).append(complete_tracks_score(found, simulation.identity).score)
@@ -62,17 +57,6 @@ def main() -> None:
         table(header, rows),
     ]
     write(Path(__file__).with_suffix(".md"), parts)
-
-
-def cells_of_track2p(python: str, sessions: Sequence[Session]) -> Ints32:
-    """`roi_row` of each cell that Track2p finds in each session."""
-    counts = [session.n_rois for session in sessions]
-    with tempfile.TemporaryDirectory() as temporary:
-        folders = track2p.write_folders(sessions, Path(temporary))
-        usage = measure(track2p.command(python, Path(temporary), folders))
-        if usage.exit_code:
-            raise SystemExit(f"Track2p: {usage.errors}")
-        return track2p.cells_found(Path(temporary), counts)
 
 
 if __name__ == "__main__":

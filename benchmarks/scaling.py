@@ -153,13 +153,8 @@ def beside_others(folder: Path, of_track2p: str | None, of_allen: str | None) ->
             if usage.exit_code:
                 raise SystemExit(f"{name}: {usage.errors}")
             add(f"ndx-match, method {name}", usage, _cells(output))
-        if of_track2p:
-            folders = track2p.write_folders(read_sessions(files), Path(temporary))
-            usage = measure(track2p.command(of_track2p, Path(temporary), folders))
-            if usage.exit_code:
-                raise SystemExit(f"Track2p: {usage.errors}")
-            cells = track2p.cells_found(Path(temporary), [len(rois) for rois in truth])
-            add(f"Track2p {track2p.version(of_track2p)}", usage, cells)
+    if of_track2p:
+        add(f"Track2p {track2p.version(of_track2p)}", *track2p.run(of_track2p, read_sessions(files)))
     header = ("tool", "processor time", "time", "peak memory", "cells in all", "precision", "recall", "F1 of links")
     about = f"The first {len(files)} sessions of {folder.name}; each tool with the settings it starts with."
     if of_track2p:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from processes import Usage, measure
 
 from ndx_match.arrays import Ints32
 from ndx_match.model import Session
@@ -50,6 +52,16 @@ def write_folders(sessions: Sequence[Session], folder: Path) -> list[Path]:
         field = {"Ly": n_rows, "Lx": n_cols, "yrange": [0, n_rows], "xrange": [0, n_cols]}
         np.save(plane / "ops.npy", {**field, **images, "fs": 30.0, "nchannels": 1})  # type: ignore[arg-type]
     return folders
+
+
+def run(python: str, sessions: Sequence[Session]) -> tuple[Usage, Ints32]:
+    """Run Track2p on sessions: what it took, and the `roi_row` of each cell in each session, -1 where it has none."""
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        usage = measure(command(python, folder, write_folders(sessions, folder)))
+        if usage.exit_code:
+            raise SystemExit(f"Track2p: {usage.errors}")
+        return usage, cells_found(folder, [session.n_rois for session in sessions])
 
 
 def command(python: str, save_in: Path, folders: Sequence[Path]) -> list[str]:

@@ -18,6 +18,7 @@ from pynwb.ophys import OpticalChannel
 
 from ndx_match import __version__
 from ndx_match.cli.main import COMMANDS
+from ndx_match.formats import find_exporters
 from ndx_match.matchfile import read_match_file
 
 METHOD = ("--method", "nway")
@@ -200,7 +201,9 @@ def test_export(matches: Path, tmp_path: Path, suffix: str):
 
 
 def test_export_refuses_other_formats_and_its_own_input(matches: Path, tmp_path: Path):
-    run("export", matches, "-o", tmp_path / "cells.xlsx").refused("must end in .csv, ")
+    *others, last = find_exporters()
+    refused = f"must end in {', '.join(others)} or {last}"
+    run("export", matches, "-o", tmp_path / "cells.xlsx").refused(refused)
     before = matches.read_bytes()
     link = tmp_path / "cells.csv"
     link.symlink_to(matches)

@@ -163,7 +163,7 @@ def test_listing_methods_imports_nothing_heavy():
         ("consensus", {"edge_buffer": 3}, "edge_buffer does not belong to the method consensus; its parameters are"),
         ("consensus", nway.NwayParameters(),
          "NwayParameters does not belong to the method consensus; give ConsensusParameters."),
-        ("magic", None, "There is no method 'magic'; choose one of consensus, "),
+        ("magic", None, f"There is no method 'magic'; choose one of {', '.join(all_methods())}."),
     ],
 )  # fmt: skip
 def test_what_is_no_parameter_is_refused_in_one_sentence(method: str, given: object, message: str):
