@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -127,13 +128,31 @@ def distributed() -> None:
 
 
 @pytest.fixture
+def open_path() -> Iterator[Path]:
+    """A temporary folder in which other users may read. The folders of `tmp_path` are open to their owner alone, and
+    every other pytest that starts on this machine closes them again."""
+    others = os.umask(0o022)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            os.chmod(folder, 0o755)
+            yield Path(folder)
+    finally:
+        os.umask(others)
+
+
+@pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A folder on a disk of 200 kB."""
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = shutil.which("mount")
     command = [mount or "mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(disk)]
-    if os.geteuid() != 0 or mount is None or subprocess.run(command, capture_output=True, check=False).returncode:
+    if (
+        mount is None
+        or sys.platform == "win32"
+        or os.geteuid() != 0
+        or subprocess.run(command, capture_output=True, check=False).returncode
+    ):
         pytest.skip("a small disk cannot be mounted here")
     try:
         yield disk

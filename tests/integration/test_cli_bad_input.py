@@ -13,7 +13,7 @@ import h5py
 import numpy as np
 import pytest
 from builders import SHAPE, field_of_view, make_nwbfile, write_nwb, write_sessions
-from helpers import COMMAND, let_everyone_in, listing, run, run_process, without_privileges
+from helpers import COMMAND, listing, run, run_process, without_privileges
 from PIL import Image
 from pynwb import NWBFile
 
@@ -219,25 +219,24 @@ def test_an_object_that_the_schema_wants_is_missing(tmp_path: Path, refuse):
     refuse(spoilt(tmp_path / "bad.nwb", remove))
 
 
-def test_a_file_that_may_not_be_read(tmp_path: Path, refuse):
-    bad = write_nwb(tmp_path / "bad.nwb", make_nwbfile())
+def test_a_file_that_may_not_be_read(open_path: Path):
+    bad = write_nwb(open_path / "bad.nwb", make_nwbfile())
     run("inspect", bad).succeeded()  # imports all that it needs, which may lie where only its owner can read
     bad.chmod(0)
     with without_privileges():
         run("inspect", bad).refused(str(bad), "Permission denied")
 
 
-def test_a_folder_that_may_not_be_written_into(tmp_path: Path):
-    folder = tmp_path / "folder"
+def test_a_folder_that_may_not_be_written_into(open_path: Path):
+    folder = open_path / "folder"
     folder.mkdir()
     paths = write_sessions(folder)
-    let_everyone_in(tmp_path)
-    run("write", *paths, "-o", tmp_path / "m.nwb", *METHOD).succeeded()
+    run("write", *paths, "-o", open_path / "m.nwb", *METHOD).succeeded()
     folder.chmod(0o555)
-    (tmp_path / "closed").mkdir(0o700)  # into which the user cannot even look
+    (open_path / "closed").mkdir(0o700)  # into which the user cannot even look
     with without_privileges():
         run("write", *paths, "-o", folder / "m.nwb", *METHOD).refused("cannot be written into")
-        run("write", *paths, "-o", tmp_path / "closed" / "m.nwb", *METHOD).refused("cannot be written into")
+        run("write", *paths, "-o", open_path / "closed" / "m.nwb", *METHOD).refused("cannot be written into")
     folder.chmod(0o755)
     assert listing(folder) == {path.name for path in paths}
 

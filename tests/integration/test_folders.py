@@ -19,7 +19,7 @@ import numpy as np
 import pynwb
 import pytest
 from builders import Field, field_of_view
-from helpers import Outcome, let_everyone_in, run, without_privileges
+from helpers import Outcome, run, without_privileges
 from result_folders import START, write_caiman, write_extract, write_inscopix, write_minian, write_suite2p
 
 from ndx_match.batch.inputs import find_inputs
@@ -414,9 +414,8 @@ def test_damaged_results_of_suite2p_are_refused(tmp_path: Path):
     refused("stat.npy", "no complete .npy file")
 
 
-def test_a_folder_that_may_not_be_read_is_refused(tmp_path: Path):
-    folder = write_suite2p(tmp_path / "day1", FIELDS[0], ACCEPTED)
-    let_everyone_in(tmp_path)
+def test_a_folder_that_may_not_be_read_is_refused(open_path: Path):
+    folder = write_suite2p(open_path / "day1", FIELDS[0], ACCEPTED)
     inspected(folder).succeeded()  # after which nothing has to be imported any more
     for locked, problem in ((folder / "plane0" / "stat.npy", "Permission denied"), (folder / "plane0", "is a folder")):
         locked.chmod(0)

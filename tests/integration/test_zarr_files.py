@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from builders import as_zarr, write_sessions
-from helpers import COMMAND, let_everyone_in, listing, run, without_privileges
+from helpers import COMMAND, listing, run, without_privileges
 
 from ndx_match.matchfile import read_match_file
 
@@ -91,9 +91,8 @@ def test_a_chunk_that_is_missing_only_in_the_match_file(folder: Path):
     assert not (folder / "cells.csv").exists()
 
 
-def test_a_store_that_may_not_be_read(folder: Path):
-    bad = folder / "session_0.nwb.zarr"
-    let_everyone_in(folder)
+def test_a_store_that_may_not_be_read(made: Path, open_path: Path):
+    bad = shutil.copytree(made / "session_0.nwb.zarr", open_path / "session_0.nwb.zarr")
     run("inspect", bad).succeeded()  # imports all that it needs, which may lie where only its owner can read
     for closed in (bad / TABLE / "id" / chunk(0), bad):
         closed.chmod(0)

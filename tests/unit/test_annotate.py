@@ -375,14 +375,13 @@ def test_what_cannot_be_written_is_refused_before_any_work(folder: Path, sources
     assert listing(folder) == before
 
 
-def test_a_read_only_file_is_not_replaced(folder: Path, sources: list[Path]):
-    for path in (folder.parent, *folder.parent.parents):
-        if path != path.parent and "pytest" in str(path):
-            path.chmod(0o755)
+def test_a_read_only_file_is_not_replaced(made: Path, open_path: Path):
+    folder = shutil.copytree(made, open_path / "data")
+    for path in folder.iterdir():
+        path.chmod(0o444)
     folder.chmod(0o777)
-    sources[0].chmod(0o444)
     with without_privileges(), pytest.raises(OutputError, match="may not be changed"):
-        annotate_files(folder / "matches.nwb", sources[:1], in_place=True)
+        annotate_files(folder / "matches.nwb", [folder / "session_0.nwb"], in_place=True)
 
 
 def test_a_ragged_column_of_this_name_is_never_replaced(folder: Path, sources: list[Path]):
