@@ -173,8 +173,8 @@ def test_a_large_read_is_one_request():
 
 def test_waits_double_up_to_a_longest():
     assert [seconds_to_wait(failures) for failures in range(1, 9)] == [0.5, 1, 2, 4, 8, 16, 30, 30]
-    assert seconds_to_wait(1, asked_for=7) == 7
-    assert seconds_to_wait(1, asked_for=70) == 30
+    assert seconds_to_wait(1, retry_after=7) == 7
+    assert seconds_to_wait(1, retry_after=70) == 30
 
 
 def test_blocks_outlive_their_store_and_damaged_ones_do_not(tmp_path: Path):

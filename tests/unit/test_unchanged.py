@@ -157,7 +157,7 @@ def test_files_that_are_kept_open_are_read_once_each(folder: Path, monkeypatch: 
     read: list[str] = []
     open_reader = opening.open_reader
     monkeypatch.setattr(opening, "open_reader", lambda path: (read.append(Path(path).name), open_reader(path))[1])
-    monkeypatch.setattr(opening, "KEPT_AT_MOST", 1)
+    monkeypatch.setattr(opening, "MOST_OPEN_FILES", 1)
     with files_kept_open():
         for path in (first, second, first, second):
             with opening.open_nwb(path):

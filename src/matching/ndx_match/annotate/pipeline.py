@@ -139,7 +139,7 @@ class _Job:
                         f"{source}: the ROI table {table.path} has a column {COLUMN} already; replace it with "
                         "--overwrite."
                     )
-        lost = [] if in_place else format_of(source).lost_files(source, self.target)
+        lost = [] if in_place else format_of(source).unreachable_files(source, self.target)
         if lost:
             raise InputError(
                 f"{source}: this file takes data from {lost[0]} beside it, which a copy in {self.target.parent} would "

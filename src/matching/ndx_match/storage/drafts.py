@@ -100,9 +100,9 @@ def settle_abandoned(folder: Path) -> None:
         return
     with suppress(OSError):
         for name in os.listdir(folder):
-            if found := re.fullmatch(rf"{re.escape(PREFIX)}([0-9a-f]{{16}})\.lock", name):
+            if pattern_match := re.fullmatch(rf"{re.escape(PREFIX)}([0-9a-f]{{16}})\.lock", name):
                 with suppress(OSError, ValueError, KeyError, TypeError):
-                    _settle_if_abandoned(folder, name, found.group(1))
+                    _settle_if_abandoned(folder, name, pattern_match.group(1))
 
 
 def _settle_if_abandoned(folder: Path, name: str, number: str) -> None:

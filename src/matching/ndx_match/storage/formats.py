@@ -194,7 +194,7 @@ class StorageFormat(ABC):
             except Exception as error:  # for example an unknown schema: the same error for source and copy
                 return Counter([f"{type(error).__name__}: {error}".replace(str(path), "")])
 
-    def lost_files(self, source: Path, target: Path) -> list[str]:
+    def unreachable_files(self, source: Path, target: Path) -> list[str]:
         """Other files, by their relative paths, that `source` uses and that a copy of it at `target` would not find."""
         # Relative paths start at the folder of an HDF5 file, but at the Zarr store itself.
         old, new = (path if self.is_folder else path.parent for path in (source, target))

@@ -31,18 +31,18 @@ def read_mat(path: Path, *names: str, optional: bool = False) -> Array | None:
     if not path.is_file():
         raise InputError(f"{path}: there is no such file.")
     try:
-        found = _of_hdf5(path, names) if h5py.is_hdf5(path) else _of_older(path, names)
+        array = _of_hdf5(path, names) if h5py.is_hdf5(path) else _of_older(path, names)
     except (MemoryError, Exception) as error:  # h5py and SciPy raise many kinds for damaged files
         raise InputError(
             f"{path}: this file cannot be read as a MATLAB file ({error or type(error).__name__})."
         ) from None
-    if found is None and optional:
+    if array is None and optional:
         return None
-    if found is None or found.dtype.kind not in "biuf":
+    if array is None or array.dtype.kind not in "biuf":
         raise InputError(
             f"{path}: this file has no numeric array {'.'.join(names)}; give the file as its program wrote it."
         )
-    return found
+    return array
 
 
 def _of_hdf5(path: Path, names: tuple[str, ...]) -> Array | None:

@@ -22,7 +22,7 @@ from .remote import is_url, parsed, public_name, shared_access
 from .substitutes import substitute_of
 from .zarr.files import METADATA
 
-KEPT_AT_MOST = 10  #: how many files :func:`files_kept_open` keeps open
+MOST_OPEN_FILES = 10  #: how many files :func:`files_kept_open` keeps open
 
 
 def format_of(path: str | os.PathLike[str]) -> StorageFormat:
@@ -56,9 +56,9 @@ def refuse_folder(location: str | os.PathLike[str]) -> None:
         return
     if any(os.path.exists(os.path.join(location, name)) for name in METADATA):
         return
-    found = sorted(name for name in os.listdir(location) if name.endswith((".nwb", ".nwb.zarr")))
-    files = ", ".join(found[:3]) + ", ..." * (len(found) > 3)
-    inside = f"give the NWB files in it ({files})" if found else "give an NWB file"
+    names = sorted(name for name in os.listdir(location) if name.endswith((".nwb", ".nwb.zarr")))
+    files = ", ".join(names[:3]) + ", ..." * (len(names) > 3)
+    inside = f"give the NWB files in it ({files})" if names else "give an NWB file"
     raise InputError(f"{location}: this is a folder; {inside}.")
 
 
@@ -80,13 +80,13 @@ def open_nwb(path: Location) -> Iterator[NWBFile]:
         The file is missing, may not be read, is truncated, is neither HDF5 nor Zarr, or is not an NWB file; or it is a
         Zarr store and hdmf-zarr is not installed.
     """
-    kept = _kept.get()
+    kept_files = _kept_files.get()
     place = as_location(path)
     if (substitute := substitute_of(place)) is not None:
         yield substitute.make()
         return
     is_plain_file = not (is_url(place) or open_file(place) is not None or os.path.isdir(place))
-    nwbfile = kept.opened(place) if kept is not None and is_plain_file else None
+    nwbfile = kept_files.opened(place) if kept_files is not None and is_plain_file else None
     if nwbfile is None:
         with _opened(path) as nwbfile:
             yield nwbfile
@@ -101,14 +101,14 @@ def open_nwb(path: Location) -> Iterator[NWBFile]:
 def files_kept_open() -> Iterator[None]:
     """Keep HDF5 files on the disk open while the block runs, so that an unchanged file is opened again at once.
 
-    Only the first :data:`KEPT_AT_MOST` are kept, because an open file takes about 3 MB.
+    Only the first :data:`MOST_OPEN_FILES` are kept, because an open file takes about 3 MB.
     """
     with ExitStack() as stack:
-        token = _kept.set(_KeptFiles(stack))
+        token = _kept_files.set(_KeptFiles(stack))
         try:
             yield
         finally:
-            _kept.reset(token)
+            _kept_files.reset(token)
             stack.close()  # here, so that an error of the block is not reported as an error of one of these files
 
 
@@ -122,23 +122,23 @@ class _KeptFiles:
     def opened(self, path: str | os.PathLike[str]) -> NWBFile | None:
         """The open file, which is opened again if it has changed; None if too many files are open."""
         try:
-            found = os.stat(path)
+            status = os.stat(path)
             key: tuple[object, ...] = (
                 os.fspath(path),
-                found.st_dev,
-                found.st_ino,
-                found.st_size,
-                found.st_mtime_ns,
-                found.st_ctime_ns,
+                status.st_dev,
+                status.st_ino,
+                status.st_size,
+                status.st_mtime_ns,
+                status.st_ctime_ns,
             )
         except OSError:
             key = (os.fspath(path),)
-        if key not in self.files and len(self.files) < KEPT_AT_MOST:
+        if key not in self.files and len(self.files) < MOST_OPEN_FILES:
             self.files[key] = self.stack.enter_context(_opened(path))
         return self.files.get(key)
 
 
-_kept: ContextVar[_KeptFiles | None] = ContextVar("kept_files", default=None)
+_kept_files: ContextVar[_KeptFiles | None] = ContextVar("kept_files", default=None)
 
 
 @contextmanager

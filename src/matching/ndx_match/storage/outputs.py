@@ -132,18 +132,18 @@ def naming_written(written: Sequence[Path]) -> Iterator[None]:
     except NdxMatchError as error:
         if not written:
             raise
-        done = ", ".join(map(str, written))
-        raise type(error)(f"{str(error).rstrip('.')}; these files were written before: {done}.") from error
+        listed = ", ".join(map(str, written))
+        raise type(error)(f"{str(error).rstrip('.')}; these files were written before: {listed}.") from error
 
 
 @contextmanager
 def folder_for_outputs(folder: Path) -> Iterator[None]:
     """Make an output folder as :func:`make_folder` does; if the block fails, remove the new folder if it is empty."""
-    made = make_folder(folder)
+    is_new = make_folder(folder)
     try:
         yield
     except BaseException:
-        if made:
+        if is_new:
             with suppress(OSError):
                 os.rmdir(folder)
         raise

@@ -34,14 +34,14 @@ def state_of(path: Location) -> FileState | None:
             version = access.file(str(location)).version
         return FileState(version.size, f"{version.tag} {version.modified}")
     try:
-        found = [os.stat(file) for file in files_in(location).values()]
+        statuses = [os.stat(file) for file in files_in(location).values()]
     except OSError:
         return None
     return FileState(
-        sum(file.st_size for file in found),
-        max((file.st_mtime_ns for file in found), default=0),
-        max((file.st_ctime_ns for file in found), default=0),
-        len(found),
+        sum(file.st_size for file in statuses),
+        max((file.st_mtime_ns for file in statuses), default=0),
+        max((file.st_ctime_ns for file in statuses), default=0),
+        len(statuses),
     )
 
 

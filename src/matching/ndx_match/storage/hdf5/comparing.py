@@ -73,21 +73,21 @@ class _Tree:
             The properties, by the phrase to be reported if they differ.
         """
         item = self.file[path]
-        found: dict[str, Any] = {f"{path} is of another kind": type(item)}
+        properties: dict[str, Any] = {f"{path} is of another kind": type(item)}
         for name in item.attrs:
             if (path, name) not in ignored_attributes:
                 stored = item.attrs.get_id(name)
                 value = stored.get_type().encode(), stored.shape, self.plain(item.attrs[name])
-                found[f"the attribute {name} of {path} differs"] = value
+                properties[f"the attribute {name} of {path} differs"] = value
         if isinstance(item, h5py.Group):
-            found[f"the links of {path} differ"] = [
+            properties[f"the links of {path} differ"] = [
                 self._link(item, name) for name in item if f"{path.rstrip('/')}/{name}" not in ignored_objects
             ]
         elif isinstance(item, h5py.Datatype):
-            found[f"the type {path} differs"] = item.id.encode()
+            properties[f"the type {path} differs"] = item.id.encode()
         else:
-            found[f"type, shape or storage of {path} differ"] = _storage(item)
-        return found
+            properties[f"type, shape or storage of {path} differ"] = _storage(item)
+        return properties
 
     def plain(self, value: Any) -> Any:
         """The value in a form that is equal for two files if their values are the same; NaN equals NaN."""
@@ -151,9 +151,9 @@ def _same_values(path: str, one: _Tree, two: _Tree) -> bool:
 
 
 def _chunks(dataset: h5py.Dataset) -> dict[tuple[int, ...], tuple[int, int]]:
-    found: dict[tuple[int, ...], tuple[int, int]] = {}
-    dataset.id.chunk_iter(lambda chunk: found.update({tuple(chunk.chunk_offset): (chunk.filter_mask, chunk.size)}))
-    return found
+    chunks: dict[tuple[int, ...], tuple[int, int]] = {}
+    dataset.id.chunk_iter(lambda chunk: chunks.update({tuple(chunk.chunk_offset): (chunk.filter_mask, chunk.size)}))
+    return chunks
 
 
 def _blocks(shape: tuple[int, ...], limit: int) -> Iterator[tuple[slice, ...]]:

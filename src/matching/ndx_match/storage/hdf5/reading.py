@@ -151,7 +151,7 @@ def _knows_all(types: TypeMap, file: h5py.File) -> bool:
     catalog = types.namespace_catalog
     core = get_type_map().namespace_catalog.namespaces
     new = {name: set(catalog.get_namespace(name).get_registered_types()) for name in catalog.namespaces}
-    new = {name: found for name, found in new.items() if name not in core}
+    new = {name: kinds for name, kinds in new.items() if name not in core}
 
     def unknown(name: str, item: h5py.Group | h5py.Dataset) -> bool | None:
         namespace, kind = (item.attrs.get(attribute) for attribute in ("namespace", "neurodata_type"))

@@ -81,23 +81,23 @@ class RemoteAccess:
         InputError
             A folder has no such file, or DANDI does not answer.
         """
-        found: list[str | os.PathLike[str]] = []
+        files: list[str | os.PathLike[str]] = []
         in_folders: list[str] = []
         for location in map(as_location, locations):
             if not is_url(location):
-                found.append(location)
+                files.append(location)
                 continue
             name = self._name(location)
             if not is_of_dandi(self._addresses[name]):
-                found.append(name)
+                files.append(name)
                 continue
             assets, is_folder = self._find(self._addresses[name])
             for asset in assets:
                 if not is_folder or not sessions or any(is_of_session(asset.path, session) for session in sessions):
-                    found.append(asset.uri)
+                    files.append(asset.uri)
             in_folders += [asset.path for asset in assets if is_folder]
         _refuse_missing(sessions, in_folders)
-        return found
+        return files
 
     def folder(self, location: str) -> Transport:
         """The transport that fetches the files of a remote Zarr store; raises InputError for a store on DANDI."""
@@ -196,10 +196,12 @@ class RemoteAccess:
 
     def _asset(self, url: str) -> dandi_assets.Asset:
         if url not in self._assets:
-            found, _ = self._find(url)
-            if len(found) != 1:
-                raise InputError(f"{public_name(url)}: this address means {len(found)} files; give the address of one.")
-            self._assets[url] = found[0]
+            assets, _ = self._find(url)
+            if len(assets) != 1:
+                raise InputError(
+                    f"{public_name(url)}: this address means {len(assets)} files; give the address of one."
+                )
+            self._assets[url] = assets[0]
         return self._assets[url]
 
     def _transport(self, name: str) -> Transport:
@@ -283,7 +285,7 @@ def _refuse_missing(sessions: Sequence[str], paths: Sequence[str]) -> None:
             labels = list(dict.fromkeys(session_label(path) for path in paths))
             more = ", ..." if len(labels) > SHOWN_SESSIONS else ""
             shown = ", ".join(labels[:SHOWN_SESSIONS])
-            meant = did_you_mean(session, labels)
+            suggestion = did_you_mean(session, labels)
             raise InputError(
-                f"The folders on DANDI have no session {session}{meant}; give --session one of: {shown}{more}."
+                f"The folders on DANDI have no session {session}{suggestion}; give --session one of: {shown}{more}."
             )

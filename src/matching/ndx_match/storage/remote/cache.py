@@ -118,21 +118,21 @@ class Cache:
 
     def files(self) -> list[KeptFile]:
         """The files of which blocks are kept; the file that was used last comes first."""
-        found = []
+        files = []
         with suppress(OSError):
             for folder in self.folder.iterdir():
                 with suppress(OSError, ValueError):
                     about = folder / ADDRESS
                     address = public_name(about.read_text().splitlines()[0])
-                    found.append(KeptFile(address, _size(folder), about.lstat().st_mtime, folder))
-        return sorted(found, key=lambda file: -file.used)
+                    files.append(KeptFile(address, _size(folder), about.lstat().st_mtime, folder))
+        return sorted(files, key=lambda file: -file.used)
 
     def shrink(self) -> None:
         """Delete the files that were unused for the longest time until the cache is no larger than it may be."""
-        left = size_limit()
+        remaining = size_limit()
         for file in self.files():
-            left -= file.size
-            if left < 0:
+            remaining -= file.size
+            if remaining < 0:
                 _remove(file.folder)
 
     def clear(self) -> None:
@@ -156,10 +156,10 @@ def store_in(cache: Cache | None, name: str, version: Version, serves_parts: boo
 def size_limit() -> int:
     """The largest size of the cache, in bytes, from the environment variable `NDX_MATCH_CACHE_SIZE`."""
     text = os.environ.get(SIZE_VARIABLE) or DEFAULT_SIZE
-    found = re.fullmatch(r"\s*(\d{1,15}(?:\.\d{1,15})?)\s*([KMGT]?)B?\s*", text, re.ASCII | re.I)
-    if found is None:
+    pattern_match = re.fullmatch(r"\s*(\d{1,15}(?:\.\d{1,15})?)\s*([KMGT]?)B?\s*", text, re.ASCII | re.I)
+    if pattern_match is None:
         raise InputError(f"{SIZE_VARIABLE}={text}: this is not a size; write it as {DEFAULT_SIZE} or 500 MB.")
-    return int(float(found.group(1)) * UNITS[found.group(2).upper()])
+    return int(float(pattern_match.group(1)) * UNITS[pattern_match.group(2).upper()])
 
 
 def _block(data: BinaryIO, block: int) -> bytes:
@@ -171,11 +171,11 @@ def _make_private(folder: Path) -> None:
     """Make a folder that only its owner can read; raises OSError for a symbolic link or a folder of another user."""
     with suppress(FileExistsError):
         folder.mkdir(0o700)
-    found = os.lstat(folder)
-    if not stat.S_ISDIR(found.st_mode):
+    status = os.lstat(folder)
+    if not stat.S_ISDIR(status.st_mode):
         raise NotADirectoryError(0, f"{folder.name} is a file or a link, not a folder")
     if hasattr(os, "geteuid"):
-        if found.st_uid != os.geteuid():
+        if status.st_uid != os.geteuid():
             raise PermissionError(0, f"{folder.name} belongs to another user")
         os.chmod(folder, 0o700)
 
@@ -197,7 +197,7 @@ def _remove(path: Path) -> None:
 
 def _size(folder: Path) -> int:
     """The bytes that the files in a folder take on the disk, without their holes."""
-    return sum(getattr(found, "st_blocks", -(-found.st_size // 512)) * 512 for found in _stats(folder))
+    return sum(getattr(status, "st_blocks", -(-status.st_size // 512)) * 512 for status in _stats(folder))
 
 
 def _stats(folder: Path) -> Iterator[os.stat_result]:

@@ -53,7 +53,7 @@ class LimitedAnswer(HTTPResponse):
         super().begin()
         if self.status in (200, 206):
             body = MOST_UNSTATED if self.length is None else self.length
-            self._limited.left += body if self.most is None else min(body, self.most)
+            self._limited.remaining += body if self.most is None else min(body, self.most)
 
 
 class _Limited(io.RawIOBase):
@@ -62,7 +62,7 @@ class _Limited(io.RawIOBase):
     def __init__(self, raw: io.RawIOBase) -> None:
         self._raw = raw
         self._since, self._received = time.monotonic(), 0
-        self.left = MOST_BESIDE
+        self.remaining = MOST_BESIDE
 
     def readable(self) -> bool:
         return True
@@ -70,11 +70,11 @@ class _Limited(io.RawIOBase):
     def readinto(self, buffer: Any) -> int | None:
         if is_too_slow(time.monotonic() - self._since, self._received):
             raise Endless("the server is too slow")
-        if self.left <= 0:
+        if self.remaining <= 0:
             raise Endless("the answer has no end")
-        n_bytes: int | None = self._raw.readinto(memoryview(buffer)[: self.left])  # type: ignore[attr-defined]
+        n_bytes: int | None = self._raw.readinto(memoryview(buffer)[: self.remaining])  # type: ignore[attr-defined]
         self._received += n_bytes or 0
-        self.left -= n_bytes or 0
+        self.remaining -= n_bytes or 0
         return n_bytes
 
     def close(self) -> None:

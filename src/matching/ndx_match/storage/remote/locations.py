@@ -83,11 +83,11 @@ def is_ophys(path: str) -> bool:
 
 def session_label(path: str) -> str:
     """The session in the name of an asset, `ses-<label>`; empty if there is none."""
-    found = re.search(r"_ses-([^_]+)", PurePosixPath(path).name)
-    return found.group(1) if found else ""
+    pattern_match = re.search(r"_ses-([^_]+)", PurePosixPath(path).name)
+    return pattern_match.group(1) if pattern_match else ""
 
 
-def is_of_session(path: str, wanted: str) -> bool:
-    """Whether the session of an asset is `wanted`: its label, the label's first part, or a pattern with `*` or `?`."""
+def is_of_session(path: str, session: str) -> bool:
+    """Whether the session of an asset is `session`: its label, the label's first part, or a pattern with `*` or `?`."""
     label = session_label(path)
-    return label == wanted or label.startswith(f"{wanted}-") or fnmatchcase(label, wanted)
+    return label == session or label.startswith(f"{session}-") or fnmatchcase(label, session)

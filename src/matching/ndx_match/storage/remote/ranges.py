@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ...errors import InputError
 from .limits import is_too_slow
-from .transports import LONGEST_WAIT, ConnectionLost, Reply, Transport, seconds_asked_for
+from .transports import LONGEST_WAIT, ConnectionLost, Reply, Transport, retry_after_seconds
 
 TRY_AGAIN = (408, 425, 429, 500, 502, 503, 504)  #: HTTP statuses after which another attempt may succeed
 ATTEMPTS = 6
@@ -72,7 +72,7 @@ class RangeReader:
         """The bytes from `start` to before `stop`, as they arrive; after a lost connection, reading continues there."""
         position, failures, seconds = start, 0, 0.0
         while position < stop:
-            before, lost, began = position, ConnectionLost("the connection was lost"), time.monotonic()
+            before, last_error, began = position, ConnectionLost("the connection was lost"), time.monotonic()
             try:
                 with self._transport.get(position, stop) as reply:
                     self._check(reply, position)
@@ -81,11 +81,11 @@ class RangeReader:
                         position += len(piece)
                         yield piece
             except ConnectionLost as error:
-                lost = error
+                last_error = error
             seconds += time.monotonic() - began
             if position < stop:
                 failures = 1 if position > before else failures + 1
-                self._wait(failures, lost, position)
+                self._wait(failures, last_error, position)
                 if is_too_slow(seconds, position - start):
                     raise InputError(
                         f"{self.name}: the server is too slow ({position - start:,} bytes in {seconds:.0f} seconds); "
@@ -96,25 +96,25 @@ class RangeReader:
         """End the connection."""
         self._transport.close()
 
-    def _wait(self, failures: int, lost: ConnectionLost, position: int) -> None:
+    def _wait(self, failures: int, error: ConnectionLost, position: int) -> None:
         if failures < ATTEMPTS:
-            time.sleep(seconds_to_wait(failures, lost.wait))
+            time.sleep(seconds_to_wait(failures, error.wait))
         elif not self._is_known:
             raise InputError(
-                f"{self.name}: the file cannot be read over the network because {lost} (tried {failures} times); check "
-                "the address."
+                f"{self.name}: the file cannot be read over the network because {error} (tried {failures} times); "
+                "check the address."
             )
         else:
             raise InputError(
                 f"{self.name}: the file could be read only to byte {position:,} of {self.version.size:,} because "
-                f"{lost} (tried {failures} times); try again later."
+                f"{error} (tried {failures} times); try again later."
             )
 
     def _check(self, reply: Reply, position: int) -> None:
         """Raise an error if an answer is not a part of this file: ConnectionLost if the server is busy."""
         if reply.status in TRY_AGAIN:
-            asked_for = seconds_asked_for(reply.headers.get("retry-after", ""))
-            raise ConnectionLost(f"the server answers with HTTP status {reply.status}", asked_for)
+            wait = retry_after_seconds(reply.headers.get("retry-after", ""))
+            raise ConnectionLost(f"the server answers with HTTP status {reply.status}", wait)
         is_empty = reply.status == OUT_OF_RANGE and not self._is_known and position == 0
         if not is_empty and reply.status not in (200, 206):
             raise Refused(f"{self.name}: {self._transport.refusal(reply.status)}", reply.status)
@@ -143,29 +143,33 @@ class RangeReader:
         header, pattern = "content-length", r"(\d{1,20})"
         if reply.status == 206:
             header, pattern = "content-range", r"bytes \d{1,20}-\d{1,20}/(\d{1,20})"
-        found = re.fullmatch(pattern, reply.headers.get(header, ""), re.ASCII)
-        if found is None or int(found.group(1)) > LARGEST_FILE:
-            how = "does not state the size of the file" if found is None else "states an impossible size of the file"
+        pattern_match = re.fullmatch(pattern, reply.headers.get(header, ""), re.ASCII)
+        if pattern_match is None or int(pattern_match.group(1)) > LARGEST_FILE:
+            how = (
+                "does not state the size of the file"
+                if pattern_match is None
+                else "states an impossible size of the file"
+            )
             raise InputError(f"{self.name}: the server {how}; download it and give the path of the copy.")
-        return int(found.group(1))
+        return int(pattern_match.group(1))
 
 
-def seconds_to_wait(failures: int, asked_for: float = 0.0) -> float:
+def seconds_to_wait(failures: int, retry_after: float = 0.0) -> float:
     """The wait after a number of failures in a row: it doubles with each failure, and a server may ask for more."""
-    return min(LONGEST_WAIT, max(FIRST_WAIT * 2 ** (failures - 1), asked_for))
+    return min(LONGEST_WAIT, max(FIRST_WAIT * 2 ** (failures - 1), retry_after))
 
 
 def _body(reply: Reply, position: int, stop: int) -> Iterator[bytes]:
     """The bytes from `position` to before `stop` of an answer, which may contain the whole file."""
     skipped = 0 if reply.status == 206 else position
-    left = stop - position
+    remaining = stop - position
     for received in reply.pieces:
         piece = received[skipped:]
         skipped -= len(received) - len(piece)
-        if piece and left > 0:
-            yield piece[:left]
-            left -= len(piece)
-        if left <= 0:
+        if piece and remaining > 0:
+            yield piece[:remaining]
+            remaining -= len(piece)
+        if remaining <= 0:
             if reply.status == 206:
                 next(reply.pieces, None)  # reads to the end of the answer, so that the connection can be used again
             return

@@ -56,9 +56,9 @@ class RemoteFile:
     def _fetch(self, first: int, needed: int, follows: bool) -> int:
         """Fetch missing blocks from `first` on in one request; returns the number of the block after them."""
         self._ahead = min(max(1, 2 * self._ahead), MOST_AHEAD) if follows else 0
-        wanted = min(needed + self._ahead, self._store.n_blocks) if self.serves_parts else self._store.n_blocks
+        limit = min(needed + self._ahead, self._store.n_blocks) if self.serves_parts else self._store.n_blocks
         end = first + 1
-        while end < wanted and not self._store.has(end):
+        while end < limit and not self._store.has(end):
             end += 1
         self._keep(self._reader.pieces(*self._store.extent(first, end)), first, end)
         return end

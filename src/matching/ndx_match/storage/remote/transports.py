@@ -277,7 +277,7 @@ def limit_session(session: Any, most: int | None = None) -> None:
         def send(self, *arguments: Any, timeout: Any = None, **options: Any) -> Any:
             answer = super().send(*arguments, timeout=timeout or (CONNECT_SECONDS, READ_SECONDS), **options)
             if "Retry-After" in answer.headers:
-                answer.headers["Retry-After"] = f"{seconds_asked_for(answer.headers['Retry-After']):.0f}"
+                answer.headers["Retry-After"] = f"{retry_after_seconds(answer.headers['Retry-After']):.0f}"
             return answer
 
         def proxy_manager_for(self, *arguments: Any, **options: Any) -> Any:
@@ -294,7 +294,7 @@ def limit_session(session: Any, most: int | None = None) -> None:
         session.mount(scheme, LimitedAdapter())
 
 
-def seconds_asked_for(retry_after: str) -> float:
+def retry_after_seconds(retry_after: str) -> float:
     """For how many seconds a server asks to wait, at most :data:`LONGEST_WAIT`; 0 if it does not state a number."""
     return min(LONGEST_WAIT, float(retry_after)) if re.fullmatch(r"\d{1,9}", retry_after, re.ASCII) else 0.0
 

@@ -59,19 +59,19 @@ def _comparable(store: Path, tables: list[str]) -> dict[str, Any]:
     columns and these lists.
     """
     of_columns = tuple(f"{table}/{COLUMN}/" for table in tables)
-    found: dict[str, Any] = {name: path for name, path in files_in(store).items() if not name.startswith(of_columns)}
+    files: dict[str, Any] = {name: path for name, path in files_in(store).items() if not name.startswith(of_columns)}
     of_tables = [f"{table}/{name}" for table in tables for name in ATTRIBUTES]
-    for name in {*of_tables, *CONSOLIDATED} & found.keys():
-        found[name] = _content(found[name])
+    for name in {*of_tables, *CONSOLIDATED} & files.keys():
+        files[name] = _content(files[name])
     for name in CONSOLIDATED:
-        entries = _entries(found.get(name, {}))
+        entries = _entries(files.get(name, {}))
         for key in [key for key in entries if f"{key}/".startswith(of_columns)]:
             del entries[key]
         for file in of_tables:
             _attributes(entries.get(_key(store / file, store), {})).pop("colnames", None)
     for name in of_tables:
-        _attributes(found.get(name, {})).pop("colnames", None)
-    return found
+        _attributes(files.get(name, {})).pop("colnames", None)
+    return files
 
 
 def _add_column(table: Any, values: npt.NDArray[np.int32], description: str) -> None:
@@ -95,14 +95,14 @@ def _content(path: Path) -> dict[str, Any]:
 
 def _attributes(content: dict[str, Any]) -> dict[str, Any]:
     """The attributes in the content of a metadata file."""
-    found: dict[str, Any] = content["attributes"] if "zarr_format" in content else content
-    return found
+    attributes: dict[str, Any] = content["attributes"] if "zarr_format" in content else content
+    return attributes
 
 
 def _entries(content: dict[str, Any]) -> dict[str, Any]:
     """The consolidated metadata in the content of a file of the root; empty if it has none."""
-    found: dict[str, Any] = (content.get("consolidated_metadata") or content).get("metadata", {})
-    return found
+    entries: dict[str, Any] = (content.get("consolidated_metadata") or content).get("metadata", {})
+    return entries
 
 
 def _key(file: Path, store: Path) -> str:

@@ -122,7 +122,7 @@ class StoreFiles:
         if array is not None or (name == ".zarray" and data is not None):
             StoreFiles.last_read = self, array.path if array else parent
         if array is None:
-            return None if data is None else self._with_own_links(data, folder, inner)
+            return None if data is None else self._with_internal_links(data, folder, inner)
         if data is None and array.never_empty:
             why = ", or its writer left it out because it is empty: see Zarr in docs/layouts.md" if array.is_new else ""
             raise self._damaged(folder, f"{where} is missing{why}")
@@ -192,7 +192,7 @@ class StoreFiles:
         old = {} if new else _metadata(folder, posixpath.join(path, ".zarray"))
         return _Array(key, (old.get("compressor") or {}).get("id") == "blosc", True, False) if old else None
 
-    def _with_own_links(self, data: bytes, folder: Folder, inner: str) -> bytes | None:
+    def _with_internal_links(self, data: bytes, folder: Folder, inner: str) -> bytes | None:
         """Metadata in which links to other stores are replaced by links to where these stores are shown."""
         metadata = _parsed(data) if b'"source"' in data else {}
         changed = [self._relink(link, self._folders.index(folder)) for link in links_in(metadata)]
@@ -205,15 +205,15 @@ class StoreFiles:
 
     def _relink(self, link: dict[str, Any], number: int) -> bool:
         """Change a link to another store to where that store is shown; returns whether the link was changed."""
-        is_own = link["source"] == "."
-        if not is_own and (other := self._folders[number].linked(link["source"])) is not None:
+        is_internal = link["source"] == "."
+        if not is_internal and (other := self._folders[number].linked(link["source"])) is not None:
             if other.path not in [folder.path for folder in self._folders]:
                 self._folders.append(other)
             number = [folder.path for folder in self._folders].index(other.path)
         link["source"] = "."
         if number:
             link["path"] = f"/{LINKED}/{number}/{link['path'].lstrip('/')}"
-        return bool(number) or not is_own
+        return bool(number) or not is_internal
 
 
 def links_in(attributes: Any) -> Iterator[dict[str, Any]]:

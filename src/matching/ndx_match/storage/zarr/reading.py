@@ -62,16 +62,16 @@ def open_zarr(folder: Folder, name: str) -> Iterator[Callable[..., HDMFIO]]:
 
 def _format(files: StoreFiles, name: str) -> int:
     """The format of a store; raises InputError if the store cannot be read."""
-    found = files.format
-    if found is None and is_url(name):
+    store_format = files.format
+    if store_format is None and is_url(name):
         raise InputError(f"{name}: there is no Zarr store here (it has no .zgroup or zarr.json); check the address.")
-    if found is None and name.rstrip("/").endswith(".zarr"):
+    if store_format is None and name.rstrip("/").endswith(".zarr"):
         raise InputError(
             f"{name}: this Zarr store is damaged or incomplete (it has no .zgroup or zarr.json); copy it again."
         )
-    if found is None:
+    if store_format is None:
         raise InputError(f"{name}: this is a folder; give an NWB file (HDF5, or the folder of a Zarr store).")
-    if found > FORMAT:
+    if store_format > FORMAT:
         stem = name.removesuffix(".zarr").removesuffix(".nwb") + ".nwb"
         raise InputError(
             f"{name}: this Zarr store has format 3, but hdmf-zarr {hdmf_zarr.__version__} reads only format 2; use "
@@ -83,7 +83,7 @@ def _format(files: StoreFiles, name: str) -> int:
             f"{name}: this Zarr store has no consolidated metadata, without which it is not read over the network; "
             "download it and give the path of the copy."
         )
-    return found
+    return store_format
 
 
 class _Explaining(HDMFIO):
