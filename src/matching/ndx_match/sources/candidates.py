@@ -119,7 +119,7 @@ def path_of(item: Any) -> str:
         names.insert(0, item.name)
         top, item = item, item.parent
     for attribute, folder in FOLDERS.items():
-        if any(held is top for held in (getattr(item, attribute, None) or {}).values()):
+        if any(child is top for child in (getattr(item, attribute, None) or {}).values()):
             names.insert(0, folder)
     return "/".join(names)
 

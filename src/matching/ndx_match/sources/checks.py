@@ -22,8 +22,8 @@ def check_numbers(data: Any, what: str, remedy: str = REPAIR) -> None:
     """Raise InputError, ending with the phrase `remedy`, if data, called `what`, are not real numbers."""
     kind = np.dtype(data.dtype).kind
     if kind not in "biuf":
-        found = {"c": "complex numbers", "O": "text or objects", "S": "text", "U": "text"}.get(kind, str(data.dtype))
-        raise InputError(f"{what} hold {found}, not numbers; {remedy}.")
+        content = {"c": "complex numbers", "O": "text or objects", "S": "text", "U": "text"}.get(kind, str(data.dtype))
+        raise InputError(f"{what} hold {content}, not numbers; {remedy}.")
 
 
 def check_pixels(shape: tuple[int, ...], what: str, remedy: str = REPAIR) -> None:

@@ -92,20 +92,24 @@ class SourceOptions:
             *(("--transpose", name) for name, _ in self.transpose_file),
             *(("--mirror", name) for name in self.mirror),
         ):
-            found = [public_name(location) for location in locations if _is_named(location, name)]
-            if len(found) != 1:
-                listed = ", ".join(found or map(public_name, locations))
-                number = f"{len(found)} files have" if found else "no file has"
+            names = [public_name(location) for location in locations if _is_named(location, name)]
+            if len(names) != 1:
+                listed = ", ".join(names or map(public_name, locations))
+                number = f"{len(names)} files have" if names else "no file has"
                 raise InputError(f"{option} {name}: {number} this name; give the name of one of: {listed}.")
         folders = [location for location in locations if is_folder(location)] if self.session_starts else []
         for name, start in self.session_starts:
             n_named = sum(not name or names_folder(folder, name) for folder in folders)
             if n_named != 1:
-                given = f"--session-start {name}{'=' * bool(name)}{start}"
+                argument = f"--session-start {name}{'=' * bool(name)}{start}"
                 if not folders:
-                    raise InputError(f"{given}: all sessions are NWB files, which state when they began; leave it out.")
+                    raise InputError(
+                        f"{argument}: all sessions are NWB files, which state when they began; leave it out."
+                    )
                 problem = f"{n_named} folders are meant" if n_named else "no folder has this name"
-                raise InputError(f"{given}: {problem}; write FOLDER=TIME for one of: {', '.join(map(str, folders))}.")
+                raise InputError(
+                    f"{argument}: {problem}; write FOLDER=TIME for one of: {', '.join(map(str, folders))}."
+                )
 
 
 def _is_named(location: str | os.PathLike[str], name: str) -> bool:
@@ -249,10 +253,10 @@ def _of_size(
         fitting = [image for image in images if image.shape == shape]
         if fitting:
             return fitting
-    found = ", ".join(f"{image.path} {_size(image.shape)}" for image in images)
+    sizes = ", ".join(f"{image.path} {_size(image.shape)}" for image in images)
     raise InputError(
         f"{where}: image and masks differ in size: the masks of {table.path} have {_size(table.mask_shape)}, "
-        f"but there is only {found}; {remedy}."
+        f"but there is only {sizes}; {remedy}."
     )
 
 
@@ -272,20 +276,20 @@ def _not_of_others(
 
 def _most_trusted(images: Sequence[ImageCandidate], names: Sequence[str]) -> Sequence[ImageCandidate]:
     for name in names:
-        found = [image for image in images if f"/{image.path}".lower().endswith(f"/{name}".lower())]
-        if found:
-            return found
+        candidates = [image for image in images if f"/{image.path}".lower().endswith(f"/{name}".lower())]
+        if candidates:
+            return candidates
     return images
 
 
-def _by_path(candidates: Sequence[Candidate], wanted: str, what: str, option: str, where: str) -> Sequence[Candidate]:
-    wanted_path = wanted.strip("/")
-    exact = [candidate for candidate in candidates if candidate.path == wanted_path]
-    found = exact or [candidate for candidate in candidates if f"/{candidate.path}".endswith(f"/{wanted_path}")]
-    if not found:
+def _by_path(candidates: Sequence[Candidate], path: str, what: str, option: str, where: str) -> Sequence[Candidate]:
+    inner_path = path.strip("/")
+    exact = [candidate for candidate in candidates if candidate.path == inner_path]
+    selected = exact or [candidate for candidate in candidates if f"/{candidate.path}".endswith(f"/{inner_path}")]
+    if not selected:
         paths = ", ".join(candidate.path for candidate in candidates)
-        raise InputError(f"{where}: there is no {what} {wanted!r}; give {option} one of: {paths}.")
-    return found
+        raise InputError(f"{where}: there is no {what} {path!r}; give {option} one of: {paths}.")
+    return selected
 
 
 def _nearest(images: Sequence[ImageCandidate], table: TableCandidate) -> Sequence[ImageCandidate]:

@@ -69,10 +69,10 @@ def _read(candidate: ImageCandidate, where: str, remedy: str) -> Floats32:
         image = np.asarray(data[:]).astype(np.float32)
     if np.isinf(image).any():
         raise InputError(f"{where}: the projection image {candidate.path} holds infinite values; {remedy}.")
-    n_lost = int(np.isnan(image).sum())
-    if n_lost > MOST_WITHOUT_DATA * image.size:
+    n_without_data = int(np.isnan(image).sum())
+    if n_without_data > MOST_WITHOUT_DATA * image.size:
         raise InputError(
-            f"{where}: the projection image {candidate.path} holds no data (NaN) in {n_lost} of its {image.size} "
-            f"pixels; {remedy}."
+            f"{where}: the projection image {candidate.path} holds no data (NaN) in {n_without_data} of its "
+            f"{image.size} pixels; {remedy}."
         )
     return image

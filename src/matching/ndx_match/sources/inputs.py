@@ -37,11 +37,11 @@ def expand(locations: Location | Iterable[Location], sessions: Sequence[str] = (
     InputError
         No file matches a pattern, a folder on DANDI has no such file, or DANDI does not answer.
     """
-    found: list[Location] = []
+    files: list[Location] = []
     for location in listed(locations):
-        found += expand_local(location) if isinstance(location, (str, os.PathLike)) else [location]
+        files += expand_local(location) if isinstance(location, (str, os.PathLike)) else [location]
     with shared_access() as access:
-        return access.expand(found, sessions)
+        return access.expand(files, sessions)
 
 
 def files_of_matched_sessions(
@@ -51,9 +51,9 @@ def files_of_matched_sessions(
 
     Folders of other programs are read too; the start of their sessions does not have to be given again.
     """
-    found = expand(locations)
-    take_folders(found, need_start=False)
-    return found
+    files = expand(locations)
+    take_folders(files, need_start=False)
+    return files
 
 
 def listed(locations: Any) -> list[Any]:
@@ -80,10 +80,10 @@ def expand_local(location: str | os.PathLike[str]) -> list[str | os.PathLike[str
         return [path for path in sessions_below(location) if not is_result(path)] or [location]
     if os.path.lexists(location) or not glob.has_magic(str(location)):
         return [location]
-    found = sorted(glob.glob(str(location), recursive=True))
-    if not found:
+    paths = sorted(glob.glob(str(location), recursive=True))
+    if not paths:
         raise InputError(f"{location}: no file matches this pattern; give NWB files.")
-    return [path for each in found for path in expand_local(each)]
+    return [path for each in paths for path in expand_local(each)]
 
 
 def the_one_file(location: str | os.PathLike[str], of_matches: bool = False) -> str | os.PathLike[str]:
@@ -104,14 +104,14 @@ def the_one_file(location: str | os.PathLike[str], of_matches: bool = False) -> 
     if is_address(location):
         return location
     if of_matches and os.path.isdir(location) and not has_zarr_name(location):
-        found: list[str | os.PathLike[str]] = []
-        found += [path for path in sessions_below(location) if is_match_file(path)] or [location]
+        paths: list[str | os.PathLike[str]] = []
+        paths += [path for path in sessions_below(location) if is_match_file(path)] or [location]
     else:
-        found = expand_local(location)
-    if len(found) > 1:
-        shown = ", ".join(map(str, found[:3])) + ", ..." * (len(found) > 3)
-        raise InputError(f"{location}: this means {len(found)} files ({shown}); give one of them.")
-    return found[0]
+        paths = expand_local(location)
+    if len(paths) > 1:
+        shown = ", ".join(map(str, paths[:3])) + ", ..." * (len(paths) > 3)
+        raise InputError(f"{location}: this means {len(paths)} files ({shown}); give one of them.")
+    return paths[0]
 
 
 def sessions_below(folder: str | os.PathLike[str], but_in: str | os.PathLike[str] | None = None) -> list[str]:
@@ -131,13 +131,15 @@ def _below(
     folder: str | os.PathLike[str], but_in: str | os.PathLike[str] | None, is_session: Callable[[str], bool]
 ) -> list[str]:
     """All sessions below a folder, sorted by path; folders that are sessions are not searched."""
-    left_out = None if but_in is None else os.path.realpath(but_in)
+    excluded = None if but_in is None else os.path.realpath(but_in)
     paths: list[str] = []
     for parent, folders, names in os.walk(folder):
-        seen = [name for name in folders if not name.startswith(".")]
-        sessions = [name for name in seen if is_session(os.path.join(parent, name))]
+        visible = [name for name in folders if not name.startswith(".")]
+        sessions = [name for name in visible if is_session(os.path.join(parent, name))]
         folders[:] = [
-            name for name in seen if name not in sessions and os.path.realpath(os.path.join(parent, name)) != left_out
+            name
+            for name in visible
+            if name not in sessions and os.path.realpath(os.path.join(parent, name)) != excluded
         ]
         files = [name for name in names if not name.startswith(".") and is_session(os.path.join(parent, name))]
         paths += [os.path.join(parent, name) for name in (*sessions, *files)]
@@ -160,9 +162,9 @@ def _holds_matches(module: Any) -> bool:
     return any(item.attrs.get("neurodata_type") == "CellMatching" for item in module.values())
 
 
-def _has_module(path: str | os.PathLike[str], is_wanted: Callable[[Any], bool]) -> bool:
+def _has_module(path: str | os.PathLike[str], predicate: Callable[[Any], bool]) -> bool:
     try:
         with format_of(path).table(Path(path), "processing") as modules:
-            return any(is_wanted(module) for module in modules.values())
+            return any(predicate(module) for module in modules.values())
     except Exception:  # the error is reported when the file is read
         return False

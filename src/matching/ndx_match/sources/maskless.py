@@ -25,8 +25,8 @@ class AnyPlaneSegmentationMap(PlaneSegmentationMap):
         if any(column.name in MASK_KINDS for column in kwargs.get("columns") or ()):
             return super().__new_container__(cls, container_source, parent, object_id, **kwargs)
         table = cls.__new__(cls, container_source=container_source, parent=parent, object_id=object_id)
-        own = {name: kwargs.pop(name, None) for name in ("imaging_plane", "reference_images")}
+        attributes = {name: kwargs.pop(name, None) for name in ("imaging_plane", "reference_images")}
         DynamicTable.__init__(table, **kwargs)
-        for name, value in own.items():
+        for name, value in attributes.items():
             setattr(table, name, value)
         return table

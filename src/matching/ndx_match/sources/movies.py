@@ -53,7 +53,7 @@ def stored_places(shape: tuple[int, int], transposed: bool, mirrored: bool) -> I
 
 
 def find_movie(
-    nwbfile: NWBFile, table: TableCandidate, session: Session, where: str, wanted: str | None = None
+    nwbfile: NWBFile, table: TableCandidate, session: Session, where: str, movie_path: str | None = None
 ) -> Movie | None:
     """The movie in which the ROIs of a table were found; None if it is not in the file.
 
@@ -69,7 +69,7 @@ def find_movie(
         Read from that table.
     where : str
         The file, for messages.
-    wanted : str, optional
+    movie_path : str, optional
         Path of the movie in the file, or the path's end.
 
     Raises
@@ -81,12 +81,12 @@ def find_movie(
         ((path_of(item), item) for item in objects_of(nwbfile) if _shows(item, table, session.shape)),
         key=lambda movie: movie[0],
     )
-    if wanted is not None:
-        chosen = [movie for movie in movies if f"/{movie[0]}".endswith(f"/{wanted.strip('/')}")]
+    if movie_path is not None:
+        chosen = [movie for movie in movies if f"/{movie[0]}".endswith(f"/{movie_path.strip('/')}")]
         if not chosen:
             raise InputError(
-                f"{where}: there is no movie {wanted} of the imaging plane {table.plane} with frames of the image's "
-                f"size; there are: {_listed(movies)}."
+                f"{where}: there is no movie {movie_path} of the imaging plane {table.plane} with frames of the "
+                f"image's size; there are: {_listed(movies)}."
             )
         movies = chosen
     movies = [movie for movie in movies if isinstance(movie[1].parent, CorrectedImageStack)] or movies

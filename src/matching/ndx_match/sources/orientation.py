@@ -85,10 +85,10 @@ def decide(
     known = f"{writer}'s convention" if convention else "the assumption that an unknown program stores [row, col]"
     expected, warning = _unscrambled(masks, convention or AS_STORED, known)
     if transpose is not None:
-        wanted = replace(
+        orientation = replace(
             expected, masks_transposed=transpose in ("masks", "both"), image_transposed=transpose in ("image", "both")
         )
-        return Decision(wanted, "set by --transpose")
+        return Decision(orientation, "set by --transpose")
     other = replace(expected, masks_transposed=not expected.masks_transposed)
     if image is None:
         return Decision(expected, f"{known}; no image to test it on", warning)
@@ -218,7 +218,7 @@ def _contrast(masks: StoredMasks, image: Array, convention: Orientation) -> Floa
     covered[masks.footprints.indices] = True
     free = ~covered.reshape(image.shape)
     sample = masks.sample(MOST_ROIS).footprints
-    found = np.full(sample.shape[0], np.nan)
+    contrast = np.full(sample.shape[0], np.nan)
     for roi in range(sample.shape[0]):
         pixels = sample.indices[sample.indptr[roi] : sample.indptr[roi + 1]]
         if len(pixels) == 0:
@@ -235,8 +235,8 @@ def _contrast(masks: StoredMasks, image: Array, convention: Orientation) -> Floa
         distance = cv2.distanceTransform(outside.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
         around = (distance > GAP) & (distance <= width) & free[box]
         if around.any():
-            found[roi] = image[row, col].mean() - image[box][around].mean()
-    return found
+            contrast[roi] = image[row, col].mean() - image[box][around].mean()
+    return contrast
 
 
 def _sign_test(count: int, n: int) -> float:

@@ -116,7 +116,7 @@ def _by_name(recorded: Sequence[RecordedPlane], tolerance: float) -> list[Group]
 
 def _nearest(groups: Sequence[Group], tolerance: float) -> tuple[int, int] | None:
     """The two groups of different sessions with the nearest depths within the tolerance; None if there are none."""
-    best, found = np.inf, None
+    best, nearest = np.inf, None
     for second in range(len(groups)):
         for first in range(second):
             depths = [[p.depth for p in groups[k] if p.depth is not None] for k in (first, second)]
@@ -125,8 +125,8 @@ def _nearest(groups: Sequence[Group], tolerance: float) -> tuple[int, int] | Non
                 continue
             difference = abs(float(np.mean(depths[0]) - np.mean(depths[1])))
             if np.ptp([*depths[0], *depths[1]]) <= tolerance and difference < best:
-                best, found = difference, (first, second)
-    return found
+                best, nearest = difference, (first, second)
+    return nearest
 
 
 def _names(groups: Sequence[Group]) -> list[str]:
@@ -145,14 +145,16 @@ def _names(groups: Sequence[Group]) -> list[str]:
 
 
 def _warnings(plane: PairedPlane, sessions: Sequence[str]) -> list[str]:
-    found = []
+    warnings = []
     if len({member.name for member in plane.members}) > 1:
         listed = ", ".join(f"{member.session} {member}" for member in plane.members)
-        found.append(f"Planes of different names are matched by their depths, as {plane.name}: {listed}.")
+        warnings.append(f"Planes of different names are matched by their depths, as {plane.name}: {listed}.")
     missing = [session for session in sessions if session not in {member.session for member in plane.members}]
     if missing:
-        found.append(f"The plane {plane.name} is missing in {', '.join(missing)} and is matched in the other sessions.")
-    return found
+        warnings.append(
+            f"The plane {plane.name} is missing in {', '.join(missing)} and is matched in the other sessions."
+        )
+    return warnings
 
 
 def _alone(plane: RecordedPlane, recorded: Sequence[RecordedPlane], tolerance: float) -> str:

@@ -62,7 +62,7 @@ def list_planes(file: SourceFile, options: SourceOptions) -> list[PlaneOfFile]:
         tables = [table for table in tables if f"/{table.path}".endswith(f"/{options.roi_table.strip('/')}")]
     tables = [table for table in tables if layout.holds(table)] or tables
     first_of_plane = {table.plane_path: table for table in reversed((*with_masks(tables), *tables))}
-    found = []
+    planes = []
     for table in sorted(first_of_plane.values(), key=tables.index):
         namesakes = [other for other in first_of_plane.values() if other.plane == table.plane]
         if len(namesakes) > 1:
@@ -73,10 +73,10 @@ def list_planes(file: SourceFile, options: SourceOptions) -> list[PlaneOfFile]:
         if table.mask_kind == "voxel_mask" and options.z_plane is None:
             in_z = z_planes(table.table, f"{file.name}, {table.path}")
         if len(in_z) > 1:  # the stated depth is that of at most one of them
-            found += [PlaneOfFile(f"{name}_z{z}", None, replace(chosen, z_plane=z)) for z in in_z]
+            planes += [PlaneOfFile(f"{name}_z{z}", None, replace(chosen, z_plane=z)) for z in in_z]
         else:
-            found.append(PlaneOfFile(name, depth_of_plane(file.nwbfile, table.imaging_plane, layout), chosen))
-    return found
+            planes.append(PlaneOfFile(name, depth_of_plane(file.nwbfile, table.imaging_plane, layout), chosen))
+    return planes
 
 
 def _distinct_part(table: TableCandidate, namesakes: Sequence[TableCandidate]) -> str:
@@ -199,8 +199,13 @@ def _same_rois(sessions: dict[str, Session]) -> list[tuple[str, str]]:
 
 def plane_warnings(planes: Sequence[Plane]) -> list[str]:
     """Sentences on what a user should check before using matches of these planes; what concerns all planes, once."""
-    found = {plane.name: source_warnings(plane.sessions) for plane in planes}
-    common = [sentence for sentence in found[planes[0].name] if all(sentence in other for other in found.values())]
+    warnings = {plane.name: source_warnings(plane.sessions) for plane in planes}
+    common = [
+        sentence for sentence in warnings[planes[0].name] if all(sentence in other for other in warnings.values())
+    ]
     return common + [
-        f"{name}: {sentence}" for name, sentences in found.items() for sentence in sentences if sentence not in common
+        f"{name}: {sentence}"
+        for name, sentences in warnings.items()
+        for sentence in sentences
+        if sentence not in common
     ]

@@ -260,12 +260,12 @@ def read_more_sessions(
         locations = locations_of(paths, options, fewest=1)
         sessions = [read_session(location, options) for location in with_progress(progress, "reading", locations)]
     check_together([*earlier, *sessions], options)
-    taken = [session.name for session in earlier]
+    used_names = [session.name for session in earlier]
     named = []
     for session in with_distinct_names(sessions):
-        numbers = (session.name, *(f"{session.name}-{number}" for number in range(2, len(taken) + 3)))
-        named.append(replace(session, name=next(name for name in numbers if name not in taken)))
-        taken.append(named[-1].name)
+        numbers = (session.name, *(f"{session.name}-{number}" for number in range(2, len(used_names) + 3)))
+        named.append(replace(session, name=next(name for name in numbers if name not in used_names)))
+        used_names.append(named[-1].name)
     return named
 
 
@@ -319,38 +319,40 @@ def check_together(sessions: Sequence[Session], options: SourceOptions) -> None:
 
 def source_warnings(sessions: Sequence[Session]) -> list[str]:
     """Sentences on what a user should check before using a match of these sessions."""
-    found = []
+    warnings = []
     starts = [datetime.fromisoformat(s.session_start) for s in sessions if s.session_start]
     if starts != sorted(starts):
-        found.append("The files are not in the order of their dates; columns and figures have the order of the files.")
+        warnings.append(
+            "The files are not in the order of their dates; columns and figures have the order of the files."
+        )
     depths = {s.name: s.imaging_depth for s in sessions if s.imaging_depth is not None}
     if len(set(depths.values())) > 1:
         listed = ", ".join(f"{name} {depth:g} um" for name, depth in depths.items())
-        found.append(f"The imaging depths differ: {listed}.")
+        warnings.append(f"The imaging depths differ: {listed}.")
     sizes = {s.name: s.pixel_size for s in sessions if s.pixel_size is not None}
     if any(not np.allclose(size, next(iter(sizes.values())), rtol=1e-3) for size in sizes.values()):
         listed = ", ".join(f"{name} {size[0]:g} x {size[1]:g} um" for name, size in sizes.items())
-        found.append(f"The pixel sizes (row x column) differ: {listed}.")
-    found += _about_subjects(sessions)
+        warnings.append(f"The pixel sizes (row x column) differ: {listed}.")
+    warnings += _about_subjects(sessions)
     for session in sessions:
-        found += [f"{session.name}: {warning}" for warning in session.warnings]
+        warnings += [f"{session.name}: {warning}" for warning in session.warnings]
         if len(session.empty_rows):
             ids = ", ".join(str(roi_id) for roi_id in session.roi_ids[session.empty_rows][:5])
             more = ", ..." if len(session.empty_rows) > 5 else ""
-            found.append(
+            warnings.append(
                 f"{session.name}: {len(session.empty_rows)} of {session.n_rois} ROIs have an empty mask and are kept "
                 f"unmatched (ROI ids {ids}{more})."
             )
-    return found
+    return warnings
 
 
 def _about_subjects(sessions: Sequence[Session]) -> list[str]:
     """A sentence on files without a subject, and on each property of the subject in which the files disagree."""
-    found = []
+    warnings = []
     nameless = [session.source.uri for session in sessions if not session.subject_id]
     if 0 < len(nameless) < len(sessions):
         listed = ", ".join(map(public_name, nameless))
-        found.append(f"No subject is stated in {listed}; the subject of the other files is assumed.")
+        warnings.append(f"No subject is stated in {listed}; the subject of the other files is assumed.")
     for fact in FACTS_OF_SUBJECT:
         first_with: dict[str, str] = {}
         for session in sessions:
@@ -360,8 +362,8 @@ def _about_subjects(sessions: Sequence[Session]) -> list[str]:
             listed = ", ".join(f"{value} in {uri}" for value, uri in first_with.items())
             unless = f" unless you give --{fact}" if fact in ("sex", "species") else ""
             about = f"the subject's {fact.replace('_', ' ')}: {listed}"
-            found.append(f"The files disagree about {about}; it is left out of the match file{unless}.")
-    return found
+            warnings.append(f"The files disagree about {about}; it is left out of the match file{unless}.")
+    return warnings
 
 
 def _name(text: str) -> str:

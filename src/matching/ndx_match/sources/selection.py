@@ -39,10 +39,10 @@ class Condition(NamedTuple):
     @staticmethod
     def parse(text: str) -> Condition:
         """Parse the text of a condition; raise InputError if it is not one."""
-        found = _CONDITION.fullmatch(text)
-        if not found:
+        pattern_match = _CONDITION.fullmatch(text)
+        if not pattern_match:
             raise InputError(f"--where {text!r} is not a condition; write it as --where 'column>0.5'.")
-        return Condition(*found.groups())
+        return Condition(*pattern_match.groups())
 
     def __str__(self) -> str:
         return " ".join(self)
@@ -88,7 +88,7 @@ def select_rois(
 
 def _hint(table: PlaneSegmentation, place: str) -> str:
     """A sentence about the columns that seem to state which ROIs are cells, with the condition each suggests."""
-    found = []
+    hints = []
     for name in table.colnames:
         try:
             condition = _acceptance(table, name, place)
@@ -98,8 +98,8 @@ def _hint(table: PlaneSegmentation, place: str) -> str:
         if condition is not None and 0 < n_accepted < len(table.id):
             text = "".join(condition)
             would = f"--where {text!r} would select {n_accepted} of {len(table.id)} ROIs"
-            found.append(f"the column {name} may state which ROIs are cells ({would})")
-    return f"All ROIs take part, but {' and '.join(found)}." if found else ""
+            hints.append(f"the column {name} may state which ROIs are cells ({would})")
+    return f"All ROIs take part, but {' and '.join(hints)}." if hints else ""
 
 
 def _acceptance(table: PlaneSegmentation, name: str, place: str) -> Condition | None:

@@ -55,8 +55,8 @@ class Layout:
 
     def suffix_of(self, table: TableCandidate) -> str:
         """The ending that the names of a table and of its images share; empty if there is none."""
-        found = re.fullmatch(self.table, table.path)
-        return (found.groupdict().get("suffix") or "") if found else ""
+        pattern_match = re.fullmatch(self.table, table.path)
+        return (pattern_match.groupdict().get("suffix") or "") if pattern_match else ""
 
     def holds(self, table: TableCandidate) -> bool:
         """Whether an ROI table has the path, the type and the columns of this layout."""

@@ -40,9 +40,9 @@ def depth_of_plane(nwbfile: NWBFile, plane: ImagingPlane, layout: Layout) -> flo
             return depth
     places = [(layout.depth.location, plane.location)] if layout.depth.location else []
     for pattern, text in (*places, (DEPTH, plane.location), (DEPTH, plane.description)):
-        found = re.search(pattern, text or "")
-        if found:
-            return float(found.group(1))
+        pattern_match = re.search(pattern, text or "")
+        if pattern_match:
+            return float(pattern_match.group(1))
     if len(nwbfile.imaging_planes) == 1:
         depths = [_number(getattr(each, "imaging_depth", None)) for each in metadata.values()]
         return next((depth for depth in depths if depth is not None), None)
