@@ -42,7 +42,7 @@ def main() -> None:
             say(f"  {tier}, seed {seed}")
         for tool, scores in links.items():
             figures = (mean_sd([getattr(score, key) for score in scores]) for key in ("precision", "recall", "f1"))
-            n_found = f"{np.mean([score.found for score in scores]):.0f}"
+            n_found = f"{np.mean([score.n_predicted for score in scores]):.0f}"
             rows.append((tier, tool, n_found, *figures, mean_sd(tracks[tool])))
     header = ("tier", "tool", "links", "precision", "recall", "F1 of links", "CT")
     parts = [

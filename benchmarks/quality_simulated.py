@@ -283,8 +283,8 @@ def _unrelated(of: dict[str, list[Case]]) -> str:
     for method in METHODS:
         runs = [case.runs[method] for case in cases]
         flagged = sum(all(set_aside(run.status)) for run in runs)
-        worst = max(run.links.found for run in runs)
-        rows.append((method, mean_sd([run.links.found for run in runs], 1), worst, f"{flagged} of {len(runs)}"))
+        worst = max(run.links.n_predicted for run in runs)
+        rows.append((method, mean_sd([run.links.n_predicted for run in runs], 1), worst, f"{flagged} of {len(runs)}"))
     header = ("method", "links between two unrelated fields", "worst seed", "flagged")
     return table(header, rows)
 

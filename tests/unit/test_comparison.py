@@ -86,9 +86,9 @@ def test_what_is_in_one_only_is_told(sessions: tuple[Session, ...]):
 def test_the_truth_says_which_links_are_right(compared: Comparison):
     truth = np.arange(20)
     x, y, both = compared.scores([truth, truth])
-    assert (x.found, x.correct) == (4, 4)
-    assert (y.found, y.correct) == (4, 2)
-    assert (both.found, both.correct) == (1, 1)
+    assert (x.n_predicted, x.n_correct) == (4, 4)
+    assert (y.n_predicted, y.n_correct) == (4, 2)
+    assert (both.n_predicted, both.n_correct) == (1, 1)
 
 
 def test_the_table_lists_the_pieces_that_disagree_first(compared: Comparison):

@@ -24,7 +24,7 @@ PERFECT = np.array([[0, 1, 1], [1, 0, -1], [-1, 2, 0], [2, -1, -1]])
 
 def test_perfect_match_scores_one() -> None:
     score = score_links(PERFECT, IDENTITY)
-    assert (score.true, score.found, score.correct) == (5, 5, 5)
+    assert (score.n_true, score.n_predicted, score.n_correct) == (5, 5, 5)
     assert score.precision == score.recall == score.f1 == 1
 
 
@@ -32,15 +32,15 @@ def test_links_are_counted_pair_by_pair() -> None:
     # Cell 1 lost in session 2, cell 3 joined to the false ROI of session 0.
     cells = np.array([[0, 1, -1], [1, 0, -1], [2, 2, 0], [-1, -1, 1]])
     score = score_links(cells, IDENTITY)
-    counts = {pair: (count.true, count.found, count.correct) for pair, count in score.pairs.items()}
+    counts = {pair: (count.n_true, count.n_predicted, count.n_correct) for pair, count in score.pairs.items()}
     assert counts == {(0, 1): (2, 3, 2), (0, 2): (1, 1, 0), (1, 2): (2, 1, 1)}
-    assert (score.true, score.found, score.correct) == (5, 5, 3)
+    assert (score.n_true, score.n_predicted, score.n_correct) == (5, 5, 3)
     assert score.precision == score.recall == score.f1 == pytest.approx(0.6)
 
 
 def test_two_false_rois_linked_are_an_error() -> None:
     score = score_links(np.array([[0, 0]]), [np.array([-1]), np.array([-1])])
-    assert (score.true, score.found, score.correct) == (0, 1, 0)
+    assert (score.n_true, score.n_predicted, score.n_correct) == (0, 1, 0)
     assert score.f1 == 0
 
 
@@ -55,7 +55,7 @@ def test_either_half_of_a_split_cell_counts_once() -> None:
         cells = np.array([[half, 0], [1 - half, -1]])
         assert score_links(cells, identity).f1 == 1
     both_split = [np.array([7, 7]), np.array([7, 7])]
-    assert score_links(np.array([[0, 0], [1, 1]]), both_split).true == 2
+    assert score_links(np.array([[0, 0], [1, 1]]), both_split).n_true == 2
 
 
 @given(st.permutations(range(len(PERFECT))), st.integers(0, 2))
@@ -75,7 +75,7 @@ def test_complete_tracks() -> None:
     # Cell 1 right, cell 2 swapped for 4 in the last session: 1 right, 2 found, 2 true.
     cells = np.array([[0, 0, 0], [1, 1, 2], [2, 2, -1], [-1, -1, 1]])
     track = complete_tracks_score(cells, identity)
-    assert (track.true, track.found, track.correct) == (2, 2, 1)
+    assert (track.n_true, track.n_predicted, track.n_correct) == (2, 2, 1)
     assert track.score == pytest.approx(0.5)
     assert complete_tracks_score(PERFECT, IDENTITY).score == 1
 
@@ -207,9 +207,9 @@ def test_who_knows_all_bodies_knows_more_than_the_oracle(rigid: Simulation) -> N
     noisy = simulate(replace(rigid.parameters, mask_noise=1.5, false_rois=0.3), seed=3)
     assert oracle(noisy).score.f1 < known_bodies(noisy).f1 < 1
     unrelated = simulate(replace(rigid.parameters, n_sessions=2, fields=(0, 1)), seed=2)
-    assert known_bodies(unrelated).found == 0
+    assert known_bodies(unrelated).n_predicted == 0
 
 
 def test_oracle_links_nothing_between_unrelated_fields(rigid: Simulation) -> None:
     simulation = simulate(replace(rigid.parameters, n_sessions=2, fields=(0, 1)), seed=2)
-    assert oracle(simulation).score.found == 0
+    assert oracle(simulation).score.n_predicted == 0

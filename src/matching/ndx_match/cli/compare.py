@@ -113,9 +113,9 @@ def _scores(x: LinkScore, y: LinkScore, both: LinkScore) -> Iterator[tuple[str, 
     yield "against the truth", "links", "right", "wrong", "precision", "recall", "F1"
     for name, score in (("x", x), ("y", y), ("both", both)):
         numbers = (f"{value:.3f}" for value in (score.precision, score.recall, score.f1))
-        yield name, str(score.found), str(score.correct), str(score.found - score.correct), *numbers
+        yield name, str(score.n_predicted), str(score.n_correct), str(score.n_predicted - score.n_correct), *numbers
     for name, score in (("only x", x), ("only y", y)):
-        found, right = score.found - both.found, score.correct - both.correct
+        found, right = score.n_predicted - both.n_predicted, score.n_correct - both.n_correct
         yield name, str(found), str(right), str(found - right), f"{right / found:.3f}" if found else "", "", ""
 
 

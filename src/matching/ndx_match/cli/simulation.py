@@ -110,6 +110,6 @@ def _score_text(links: LinkScore, tracks: TrackScore) -> str:
     return (
         f"Score against the truth: links F1 {links.f1:.3f} "
         f"(precision {links.precision:.3f}, recall {links.recall:.3f}; "
-        f"{links.correct} right of {links.found} found, {links.true} true); "
+        f"{links.n_correct} right of {links.n_predicted} found, {links.n_true} true); "
         f"cells tracked through all sessions CT {tracks.score:.3f}"
     )

@@ -81,10 +81,10 @@ def _fibres(rng: np.random.Generator, shape: tuple[int, int], scale: float) -> F
 def _vessels(rng: np.random.Generator, shape: tuple[int, int], scale: float) -> Floats:
     """The shadow of branching vessels that dive in and out of the plane, 0 to 1."""
     radii, depths = np.zeros(shape), np.zeros(shape)
-    wanted = max(1, rng.poisson(1.3 * shape[0] * shape[1] / scale**2))
+    n_branches = max(1, rng.poisson(1.3 * shape[0] * shape[1] / scale**2))
     branches = [
         (rng.random(2) * shape, rng.uniform(0, 2 * np.pi), rng.uniform(0.012, 0.026) * scale, 0.8 * scale)
-        for _ in range(wanted)
+        for _ in range(n_branches)
     ]
     while branches:
         position, angle, radius, length = branches.pop()
@@ -163,8 +163,8 @@ def look(
         image = gaussian_filter(image, 2.0) + gaussian_filter(image, 25.0)
     else:
         image = gaussian_filter(image, rng.uniform(0.7, 1.2))
-    seen = warp.inverse(pixel_points(parameters.shape)) - canvas.origin
-    return map_coordinates(image, [seen[..., 1], seen[..., 0]], order=3, mode="nearest")
+    points = warp.inverse(pixel_points(parameters.shape)) - canvas.origin
+    return map_coordinates(image, [points[..., 1], points[..., 0]], order=3, mode="nearest")
 
 
 def record(rng: np.random.Generator, light: Floats, parameters: SimulationParameters) -> Floats32:

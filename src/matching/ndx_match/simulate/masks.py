@@ -116,11 +116,11 @@ def _merge(rng: np.random.Generator, masks: list[Mask], parameters: SimulationPa
     neighbours = cKDTree(_centroids(masks, parameters.shape[1])).query_pairs(
         2.4 * parameters.cell_radius, output_type="ndarray"
     )
-    wanted = round(parameters.merges * len(masks))
+    n_merges = round(parameters.merges * len(masks))
     absorbed: set[int] = set()
     merged = list(masks)
     for first, second in rng.permutation(neighbours):
-        if len(absorbed) == wanted:
+        if len(absorbed) == n_merges:
             break
         if merged[first] is masks[first] and merged[second] is masks[second] and not absorbed & {first, second}:
             small, large = sorted((first, second), key=lambda k: len(masks[k].pixels))

@@ -16,27 +16,27 @@ Integers = npt.NDArray[np.integer]
 
 @dataclass(frozen=True)
 class LinkCount:
-    """Numbers of links that are true, that were found, and that are both (`correct`)."""
+    """Numbers of links that are true, that were found (`n_predicted`), and that are both (`n_correct`)."""
 
-    true: int
-    found: int
-    correct: int
+    n_true: int
+    n_predicted: int
+    n_correct: int
 
     @property
     def precision(self) -> float:
         """Share of the found links that are true; 1 if none was found."""
-        return self.correct / self.found if self.found else 1.0
+        return self.n_correct / self.n_predicted if self.n_predicted else 1.0
 
     @property
     def recall(self) -> float:
         """Share of the true links that were found; 1 if there is none to find."""
-        return self.correct / self.true if self.true else 1.0
+        return self.n_correct / self.n_true if self.n_true else 1.0
 
     @property
     def f1(self) -> float:
         """Harmonic mean of precision and recall; 1 if there was nothing to find and nothing was found."""
-        total = self.true + self.found
-        return 2 * self.correct / total if total else 1.0
+        total = self.n_true + self.n_predicted
+        return 2 * self.n_correct / total if total else 1.0
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ class LinkScore(LinkCount):
         """The counts of all pairs of sessions together."""
         counts = pairs.values()
         return LinkScore(
-            true=sum(count.true for count in counts),
-            found=sum(count.found for count in counts),
-            correct=sum(count.correct for count in counts),
+            n_true=sum(count.n_true for count in counts),
+            n_predicted=sum(count.n_predicted for count in counts),
+            n_correct=sum(count.n_correct for count in counts),
             pairs=pairs,
         )
 
@@ -76,16 +76,16 @@ def score_links(cells: Integers, identity: Sequence[Integers]) -> LinkScore:
     ValueError
         The two arguments have different numbers of sessions.
     """
-    found_cells = true_cells(cells, identity)
+    numbers = true_cells(cells, identity)
     pairs = {}
     for i, j in combinations(range(len(identity)), 2):
         both = (cells[:, i] >= 0) & (cells[:, j] >= 0)
-        same = both & (found_cells[:, i] == found_cells[:, j]) & (found_cells[:, i] >= 0)
+        same = both & (numbers[:, i] == numbers[:, j]) & (numbers[:, i] >= 0)
         true_number, true_count = _shared(identity[i], identity[j])
-        number, count = np.unique(found_cells[same, i], return_counts=True)
+        number, count = np.unique(numbers[same, i], return_counts=True)
         allowed = true_count[np.searchsorted(true_number, number)] if len(number) else count
-        correct = int(np.minimum(count, allowed).sum())
-        pairs[i, j] = LinkCount(true=int(true_count.sum()), found=int(both.sum()), correct=correct)
+        n_correct = int(np.minimum(count, allowed).sum())
+        pairs[i, j] = LinkCount(n_true=int(true_count.sum()), n_predicted=int(both.sum()), n_correct=n_correct)
     return LinkScore.of_pairs(pairs)
 
 
@@ -129,5 +129,5 @@ def complete_tracks_score(cells: Integers, identity: Sequence[Integers]) -> Trac
     true = np.unique(identity[0][identity[0] >= 0])
     for truth in identity[1:]:
         true = np.intersect1d(true, truth[truth >= 0])
-    correct = len(np.unique(numbers[right, 0]))
-    return TrackScore(true=len(true), found=int(complete.sum()), correct=correct)
+    n_correct = len(np.unique(numbers[right, 0]))
+    return TrackScore(n_true=len(true), n_predicted=int(complete.sum()), n_correct=n_correct)

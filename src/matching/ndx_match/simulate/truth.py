@@ -53,8 +53,8 @@ def outline_radius(coefficients: npt.NDArray[np.complex128], harmonics: npt.NDAr
 def draw_bodies(rng: np.random.Generator, parameters: SimulationParameters, canvas: Canvas) -> Bodies:
     """The cells of a canvas, at the density that the parameters give a field of view."""
     n_rows, n_cols = parameters.shape
-    wanted = round(parameters.n_cells * canvas.shape[0] * canvas.shape[1] / (n_rows * n_cols))
-    depth = rng.uniform(-parameters.slab, parameters.slab, wanted)
+    n_target = round(parameters.n_cells * canvas.shape[0] * canvas.shape[1] / (n_rows * n_cols))
+    depth = rng.uniform(-parameters.slab, parameters.slab, n_target)
     centre = _scatter(rng, canvas, depth / parameters.pixel_size, 1.3 * parameters.cell_radius)
     n = len(centre)
     elongation = rng.gamma(2.5, 0.065, n)

@@ -113,11 +113,11 @@ def random_displacement(
     explained, *_ = np.linalg.lstsq(design, displacement[inside], rcond=None)
     displacement = displacement - (points @ explained[:2] + explained[2])
     largest = np.linalg.norm(displacement[inside], axis=-1).max()
-    wanted = parameters.non_rigid * rng.uniform(0.8, 1.0)
-    displacement = displacement * wanted / max(largest, 1e-12)
+    amplitude = parameters.non_rigid * rng.uniform(0.8, 1.0)
+    displacement = displacement * amplitude / max(largest, 1e-12)
     # Beyond the field the extrapolated affine part would grow without bound.
     norm = np.linalg.norm(displacement, axis=-1, keepdims=True)
-    displacement = displacement * np.minimum(1.0, 2 * wanted / np.maximum(norm, 1e-12))
+    displacement = displacement * np.minimum(1.0, 2 * amplitude / np.maximum(norm, 1e-12))
     return np.moveaxis(displacement, -1, 0)
 
 
