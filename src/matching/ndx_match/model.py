@@ -49,9 +49,9 @@ def check_are_sessions(sessions: Any, function: str) -> None:
     """Raise TypeError if a function that takes sessions is given something else."""
     if isinstance(sessions, Sequence) and all(isinstance(each, Session) for each in sessions):
         return
-    given = type(sessions[0] if isinstance(sessions, (list, tuple)) and sessions else sessions).__name__
+    type_name = type(sessions[0] if isinstance(sessions, (list, tuple)) and sessions else sessions).__name__
     raise TypeError(
-        f"{function} takes a list of sessions, and was given {given}; read them first: "
+        f"{function} takes a list of sessions, and was given {type_name}; read them first: "
         "sessions = ndx_match.read_sessions(['a.nwb', 'b.nwb'])."
     )
 
@@ -175,7 +175,7 @@ class Session(_Brief):
     #: The state of the file when it was read, if it is known; not kept in a match file.
     state: FileState | None = field(default=None, compare=False, repr=False)
     #: If the session was read from a match file, where masks and image lie in it; None if read from its own file.
-    kept_in: SourceInfo | None = field(default=None, compare=False, repr=False)
+    match_file_source: SourceInfo | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.takes_part is None:
@@ -204,7 +204,7 @@ class Session(_Brief):
     @property
     def data_source(self) -> SourceInfo:
         """The file from which masks and image were read, and where they are in it."""
-        return self.kept_in or self.source
+        return self.match_file_source or self.source
 
     @property
     def n_rois(self) -> int:
@@ -481,8 +481,8 @@ class MatchResult(_Brief):
 
     def registration(self, fixed: int, moving: int) -> Registration | None:
         """The registration of a pair of sessions; None if it was not tried."""
-        wanted = (fixed, moving)
-        return next((r for r in self.registrations if (r.fixed_session, r.moving_session) == wanted), None)
+        pair = (fixed, moving)
+        return next((r for r in self.registrations if (r.fixed_session, r.moving_session) == pair), None)
 
     def status_in_words(self) -> list[str]:
         """The status of each session and the reason for it, in words."""

@@ -68,12 +68,12 @@ class ImagingPlaneCopies:
             grid_spacing_unit=plane.grid_spacing_unit or "meters",
         )
 
-    def _shared(self, taken: Any, name: str, add: Any, make: Any, **about: Any) -> Any:
+    def _shared(self, existing: Any, name: str, add: Any, make: Any, **about: Any) -> Any:
         """The copy with this name and content, or a new one, which gets another name if this one is taken."""
         key = f"{make.__name__} {name} {[(field, getattr(value, 'name', value)) for field, value in about.items()]}"
         if key not in self._copies:
             names = (name if number == 1 else f"{name}_{number}" for number in count(1))
-            self._copies[key] = add(make(name=next(free for free in names if free not in taken), **about))
+            self._copies[key] = add(make(name=next(free for free in names if free not in existing), **about))
         return self._copies[key]
 
 
@@ -91,7 +91,7 @@ class SessionCopy:
 
     table: PlaneSegmentation  #: its columns of mask pixels have no rows yet: hdmf would hold each pixel as an object
     image: GrayscaleImage
-    left_out: tuple[str, ...]  #: names of the columns that were not copied
+    omitted_columns: tuple[str, ...]  #: names of the columns that were not copied
     pixels: Mapping[str, Any]  #: the rows of the columns of mask pixels that are written later, in the source file
 
 
@@ -125,7 +125,7 @@ def copy_session(
             source = stored(getattr(table[column], "target", table[column]).data)
             if is_compound(source):
                 pixels[column] = source
-    left_out = tuple(column for column in table.colnames if column not in (*names, *replaced))
+    omitted_columns = tuple(column for column in table.colnames if column not in (*names, *replaced))
     about = "Whether the ROI took part in the matching of cells across sessions."
     columns.append(VectorData(name=TOOK_PART, description=about, data=session.takes_part))
     names.append(TOOK_PART)
@@ -134,14 +134,14 @@ def copy_session(
         columns.append(VectorData(name=AUTOMATIC, description=about, data=automatic))
         names.append(AUTOMATIC)
     copy = PlaneSegmentation(
-        name=table.name if session.kept_in and table.name.startswith(f"{name}_") else f"{name}_{table.name}",
+        name=table.name if session.match_file_source and table.name.startswith(f"{name}_") else f"{name}_{table.name}",
         description=_description(table),
         imaging_plane=planes.add(candidate.imaging_plane),
         id=ElementIdentifiers(name="id", data=np.asarray(table.id.data[:])),
         columns=columns,
         colnames=names,
     )
-    return SessionCopy(copy, _copy_image(session, file, name, file_format), left_out, pixels)
+    return SessionCopy(copy, _copy_image(session, file, name, file_format), omitted_columns, pixels)
 
 
 def fill_pixels(folder: Any, copy: SessionCopy) -> None:

@@ -71,13 +71,13 @@ def read_match_file(path: Location, footprints: bool = True, plane: str | None =
     Examples
     --------
     >>> import ndx_match
-    >>> found = ndx_match.read_match_file("matches.nwb")
-    >>> found.result.cells.shape[1] == len(found.sessions) == 3
+    >>> plane = ndx_match.read_match_file("matches.nwb")
+    >>> plane.result.cells.shape[1] == len(plane.sessions) == 3
     True
     """
     planes = read_planes_of_match_file(path, footprints, plane)
     if len(planes) > 1:
-        names = ", ".join(found.name for found in planes)
+        names = ", ".join(each.name for each in planes)
         where = public_name(as_location(path))
         raise AmbiguousInputError(f"{where}: this file holds several imaging planes; choose one with --plane: {names}.")
     return planes[0]
@@ -100,15 +100,15 @@ def read_planes_of_match_file(
         location = the_one_file(path, of_matches=True)
     with open_steady(location) as (nwbfile, state):
         planes = planes_of_open_file(nwbfile, public_name(location), footprints, plane, progress)
-    return tuple(replace(each, sessions=_kept_in(each.sessions, location, state)) for each in planes)
+    return tuple(replace(each, sessions=_with_match_file_source(each.sessions, location, state)) for each in planes)
 
 
-def _kept_in(sessions: Sequence[Session], location: Any, state: FileState | None) -> tuple[Session, ...]:
+def _with_match_file_source(sessions: Sequence[Session], location: Any, state: FileState | None) -> tuple[Session, ...]:
     """The sessions, with the match file from which they were read recorded in each."""
     return tuple(
-        replace(session, state=state, kept_in=replace(session.kept_in, uri=location))
+        replace(session, state=state, match_file_source=replace(session.match_file_source, uri=location))
         for session in sessions
-        if session.kept_in is not None
+        if session.match_file_source is not None
     )
 
 
@@ -126,9 +126,9 @@ def planes_of_open_file(
     chosen = [(name, matching) for name, matching in named if plane in (None, name)]
     if not chosen:
         names = sorted(name for name, _ in named)
-        meant = did_you_mean(plane or "", names)
+        suggestion = did_you_mean(plane or "", names)
         raise InputError(
-            f"{where}: this match file holds no plane {plane!r}{meant}; give --plane one of: {', '.join(names)}."
+            f"{where}: this match file holds no plane {plane!r}{suggestion}; give --plane one of: {', '.join(names)}."
         )
     with contradictions_refused(where):
         step = steps_of(progress, "opening", sum(len(matching.sessions) for _, matching in chosen))
@@ -185,7 +185,7 @@ def _session(matching: CellMatching, position: int, where: str, footprints: bool
         orientation=orientation,
         **texts,
         source=SourceInfo(**{field.name: text(f"source_{field.name}") for field in fields(SourceInfo)}),
-        kept_in=SourceInfo(
+        match_file_source=SourceInfo(
             where,
             identifier=matching.get_ancestor("NWBFile").identifier,
             roi_table_path=path_of(table),

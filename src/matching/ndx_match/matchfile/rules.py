@@ -75,7 +75,7 @@ def sessions_hold_numbers(tables: StoredTables) -> Iterator[str]:
     yield from ()
 
 
-def roi_tables_are_own(tables: StoredTables) -> Iterator[str]:
+def roi_tables_are_distinct(tables: StoredTables) -> Iterator[str]:
     """No two sessions have the same ROI table."""
     roi_tables = tables.roi_tables
     for position, roi_table in enumerate(roi_tables):
@@ -310,7 +310,7 @@ def sources_are_named_without_private_parts(tables: StoredTables) -> Iterator[st
             yield f"source_uri of the session {name!r} is an absolute path, or an address with a user or a query"
 
 
-def ids_are_not_given_again(tables: StoredTables) -> Iterator[str]:
+def ids_are_not_reused(tables: StoredTables) -> Iterator[str]:
     """`last_cell_id`, if there is one, is greater than the id of every cell."""
     last = tables.matching.last_cell_id
     if last is not None and last <= tables.cell_ids.max(initial=-1):
@@ -358,7 +358,7 @@ RELIED_ON: tuple[Rule, ...] = (
     there_are_sessions,
     session_names_differ,
     sessions_hold_numbers,
-    roi_tables_are_own,
+    roi_tables_are_distinct,
     roi_ids_differ,
     images_are_there,
     cell_ids_differ,
@@ -387,7 +387,7 @@ ALL: tuple[Rule, ...] = (
     masks_and_images_have_one_size,
     paths_lead_where_references_lead,
     sources_are_named_without_private_parts,
-    ids_are_not_given_again,
+    ids_are_not_reused,
     registrations_are_there_both_ways,
     codes_are_known,
 )
@@ -400,10 +400,10 @@ def checked_image(stored: Any, session: str) -> Floats32:
         raise Contradiction(f"the image of the session {session!r} does not consist of numbers in rows and columns")
     with np.errstate(over="ignore"):
         image = image.astype(np.float32, copy=False)
-    n_lost = int(np.isnan(image).sum())
-    if n_lost > MOST_WITHOUT_DATA * image.size or np.isinf(image).any():
+    n_without_data = int(np.isnan(image).sum())
+    if n_without_data > MOST_WITHOUT_DATA * image.size or np.isinf(image).any():
         raise Contradiction(
-            f"the image of the session {session!r} holds infinite values, or no data (NaN) in {n_lost} of its "
+            f"the image of the session {session!r} holds infinite values, or no data (NaN) in {n_without_data} of its "
             f"{image.size} pixels"
         )
     return image

@@ -57,10 +57,12 @@ def _check_contents(session: Session, file: SourceFile) -> None:
     if source.identifier not in ("", file.nwbfile.identifier):
         raise changed(source.uri)
     table = file.contents.table_at(source.roi_table_path)
-    lost = [source.roi_table_path] if table is None else []
-    lost += [source.image_path] if session.has_image and file.contents.image_at(source.image_path) is None else []
-    if table is None or lost:
-        raise InputError(f"{source.uri}: {lost[0]} was removed from this file since it was read; run the same again.")
+    missing = [source.roi_table_path] if table is None else []
+    missing += [source.image_path] if session.has_image and file.contents.image_at(source.image_path) is None else []
+    if table is None or missing:
+        raise InputError(
+            f"{source.uri}: {missing[0]} was removed from this file since it was read; run the same again."
+        )
     same_size = table.mask_shape is None or sorted(table.mask_shape) == sorted(session.shape)
     if not same_size or not np.array_equal(table.table.id.data[:], session.roi_ids):
         raise changed(source.uri, f"the ROI table {table.path}")

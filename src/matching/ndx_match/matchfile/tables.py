@@ -104,6 +104,6 @@ def _sessions_table(plane: MatchedPlane, copies: Sequence[SessionCopy], match_fi
 def _source_uri(session: Session) -> str | os.PathLike[str]:
     """Where a session came from; a path recorded in a match file is relative to that file's folder."""
     uri = session.source.uri
-    if session.kept_in is None or is_url(uri) or is_url(session.kept_in.uri):
+    if session.match_file_source is None or is_url(uri) or is_url(session.match_file_source.uri):
         return uri
-    return Path(session.kept_in.uri).parent / uri
+    return Path(session.match_file_source.uri).parent / uri

@@ -139,7 +139,7 @@ def write_planes(
     every_plane = [session for plane in planes for session in plane.sessions]
     with open_sources(every_plane) as sources:
         of_sessions = [sources[session.data_source.uri].nwbfile for session in sessions]
-        if all(session.kept_in is not None for session in sessions):
+        if all(session.match_file_source is not None for session in sessions):
             metadata = replace(metadata, session_id=metadata.session_id or of_sessions[0].session_id)
         nwbfile = build_nwbfile(of_sessions, [session.name for session in sessions], planes, metadata)
         write_each = steps_of(progress, "writing", 2 * len(every_plane))  # each is prepared and filled
@@ -148,13 +148,13 @@ def write_planes(
         with folder_for_outputs(path.parent), publish(path, overwrite, file_format.is_folder) as temporary:
             file_format.write(temporary, nwbfile, lambda root: _fill(root, copies, write_each))
             check_sources(every_plane)
-    left_out = [
+    omissions = [
         f"{session.name}: the copy of the ROI table does not have these columns, which cannot be copied: "
-        f"{', '.join(copy.left_out)}."
+        f"{', '.join(copy.omitted_columns)}."
         for session, copy in zip(every_plane, copies, strict=True)
-        if copy.left_out
+        if copy.omitted_columns
     ]
-    return WrittenFile(path, missing, tuple(dict.fromkeys(left_out)))
+    return WrittenFile(path, missing, tuple(dict.fromkeys(omissions)))
 
 
 def sessions_of(planes: Sequence[MatchedPlane | Plane]) -> list[Session]:
