@@ -66,9 +66,9 @@ def match(
     check_are_sessions(sessions, "match")
     method = find_method(method) if isinstance(method, str) else method
     valid = method_parameters(method, parameters)
-    taken = sessions_for(method, sessions)
+    method_sessions = sessions_for(method, sessions)
     with limited_workers(workers):
-        result = without_excluded(method.match(taken, valid, progress), taken)
+        result = without_excluded(method.match(method_sessions, valid, progress), method_sessions)
     return replace(result, method=method.name, parameters=valid.stored(), roi_pairs=result.pairs_not_ruled_out)
 
 
@@ -109,9 +109,9 @@ def add(
     extend = check_adds(result.method)
     method = find_method(result.method)
     valid = method_parameters(method, result.parameters)
-    *taken, new = sessions_for(method, [*sessions, session])
+    *method_sessions, new = sessions_for(method, [*sessions, session])
     with limited_workers(workers):
-        extended = extend(taken, replace(result, reviews=None, automatic=None), new, valid, progress)
+        extended = extend(method_sessions, replace(result, reviews=None, automatic=None), new, valid, progress)
     return with_decisions_of(replace(extended, roi_pairs=extended.pairs_not_ruled_out), result)
 
 
@@ -135,7 +135,7 @@ def check_adds(name: str) -> Extend:
 def match_by_hand(
     sessions: Sequence[Session],
     result: MatchResult,
-    given: Sequence[Registration],
+    manual_alignments: Sequence[Registration],
     progress: Progress | None = None,
     workers: int | None = None,
 ) -> MatchResult:
@@ -149,7 +149,7 @@ def match_by_hand(
     sessions : sequence of Session
         The sessions of the result.
     result : MatchResult
-    given : sequence of Registration
+    manual_alignments : sequence of Registration
         The alignments that the person gave.
     progress, workers
         As in :func:`match`.
@@ -165,13 +165,15 @@ def match_by_hand(
             f"The method {result.method} takes no alignments by hand; match the files with --method {DEFAULT} first."
         )
     valid = method_parameters(method, result.parameters)
-    taken = sessions_for(method, sessions)
+    method_sessions = sessions_for(method, sessions)
     with limited_workers(workers):
-        again = without_excluded(method.match_by_hand(taken, valid, progress, result, given), taken)
+        again = without_excluded(
+            method.match_by_hand(method_sessions, valid, progress, result, manual_alignments), method_sessions
+        )
     return replace(again, method=method.name, parameters=valid.stored(), roi_pairs=again.pairs_not_ruled_out)
 
 
-def method_parameters(method: Method, given: Parameters | Mapping[str, Any] | None = None) -> Parameters:
+def method_parameters(method: Method, parameters: Parameters | Mapping[str, Any] | None = None) -> Parameters:
     """The parameters of a method, checked.
 
     Raises
@@ -179,13 +181,14 @@ def method_parameters(method: Method, given: Parameters | Mapping[str, Any] | No
     MethodError
         If the parameters belong to another method, or have values that are not valid.
     """
-    if isinstance(given, method.parameters):
-        return given
-    if isinstance(given, Parameters):
+    if isinstance(parameters, method.parameters):
+        return parameters
+    if isinstance(parameters, Parameters):
         raise MethodError(
-            f"{type(given).__name__} does not belong to the method {method.name}; give {method.parameters.__name__}."
+            f"{type(parameters).__name__} does not belong to the method {method.name}; "
+            f"give {method.parameters.__name__}."
         )
-    values = dict(given or {})
+    values = dict(parameters or {})
     known = [each.name for each in parameters_of(method.parameters)]
     for name in values:
         if name not in known:

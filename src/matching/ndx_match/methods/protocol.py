@@ -35,7 +35,7 @@ class Method:
     takes_all_rois: bool = False
     needs_image: bool = False  #: whether every session must have a projection image
     #: Matches again with alignments that a person gave. It is called as `match_by_hand(sessions, parameters, progress,
-    #: result, given)`, where `result` is the method's earlier result. None if the method cannot do this.
+    #: result, manual_alignments)`, where `result` is the method's earlier result. None if the method cannot do this.
     match_by_hand: (
         Callable[[Sequence[Session], Any, Progress | None, MatchResult, Sequence[Registration]], MatchResult] | None
     ) = None

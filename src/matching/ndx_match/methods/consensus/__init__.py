@@ -41,11 +41,11 @@ def _run_aligned(
     parameters: ConsensusParameters,
     progress: Progress | None,
     result: MatchResult,
-    given: Sequence[Registration],
+    manual_alignments: Sequence[Registration],
 ) -> MatchResult:
     from .pipeline import match_sessions
 
-    return match_sessions(sessions, parameters, progress, number_of_workers(), given)
+    return match_sessions(sessions, parameters, progress, number_of_workers(), manual_alignments)
 
 
 def _extend(

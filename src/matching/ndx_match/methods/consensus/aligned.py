@@ -26,11 +26,11 @@ def align_sessions(
     parameters: ConsensusParameters,
     progress: Callable[[int, int], None],
     workers: int,
-    given: Mapping[tuple[int, int], Matrix],
+    manual_alignments: Mapping[tuple[int, int], Matrix],
 ) -> tuple[list[AlignedSessions], Mapping[tuple[int, int], PairAlignment]]:
     """Align sessions; those that fit each other are aligned as if there were no others.
 
-    `given` holds the alignments that a person gave, by the positions of their sessions.
+    `manual_alignments` holds the alignments that a person gave, by the positions of their sessions.
 
     Returns
     -------
@@ -39,12 +39,14 @@ def align_sessions(
     alignments : mapping
         Every pair that was tried, by the positions of its sessions.
     """
-    aligned, alignments = _align(sessions, range(len(sessions)), parameters, progress, workers, given)
+    aligned, alignments = _align(sessions, range(len(sessions)), parameters, progress, workers, manual_alignments)
     if len(aligned) > 1:
         # Align each set again without the others, which influenced the typical radius and the choice of pairs.
         for position, together in enumerate(aligned):
             if len(together.component.members) > 1:
-                again, tried = _align(sessions, together.component.members, parameters, progress, workers, given)
+                again, tried = _align(
+                    sessions, together.component.members, parameters, progress, workers, manual_alignments
+                )
                 if len(again) == 1:
                     aligned[position] = again[0]
                     alignments.update(tried)
@@ -57,13 +59,15 @@ def _align(
     parameters: ConsensusParameters,
     progress: Callable[[int, int], None],
     workers: int,
-    given: Mapping[tuple[int, int], Matrix],
+    manual_alignments: Mapping[tuple[int, int], Matrix],
 ) -> tuple[list[AlignedSessions], dict[tuple[int, int], PairAlignment]]:
     """Align some of the sessions, given by position, as if there were no others."""
     prepared, radius = prepare([sessions[k] for k in chosen])
     place = {k: number for number, k in enumerate(chosen)}
-    given_here = {(place[i], place[j]): matrix for (i, j), matrix in given.items() if i in place and j in place}
-    components, tried = align_all(prepared, radius, parameters, progress, workers, given_here)
+    chosen_alignments = {
+        (place[i], place[j]): matrix for (i, j), matrix in manual_alignments.items() if i in place and j in place
+    }
+    components, tried = align_all(prepared, radius, parameters, progress, workers, chosen_alignments)
     aligned = [
         AlignedSessions(
             replace(component, members=tuple(chosen[k] for k in component.members)),

@@ -18,7 +18,7 @@ from .alignment import biweight, weighted_median
 
 STIFFNESS = (0.03, 0.3, 3.0)  #: ridge penalties that are tried, relative to the mean weight
 LEAST_GAIN = 0.05  #: share of the held-out error that bending must save to be used
-HELD_OUT = 2.0  #: side of the squares that are held out, in control steps
+HELD_OUT_SIDE = 2.0  #: side of the squares that are held out, in control steps
 ROUNDS = 4  #: of reweighting
 ROUNDS_TO_CHOOSE = 2  #: of reweighting while stiffnesses are compared
 
@@ -92,7 +92,7 @@ def choose_stiffness(frame: Deformation, points: Points, shifts: Points, weights
     """
     if len(points) < 20:
         return float("inf")
-    half = np.floor(points / (HELD_OUT * frame.step)).sum(axis=1) % 2 == 1
+    half = np.floor(points / (HELD_OUT_SIDE * frame.step)).sum(axis=1) % 2 == 1
     limit = 3 * weighted_median(np.linalg.norm(shifts, axis=1), weights) + 1
     errors = {}
     for stiffness in (*STIFFNESS, np.inf):

@@ -76,8 +76,8 @@ def extend(
         order = canonical_order([*sessions, session])
         near = _by_nearness(order, result)
         compared = near[:ATTEMPTS]  # these may be aligned with the new session
-        seen, radius = prepare([*(sessions[k] for k in compared), session])
-        prepared = dict(zip((*compared, n), seen, strict=True))
+        prepared_sessions, radius = prepare([*(sessions[k] for k in compared), session])
+        prepared = dict(zip((*compared, n), prepared_sessions, strict=True))
         alignment = _align(order, compared, result, sessions, prepared, radius, parameters, progress)
         progress("matching", 0, 1)
         if alignment.members:
@@ -371,8 +371,8 @@ def _assemble(
     """The result with the new session: its ROIs are in the earlier cells (`cell`), or in new ones at the end."""
     n_cells, n = result.cells.shape
     row_in_new = np.full(n_cells, -1, np.int32)
-    given = np.flatnonzero(cell >= 0)
-    row_in_new[cell[given]] = given
+    assigned = np.flatnonzero(cell >= 0)
+    row_in_new[cell[assigned]] = assigned
     unassigned = np.flatnonzero((cell < 0) & session.takes_part)
     cells = np.full((n_cells + len(unassigned), n + 1), -1, np.int32)
     cells[:n_cells, :n], cells[:n_cells, n], cells[n_cells:, n] = result.cells, row_in_new, unassigned

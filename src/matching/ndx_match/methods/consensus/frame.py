@@ -94,11 +94,11 @@ def bend(frame: CommonFrame, channels: Sequence[Channels], radius: float, step: 
             others = (total - warped[k]) / np.maximum(count - covered[k], 1)
             local = _local_shifts(others, warped[k], points, half * radius, largest * radius, radius / target)
             # others(p) ~ warped(p + s): the frame point p must be mapped to where p + s was mapped before.
-            wanted = local.shifts + deformations[k].at(local.points + local.shifts)
+            target_shifts = local.shifts + deformations[k].at(local.points + local.shifts)
             weights = local.correlation**2
             if k not in stiffness:
-                stiffness[k] = choose_stiffness(deformations[k], local.points, wanted, weights)
-            deformations[k] = fit(deformations[k], local.points, wanted, weights, stiffness[k])
+                stiffness[k] = choose_stiffness(deformations[k], local.points, target_shifts, weights)
+            deformations[k] = fit(deformations[k], local.points, target_shifts, weights, stiffness[k])
             frame = CommonFrame(frame.shape, frame.matrices, tuple(deformations))
             updated = warp_to_frame(channels[k], frame.places(k))
             total += updated - warped[k]

@@ -103,7 +103,7 @@ def _members(component: Indices, chosen: Bools) -> list[list[int]]:
     """The ROIs of each of the chosen components."""
     order = np.argsort(component, kind="stable")
     parts = np.split(order, np.cumsum(np.bincount(component))[:-1]) if len(order) else []
-    return [part.tolist() for part, wanted in zip(parts, chosen, strict=True) if wanted]
+    return [part.tolist() for part, is_chosen in zip(parts, chosen, strict=True) if is_chosen]
 
 
 def _optimum(groups: list[list[int]], graph: Graph, sessions: Sequence[int]) -> list[list[int]]:

@@ -9,7 +9,7 @@ from pathlib import PurePath
 import numpy as np
 
 from ...model import Session
-from .pairs import BEYOND_DOUBT, PairAlignment, PreparedSession, confirm, prepare, refine_found
+from .pairs import BEYOND_DOUBT, PairAlignment, PreparedSession, confirm, prepare, refine_rough
 from .parameters import ConsensusParameters
 from .search import Search, poses_without_scale
 
@@ -40,7 +40,7 @@ def _best(
 ) -> PairAlignment:
     search = Search(fixed.small, moving.small, parameters.largest_shift)
     best = search.best(poses_without_scale(parameters.largest_rotation), BEYOND_DOUBT)[0]
-    return confirm(fixed, moving, refine_found(fixed, moving, best, radius), parameters)
+    return confirm(fixed, moving, refine_rough(fixed, moving, best, radius), parameters)
 
 
 def _mirrored(session: PreparedSession) -> PreparedSession:

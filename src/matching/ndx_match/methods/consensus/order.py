@@ -30,8 +30,8 @@ def renumbered(pairs: RoiPairs, order: Sequence[int]) -> RoiPairs:
 
     The sessions of `pairs` are numbered in another order; `order` holds the given position of each.
     """
-    given = np.asarray(order, np.int32)
-    first, second = given[pairs.fixed_session], given[pairs.moving_session]
+    positions = np.asarray(order, np.int32)
+    first, second = positions[pairs.fixed_session], positions[pairs.moving_session]
     swapped = first > second
     result = replace(
         pairs,

@@ -91,11 +91,11 @@ def _mutually_best(pairs: ComparedPairs) -> ComparedPairs:
     """Pairs in which each ROI is the best candidate of the other, so that no move makes neighbours overlap."""
     ranked = np.lexsort((pairs.distance, -pairs.iou))
     kept = np.ones(len(pairs), bool)
-    for own_session, own_row, other_session in (
+    for session, row, other_session in (
         (pairs.first_session, pairs.first_row, pairs.second_session),
         (pairs.second_session, pairs.second_row, pairs.first_session),
     ):
-        key = roi_towards(own_session, own_row, other_session)[ranked]
+        key = roi_towards(session, row, other_session)[ranked]
         best = np.zeros(len(pairs), bool)
         best[ranked[np.unique(key, return_index=True)[1]]] = True
         kept &= best

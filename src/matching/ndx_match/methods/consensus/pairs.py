@@ -112,7 +112,7 @@ def register(
             break
 
     def tested(rough: RoughAlignment) -> PairAlignment:
-        return confirm(fixed, moving, refine_found(fixed, moving, rough, radius), parameters)
+        return confirm(fixed, moving, refine_rough(fixed, moving, rough, radius), parameters)
 
     best = max(rotated, key=attrgetter("z"))
     alignment = tested(best)
@@ -141,7 +141,7 @@ def _by_pixel_sizes(fixed: PreparedSession, moving: PreparedSession) -> Matrix |
     return affine_matrix(np.diag([x, y]), middle_of(fixed.small), middle_of(moving.small))
 
 
-def refine_found(fixed: PreparedSession, moving: PreparedSession, rough: RoughAlignment, radius: float) -> Matrix:
+def refine_rough(fixed: PreparedSession, moving: PreparedSession, rough: RoughAlignment, radius: float) -> Matrix:
     """Refine an alignment that a search found: fixed (x, y, 1) to moving, at full resolution."""
     sizes = (fixed.shape, fixed.small.shape[1:]), (moving.shape, moving.small.shape[1:])
     return refine(fixed, moving, to_full_resolution(rough.matrix, *sizes), radius)
@@ -162,13 +162,13 @@ def refine_near(fixed: PreparedSession, moving: PreparedSession, near: Matrix, r
 
 
 def align_by_hand(
-    fixed: PreparedSession, moving: PreparedSession, given: Matrix, radius: float, parameters: ConsensusParameters
+    fixed: PreparedSession, moving: PreparedSession, matrix: Matrix, radius: float, parameters: ConsensusParameters
 ) -> PairAlignment:
     """The alignment that a person gave, refined if that makes the sessions agree better and moves it little."""
-    given = affine_near(given, corners(fixed.shape))
-    chosen = confirm(fixed, moving, given, parameters)
-    refined = refine(fixed, moving, given, radius)
-    moved = transform_points(refined, corners(fixed.shape)) - transform_points(given, corners(fixed.shape))
+    matrix = affine_near(matrix, corners(fixed.shape))
+    chosen = confirm(fixed, moving, matrix, parameters)
+    refined = refine(fixed, moving, matrix, radius)
+    moved = transform_points(refined, corners(fixed.shape)) - transform_points(matrix, corners(fixed.shape))
     if np.linalg.norm(moved, axis=1).max() <= HAND_ERROR * radius:
         chosen = max(chosen, confirm(fixed, moving, refined, parameters), key=attrgetter("score"))
     return replace(chosen, registered=True, by_hand=True)

@@ -46,18 +46,18 @@ def match_sessions(
     parameters: ConsensusParameters,
     progress: Progress | None,
     workers: int,
-    given: Sequence[Registration] = (),
+    manual_alignments: Sequence[Registration] = (),
 ) -> MatchResult:
     """Align the sessions, match each set that belongs together, and assemble the result.
 
-    `given` are the alignments that a person gave; they replace a search.
+    `manual_alignments` are the alignments that a person gave; they replace a search.
     """
     progress = progress or (lambda stage, done, total: None)
     order = canonical_order(sessions)
     ordered = [sessions[k] for k in order]
     with one_thread_per_worker():
         aligned, alignments = align_sessions(
-            ordered, parameters, partial(progress, "registering"), workers, _in_order(given, order)
+            ordered, parameters, partial(progress, "registering"), workers, _in_order(manual_alignments, order)
         )
         components = [part.component for part in aligned]
         together = [part for part in aligned if len(part.component.members) > 1]
@@ -67,21 +67,21 @@ def match_sessions(
         while together:
             matches.append(match_component(together.pop(0), parameters, step))  # pop, so that its images can be freed
         hints = _hints(ordered, components, parameters)
-    components = [_as_given(component, order) for component in components]
-    alignments = dict(_alignment_as_given(pair, alignment, order) for pair, alignment in alignments.items())
+    components = [_in_input_order(component, order) for component in components]
+    alignments = dict(_alignment_in_input_order(pair, alignment, order) for pair, alignment in alignments.items())
     matches = [
-        replace(match, component=_as_given(match.component, order), pairs=renumbered(match.pairs, order))
+        replace(match, component=_in_input_order(match.component, order), pairs=renumbered(match.pairs, order))
         for match in matches
     ]
     hints = {order[position]: hint for position, hint in hints.items()}
     return _assemble(sessions, components, alignments, matches, parameters, hints)
 
 
-def _in_order(given: Sequence[Registration], order: Sequence[int]) -> dict[tuple[int, int], Matrix]:
+def _in_order(manual_alignments: Sequence[Registration], order: Sequence[int]) -> dict[tuple[int, int], Matrix]:
     """The matrices of alignments, by the places of their sessions in an order; the earlier one is fixed."""
     place = {k: number for number, k in enumerate(order)}
     by_place = {}
-    for registration in given:
+    for registration in manual_alignments:
         fixed, moving = place[registration.fixed_session], place[registration.moving_session]
         if fixed < moving:
             by_place[fixed, moving] = registration.matrix
@@ -90,12 +90,12 @@ def _in_order(given: Sequence[Registration], order: Sequence[int]) -> dict[tuple
     return by_place
 
 
-def _as_given(component: Component, order: Sequence[int]) -> Component:
+def _in_input_order(component: Component, order: Sequence[int]) -> Component:
     """The component with its members numbered as the sessions were given."""
     return replace(component, members=tuple(order[k] for k in component.members))
 
 
-def _alignment_as_given(
+def _alignment_in_input_order(
     pair: tuple[int, int], alignment: PairAlignment, order: Sequence[int]
 ) -> tuple[tuple[int, int], PairAlignment]:
     """A pair of sessions and its alignment, numbered as the sessions were given, the earlier one fixed."""

@@ -230,11 +230,11 @@ def margins(pairs: ComparedPairs, probability: Floats32) -> Floats32:
     """How far each pair's probability is above the best of either ROI's other candidates in the other's session."""
     best_other = np.zeros_like(probability)
     every = np.arange(len(pairs), dtype=np.int32)
-    for own_session, own_row, other in (
+    for session, row, other in (
         (pairs.first_session, pairs.first_row, pairs.second_session),
         (pairs.second_session, pairs.second_row, pairs.first_session),
     ):
-        candidates_of = roi_towards(own_session, own_row, other)
+        candidates_of = roi_towards(session, row, other)
         best, second_best = (np.zeros(candidates_of.max(initial=-1) + 1, probability.dtype) for _ in range(2))
         np.maximum.at(best, candidates_of, probability)
         winner = np.full(len(best), -1, np.int32)

@@ -38,7 +38,7 @@ def align_all(
     parameters: ConsensusParameters,
     progress: Callable[[int, int], None] | None = None,
     workers: int = 2,
-    given: Mapping[Pair, Matrix] = MappingProxyType({}),
+    manual_alignments: Mapping[Pair, Matrix] = MappingProxyType({}),
 ) -> tuple[list[Component], dict[Pair, PairAlignment]]:
     """Align sessions in pairs and make the transforms of those that belong together consistent.
 
@@ -49,20 +49,20 @@ def align_all(
     """
     n = len(sessions)
     tried: dict[Pair, PairAlignment] = {}
-    wanted = _wanted_pairs(n)
-    chain, others = wanted[: n - 1], wanted[n - 1 :]
-    chain += [pair for pair in given if pair not in chain]
+    pairs_to_try = _pairs_to_try(n)
+    chain, others = pairs_to_try[: n - 1], pairs_to_try[n - 1 :]
+    chain += [pair for pair in manual_alignments if pair not in chain]
     with ThreadPoolExecutor(workers) as pool:
 
         def try_all(align: Callable[[Pair], PairAlignment], pairs: Sequence[Pair]) -> None:
             for pair, alignment in zip(pairs, pool.map(align, pairs), strict=True):
                 tried[pair] = alignment
                 if progress:
-                    progress(len(tried), max(len(wanted), len(tried)))
+                    progress(len(tried), max(len(pairs_to_try), len(tried)))
 
         def searched(pair: Pair) -> PairAlignment:
-            if pair in given:
-                return align_by_hand(sessions[pair[0]], sessions[pair[1]], given[pair], radius, parameters)
+            if pair in manual_alignments:
+                return align_by_hand(sessions[pair[0]], sessions[pair[1]], manual_alignments[pair], radius, parameters)
             return register(sessions[pair[0]], sessions[pair[1]], radius, parameters)
 
         try_all(searched, chain)
@@ -97,7 +97,7 @@ def align_all(
     return [_solve(group, tried, sessions, radius) for group in _groups(n, tried)], tried
 
 
-def _wanted_pairs(n: int) -> list[Pair]:
+def _pairs_to_try(n: int) -> list[Pair]:
     distances = range(1, n) if n <= ALL_PAIRS_UP_TO else NEIGHBOURS
     return [(k, k + distance) for distance in distances for k in range(n - distance)]
 

@@ -78,11 +78,11 @@ def _run_aligned(
     parameters: NwayParameters,
     progress: Progress | None,
     result: MatchResult,
-    given: Sequence[Registration],
+    manual_alignments: Sequence[Registration],
 ) -> MatchResult:
     from . import pipeline
 
-    known = {(r.fixed_session, r.moving_session): r for r in (*result.registrations, *given)}
+    known = {(r.fixed_session, r.moving_session): r for r in (*result.registrations, *manual_alignments)}
     return pipeline.match_registered(sessions, list(known.values()), parameters, progress)
 
 

@@ -91,5 +91,7 @@ def overwrite_in_layers(footprints: csr_array, layers: Indices, order: Indices) 
     place = layers[roi_row] * footprints.shape[1] + footprints.indices.astype(np.int64)
     by_place = np.lexsort((rank[roi_row], place))
     last = np.append(np.diff(place[by_place]) != 0, True)[: len(by_place)]
-    kept = np.sort(by_place[last])
-    return csr_array((footprints.data[kept], (roi_row[kept], footprints.indices[kept])), shape=footprints.shape)
+    entries = np.sort(by_place[last])
+    return csr_array(
+        (footprints.data[entries], (roi_row[entries], footprints.indices[entries])), shape=footprints.shape
+    )

@@ -80,9 +80,9 @@ def maximum_weight(row: Indices, col: Indices, cost: Floats) -> Bools:
     """
     weight = 1 / (1 + cost)
     edges = np.flatnonzero(weight > SMALLEST_WEIGHT)
-    taken = np.zeros(len(row), bool)
+    assigned = np.zeros(len(row), bool)
     if len(edges) == 0:
-        return taken
+        return assigned
     n_rows, n_cols = int(row.max()) + 1, int(col.max()) + 1
     graph = coo_array(
         (np.ones(len(edges)), (row[edges], n_rows + col[edges])), shape=(n_rows + n_cols, n_rows + n_cols)
@@ -97,8 +97,8 @@ def maximum_weight(row: Indices, col: Indices, cost: Floats) -> Bools:
         weights[row_at, col_at] = weight[group]
         chosen = np.zeros(weights.shape, bool)
         chosen[linear_sum_assignment(weights, maximize=True)] = True
-        taken[group] = chosen[row_at, col_at]
-    return taken
+        assigned[group] = chosen[row_at, col_at]
+    return assigned
 
 
 def minimum_cost(fixed_points: Floats, moving_points: Floats, iou: csr_array, maximum_distance: float) -> Bools:
