@@ -75,8 +75,8 @@ def test_alignments_that_cannot_be_used_are_reported_and_kept(matches: Path, tmp
     unknown = Decision(DecisionKind.ALIGN, sessions=(names[0], "none"), matrix=matrix)
     possible = Decision(DecisionKind.ALIGN, sessions=(names[0], names[1]), matrix=matrix)
     once, twice = curate(held, [unknown]), curate(held, [unknown, possible])
-    assert [left.reason for left in once.left_out] == ["there is no session none"]
-    assert "takes no alignments by hand" in twice.left_out[1].reason
+    assert [left.reason for left in once.unapplied] == ["there is no session none"]
+    assert "takes no alignments by hand" in twice.unapplied[1].reason
     kinds = [(decision.kind, decision.applied) for decision in twice.planes[0].result.decisions]
     assert kinds == [(DecisionKind.ACCEPT, True), (DecisionKind.ALIGN, False), (DecisionKind.ALIGN, False)]
 

@@ -150,7 +150,7 @@ def test_a_result_that_nobody_changed_stays_so(folder: Path):
     first = read_planes_of_match_file(folder / "first.nwb")
     curated, warnings = continue_from(first, first)
     (plane,) = curated.planes
-    assert (warnings, curated.left_out) == ((), ())
+    assert (warnings, curated.unapplied) == ((), ())
     assert plane.result.reviews is None
     assert plane.result.automatic is None
     assert plane.result.cell_ids.tolist() == first[0].result.cell_ids.tolist()
@@ -183,7 +183,7 @@ def test_decisions_find_their_plane_whatever_it_is_called():
     new = [plane("upper", "2", [[1, 1], [0, 0]]), plane("lower", "1", [[1, 1], [0, 0]])]
     curated, _ = continue_from(new, old)
     upper, lower = curated.planes
-    assert curated.left_out == ()
+    assert curated.unapplied == ()
     assert dict(zip(map(tuple, upper.result.cells.tolist()), upper.result.cell_ids.tolist(), strict=True)) == {
         (0, 0): 2,
         (1, -1): 3,

@@ -61,7 +61,7 @@ def cells(result: MatchResult) -> dict[int, list[int]]:
 
 def applied(plane: MatchedPlane, *decisions: Decision) -> MatchResult:
     curated = apply_decisions([plane], decisions)
-    assert curated.left_out == ()
+    assert curated.unapplied == ()
     return curated.planes[0].result
 
 
@@ -69,7 +69,7 @@ def test_where_there_are_no_cells_a_decision_cannot_be_applied(plane: MatchedPla
     none = tuple(replace(session, takes_part=np.zeros(3, bool)) for session in plane.sessions)
     empty = MatchedPlane(none, result_of(np.zeros((0, 3), np.int32)), "plane")
     curated = apply_decisions([empty], [Decision(DecisionKind.ACCEPT, 10)])
-    assert [left.reason for left in curated.left_out] == ["there is no cell 10"]
+    assert [left.reason for left in curated.unapplied] == ["there is no cell 10"]
     assert len(curated.planes[0].result.cells) == 0
 
 
@@ -145,7 +145,7 @@ def test_accepting_a_changed_cell_does_not_say_that_the_method_was_right(plane: 
 )
 def test_a_decision_that_does_not_fit_is_left_out_with_the_reason(plane: MatchedPlane, decision, reason):
     curated = apply_decisions([plane], [decision, Decision(DecisionKind.ACCEPT, 12)])
-    (left,) = curated.left_out
+    (left,) = curated.unapplied
     assert reason in left.reason
     result = curated.planes[0].result
     assert cells(result) == cells(plane.result)

@@ -13,7 +13,7 @@ from scipy.sparse.csgraph import connected_components
 
 from .arrays import Bools, Indices, Ints32, Ints64
 from .errors import InputError
-from .identity import Place, find_kept, same_session
+from .identity import Place, find_common_sessions, same_session
 from .model import MatchedPlane, Session, cell_of_roi, shared_cells
 from .simulate.scores import LinkScore, score_links
 
@@ -148,14 +148,14 @@ def compare(
         raise InputError(
             f"{names[1]}: none of its sessions is in {names[0]}; give two match files of the same sessions."
         )
-    kept = find_kept([plane.sessions for plane in second], first, names[0])
+    common = find_common_sessions([plane.sessions for plane in second], first, names[0])
     compared = []
     for p, x in enumerate(first):
         for q, y in enumerate(second):
-            places = sorted((old[1], new[1]) for new, old in kept.places.items() if (new[0], old[0]) == (q, p))
+            places = sorted((old[1], new[1]) for new, old in common.places.items() if (new[0], old[0]) == (q, p))
             if places:
-                compared.append(_compare(x, y, tuple(places), [kept.rows[q, place] for _, place in places]))
-    alone = _names_without(first, set(kept.places.values())), _names_without(second, set(kept.places))
+                compared.append(_compare(x, y, tuple(places), [common.rows[q, place] for _, place in places]))
+    alone = _names_without(first, set(common.places.values())), _names_without(second, set(common.places))
     warnings = [f"Only in {name}: {', '.join(missing)}." for name, missing in zip(names, alone, strict=True) if missing]
     return tuple(compared), tuple(warnings)
 

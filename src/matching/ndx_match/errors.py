@@ -13,7 +13,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u206
 
 def one_line(text: object) -> str:
     """A text as it may be shown in a line: file names and ids can hold anything, line breaks too."""
-    return _CONTROL.sub(lambda found: ascii(found.group())[1:-1], str(text))
+    return _CONTROL.sub(lambda pattern_match: ascii(pattern_match.group())[1:-1], str(text))
 
 
 class NdxMatchError(Exception):

@@ -22,7 +22,7 @@ Place = tuple[int, int]  #: position of a plane, and of a session in it
 
 
 @dataclass(frozen=True)
-class KeptSessions:
+class CommonSessions:
     """The sessions and ROIs of an earlier result that new sessions have as well."""
 
     #: New place of a session -> its earlier place.
@@ -93,8 +93,8 @@ def keep_ids(
     InputError
         None of the sessions of the earlier result is in the new one.
     """
-    kept = find_kept([plane.sessions for plane in planes], previous, where)
-    return with_kept_ids(planes, previous, kept), kept.warnings
+    common = find_common_sessions([plane.sessions for plane in planes], previous, where)
+    return with_earlier_ids(planes, previous, common), common.warnings
 
 
 def check_continues(sessions: Sequence[Session], previous: Sequence[MatchedPlane], where: str = EARLIER) -> None:
@@ -107,9 +107,9 @@ def check_continues(sessions: Sequence[Session], previous: Sequence[MatchedPlane
         )
 
 
-def find_kept(
+def find_common_sessions(
     sessions: Sequence[Sequence[Session]], previous: Sequence[MatchedPlane], where: str = EARLIER
-) -> KeptSessions:
+) -> CommonSessions:
     """Find the sessions and ROIs of an earlier result among the sessions of each plane.
 
     Raises
@@ -127,7 +127,7 @@ def find_kept(
         if earlier_place is None or earlier_place in places.values():
             continue
         places[place], rows[place] = earlier_place, same_rois(session, earlier[earlier_place])
-        warnings += _lost(earlier[earlier_place], rows[place], where)
+        warnings += _missing_rois(earlier[earlier_place], rows[place], where)
     missing = [session.name for at, session in earlier.items() if at not in places.values()]
     if missing:
         listed = ", ".join(dict.fromkeys(missing))
@@ -135,23 +135,23 @@ def find_kept(
             f"These sessions of {where} are not among the files: {listed}; the ids of cells that were seen only there "
             "are not used again."
         )
-    return KeptSessions(places, rows, tuple(warnings))
+    return CommonSessions(places, rows, tuple(warnings))
 
 
-def _lost(earlier: Session, rows: Indices, where: str) -> list[str]:
+def _missing_rois(earlier: Session, rows: Indices, where: str) -> list[str]:
     """A sentence if ROIs that took part are missing now."""
-    lost = np.flatnonzero(earlier.takes_part & ~np.isin(np.arange(earlier.n_rois), rows))
-    if not len(lost):
+    missing = np.flatnonzero(earlier.takes_part & ~np.isin(np.arange(earlier.n_rois), rows))
+    if not len(missing):
         return []
-    ids = ", ".join(map(str, earlier.roi_ids[lost[:LISTED]])) + ", ..." * (len(lost) > LISTED)
+    ids = ", ".join(map(str, earlier.roi_ids[missing[:LISTED]])) + ", ..." * (len(missing) > LISTED)
     return [
-        f"{earlier.name}: {len(lost)} of the {earlier.n_taking_part} ROIs that took part in {where} were not found "
+        f"{earlier.name}: {len(missing)} of the {earlier.n_taking_part} ROIs that took part in {where} were not found "
         f"again by their masks and ids (ROI ids {ids})."
     ]
 
 
-def with_kept_ids(
-    planes: Sequence[MatchedPlane], previous: Sequence[MatchedPlane], kept: KeptSessions
+def with_earlier_ids(
+    planes: Sequence[MatchedPlane], previous: Sequence[MatchedPlane], common: CommonSessions
 ) -> tuple[MatchedPlane, ...]:
     """The planes with the cell ids of an earlier result.
 
@@ -163,8 +163,8 @@ def with_kept_ids(
     earlier_starts = np.cumsum([0, *(len(plane.result.cells) for plane in previous)])
     new_cells: list[Indices] = [np.zeros(0, np.intp)]
     old_cells: list[Indices] = [np.zeros(0, np.intp)]
-    for (plane, session), (old_plane, old_session) in kept.places.items():
-        old_row = kept.rows[plane, session]
+    for (plane, session), (old_plane, old_session) in common.places.items():
+        old_row = common.rows[plane, session]
         before, now = previous[old_plane], planes[plane]
         new_cell = cell_of_roi(now.result.cells[:, session], len(old_row))
         old_of_row = cell_of_roi(before.result.cells[:, old_session], before.sessions[old_session].n_rois)

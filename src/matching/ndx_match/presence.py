@@ -36,12 +36,12 @@ def presence_codes(
     positions = [centroids(session.footprints, session.shape[1]) for session in sessions]
 
     def carry(source: int, target: int, matrix: Array) -> None:
-        wanted = np.flatnonzero(present[:, source] & ~present[:, target])
-        points = transform_points(matrix, positions[source][cells[wanted, source]])
+        cell_rows = np.flatnonzero(present[:, source] & ~present[:, target])
+        points = transform_points(matrix, positions[source][cells[cell_rows, source]])
         known = np.isfinite(points).all(axis=1)  # an ROI with an empty mask has no centroid
-        wanted, points = wanted[known], points[known]
-        carried[wanted, target] = True
-        inside[wanted[sessions[target].holds(points)], target] = True
+        cell_rows, points = cell_rows[known], points[known]
+        carried[cell_rows, target] = True
+        inside[cell_rows[sessions[target].holds(points)], target] = True
 
     together = np.zeros((len(sessions), len(sessions)), int)
     for registration in registrations:

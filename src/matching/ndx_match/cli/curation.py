@@ -48,7 +48,7 @@ def curate(matches: str, decisions: Path, output: Path, reviewer: str, overwrite
         written = write_planes(curated.planes, output, overwrite=overwrite, progress=progress)
     warn(curated.sentences)
     warn(written.warnings)
-    say(f"Applied {len(made) - len(curated.left_out)} of {len(made)} decisions")
+    say(f"Applied {len(made) - len(curated.unapplied)} of {len(made)} decisions")
     say(f"Wrote {output}")
 
 

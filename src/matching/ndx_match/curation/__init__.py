@@ -3,7 +3,7 @@
 from ndx_cell_matching.codes import DecisionKind
 
 from ..decisions import AutomaticCells, Decision, Reviews
-from .apply import Curated, LeftOut, apply_decisions, in_words
+from .apply import Curated, UnappliedDecision, apply_decisions, in_words
 from .cells import automatic_result, with_cells
 from .curate import curate
 from .files import parse_decisions, read_decisions, write_decisions
@@ -13,8 +13,8 @@ __all__ = [
     "Curated",
     "Decision",
     "DecisionKind",
-    "LeftOut",
     "Reviews",
+    "UnappliedDecision",
     "apply_decisions",
     "automatic_result",
     "curate",

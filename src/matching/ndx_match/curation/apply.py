@@ -22,7 +22,7 @@ ReviewOfCell = tuple[int, str, str, str]  #: review, reviewer, reviewed_on, revi
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class UnappliedDecision:
     """A decision that could not be applied, and the reason, which is a clause without a full stop."""
 
     decision: Decision
@@ -34,12 +34,12 @@ class Curated:
     """Planes to which decisions were applied, and the decisions that could not be applied."""
 
     planes: tuple[MatchedPlane, ...]
-    left_out: tuple[LeftOut, ...]
+    unapplied: tuple[UnappliedDecision, ...]
 
     @property
     def sentences(self) -> list[str]:
         """One sentence for each decision that could not be applied, with the reason."""
-        return [f"{in_words(left.decision)} was not applied: {left.reason}." for left in self.left_out]
+        return [f"{in_words(each.decision)} was not applied: {each.reason}." for each in self.unapplied]
 
 
 def in_words(decision: Decision) -> str:
@@ -79,21 +79,21 @@ def apply_decisions(planes: Sequence[MatchedPlane], decisions: Iterable[Decision
     new_ids = _NewIds(planes, decisions)
     names = [plane.name for plane in planes]
     of_plane: list[list[Decision]] = [[] for _ in planes]
-    left_out = []
+    unapplied = []
     for decision in decisions:
         if decision.plane in names or (not decision.plane and len(planes) == 1):
             of_plane[names.index(decision.plane) if decision.plane else 0].append(decision)
         else:
             missing = f"there is no imaging plane {decision.plane!r}{did_you_mean(decision.plane, names)}"
             what = missing if decision.plane else "it names no imaging plane"
-            left_out.append(LeftOut(decision, what))
+            unapplied.append(UnappliedDecision(decision, what))
     curated = []
     for plane, some in zip(planes, of_plane, strict=True):
         changed = _apply(plane, some, new_ids) if some else plane
-        held = changed.result.decisions[len(plane.result.decisions) :]
-        left_out += [LeftOut(decision, decision.reason) for decision in held if not decision.applied]
+        outcomes = changed.result.decisions[len(plane.result.decisions) :]
+        unapplied += [UnappliedDecision(decision, decision.reason) for decision in outcomes if not decision.applied]
         curated.append(changed)
-    return Curated(tuple(curated), tuple(left_out))
+    return Curated(tuple(curated), tuple(unapplied))
 
 
 def _apply(plane: MatchedPlane, decisions: Sequence[Decision], new_ids: _NewIds) -> MatchedPlane:
@@ -127,14 +127,14 @@ class _NewIds:
     def __init__(self, planes: Sequence[MatchedPlane], decisions: Sequence[Decision]) -> None:
         named = (number for d in decisions for number in (d.cell_id, d.other_cell_id) if number is not None)
         self._next = 1 + max([-1, *named, *(plane.result.last_id for plane in planes)])
-        self.taken = {int(number) for plane in planes for number in plane.result.cell_ids}
+        self.used_ids = {int(number) for plane in planes for number in plane.result.cell_ids}
 
-    def give(self, wanted: int | None) -> int:
-        """Return the wanted id if it is free, or else a new id."""
-        if wanted is None or wanted in self.taken or wanted < 0:
-            wanted, self._next = self._next, self._next + 1
-        self.taken.add(wanted)
-        return wanted
+    def give(self, cell_id: int | None) -> int:
+        """Return `cell_id` if it is free, or else a new id."""
+        if cell_id is None or cell_id in self.used_ids or cell_id < 0:
+            cell_id, self._next = self._next, self._next + 1
+        self.used_ids.add(cell_id)
+        return cell_id
 
 
 class _Cells:
@@ -196,12 +196,12 @@ class _Cells:
         if times > 1:
             of = " and ".join(str(number) for number in ids)
             raise _Misfit(f"the cells {of} both have an ROI in the session {self._plane.sessions[session].name}")
-        kept = min(ids, key=lambda cell_id: (-len(self.members[cell_id]), cell_id))
-        others = [cell_id for cell_id in ids if cell_id != kept]
+        largest = min(ids, key=lambda cell_id: (-len(self.members[cell_id]), cell_id))
+        others = [cell_id for cell_id in ids if cell_id != largest]
         for cell_id in others:
             self._set(decision, cell_id, set())
-        self._set(decision, kept, set(joined))
-        return replace(decision, cell_id=kept, other_cell_id=others[0], rois=self._names(joined))
+        self._set(decision, largest, set(joined))
+        return replace(decision, cell_id=largest, other_cell_id=others[0], rois=self._names(joined))
 
     def _move(self, decision: Decision) -> Decision:
         rois = self._rois(decision)

@@ -81,7 +81,7 @@ def _reviews(result: MatchResult, origin: Indices, same: Bools) -> Reviews:
     old = result.reviews or no_reviews(len(result.cells))
     codes: Bytes = np.where(same, old.review[origin], Review.CHANGED).astype(np.uint8)
     texts = [
-        tuple(values[row] if kept else "" for row, kept in zip(origin, same, strict=True))
+        tuple(values[row] if is_same else "" for row, is_same in zip(origin, same, strict=True))
         for values in (old.reviewer, old.reviewed_on, old.review_comment)
     ]
     return Reviews(codes, *texts)

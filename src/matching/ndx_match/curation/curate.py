@@ -14,7 +14,7 @@ from ..errors import MethodError
 from ..identity import keep_ids
 from ..methods import match_by_hand
 from ..model import MatchedPlane, Progress, Registration
-from .apply import Curated, LeftOut, apply_decisions
+from .apply import Curated, UnappliedDecision, apply_decisions
 from .cells import automatic_result
 
 
@@ -34,28 +34,28 @@ def curate(planes: Sequence[MatchedPlane], decisions: Iterable[Decision], progre
     """
     decisions = list(decisions)
     aligned = list(planes)
-    left_out: list[LeftOut] = []
+    unapplied: list[UnappliedDecision] = []
     refused: dict[str, str] = {}
     for number, plane in enumerate(planes):
-        given = _given(plane, decisions, only=len(planes) == 1)
-        if not given:
+        manual_alignments = _manual_alignments(plane, decisions, only=len(planes) == 1)
+        if not manual_alignments:
             continue
         try:
-            again = _matched_again(plane, given, progress)
+            again = _matched_again(plane, manual_alignments, progress)
         except MethodError as error:
             refused[plane.name] = str(error).rstrip(".")
             continue
         earlier = apply_decisions([again], plane.result.decisions)
-        aligned[number], left_out = earlier.planes[0], [*left_out, *earlier.left_out]
+        aligned[number], unapplied = earlier.planes[0], [*unapplied, *earlier.unapplied]
     curated = apply_decisions(aligned, decisions)
-    for left in curated.left_out:
-        name = left.decision.plane or planes[0].name
-        is_refused = left.decision.kind == DecisionKind.ALIGN and name in refused
-        left_out.append(replace(left, reason=refused[name]) if is_refused else left)
-    return Curated(curated.planes, tuple(left_out))
+    for each in curated.unapplied:
+        name = each.decision.plane or planes[0].name
+        is_refused = each.decision.kind == DecisionKind.ALIGN and name in refused
+        unapplied.append(replace(each, reason=refused[name]) if is_refused else each)
+    return Curated(curated.planes, tuple(unapplied))
 
 
-def _given(plane: MatchedPlane, decisions: Sequence[Decision], only: bool) -> list[Registration]:
+def _manual_alignments(plane: MatchedPlane, decisions: Sequence[Decision], only: bool) -> list[Registration]:
     """All alignments by hand of a plane, earlier and new ones; none if there are no new ones."""
     position = {session.name: k for k, session in enumerate(plane.sessions)}
     of_plane = [decision for decision in decisions if decision.plane == plane.name or (only and not decision.plane)]
@@ -65,13 +65,15 @@ def _given(plane: MatchedPlane, decisions: Sequence[Decision], only: bool) -> li
     return list({(r.fixed_session, r.moving_session): r for r in every if r is not None}.values())
 
 
-def _matched_again(plane: MatchedPlane, given: Sequence[Registration], progress: Progress | None) -> MatchedPlane:
+def _matched_again(
+    plane: MatchedPlane, manual_alignments: Sequence[Registration], progress: Progress | None
+) -> MatchedPlane:
     """The plane matched again with alignments by hand, without the other decisions; the cells keep their ids."""
     before = automatic_result(plane.result)
     earlier = replace(before, decisions=plane.result.decisions)
-    after = match_by_hand(plane.sessions, before, given, progress)
-    (kept,), _ = keep_ids([replace(plane, result=after)], [replace(plane, result=earlier)])
-    return kept
+    after = match_by_hand(plane.sessions, before, manual_alignments, progress)
+    (matched_plane,), _ = keep_ids([replace(plane, result=after)], [replace(plane, result=earlier)])
+    return matched_plane
 
 
 def _registration(decision: Decision, position: dict[str, int]) -> Registration | None:

@@ -38,17 +38,17 @@ def _extended(automatic: AutomaticCells, extended: MatchResult) -> AutomaticCell
     most ROIs of that cell. If several new ROIs would be added to the same cell, all but one become separate cells.
     """
     n = automatic.cells.shape[1]
-    given = np.flatnonzero(extended.cells[:, n] >= 0)
-    row, session = np.nonzero(extended.cells[given, :n] >= 0)
-    before = cells_of_rois(automatic.cells, session.astype(np.int32), extended.cells[given[row], session])
+    cell_rows = np.flatnonzero(extended.cells[:, n] >= 0)
+    row, session = np.nonzero(extended.cells[cell_rows, :n] >= 0)
+    before = cells_of_rois(automatic.cells, session.astype(np.int32), extended.cells[cell_rows[row], session])
     shared, counts = np.unique(np.stack([row, before], axis=1)[before >= 0], axis=0, return_counts=True)
-    cell = best_assignment(shared[:, 0], shared[:, 1], counts, len(given), len(automatic.cells))
+    cell = best_assignment(shared[:, 0], shared[:, 1], counts, len(cell_rows), len(automatic.cells))
     alone = np.flatnonzero(cell < 0)
     cells = np.full((len(automatic.cells) + len(alone), n + 1), -1, np.int32)
     cells[: len(automatic.cells), :n] = automatic.cells
     cell[alone] = len(automatic.cells) + np.arange(len(alone))
-    cells[cell, n] = extended.cells[given, n]
-    ids = extended.cell_ids[given[alone]]
+    cells[cell, n] = extended.cells[cell_rows, n]
+    ids = extended.cell_ids[cell_rows[alone]]
     used = np.isin(ids, automatic.cell_ids)
     ids[used] = 1 + max(extended.last_id, int(automatic.cell_ids.max(initial=-1))) + np.arange(used.sum())
     return AutomaticCells(cells, np.concatenate([automatic.cell_ids, ids]))

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from ..decisions import Decision
-from ..identity import EARLIER, KeptSessions, Place, find_kept, with_kept_ids
+from ..identity import EARLIER, CommonSessions, Place, find_common_sessions, with_earlier_ids
 from ..model import MatchedPlane, Progress
-from .apply import Curated, LeftOut
+from .apply import Curated, UnappliedDecision
 from .cells import automatic_result
 from .curate import curate
 
@@ -50,27 +50,29 @@ def continue_from(
     InputError
         If none of the sessions of the earlier file is among the new ones.
     """
-    kept = find_kept([plane.sessions for plane in planes], previous, where)
+    common = find_common_sessions([plane.sessions for plane in planes], previous, where)
     # The decisions stay, because the ids that they name must not be given to other cells.
     automatic = [
         replace(plane, result=replace(automatic_result(plane.result), decisions=plane.result.decisions))
         for plane in previous
     ]
     renamed: list[Decision] = []
-    lost: list[LeftOut] = []
+    unapplied: list[UnappliedDecision] = []
     for number, plane in enumerate(previous):
-        places = {old: place for place, (of, old) in kept.places.items() if of == number}
+        places = {old: place for place, (of, old) in common.places.items() if of == number}
         for decision in plane.result.decisions:
             try:
-                renamed.append(_renamed(decision, plane, places, planes, kept))
-            except _Lost as error:
-                lost.append(LeftOut(replace(decision, plane=_plane_name(plane, places, planes)), str(error)))
-    curated = curate(with_kept_ids(planes, automatic, kept), renamed, progress)
-    left_out = (*lost, *curated.left_out)
-    return Curated(tuple(_with_lost(plane, lost) for plane in curated.planes), left_out), kept.warnings
+                renamed.append(_renamed(decision, plane, places, planes, common))
+            except _Missing as error:
+                unapplied.append(
+                    UnappliedDecision(replace(decision, plane=_plane_name(plane, places, planes)), str(error))
+                )
+    curated = curate(with_earlier_ids(planes, automatic, common), renamed, progress)
+    all_unapplied = (*unapplied, *curated.unapplied)
+    return Curated(tuple(_with_unapplied(plane, unapplied) for plane in curated.planes), all_unapplied), common.warnings
 
 
-class _Lost(Exception):
+class _Missing(Exception):
     """Something that a decision names no longer exists; the message is a clause without a full stop."""
 
 
@@ -79,12 +81,12 @@ def _renamed(
     plane: MatchedPlane,
     places: Mapping[int, Place],
     planes: Sequence[MatchedPlane],
-    kept: KeptSessions,
+    common: CommonSessions,
 ) -> Decision:
     """A decision of an earlier plane, with the present names and ids of its sessions and ROIs.
 
-    ROIs that no longer exist are left out; if none is left, `_Lost` is raised. `places` holds the present positions of
-    the plane's sessions.
+    ROIs that no longer exist are left out; if none is left, `_Missing` is raised. `places` holds the present positions
+    of the plane's sessions.
     """
     position = {session.name: k for k, session in enumerate(plane.sessions) if k in places}
     rois = []
@@ -94,15 +96,15 @@ def _renamed(
         place = places[position[name]]
         earlier_row = np.flatnonzero(plane.sessions[position[name]].roi_ids == roi_id)
         session = planes[place[0]].sessions[place[1]]
-        rois += [(session.name, int(now)) for now in session.roi_ids[np.isin(kept.rows[place], earlier_row)]]
+        rois += [(session.name, int(now)) for now in session.roi_ids[np.isin(common.rows[place], earlier_row)]]
     if decision.rois and not rois:
         listed = ", ".join(f"ROI {roi_id} of {name}" for name, roi_id in decision.rois[:3])
-        raise _Lost(f"{listed} no longer {'exist' if len(decision.rois) > 1 else 'exists'}")
+        raise _Missing(f"{listed} no longer {'exist' if len(decision.rois) > 1 else 'exists'}")
     pair = decision.sessions
     if pair is not None:
         missing = [name for name in pair if name not in position]
         if missing:
-            raise _Lost(f"the session {missing[0]} is not among the files")
+            raise _Missing(f"the session {missing[0]} is not among the files")
         now = [places[position[name]] for name in pair]
         pair = (planes[now[0][0]].sessions[now[0][1]].name, planes[now[1][0]].sessions[now[1][1]].name)
     return replace(decision, rois=tuple(rois), sessions=pair, plane=_plane_name(plane, places, planes))
@@ -113,10 +115,12 @@ def _plane_name(plane: MatchedPlane, places: Mapping[int, Place], planes: Sequen
     return planes[next(iter(places.values()))[0]].name if places else plane.name
 
 
-def _with_lost(plane: MatchedPlane, lost: Sequence[LeftOut]) -> MatchedPlane:
-    """The plane with its lost decisions added at the end."""
+def _with_unapplied(plane: MatchedPlane, unapplied: Sequence[UnappliedDecision]) -> MatchedPlane:
+    """The plane with its unapplied decisions added at the end."""
     of_plane = [
-        replace(each.decision, applied=False, reason=each.reason) for each in lost if each.decision.plane == plane.name
+        replace(each.decision, applied=False, reason=each.reason)
+        for each in unapplied
+        if each.decision.plane == plane.name
     ]
     result = plane.result
     return replace(plane, result=replace(result, decisions=(*result.decisions, *of_plane))) if of_plane else plane
