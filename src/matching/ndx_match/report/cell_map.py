@@ -48,8 +48,8 @@ def cell_map_figure(sessions: Sequence[Session], result: MatchResult) -> Figure:
     Examples
     --------
     >>> import ndx_match
-    >>> found = ndx_match.read_match_file("matches.nwb")
-    >>> figure = ndx_match.cell_map_figure(found.sessions, found.result)
+    >>> plane = ndx_match.read_match_file("matches.nwb")
+    >>> figure = ndx_match.cell_map_figure(plane.sessions, plane.result)
     >>> figure.savefig("cells.pdf")
     """
     n_sessions = len(sessions)

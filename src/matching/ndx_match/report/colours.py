@@ -44,11 +44,11 @@ def cell_colours(sessions: Sequence[Session], cells: Ints32) -> Floats:
     waiting = list(_palette(len(matched) + N_CHOICES))
     chosen: dict[int, Floats] = {}
     for cell in matched.tolist():
-        taken = [chosen[other] for other in neighbours[cell] if other in chosen]
+        neighbour_colours = [chosen[other] for other in neighbours[cell] if other in chosen]
         best = 0
-        if taken:
+        if neighbour_colours:
             choices = np.array(waiting[:N_CHOICES])
-            differences = np.linalg.norm(choices[:, None] - np.array(taken)[None], axis=2)
+            differences = np.linalg.norm(choices[:, None] - np.array(neighbour_colours)[None], axis=2)
             best = int(differences.min(axis=1).argmax())
         chosen[cell] = waiting.pop(best)
         colours[cell] = np.clip(lab2rgb(chosen[cell]), 0, 1)

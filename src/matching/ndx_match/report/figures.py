@@ -71,8 +71,8 @@ def write_figures(
     Examples
     --------
     >>> import ndx_match
-    >>> found = ndx_match.read_match_file("matches.nwb")
-    >>> paths = ndx_match.write_figures(found.sessions, found.result, "pictures")
+    >>> plane = ndx_match.read_match_file("matches.nwb")
+    >>> paths = ndx_match.write_figures(plane.sessions, plane.result, "pictures")
     >>> len(paths)
     7
     """

@@ -43,8 +43,8 @@ def fraction_matrix_figure(sessions: Sequence[Session], result: MatchResult) -> 
     Examples
     --------
     >>> import ndx_match
-    >>> found = ndx_match.read_match_file("matches.nwb")
-    >>> figure = ndx_match.fraction_matrix_figure(found.sessions, found.result)
+    >>> plane = ndx_match.read_match_file("matches.nwb")
+    >>> figure = ndx_match.fraction_matrix_figure(plane.sessions, plane.result)
     >>> figure.savefig("fractions.pdf")
     """
     n_sessions = len(sessions)

@@ -27,8 +27,8 @@ def group_sizes_figure(sessions: Sequence[Session], result: MatchResult) -> Figu
     Examples
     --------
     >>> import ndx_match
-    >>> found = ndx_match.read_match_file("matches.nwb")
-    >>> figure = ndx_match.group_sizes_figure(found.sessions, found.result)
+    >>> plane = ndx_match.read_match_file("matches.nwb")
+    >>> figure = ndx_match.group_sizes_figure(plane.sessions, plane.result)
     >>> figure.savefig("sizes.pdf")
     """
     figure = new_figure(WIDTH, 3.4)

@@ -49,8 +49,8 @@ def _common_length(parts: Sequence[Sequence[str]]) -> int:
 def _without_middle(name: str, width: int) -> str:
     if len(name) <= width:
         return name
-    kept = max(width - 1, 2)
-    return name[: kept // 2] + ELLIPSIS + name[len(name) - (kept - kept // 2) :]
+    n_chars = max(width - 1, 2)
+    return name[: n_chars // 2] + ELLIPSIS + name[len(name) - (n_chars - n_chars // 2) :]
 
 
 def plain(text: str) -> str:

@@ -29,11 +29,11 @@ def outlines(session: Session) -> list[list[Ints32]]:
     """
     footprints, n_cols = session.footprints, session.shape[1]
     shown = is_shown(session)
-    found = []
+    polygons = []
     for start, end in zip(footprints.indptr[:-1], footprints.indptr[1:], strict=True):
         rows, cols = np.divmod(footprints.indices[start:end][shown[start:end]], n_cols)
-        found.append(_polygons(rows, cols) if len(rows) else [])
-    return found
+        polygons.append(_polygons(rows, cols) if len(rows) else [])
+    return polygons
 
 
 def _polygons(rows: Ints32, cols: Ints32) -> list[Ints32]:

@@ -49,8 +49,8 @@ def overlay_matrix_figure(sessions: Sequence[Session], result: MatchResult) -> F
     Examples
     --------
     >>> import ndx_match
-    >>> found = ndx_match.read_match_file("matches.nwb")
-    >>> figure = ndx_match.overlay_matrix_figure(found.sessions, found.result)
+    >>> plane = ndx_match.read_match_file("matches.nwb")
+    >>> figure = ndx_match.overlay_matrix_figure(plane.sessions, plane.result)
     >>> figure.savefig("overlays.pdf")
     """
     n_sessions = len(sessions)

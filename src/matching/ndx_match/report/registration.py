@@ -38,8 +38,8 @@ def registration_figure(sessions: Sequence[Session], result: MatchResult, fixed:
     Examples
     --------
     >>> import ndx_match
-    >>> found = ndx_match.read_match_file("matches.nwb")
-    >>> figure = ndx_match.registration_figure(found.sessions, found.result, fixed=0, moving=1)
+    >>> plane = ndx_match.read_match_file("matches.nwb")
+    >>> figure = ndx_match.registration_figure(plane.sessions, plane.result, fixed=0, moving=1)
     >>> figure.savefig("registration.pdf")
     """
     pair = (sessions[fixed], sessions[moving])
@@ -105,8 +105,8 @@ def _outline_matches(axes: Axes, pair: tuple[Session, Session], registration: Re
     aligned = SessionRegistration(registration.matrix, registration.displacement, pair[0].shape)
     to_fixed = aligned.inverse(pair[1].shape)
     for session, rows, colour in zip(pair, both.T, (MAGENTA, GREEN), strict=True):
-        found = outlines(session)
-        polygons = [part for row in rows for part in found[row]]
+        roi_outlines = outlines(session)
+        polygons = [part for row in rows for part in roi_outlines[row]]
         if session is pair[1]:
             polygons = [to_fixed.to_moving(polygon) for polygon in polygons]
         axes.add_collection(PolyCollection(polygons, facecolor="none", edgecolor=colour, linewidth=0.7), autolim=False)

@@ -57,8 +57,8 @@ def write_page(
     Examples
     --------
     >>> import ndx_match
-    >>> found = ndx_match.read_match_file("matches.nwb")
-    >>> ndx_match.write_page([found], "matches.html", title="matches.nwb")
+    >>> plane = ndx_match.read_match_file("matches.nwb")
+    >>> ndx_match.write_page([plane], "matches.html", title="matches.nwb")
     """
     page = make_page([planes] if isinstance(planes, MatchedPlane) else planes, title, progress)
     with publish(path, overwrite) as temporary:

@@ -25,7 +25,7 @@ Values = npt.NDArray[np.floating[Any]]
 def distributions(sessions: Sequence[Session], result: MatchResult) -> list[dict[str, Any]]:
     """Histograms of accepted and rejected pairs, and of the nearest and second nearest neighbour of each ROI."""
     pairs = result.roi_pairs
-    made = []
+    histograms = []
     for name, values in (
         ("Intersection over union", pairs.iou),
         ("Centroid distance (pixels)", pairs.centroid_distance),
@@ -33,11 +33,13 @@ def distributions(sessions: Sequence[Session], result: MatchResult) -> list[dict
         ("Margin over the best alternative", pairs.margin),
     ):
         if values is not None and len(values):
-            made.append(_histogram(name, {"accepted": values[pairs.accepted], "rejected": values[~pairs.accepted]}))
+            histograms.append(
+                _histogram(name, {"accepted": values[pairs.accepted], "rejected": values[~pairs.accepted]})
+            )
     nearest, second = neighbour_distances(sessions, result.registrations)
     if len(nearest):
-        made.append(_histogram("Distance to neighbours (pixels)", {"nearest": nearest, "second nearest": second}))
-    return made
+        histograms.append(_histogram("Distance to neighbours (pixels)", {"nearest": nearest, "second nearest": second}))
+    return histograms
 
 
 def _histogram(name: str, groups: dict[str, Values]) -> dict[str, Any]:
@@ -62,14 +64,14 @@ def neighbour_distances(sessions: Sequence[Session], registrations: Sequence[Reg
     chosen = aligned[:: -(-len(aligned) // MOST_PAIRS)] if aligned else []
     places = [centroids(session.footprints, session.shape[1]) for session in sessions]
     places = [points[np.isfinite(points).all(axis=1)] for points in places]
-    found = [np.zeros((0, 2))]
+    distances = [np.zeros((0, 2))]
     for r in chosen:
         fixed, moving = sessions[r.fixed_session], sessions[r.moving_session]
         carried = SessionRegistration(r.matrix, r.displacement, fixed.shape).to_moving(places[r.fixed_session])
         if len(places[r.moving_session]) > 1:
             inside = carried[moving.holds(carried)]
-            found.append(cKDTree(places[r.moving_session]).query(inside, k=2)[0].reshape(-1, 2))
-    nearest, second = np.concatenate(found).T
+            distances.append(cKDTree(places[r.moving_session]).query(inside, k=2)[0].reshape(-1, 2))
+    nearest, second = np.concatenate(distances).T
     return nearest, second
 
 
