@@ -29,10 +29,10 @@ def table_from_columns(
         raise TypeError(f"the table {name!r} has no column {', '.join(sorted(unknown))}.")
     dtypes = _dtypes(table_class.__name__)
     typed = {column: _typed(columns.get(column), dtypes[column], column in required) for column in predefined}
-    given = {column: values for column, values in typed.items() if values is not None}
-    if missing := required - given.keys():
+    filled = {column: values for column, values in typed.items() if values is not None}
+    if missing := required - filled.keys():
         raise TypeError(f"the table {name!r} needs the columns {', '.join(sorted(missing))}.")
-    lengths = {column: len(values) for column, values in given.items()}
+    lengths = {column: len(values) for column, values in filled.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"the columns of the table {name!r} must have the same length, not {lengths}.")
     return table_class(
@@ -41,7 +41,7 @@ def table_from_columns(
         id=np.arange(next(iter(lengths.values()))) if ids is None else np.asarray(ids, np.int64),
         columns=[
             VectorData(name=column, description=predefined[column]["description"], data=values)
-            for column, values in given.items()
+            for column, values in filled.items()
         ],
     )
 

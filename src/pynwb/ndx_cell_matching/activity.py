@@ -60,7 +60,7 @@ def responses(series: RoiResponseSeries, roi_rows: npt.NDArray[np.integer]) -> n
     data: Any = np.asarray(series.data) if isinstance(series.data, list | tuple) else series.data
     shape = tuple(get_data_shape(data))
     places = _places(series, roi_rows)
-    held = np.flatnonzero(places >= 0)
+    present = np.flatnonzero(places >= 0)
     n_times = shape[1] if axis == 0 else shape[0]
     dtype = np.result_type(data.dtype, np.float32)
     values = np.full((len(roi_rows), n_times), np.nan, dtype)
@@ -68,11 +68,11 @@ def responses(series: RoiResponseSeries, roi_rows: npt.NDArray[np.integer]) -> n
     for start in range(0, shape[0], step):
         block = np.asarray(data[start : start + step])
         if axis == 0:
-            in_block = held[(places[held] >= start) & (places[held] < start + step)]
+            in_block = present[(places[present] >= start) & (places[present] < start + step)]
             values[in_block] = block[places[in_block] - start]
         else:
             block = block.reshape(len(block), -1)  # the data of a single ROI may have one axis only
-            values[held, start : start + step] = block[:, places[held]].T
+            values[present, start : start + step] = block[:, places[present]].T
     if series.conversion != 1 or series.offset != 0:
         values = (values * series.conversion + series.offset).astype(dtype)
     return values
@@ -118,11 +118,11 @@ def labelled(
 
 def _places(series: RoiResponseSeries, roi_rows: npt.NDArray[np.integer]) -> npt.NDArray[np.intp]:
     """The position of each ROI along the series' axis of ROIs; -1 if the series lacks it."""
-    held = array(series.rois).astype(np.intp)
-    counts = np.bincount(held, minlength=int(roi_rows.max(initial=-1)) + 1)
+    series_rows = array(series.rois).astype(np.intp)
+    counts = np.bincount(series_rows, minlength=int(roi_rows.max(initial=-1)) + 1)
     twice = roi_rows[(roi_rows >= 0) & (counts[roi_rows] > 1)]
     if len(twice):
         raise ValueError(f"the series {path_of(series)} holds the ROI in row {twice[0]} of its table more than once.")
     place = np.full(len(counts) + 1, -1, np.intp)  # the last element serves the rows that are -1
-    place[held] = np.arange(len(held))
+    place[series_rows] = np.arange(len(series_rows))
     return place[roi_rows]

@@ -257,10 +257,10 @@ class CellMatching(_CellMatching):
         name = self.session_names[position]
         ids = self._roi_ids(position)
         if roi_id is not None:
-            found = np.flatnonzero(ids == roi_id)
-            if not len(found):
+            rows = np.flatnonzero(ids == roi_id)
+            if not len(rows):
                 raise KeyError(f"the session {name!r} has no ROI of id {roi_id}.")
-            roi_row = int(found[0])
+            roi_row = int(rows[0])
         elif not 0 <= operator.index(roi_row) < len(ids):  # type: ignore[arg-type]
             raise IndexError(f"the session {name!r} has {len(ids)} ROIs, so there is no row {roi_row}.")
         cell_rows = np.flatnonzero(self.cells.session_rows(name) == roi_row)
@@ -376,7 +376,7 @@ class CellMatching(_CellMatching):
             nwbfile = _opened(source)
             rows[session] = self.roi_row(cell_id, position)
             series[session] = series_of(nwbfile, self._source_table(position, nwbfile))
-        names = {each for found in series.values() for one in found for each in names_of(one)}
+        names = {each for of_session in series.values() for one in of_session for each in names_of(one)}
         if name is not None and nwbfiles and name not in names:
             known = ", ".join(sorted(names)) or "none"
             raise KeyError(f"no file has a series of responses {name!r} of these ROIs; there are: {known}.")
@@ -519,9 +519,11 @@ class CellMatching(_CellMatching):
             If the two sessions are not aligned, or `image` does not have the shape of the image of `moving`.
         """
         values = self.image(moving) if image is None else np.asarray(image)
-        wanted = self._image_shape(self._position(moving))
-        if values.shape != wanted:
-            raise ValueError(f"the image must have the shape {wanted}, as that of the session, not {values.shape}.")
+        moving_shape = self._image_shape(self._position(moving))
+        if values.shape != moving_shape:
+            raise ValueError(
+                f"the image must have the shape {moving_shape}, as that of the session, not {values.shape}."
+            )
         shape = self._image_shape(self._position(fixed))
         return sampled(values, self.map_points(fixed, moving, pixel_points(shape))).reshape(shape)
 
@@ -559,8 +561,8 @@ class CellMatching(_CellMatching):
         names = self.session_names
         if isinstance(session, str):
             if session not in names:
-                meant = "".join(f" (did you mean {name}?)" for name in get_close_matches(session, names, n=1))
-                raise KeyError(f"there is no session {session!r}{meant}; the sessions are {', '.join(names)}.")
+                suggestion = "".join(f" (did you mean {name}?)" for name in get_close_matches(session, names, n=1))
+                raise KeyError(f"there is no session {session!r}{suggestion}; the sessions are {', '.join(names)}.")
             return names.index(session)
         position = operator.index(session)
         if not 0 <= position < len(names):
@@ -586,9 +588,9 @@ def _opened(source: NWBFile | str | os.PathLike[str]) -> Any:
 
 def _take(values: npt.NDArray[np.int64], rows: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
     """The values in the given rows, -1 where a row is -1."""
-    taken = np.full(len(rows), -1, dtype=np.int64)
-    taken[rows >= 0] = values[rows[rows >= 0]]
-    return taken
+    result = np.full(len(rows), -1, dtype=np.int64)
+    result[rows >= 0] = values[rows[rows >= 0]]
+    return result
 
 
 def _json(value: Mapping[str, Any] | str) -> str:

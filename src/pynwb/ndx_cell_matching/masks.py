@@ -49,9 +49,9 @@ class StoredAs:
             fields = {name: pixels[name] for name in names}
         else:
             fields = dict(zip(names, pixels.reshape(-1, len(names)).T, strict=True))
-        taken = fields.get("z", self.z_plane) == self.z_plane if self.z_plane >= 0 else slice(None)
-        x, y = (np.atleast_1d(fields[name][taken]).astype(np.intp).ravel() for name in ("x", "y"))
-        return x, y, np.atleast_1d(fields["weight"][taken]).ravel()
+        in_plane = fields.get("z", self.z_plane) == self.z_plane if self.z_plane >= 0 else slice(None)
+        x, y = (np.atleast_1d(fields[name][in_plane]).astype(np.intp).ravel() for name in ("x", "y"))
+        return x, y, np.atleast_1d(fields["weight"][in_plane]).ravel()
 
     def _unmirrored(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         return array[:, ::-1] if self.mirrored else array
