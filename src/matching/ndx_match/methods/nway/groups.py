@@ -31,8 +31,8 @@ def group_matches(matches: Ints32, costs: PairCosts, pruning_method: str) -> Int
         `keepmin` or `popmax`.
     """
     rows = merge([list(map(int, match)) for match in matches])
-    kept = prune(rows, [group_cost(row, costs) for row in rows], pruning_method)
-    return np.array([rows[k] for k in kept], np.int32).reshape(-1, matches.shape[1])
+    positions = prune(rows, [group_cost(row, costs) for row in rows], pruning_method)
+    return np.array([rows[k] for k in positions], np.int32).reshape(-1, matches.shape[1])
 
 
 def merge(matches: list[Row]) -> list[Row]:
@@ -96,22 +96,22 @@ def prune(rows: list[Row], row_costs: list[float], method: str) -> list[int]:
     for sharing in rows_by_roi.values():
         graph.add_edges_from(combinations(sharing, 2))
 
-    kept: list[int] = []
+    positions: list[int] = []
     pending = [sorted(component) for component in nx.connected_components(graph)]
     while pending:
         component = pending.pop()
         if len(component) == 1:
-            kept += component
+            positions += component
             continue
         if method == "keepmin":
             best = min(component, key=lambda k: row_costs[k])
-            kept.append(best)
+            positions.append(best)
             dropped = {best, *graph.neighbors(best)}
         else:
             dropped = {max(component, key=lambda k: row_costs[k])}
         remaining = graph.subgraph([k for k in component if k not in dropped])
         pending += [sorted(part) for part in nx.connected_components(remaining)]
-    return sorted(kept)
+    return sorted(positions)
 
 
 def _agree(first: Row, second: Row) -> bool:
