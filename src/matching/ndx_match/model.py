@@ -84,11 +84,11 @@ class _Brief:
     """A dataclass of arrays that is shown without their values."""
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{each.name}={_shown(getattr(self, each.name))}" for each in fields(self) if each.repr)  # type: ignore[arg-type]
-        return f"{type(self).__name__}({shown})"
+        text = ", ".join(f"{each.name}={_abbreviated(getattr(self, each.name))}" for each in fields(self) if each.repr)  # type: ignore[arg-type]
+        return f"{type(self).__name__}({text})"
 
 
-def _shown(value: Any) -> str:
+def _abbreviated(value: Any) -> str:
     """A value in few words."""
     if isinstance(value, np.ndarray | scipy.sparse.sparray):
         return f"<{value.dtype} {' x '.join(map(str, value.shape))}>"
@@ -264,12 +264,12 @@ class Sessions(list[Session]):
     """Sessions in their order, shown as a table."""
 
     def __repr__(self) -> str:
-        shown = (
+        lines = (
             f"<{each.name}: {each.n_taking_part} of {each.n_rois} ROIs, image {each.shape[0]} x {each.shape[1]}>"
             for each in self[:SHOWN_SESSIONS]
         )
         more = len(self) - SHOWN_SESSIONS
-        return "[" + ",\n ".join([*map(one_line, shown), *([f"... and {more} more"] if more > 0 else [])]) + "]"
+        return "[" + ",\n ".join([*map(one_line, lines), *([f"... and {more} more"] if more > 0 else [])]) + "]"
 
     def _repr_html_(self) -> str:
         from .report.notebook import html_of_sessions

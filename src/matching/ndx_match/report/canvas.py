@@ -44,10 +44,10 @@ def show_image(axes: Axes, image: Any, shape: tuple[int, int] | None = None) -> 
 
 def warning_lines(warnings: Sequence[str], width: float) -> list[str]:
     """The first warnings of a result, as lines that fit into `width` inches, and the number of the others."""
-    shown = [f"Warning: {warning}" for warning in warnings[:MOST_WARNINGS]]
+    texts = [f"Warning: {warning}" for warning in warnings[:MOST_WARNINGS]]
     if len(warnings) > MOST_WARNINGS:
-        shown.append(f"... and {len(warnings) - MOST_WARNINGS} more warnings")
-    return [line for text in shown for line in textwrap.wrap(text, characters_in(width, SMALL_SIZE))]
+        texts.append(f"... and {len(warnings) - MOST_WARNINGS} more warnings")
+    return [line for text in texts for line in textwrap.wrap(text, characters_in(width, SMALL_SIZE))]
 
 
 def write_below(figure: Figure, lines: Sequence[str]) -> None:

@@ -53,16 +53,16 @@ def comparison_figure(comparison: Comparison, names: tuple[str, str]) -> Figure:
     colours of the bars; ROIs that neither result has in a cell of several sessions have only a grey outline.
     """
     sessions = comparison.sessions
-    shown = sorted({0, (len(sessions) - 1) // 2, len(sessions) - 1})[:MOST_MAPS]
-    aspect = float(np.clip(max(sessions[k].shape[0] / sessions[k].shape[1] for k in shown), 0.25, 2))
-    width = WIDTH / len(shown)
+    positions = sorted({0, (len(sessions) - 1) // 2, len(sessions) - 1})[:MOST_MAPS]
+    aspect = float(np.clip(max(sessions[k].shape[0] / sessions[k].shape[1] for k in positions), 0.25, 2))
+    width = WIDTH / len(positions)
     figure = new_figure(WIDTH, 3.6 + width * aspect + 0.3)
     above, below = figure.subfigures(2, 1, squeeze=False, height_ratios=[3.6, width * aspect + 0.3]).ravel()
     figure.suptitle(plain(f"x: {names[0]}     y: {names[1]}"), fontsize=TEXT_SIZE)
     bars, matrix = above.subplots(1, 2)
     _draw_bars(bars, comparison)
     _draw_matrix(matrix, comparison)
-    for axes, k in zip(below.subplots(1, len(shown), squeeze=False).ravel(), shown, strict=True):
+    for axes, k in zip(below.subplots(1, len(positions), squeeze=False).ravel(), positions, strict=True):
         _draw_map(axes, comparison, k, int(width * DPI))
     return figure
 

@@ -75,13 +75,13 @@ def registration_figure(sessions: Sequence[Session], result: MatchResult, fixed:
         [["moving", "overlay"], ["fixed", "overlay"], ["registered", "overlay"]],
         width_ratios=(SMALL_PANEL, LARGE_PANEL),
     )
-    shown = {
+    contents = {
         "moving": (moving_image.grey, moving_title),
         "fixed": (fixed_image.grey, fixed_title),
         "registered": (None if registered is None else registered.grey, registered_title),
         "overlay": (None if registered is None else overlay(fixed_image.even, registered.even), "\n".join(details)),
     }
-    for name, (image, title) in shown.items():
+    for name, (image, title) in contents.items():
         panels[name].set_axis_off()
         if image is not None:
             show_image(panels[name], image)

@@ -58,16 +58,18 @@ class Desk:
         self._title = public_name(matches).rsplit("/", 1)[-1]
         self._reviewer = reviewer
         self._progress = progress
-        self._opened: tuple[MatchedPlane, ...] = read_planes_of_match_file(matches, progress=progress)
-        self._shown = self._opened
+        self._original_planes: tuple[MatchedPlane, ...] = read_planes_of_match_file(matches, progress=progress)
+        self._current_planes = self._original_planes
         self._decisions: list[Decision] = []
-        self._written: FileState | None = state_of(output) if output.exists() else None
+        self._output_state: FileState | None = state_of(output) if output.exists() else None
         self._lock = Lock()
 
     def page(self, token: str) -> str:
         """The HTML of the page in its present state; the page sends decisions with the token."""
         with self._lock:
-            return make_page(self._shown, self._title, self._progress, Service(token, self.output.name, self._reviewer))
+            return make_page(
+                self._current_planes, self._title, self._progress, Service(token, self.output.name, self._reviewer)
+            )
 
     def save(self, text: str) -> Curated:
         """Write the output with the given decisions (CSV), applied after those that were saved before.
@@ -83,16 +85,16 @@ class Desk:
         new = [replace(each, reviewed_on=each.reviewed_on or now) for each in parse_decisions(text, "The page")]
         with self._lock:
             self._check_output()
-            check_unchanged(self._matches, self._opened[0].sessions[0].state)
+            check_unchanged(self._matches, self._original_planes[0].sessions[0].state)
             decisions = [*self._decisions, *new]
-            curated = curate(self._opened, decisions, self._progress)
-            write_planes(curated.planes, self.output, overwrite=self._written is not None)
-            self._written = state_of(self.output)
-            self._decisions, self._shown = decisions, curated.planes
+            curated = curate(self._original_planes, decisions, self._progress)
+            write_planes(curated.planes, self.output, overwrite=self._output_state is not None)
+            self._output_state = state_of(self.output)
+            self._decisions, self._current_planes = decisions, curated.planes
             return curated
 
     def _check_output(self) -> None:
-        if (state_of(self.output) if self.output.exists() else None) != self._written:
+        if (state_of(self.output) if self.output.exists() else None) != self._output_state:
             raise OutputError(
                 f"{self.output}: another program changed this file since it was last saved here, so nothing was saved; "
                 "rename it, and save again."

@@ -109,8 +109,8 @@ def the_one_file(location: str | os.PathLike[str], of_matches: bool = False) -> 
     else:
         paths = expand_local(location)
     if len(paths) > 1:
-        shown = ", ".join(map(str, paths[:3])) + ", ..." * (len(paths) > 3)
-        raise InputError(f"{location}: this means {len(paths)} files ({shown}); give one of them.")
+        names = ", ".join(map(str, paths[:3])) + ", ..." * (len(paths) > 3)
+        raise InputError(f"{location}: this means {len(paths)} files ({names}); give one of them.")
     return paths[0]
 
 

@@ -66,16 +66,16 @@ def list_planes(file: SourceFile, options: SourceOptions) -> list[PlaneOfFile]:
     for table in sorted(first_of_plane.values(), key=tables.index):
         namesakes = [other for other in first_of_plane.values() if other.plane == table.plane]
         if len(namesakes) > 1:
-            name, chosen = _distinct_part(table, namesakes), replace(options, roi_table=table.path)
+            name, plane_options = _distinct_part(table, namesakes), replace(options, roi_table=table.path)
         else:
-            name, chosen = table.plane, replace(options, plane=table.plane)
+            name, plane_options = table.plane, replace(options, plane=table.plane)
         in_z: list[int] = []
         if table.mask_kind == "voxel_mask" and options.z_plane is None:
             in_z = z_planes(table.table, f"{file.name}, {table.path}")
         if len(in_z) > 1:  # the stated depth is that of at most one of them
-            planes += [PlaneOfFile(f"{name}_z{z}", None, replace(chosen, z_plane=z)) for z in in_z]
+            planes += [PlaneOfFile(f"{name}_z{z}", None, replace(plane_options, z_plane=z)) for z in in_z]
         else:
-            planes.append(PlaneOfFile(name, depth_of_plane(file.nwbfile, table.imaging_plane, layout), chosen))
+            planes.append(PlaneOfFile(name, depth_of_plane(file.nwbfile, table.imaging_plane, layout), plane_options))
     return planes
 
 

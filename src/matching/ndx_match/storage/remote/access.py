@@ -284,8 +284,8 @@ def _refuse_missing(sessions: Sequence[str], paths: Sequence[str]) -> None:
         if not any(is_of_session(path, session) for path in paths):
             labels = list(dict.fromkeys(session_label(path) for path in paths))
             more = ", ..." if len(labels) > SHOWN_SESSIONS else ""
-            shown = ", ".join(labels[:SHOWN_SESSIONS])
+            listed = ", ".join(labels[:SHOWN_SESSIONS])
             suggestion = did_you_mean(session, labels)
             raise InputError(
-                f"The folders on DANDI have no session {session}{suggestion}; give --session one of: {shown}{more}."
+                f"The folders on DANDI have no session {session}{suggestion}; give --session one of: {listed}{more}."
             )
