@@ -117,7 +117,7 @@ def match(sessions: list[Session]) -> MatchResult:
     return nway.match_registered(sessions, [Registration(i, j, matrix, ("a shift",), ssim=0.9) for i, j in pairs])
 
 
-FILE_ONLY = ("uri", "sha256", "state", "kept_in")  #: what of a session is not the same in another format
+FILE_ONLY = ("uri", "sha256", "state", "match_file_source")  #: what of a session is not the same in another format
 
 
 @contextmanager
@@ -174,7 +174,9 @@ def test_a_match_file_is_the_same_whatever_the_formats(tmp_path: Path, monkeypat
         for name in ("m.nwb", "m.nwb.zarr"):
             write_match_file(sessions, result, tmp_path / name, overwrite=True)
             found.append(read_match_file(tmp_path / name))
-            assert_same(found[-1].sessions, tuple(sessions), ("session_id", "uri", "state", "subject", "kept_in"))
+            assert_same(
+                found[-1].sessions, tuple(sessions), ("session_id", "uri", "state", "subject", "match_file_source")
+            )
     for file in found[1:]:
         assert_same(file, found[0], FILE_ONLY)
     assert listing(tmp_path) >= {"m.nwb", "m.nwb.zarr"}
@@ -247,7 +249,7 @@ def test_references_lead_into_the_store_wherever_it_is(written: Path, tmp_path: 
     expected = read_match_file(written)
     (tmp_path / "elsewhere").mkdir()
     moved = written.rename(tmp_path / "elsewhere" / "renamed.zarr")
-    assert_same(read_match_file(moved), expected, ("kept_in",))
+    assert_same(read_match_file(moved), expected, ("match_file_source",))
     with matching_of(moved) as (nwbfile, matching):
         copies = nwbfile.processing["ophys"]["roi_tables"].plane_segmentations
         images = nwbfile.processing["ophys"]["projection_images"]
