@@ -113,7 +113,7 @@ class TrackScore(LinkCount):
 
     @property
     def score(self) -> float:
-        """CT = 2 * correct / (true + found); 1 if there was nothing to find and nothing was found."""
+        """CT = 2 * n_correct / (n_true + n_predicted); 1 if there was nothing to find and nothing was found."""
         return self.f1
 
 
