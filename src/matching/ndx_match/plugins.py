@@ -47,8 +47,7 @@ def find_plugins(
     NdxMatchError
         Two plug-ins have the same name, or an entry point cannot be loaded and there is no `stand_in`.
     """
-    folder = import_module(package).__path__
-    modules = [import_module(f"{package}.{module.name}") for module in pkgutil.iter_modules(folder)]
+    modules = _modules(package, tuple(import_module(package).__path__))
     plugins: dict[str, Plugin] = {}
     for entry_name, source in [*(("", module) for module in modules), *_of_other_packages(group)]:
         if isinstance(source, NdxMatchError):
@@ -65,6 +64,12 @@ def find_plugins(
                 )
             plugins[called] = plugin
     return dict(sorted(plugins.items()))
+
+
+@functools.cache
+def _modules(package: str, folders: tuple[str, ...]) -> tuple[ModuleType, ...]:
+    """The modules of a package. Its folders are listed once: they do not change while the program runs."""
+    return tuple(import_module(f"{package}.{module.name}") for module in pkgutil.iter_modules(folders))
 
 
 def _defined(source: Any, attribute: str) -> list[Any]:
