@@ -49,9 +49,9 @@ def methods_table() -> str:
 def with_tables(text: str) -> str:
     """The text of a Markdown file with its tables written anew."""
 
-    def table(found: re.Match[str]) -> str:
-        content = methods_table() if found["method"] is None else parameters_table(found["method"])
-        return f"{found[1]}\n{content}\n{found[3]}"
+    def table(pattern_match: re.Match[str]) -> str:
+        content = methods_table() if pattern_match["method"] is None else parameters_table(pattern_match["method"])
+        return f"{pattern_match[1]}\n{content}\n{pattern_match[3]}"
 
     return _TABLE.sub(table, text)
 

@@ -65,22 +65,22 @@ def test_z_of_shuffled_results_is_standard(days: dict, structure: float):
     some = np.arange(60)
     first, second = (tuple(part[np.ix_(some, some)] for part in vars(day).values()) for day in days[structure][:2])
     group = groups_of_neighbours(POINTS[some])
-    found = []
+    comparisons = []
     for number in range(200):
         order = shuffled(group, np.random.default_rng([7, number]))
         moved = tuple(part[np.ix_(order, order)] for part in second)
-        found.append(compare_structures(first, moved, POINTS[order], np.random.default_rng(number), 60))
-    z = [each.z for each in found]
+        comparisons.append(compare_structures(first, moved, POINTS[order], np.random.default_rng(number), 60))
+    z = [each.z for each in comparisons]
     assert abs(np.mean(z)) <= 0.2
     assert 0.8 <= np.std(z) <= 1.2
-    assert not any(each.is_kept for each in found)
+    assert not any(each.is_kept for each in comparisons)
 
 
 def test_right_matches_keep_the_structure(days: dict):
     for structure in (0.3, 0.1):
-        kept = compare(*days[structure][:2])
-        assert kept.z > 5
-        assert kept.is_kept is True
+        comparison = compare(*days[structure][:2])
+        assert comparison.z > 5
+        assert comparison.is_kept is True
     assert compare(*days[0.3][:2]).share == pytest.approx(1, abs=0.15)
 
 
@@ -90,9 +90,9 @@ def test_matches_that_are_shifted_by_one_neighbour_do_not(days: dict):
     for number in range(group.max() + 1):
         members = np.flatnonzero(group == number)
         order[members] = np.roll(members, 1)
-    kept = compare(*days[0.3][:2], order)
-    assert kept.is_kept is False
-    assert kept.z < 4 < kept.possible / kept.spread
+    comparison = compare(*days[0.3][:2], order)
+    assert comparison.is_kept is False
+    assert comparison.z < 4 < comparison.possible / comparison.spread
 
 
 def test_less_than_a_quarter_is_not_kept_however_clear_it_is():
@@ -107,9 +107,9 @@ def test_without_structure_or_with_few_cells_nothing_can_be_told(days: dict):
     assert compare(*days[0.0][:2]).is_kept is None
     few = np.arange(FEWEST_CELLS - 1)
     parts = [(each.whole[np.ix_(few, few)],) * 3 for each in days[0.3][:2]]
-    found = compare_structures(parts[0], parts[1], POINTS[few], np.random.default_rng(0))
-    assert (found.n_cells, found.is_kept) == (len(few), None)
-    assert np.isnan([found.correlation, found.chance, found.spread, found.possible]).all()
+    comparison = compare_structures(parts[0], parts[1], POINTS[few], np.random.default_rng(0))
+    assert (comparison.n_cells, comparison.is_kept) == (len(few), None)
+    assert np.isnan([comparison.correlation, comparison.chance, comparison.spread, comparison.possible]).all()
 
 
 def test_structure_that_is_there_in_one_session_only_tells_nothing(days: dict):
@@ -139,11 +139,11 @@ def test_cells_that_disagree_are_found_with_the_roi_that_fits_better(days: dict)
     one = 60
     other = int(np.argsort(np.linalg.norm(POINTS - POINTS[one], axis=1))[1])
     cells[[one, other], 1] = cells[[other, one], 1]
-    found = doubtful_cells(cells, correlations, points, partners)[:2]
-    assert {(doubt.cell, doubt.session, doubt.roi_row, doubt.better_row) for doubt in found} == {
+    doubts = doubtful_cells(cells, correlations, points, partners)[:2]
+    assert {(doubt.cell, doubt.session, doubt.roi_row, doubt.better_row) for doubt in doubts} == {
         (one, 1, other, one), (other, 1, one, other)
     }  # fmt: skip
-    assert all(doubt.better_fit > doubt.fit for doubt in found)
+    assert all(doubt.better_fit > doubt.fit for doubt in doubts)
 
 
 @pytest.fixture(scope="module")

@@ -89,11 +89,11 @@ def test_what_was_added_is_a_whole_match_file(folder: Path, added: Path):
     run("show", added).succeeded()
     stored = read_match_file(added)
     sources = read_sessions([folder / f"session_{k}.nwb" for k in range(3)])
-    for kept, source in zip(stored.sessions, sources, strict=True):
-        np.testing.assert_array_equal(kept.image, source.image)
-        assert (kept.footprints != source.footprints).nnz == 0
-        assert kept.source.uri == f"session_{sources.index(source)}.nwb"
-        assert kept.source.roi_table_path == source.source.roi_table_path
+    for session, source in zip(stored.sessions, sources, strict=True):
+        np.testing.assert_array_equal(session.image, source.image)
+        assert (session.footprints != source.footprints).nnz == 0
+        assert session.source.uri == f"session_{sources.index(source)}.nwb"
+        assert session.source.roi_table_path == source.source.roi_table_path
 
 
 SLOW = [pytest.param(case, marks=pytest.mark.slow) for case in ("another subject", "planes")]
@@ -133,8 +133,10 @@ def test_decisions_are_applied_again_and_what_is_impossible_is_said(folder: Path
     shortened = write_nwb(tmp_path / "a.nwb", make_nwbfile(field, session_id="101"))
     new = tmp_path / "new.nwb"
     outcome = run("write", shortened, folder / "session_1.nwb", "-o", new, "--previous", folder / "old.nwb").succeeded()
-    said = [line for line in outcome.err.splitlines() if "The decision to" in line]
-    assert said == ["Warning: The decision to split off ROI 4 of 101 is not applied: ROI 4 of 101 no longer exists."]
+    warnings = [line for line in outcome.err.splitlines() if "The decision to" in line]
+    assert warnings == [
+        "Warning: The decision to split off ROI 4 of 101 is not applied: ROI 4 of 101 no longer exists."
+    ]
     before, after = by_rois(folder / "old.nwb"), by_rois(new)
     for (first, second), cell_id in before.items():
         if first != 4:
@@ -200,8 +202,8 @@ def test_of_parts_of_a_cell_that_both_get_an_roi_one_is_new_to_the_method():
     split = apply_decisions([plane], [Decision(DecisionKind.SPLIT, rois=(("b", 1),))]).planes[0].result
     cells = np.column_stack([split.cells, np.arange(3)]).astype(np.int32)
     extended = replace(result_of(cells), cell_ids=split.cell_ids, decisions=split.decisions)
-    kept = with_decisions_of(extended, split)
-    assert kept.automatic.cells[:2, :2].tolist() == result.cells.tolist()
-    rows = kept.automatic.cells[:, 2]
+    result_with_decisions = with_decisions_of(extended, split)
+    assert result_with_decisions.automatic.cells[:2, :2].tolist() == result.cells.tolist()
+    rows = result_with_decisions.automatic.cells[:, 2]
     assert sorted(rows[rows >= 0]) == [0, 1, 2]
-    assert len(set(kept.automatic.cell_ids)) == 3
+    assert len(set(result_with_decisions.automatic.cell_ids)) == 3

@@ -108,8 +108,8 @@ def test_pynwb_reads_the_column_and_says_what_it_is(folder: Path, sources: list[
 def test_everything_else_is_as_it_was(folder: Path, sources: list[Path]):
     for file in annotate_files(folder / "matches.nwb", sources, folder / "out"):
         with h5py.File(file.source) as source, h5py.File(file.path) as copy:
-            found = set(differences(source, copy))
-            assert found == {
+            changes = set(differences(source, copy))
+            assert changes == {
                 f"/{TABLE}/{COLUMN} is in one of the files only",
                 f"the links of /{TABLE} differ",
                 f"the attribute colnames of /{TABLE} differs",
@@ -229,8 +229,8 @@ def test_sessions_that_only_object_ids_tell_apart(folder: Path):
 def test_the_right_plane_is_annotated(folder: Path):
     paths = write_sessions(folder, planes=("deep", "shallow"))
     matches = write_matches(folder / "planes.nwb", paths, plane="shallow")
-    for kept in (True, False):
-        if not kept:
+    for same_object_id in (True, False):
+        if not same_object_id:
             change(paths[1], lambda file: file.attrs.modify("object_id", "new"))
         file = annotate_files(matches, paths, folder / "out", overwrite=True)[1]
         assert column_of(file.path, "processing/shallow/image_segmentation/roi_table") == EXPECTED[1]

@@ -15,10 +15,10 @@ from ndx_match.sources.planes import PlaneOfFile
 START = datetime(2024, 3, 4, tzinfo=timezone.utc)
 
 
-def seen(name: str, subject: str, day: int = 0, depths: dict[str, float | None] | None = None) -> FileSeen:
+def readable(name: str, subject: str, day: int = 0, depths: dict[str, float | None] | None = None) -> FileSeen:
     planes = {"plane": None} if depths is None else depths
-    found = tuple(PlaneOfFile(plane, depth, SourceOptions(plane=plane)) for plane, depth in planes.items())
-    return FileSeen(Input(f"/data/{name}.nwb"), subject, START + timedelta(days=day), found)
+    planes_in_file = tuple(PlaneOfFile(plane, depth, SourceOptions(plane=plane)) for plane, depth in planes.items())
+    return FileSeen(Input(f"/data/{name}.nwb"), subject, START + timedelta(days=day), planes_in_file)
 
 
 def broken(location: str, subject: str = "") -> FileSeen:
@@ -34,63 +34,68 @@ def group(*files: FileSeen, options: SourceOptions | None = None) -> Grouping:
 
 
 def test_files_are_grouped_by_animal_in_the_order_of_their_dates():
-    found = group(seen("c", "m1", 3), seen("x", "m2", 1), seen("a", "m1", 5), seen("y", "m2", 0))
-    assert [each.name for each in found.groups] == ["sub-m1_plane-plane", "sub-m2_plane-plane"]
-    assert files_of(found.groups[0]) == ["/data/c.nwb", "/data/a.nwb"]
-    assert files_of(found.groups[1]) == ["/data/y.nwb", "/data/x.nwb"]
-    assert found.notes == ()
+    grouping = group(readable("c", "m1", 3), readable("x", "m2", 1), readable("a", "m1", 5), readable("y", "m2", 0))
+    assert [each.name for each in grouping.groups] == ["sub-m1_plane-plane", "sub-m2_plane-plane"]
+    assert files_of(grouping.groups[0]) == ["/data/c.nwb", "/data/a.nwb"]
+    assert files_of(grouping.groups[1]) == ["/data/y.nwb", "/data/x.nwb"]
+    assert grouping.notes == ()
 
 
 def test_each_plane_is_a_group_and_one_of_a_single_session_a_note():
-    first = seen("a", "m", 0, {"top": 100.0, "deep": 300.0})
-    second = seen("b", "m", 1, {"top": 104.0, "lower": 305.0, "lost": 700.0})
-    found = group(first, second)
-    assert {each.plane: len(each.members) for each in found.groups} == {"top": 2, "deep": 2}
-    deep = next(each for each in found.groups if each.plane == "deep")
+    first = readable("a", "m", 0, {"top": 100.0, "deep": 300.0})
+    second = readable("b", "m", 1, {"top": 104.0, "lower": 305.0, "lost": 700.0})
+    grouping = group(first, second)
+    assert {each.plane: len(each.members) for each in grouping.groups} == {"top": 2, "deep": 2}
+    deep = next(each for each in grouping.groups if each.plane == "deep")
     assert [member.options.plane for member in deep.members] == ["deep", "lower"]
-    assert len(found.notes) == 1
-    assert "lost" in found.notes[0]
+    assert len(grouping.notes) == 1
+    assert "lost" in grouping.notes[0]
 
 
 def test_a_single_session_is_a_note():
-    found = group(seen("a", "m1"))
-    assert found.groups == ()
-    assert "/data/a.nwb" in found.notes[0]
+    grouping = group(readable("a", "m1"))
+    assert grouping.groups == ()
+    assert "/data/a.nwb" in grouping.notes[0]
 
 
 @pytest.mark.parametrize("subject", ["mouse 1", "mouse.1"])
 def test_a_broken_file_is_a_problem_of_the_animal_in_its_name(subject: str):
-    found = group(
-        seen("a", subject), seen("b", subject), broken("/data/sub-mouse-1/c.nwb"), seen("d", "m"), seen("e", "m")
+    grouping = group(
+        readable("a", subject),
+        readable("b", subject),
+        broken("/data/sub-mouse-1/c.nwb"),
+        readable("d", "m"),
+        readable("e", "m"),
     )
-    problems = {each.subject: each.problem for each in found.groups}
+    problems = {each.subject: each.problem for each in grouping.groups}
     assert problems == {subject: "/data/sub-mouse-1/c.nwb: damaged.", "m": ""}
 
 
 def test_a_broken_file_of_an_unknown_animal_is_a_problem_of_its_own():
-    found = group(seen("a", "m"), seen("b", "m"), broken("/data/c.nwb"))
-    assert [(each.name, bool(each.problem)) for each in found.groups] == [("c", True), ("sub-m_plane-plane", False)]
+    grouping = group(readable("a", "m"), readable("b", "m"), broken("/data/c.nwb"))
+    assert [(each.name, bool(each.problem)) for each in grouping.groups] == [("c", True), ("sub-m_plane-plane", False)]
 
 
 def test_a_broken_file_is_a_problem_of_the_animal_that_was_matched_with_it():
     """Another animal that was matched with a file of this name still has its own."""
-    files = [seen(name, name[0]) for name in ("m/1", "m/2", "n/2", "n/3")]
+    files = [readable(name, name[0]) for name in ("m/1", "m/2", "n/2", "n/3")]
     matched = {"m": {"1.nwb", "2.nwb", "3.nwb"}, "n": {"2.nwb", "3.nwb"}}
-    found = group_files([*files, broken("/data/m/3.nwb")], SourceOptions(), matched=matched)
-    assert {each.subject: each.problem for each in found.groups} == {"m": "/data/m/3.nwb: damaged.", "n": ""}
+    grouping = group_files([*files, broken("/data/m/3.nwb")], SourceOptions(), matched=matched)
+    assert {each.subject: each.problem for each in grouping.groups} == {"m": "/data/m/3.nwb: damaged.", "n": ""}
 
 
 def test_files_without_subject_are_not_mixed():
-    found = group(seen("a", ""), seen("b", ""))
-    assert [each.members for each in found.groups] == [(), ()]
-    assert all("no subject" in each.problem for each in found.groups)
-    (together,) = group_files([seen("a", ""), seen("b", "")], SourceOptions(), "m").groups
+    grouping = group(readable("a", ""), readable("b", ""))
+    assert [each.members for each in grouping.groups] == [(), ()]
+    assert all("no subject" in each.problem for each in grouping.groups)
+    (together,) = group_files([readable("a", ""), readable("b", "")], SourceOptions(), "m").groups
     assert len(together.members) == 2
 
 
 def test_names_of_match_files_differ():
     names = [
-        each.name for each in group(*(seen(f"{k}{s}", s) for s in ("m 1", "m/1", "M-1", "m-1") for k in "ab")).groups
+        each.name
+        for each in group(*(readable(f"{k}{s}", s) for s in ("m 1", "m/1", "M-1", "m-1") for k in "ab")).groups
     ]
     assert len({name.casefold() for name in names}) == 4
     assert all("/" not in name and " " not in name for name in names)
@@ -100,10 +105,10 @@ def test_options_for_files_go_to_these_only():
     options = SourceOptions(mirror=("a.nwb",), transpose_file=(("b.nwb", "masks"),))
     with_options = [
         FileSeen(each.source, each.subject, each.start, (PlaneOfFile("plane", None, options),))
-        for each in (seen("a", "m"), seen("b", "m", 1))
+        for each in (readable("a", "m"), readable("b", "m", 1))
     ]
-    (found,) = group(*with_options, options=options).groups
-    first, second = (member.options for member in found.members)
+    (plane_group,) = group(*with_options, options=options).groups
+    first, second = (member.options for member in plane_group.members)
     assert (bool(first.mirror), first.transpose) == (True, None)
     assert (second.mirror, second.transpose) == ((), "masks")
 

@@ -47,8 +47,8 @@ def test_memory_of_the_measuring_process_is_not_counted(benchmark_module) -> Non
 def test_a_failing_command_is_reported_and_not_repeated(benchmark_module, tmp_path: Path) -> None:
     log = tmp_path / "log"
     script = f"open({str(log)!r}, 'a').write('run '); raise SystemExit('no such session')"
-    found = benchmark_module("processes").measure_all({"failing": [sys.executable, "-c", script]}, runs=3)
-    assert found["failing"].failure == "no such session"
+    measurements = benchmark_module("processes").measure_all({"failing": [sys.executable, "-c", script]}, runs=3)
+    assert measurements["failing"].failure == "no such session"
     assert log.read_text() == "run "
 
 
@@ -59,9 +59,9 @@ def test_the_first_run_only_warms_up(benchmark_module, tmp_path: Path) -> None:
         f"from pathlib import Path; p = Path({str(count)!r}); n = int(p.read_text()) + 1; p.write_text(str(n)); "
         "print('{\"value\": %d}' % n)"
     )
-    found = benchmark_module("processes").measure_all({"counting": [sys.executable, "-c", script]}, runs=3)
-    assert len(found["counting"].runs) == 3
-    assert found["counting"].printed("value") == 3  # the median of 2, 3, 4
+    measurements = benchmark_module("processes").measure_all({"counting": [sys.executable, "-c", script]}, runs=3)
+    assert len(measurements["counting"].runs) == 3
+    assert measurements["counting"].printed("value") == 3  # the median of 2, 3, 4
 
 
 def test_table_is_markdown(benchmark_module) -> None:
@@ -149,9 +149,9 @@ def test_false_shift_moves_points_by_100_pixels(benchmark_module) -> None:
     shifted = benchmark_module("quality_real").shifted
     matrix = np.array([[1.1, 0.1, 5.0], [0.0, 0.9, -3.0], [0.0, 0.0, 1.0]])
     point = np.array([20.0, 30.0, 1.0])
-    away = [(shifted(matrix, k) @ point - matrix @ point)[:2] for k in range(8)]
-    np.testing.assert_allclose(np.linalg.norm(away, axis=1), 100)
-    assert len({tuple(np.round(a)) for a in away}) == 8
+    displacements = [(shifted(matrix, k) @ point - matrix @ point)[:2] for k in range(8)]
+    np.testing.assert_allclose(np.linalg.norm(displacements, axis=1), 100)
+    assert len({tuple(np.round(a)) for a in displacements}) == 8
 
 
 @pytest.mark.parametrize("method", ["nway", "consensus"])

@@ -32,9 +32,9 @@ def plane(sessions: tuple[Session, ...], cells: list[list[int]]) -> MatchedPlane
 
 @pytest.fixture
 def compared(sessions: tuple[Session, ...]) -> Comparison:
-    found, warnings = compare([plane(sessions, X)], [plane(sessions, Y)])
+    comparisons, warnings = compare([plane(sessions, X)], [plane(sessions, Y)])
     assert warnings == ()
-    return found[0]
+    return comparisons[0]
 
 
 def test_cells_agree_split_merge_and_are_regrouped(compared: Comparison):
@@ -58,27 +58,27 @@ def test_only_rois_that_are_in_both_count(compared: Comparison):
 
 
 def test_a_result_agrees_with_itself(sessions: tuple[Session, ...]):
-    (found,), _ = compare([plane(sessions, X)], [plane(sessions, X)])
-    assert set(found.kinds) == {Kind.SAME}
-    assert all(np.array_equal(links, found.links[0]) for links in found.links)
-    assert found.n_only == (0, 0)
+    (comparison,), _ = compare([plane(sessions, X)], [plane(sessions, X)])
+    assert set(comparison.kinds) == {Kind.SAME}
+    assert all(np.array_equal(links, comparison.links[0]) for links in comparison.links)
+    assert comparison.n_only == (0, 0)
 
 
 def test_sessions_in_another_order_and_rois_in_other_rows(sessions: tuple[Session, ...]):
     a, b = sessions
     turned = replace(a, footprints=a.footprints[::-1], roi_ids=a.roi_ids + 100, name="other")
     cells = [[row, -1 if other < 0 else a.n_rois - 1 - other] for other, row in X]
-    (found,), warnings = compare([plane(sessions, X)], [plane((b, turned), cells)])
-    assert set(found.kinds) == {Kind.SAME}
+    (comparison,), warnings = compare([plane(sessions, X)], [plane((b, turned), cells)])
+    assert set(comparison.kinds) == {Kind.SAME}
     assert warnings == ()
 
 
 def test_what_is_in_one_only_is_told(sessions: tuple[Session, ...]):
     more = replace(sessions[0], name="c", source=SourceInfo(object_id="c", roi_table_object_id="t"))
     cells = [[*row, -1] for row in X]
-    (found,), warnings = compare([plane(sessions, X)], [plane((*sessions, more), cells)], ("x.nwb", "y.nwb"))
+    (comparison,), warnings = compare([plane(sessions, X)], [plane((*sessions, more), cells)], ("x.nwb", "y.nwb"))
     assert warnings == ("Only in y.nwb: c.",)
-    assert len(found.places) == 2
+    assert len(comparison.places) == 2
     with pytest.raises(InputError, match=r"y.nwb: none of its sessions is in x.nwb; give two match files"):
         compare([plane(sessions, X)], [plane((more,), [[0]])], ("x.nwb", "y.nwb"))
 
@@ -104,12 +104,12 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """Two match files of two sessions, the second with one cell split."""
     folder = tmp_path_factory.mktemp("compared")
     run("write", *write_sessions(folder), "-o", folder / "x.nwb").succeeded()
-    found = read_match_file(folder / "x.nwb")
-    cells = found.result.cells.copy()
+    matched_plane = read_match_file(folder / "x.nwb")
+    cells = matched_plane.result.cells.copy()
     whole = np.flatnonzero((cells >= 0).all(axis=1))[0]
     cells = np.vstack([cells, [[-1, cells[whole, 1]]]]).astype(np.int32)
     cells[whole, 1] = -1
-    write_match_file(found.sessions, result_of(cells), folder / "y.nwb")
+    write_match_file(matched_plane.sessions, result_of(cells), folder / "y.nwb")
     return folder / "x.nwb", folder / "y.nwb"
 
 

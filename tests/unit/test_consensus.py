@@ -132,8 +132,8 @@ def test_matrices_and_displacements_lead_to_where_the_tissue_is():
         straight = transform_points(registration.matrix, points)
         assert registration.displacement is not None
         bent = straight + displacement_at(registration.displacement, (208, 208), points)
-        seen = inside(truth, (208, 208))
-        affine, whole = (np.median(np.linalg.norm(found - truth, axis=1)[seen]) for found in (straight, bent))
+        in_field = inside(truth, (208, 208))
+        affine, whole = (np.median(np.linalg.norm(places - truth, axis=1)[in_field]) for places in (straight, bent))
         assert affine < 3.5
         assert whole < 1.0
         assert whole < affine
@@ -151,8 +151,8 @@ def test_displacements_close_loops_too():
         assert registration.displacement is not None
         return transform_points(registration.matrix, at) + displacement_at(registration.displacement, (208, 208), at)
 
-    away = np.linalg.norm(carry(1, 2, carry(0, 1, points)) - carry(0, 2, points), axis=1)
-    assert np.median(away) < 0.1
+    distances = np.linalg.norm(carry(1, 2, carry(0, 1, points)) - carry(0, 2, points), axis=1)
+    assert np.median(distances) < 0.1
 
 
 def test_without_deformations_there_are_no_displacements():
@@ -207,9 +207,9 @@ def test_an_odd_session_is_set_aside_and_the_others_match_as_if_alone():
     assert links(result.cells) == links(alone.cells)
     np.testing.assert_array_equal(result.registration(0, 1).matrix, alone.registration(0, 1).matrix)
     np.testing.assert_array_equal(result.roi_pairs.probability, alone.roi_pairs.probability)
-    seen_in_third = result.cells[:, 2] >= 0
-    assert (result.presence[seen_in_third][:, :2] == Presence.NOT_REGISTERED).all()
-    assert (result.presence[~seen_in_third][:, 2] == Presence.NOT_REGISTERED).all()
+    in_third = result.cells[:, 2] >= 0
+    assert (result.presence[in_third][:, :2] == Presence.NOT_REGISTERED).all()
+    assert (result.presence[~in_third][:, 2] == Presence.NOT_REGISTERED).all()
 
 
 @pytest.mark.slow
@@ -239,27 +239,27 @@ def test_the_number_of_workers_changes_nothing():
 
 
 def test_the_order_of_sessions_changes_only_their_numbers():
-    simulated, given = simulation(), matched()
+    simulated, reference = simulation(), matched()
     order = [2, 0, 1]
     result = consensus.match([simulated.sessions[k] for k in order])
-    np.testing.assert_array_equal(result.cells[:, np.argsort(order)], given.cells)
-    np.testing.assert_allclose(result.confidence, given.confidence, rtol=0, atol=1e-9)
+    np.testing.assert_array_equal(result.cells[:, np.argsort(order)], reference.cells)
+    np.testing.assert_allclose(result.confidence, reference.confidence, rtol=0, atol=1e-9)
 
-    def by_rois(found: MatchResult, numbers: Sequence[int]) -> dict[frozenset[tuple[int, int]], float]:
-        pairs = found.roi_pairs
+    def by_rois(match_result: MatchResult, numbers: Sequence[int]) -> dict[frozenset[tuple[int, int]], float]:
+        pairs = match_result.roi_pairs
         return {
             frozenset({(numbers[i], a), (numbers[j], b)}): value
             for (i, a, j, b), value in pairs.by_rois(pairs.probability).items()
         }
 
-    one, other = by_rois(given, range(3)), by_rois(result, order)
+    one, other = by_rois(reference, range(3)), by_rois(result, order)
     assert one.keys() == other.keys()
     assert all(abs(one[pair] - other[pair]) <= 1e-9 for pair in one)
     points = np.array([[100.0, 60.0], [30.0, 90.0]])
     for fixed, moving in combinations(range(3), 2):
-        here, there = given.registration(order[moving], order[fixed]), result.registration(fixed, moving)
+        here, there = reference.registration(order[moving], order[fixed]), result.registration(fixed, moving)
         if here is None:
-            here = given.registration(order[fixed], order[moving])
+            here = reference.registration(order[fixed], order[moving])
             np.testing.assert_allclose(here.matrix, there.matrix, atol=1e-9)
         else:
             np.testing.assert_allclose(transform_points(here.matrix @ there.matrix, points), points, atol=1e-6)
@@ -306,10 +306,10 @@ def test_empty_footprints_are_matched_with_nothing():
 def test_rois_that_take_no_part_are_in_no_cell():
     first, second = simulation().sessions[:2]
     excluded = np.array([0, 5, 9])
-    kept = replace(first, takes_part=~np.isin(np.arange(first.n_rois), excluded))
-    result = consensus.match([kept, second])
+    session = replace(first, takes_part=~np.isin(np.arange(first.n_rois), excluded))
+    result = consensus.match([session, second])
     assert not np.isin(result.cells[:, 0], excluded).any()
-    assert (result.cells[:, 0] >= 0).sum() == kept.n_taking_part
+    assert (result.cells[:, 0] >= 0).sum() == session.n_taking_part
 
 
 def test_images_without_contrast_leave_the_rois_to_align_by():
@@ -331,12 +331,12 @@ def test_sessions_with_nothing_in_them():
 def window(session: Session, rows: slice, cols: slice) -> Session:
     masks = session.footprints.toarray().reshape(-1, *session.shape)[:, rows, cols]
     footprints = scipy.sparse.csr_array(masks.reshape(len(masks), -1))
-    kept = np.flatnonzero(np.diff(footprints.indptr))
+    roi_rows = np.flatnonzero(np.diff(footprints.indptr))
     return replace(
         session,
         image=session.image[rows, cols].copy(),
-        footprints=footprints[kept],
-        roi_ids=session.roi_ids[kept],
+        footprints=footprints[roi_rows],
+        roi_ids=session.roi_ids[roi_rows],
         takes_part=None,
     )
 
@@ -359,14 +359,14 @@ def test_a_cell_beyond_the_edge_is_said_to_be_outside_the_field():
 def test_a_cell_with_two_candidates_is_said_to_be_ambiguous():
     """Two ROIs of the second session that share the place of one of the first cannot both be its cell."""
     sessions = [simulation(6, n_sessions=2).sessions[0]] * 2
-    wanted = int(np.argmax(np.diff(sessions[0].footprints.indptr)))
-    rows, cols = np.divmod(sessions[0].footprints[[wanted]].indices, 208)
+    largest_row = int(np.argmax(np.diff(sessions[0].footprints.indptr)))
+    rows, cols = np.divmod(sessions[0].footprints[[largest_row]].indices, 208)
     half = rows <= np.median(rows)
     masks = np.zeros((2, 208, 208), np.float32)
     masks[0, rows[half], cols[half]] = 1
     masks[1, rows[~half], cols[~half]] = 1
-    kept = [k for k in range(sessions[0].n_rois) if k != wanted]
-    rest = take(sessions[1], kept)
+    other_rows = [k for k in range(sessions[0].n_rois) if k != largest_row]
+    rest = take(sessions[1], other_rows)
     split = replace(
         rest,
         name="split",
@@ -375,13 +375,13 @@ def test_a_cell_with_two_candidates_is_said_to_be_ambiguous():
         takes_part=None,
     )
     result = consensus.match([sessions[0], split])
-    halves = [len(kept), len(kept) + 1]
+    halves = [len(other_rows), len(other_rows) + 1]
     loose = [row for row in halves if (result.cells[result.cells[:, 1] == row, 0] < 0).all()]
     assert loose  # at most one of them is the cell
     for row in loose:
         assert result.presence[result.cells[:, 1] == row, 0] == Presence.AMBIGUOUS
     of_halves = result.roi_pairs.take(
-        (result.roi_pairs.fixed_roi_row == wanted) & np.isin(result.roi_pairs.moving_roi_row, halves)
+        (result.roi_pairs.fixed_roi_row == largest_row) & np.isin(result.roi_pairs.moving_roi_row, halves)
     )
     assert of_halves.margin is not None
     assert np.abs(of_halves.margin).max() < 0.5

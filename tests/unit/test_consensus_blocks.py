@@ -43,10 +43,10 @@ def shifted_pair(dx: float, dy: float, noise: float = 0.0) -> tuple[np.ndarray, 
 
 @pytest.mark.parametrize(("dx", "dy"), [(0, 0), (0.3, -0.4), (0.5, 0.5), (-0.25, 0.8)])
 def test_sub_pixel_shifts_are_found(dx, dy):
-    found = local_shifts(*shifted_pair(dx, dy), grid_points(SHAPE, 24), half=32, largest=6)
-    assert len(found.points) > 90
-    assert np.abs(np.median(found.shifts, axis=0) - (dx, dy)).max() < 0.1
-    assert found.correlation.min() > 0.8
+    blocks = local_shifts(*shifted_pair(dx, dy), grid_points(SHAPE, 24), half=32, largest=6)
+    assert len(blocks.points) > 90
+    assert np.abs(np.median(blocks.shifts, axis=0) - (dx, dy)).max() < 0.1
+    assert blocks.correlation.min() > 0.8
 
 
 @pytest.mark.parametrize(("dx", "dy"), [(0.3, -0.4), (-4.7, 3.1), (5.4, 5.4)])
@@ -55,25 +55,25 @@ def test_repeated_rounds_find_shifts_to_a_tenth_of_a_pixel(dx, dy):
     fixed, moving = shifted_pair(dx, dy, noise=0.3)
     matrix = refine(fixed, moving, np.eye(3), 6.0, (*COARSE_ROUNDS, *FINE_ROUNDS))
     points = grid_points(SHAPE, 20)
-    away = np.linalg.norm(transform_points(matrix, points) - points - np.array([dx, dy]), axis=1)
-    assert np.median(away) < 0.1
-    assert away.max() < 0.3
+    errors = np.linalg.norm(transform_points(matrix, points) - points - np.array([dx, dy]), axis=1)
+    assert np.median(errors) < 0.1
+    assert errors.max() < 0.3
 
 
 def test_a_shift_beyond_the_largest_is_not_followed():
-    found = local_shifts(*shifted_pair(12, 0), grid_points(SHAPE, 24), half=32, largest=6)
-    assert np.abs(found.shifts).max() <= 6.5
+    blocks = local_shifts(*shifted_pair(12, 0), grid_points(SHAPE, 24), half=32, largest=6)
+    assert np.abs(blocks.shifts).max() <= 6.5
 
 
 def test_blocks_that_either_session_does_not_cover_are_left_out():
     fixed, moving = (channels.copy() for channels in shifted_pair(0, 0))
     fixed[:, :, :100] = 0
     moving[:, 150:] = 0
-    found = local_shifts(fixed, moving, grid_points(SHAPE, 20), half=30, largest=6)
-    assert len(found.points) > 20
+    blocks = local_shifts(fixed, moving, grid_points(SHAPE, 20), half=30, largest=6)
+    assert len(blocks.points) > 20
     # A block is kept where at least half of it is covered, that is, where its middle is.
-    assert found.points[:, 0].min() >= 99
-    assert found.points[:, 1].max() <= 151
+    assert blocks.points[:, 0].min() >= 99
+    assert blocks.points[:, 1].max() <= 151
     nothing = local_shifts(np.zeros_like(fixed), moving, grid_points(SHAPE, 20), half=30, largest=6)
     assert nothing.points.shape == nothing.shifts.shape == (0, 2)
     assert nothing.correlation.shape == (0,)
@@ -82,9 +82,9 @@ def test_blocks_that_either_session_does_not_cover_are_left_out():
 def test_a_channel_that_only_one_session_has_gives_no_correlation():
     fixed, moving = (channels.copy() for channels in shifted_pair(1, 1))
     fixed[0], moving[1] = 0, 0
-    found = local_shifts(fixed, moving, grid_points(SHAPE, 40), half=30, largest=6)
-    assert np.isfinite(found.shifts).all()
-    assert found.correlation.max() < 1e-3
+    blocks = local_shifts(fixed, moving, grid_points(SHAPE, 40), half=30, largest=6)
+    assert np.isfinite(blocks.shifts).all()
+    assert blocks.correlation.max() < 1e-3
     unchanged = refine(fixed, moving, np.eye(3), 6.0, COARSE_ROUNDS)
     np.testing.assert_array_equal(unchanged, np.eye(3))
 
@@ -116,8 +116,8 @@ affine = st.builds(
 @settings(max_examples=30)
 def test_an_affine_map_is_recovered_from_points(matrix):
     points = grid_points(SHAPE, 40)
-    found = robust_affine(points, transform_points(matrix, points), np.ones(len(points)))
-    np.testing.assert_allclose(found, matrix, atol=1e-8)
+    estimate = robust_affine(points, transform_points(matrix, points), np.ones(len(points)))
+    np.testing.assert_allclose(estimate, matrix, atol=1e-8)
 
 
 @given(affine, st.integers(0, 1000))
@@ -128,9 +128,9 @@ def test_a_third_of_wrong_points_changes_little(matrix, seed):
     targets = transform_points(matrix, points) + rng.normal(0, 0.1, points.shape)
     wrong = rng.permutation(len(points))[: len(points) // 3]
     targets[wrong] += rng.uniform(-25, 25, (len(wrong), 2))
-    found = robust_affine(points, targets, np.ones(len(points)))
-    away = np.linalg.norm(transform_points(found, points) - transform_points(matrix, points), axis=1)
-    assert away.max() < 0.4
+    estimate = robust_affine(points, targets, np.ones(len(points)))
+    errors = np.linalg.norm(transform_points(estimate, points) - transform_points(matrix, points), axis=1)
+    assert errors.max() < 0.4
 
 
 def test_refining_finds_an_affine_map():
@@ -140,10 +140,10 @@ def test_refining_finds_an_affine_map():
     moving = inner(whole)
     # fixed(p) = moving(truth p), cut from the larger tissue so that its margins are filled.
     fixed = warp_channels(whole, offset @ truth, SHAPE)
-    found = refine(fixed, moving, np.eye(3), 6.0, (*COARSE_ROUNDS, *FINE_ROUNDS))
+    estimate = refine(fixed, moving, np.eye(3), 6.0, (*COARSE_ROUNDS, *FINE_ROUNDS))
     corners = np.array([[0, 0], [259, 0], [0, 239], [259, 239]], float)
-    away = np.linalg.norm(transform_points(found, corners) - transform_points(truth, corners), axis=1)
-    assert away.max() < 0.3
+    errors = np.linalg.norm(transform_points(estimate, corners) - transform_points(truth, corners), axis=1)
+    assert errors.max() < 0.3
 
 
 def test_the_weighted_median():

@@ -69,9 +69,9 @@ def test_a_smooth_field_is_recovered_through_noise_and_outliers():
     stiffness = choose_stiffness(FLAT, points, shifts, weights)
     assert np.isfinite(stiffness)
     fitted = fit(FLAT, points, shifts, weights, stiffness)
-    away = np.linalg.norm(fitted.at(points) - smooth_field(points), axis=1)
-    assert np.median(away) < 0.2
-    assert away.max() < 1.0
+    errors = np.linalg.norm(fitted.at(points) - smooth_field(points), axis=1)
+    assert np.median(errors) < 0.2
+    assert errors.max() < 1.0
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -124,8 +124,8 @@ def test_the_places_of_a_frame_are_those_of_its_pixels():
     frame = CommonFrame(SHAPE, (affine(1), affine(2)), (FLAT, bent(2, 5.0)))
     x, y = np.meshgrid(np.arange(300.0), np.arange(240.0))
     for session in (0, 1):
-        wanted = frame.to_session(session, np.column_stack([x.ravel(), y.ravel()]))
-        np.testing.assert_allclose(frame.places(session).reshape(-1, 2), wanted, atol=1e-3)
+        expected = frame.to_session(session, np.column_stack([x.ravel(), y.ravel()]))
+        np.testing.assert_allclose(frame.places(session).reshape(-1, 2), expected, atol=1e-3)
 
 
 def test_the_frame_holds_every_field():
@@ -151,37 +151,37 @@ def session_channels(frame: CommonFrame, session: int, noise: float) -> np.ndarr
     x, y = np.meshgrid(np.arange(300.0), np.arange(240.0))
     places = frame.from_session(session, np.column_stack([x.ravel(), y.ravel()]))
     places = places.reshape(*SHAPE, 2).astype(np.float32)
-    seen = warp_to_frame(np.stack([tissue(1), tissue(2)]), places)
-    return seen + noise * np.stack([tissue(100 + session), tissue(200 + session)])
+    channels = warp_to_frame(np.stack([tissue(1), tissue(2)]), places)
+    return channels + noise * np.stack([tissue(100 + session), tissue(200 + session)])
 
 
 @pytest.mark.slow
 def test_sessions_bend_to_fit_each_other():
     straight = CommonFrame(SHAPE, (np.eye(3),) * 3, (FLAT,) * 3)
     true = CommonFrame(SHAPE, (np.eye(3),) * 3, (FLAT, bent(5, 6.0), bent(6, 6.0)))
-    found = bend(straight, [session_channels(true, k, 0.3) for k in range(3)], 8.0)
+    frame = bend(straight, [session_channels(true, k, 0.3) for k in range(3)], 8.0)
     points = grid_points(SHAPE, 20)
     points = points[((points > 25) & (points < (275, 215))).all(axis=1)]
-    assert not found.deformations[0].coefficients.any()
+    assert not frame.deformations[0].coefficients.any()
     for session in (1, 2):
         before = np.linalg.norm(true.deformations[session].at(points), axis=1)
-        after = np.linalg.norm(found.to_session(session, points) - true.to_session(session, points), axis=1)
+        after = np.linalg.norm(frame.to_session(session, points) - true.to_session(session, points), axis=1)
         assert np.median(before) > 1.2
         assert np.median(after) < 0.3
 
 
 def test_what_is_straight_stays_straight():
     straight = CommonFrame(SHAPE, (np.eye(3),) * 3, (FLAT,) * 3)
-    found = bend(straight, [session_channels(straight, k, 0.3) for k in range(3)], 8.0)
+    frame = bend(straight, [session_channels(straight, k, 0.3) for k in range(3)], 8.0)
     points = grid_points(SHAPE, 20)
     for session in range(3):
-        assert np.abs(found.deformations[session].at(points)).max() < 0.25
+        assert np.abs(frame.deformations[session].at(points)).max() < 0.25
 
 
 def test_sessions_of_nothing_do_not_bend():
     straight = CommonFrame(SHAPE, (np.eye(3),) * 2, (FLAT,) * 2)
-    found = bend(straight, [np.zeros((2, *SHAPE), np.float32)] * 2, 8.0)
-    assert not any(deformation.coefficients.any() for deformation in found.deformations)
+    frame = bend(straight, [np.zeros((2, *SHAPE), np.float32)] * 2, 8.0)
+    assert not any(deformation.coefficients.any() for deformation in frame.deformations)
 
 
 def discs(centres: list[tuple[float, float]], radius: float, shape: tuple[int, int]) -> scipy.sparse.csr_array:
@@ -211,21 +211,21 @@ def test_regions_keep_place_and_form_in_the_frame(scale):
     frame = CommonFrame(SHAPE, (matrix,), (bent(3, 3.0),))
     x, y = np.meshgrid(np.arange(260.0), np.arange(320.0))
     places = frame.from_session(0, np.column_stack([x.ravel(), y.ravel()]))
-    seen = [(np.linalg.norm(places - centre, axis=1) <= 8).astype(np.float32) for centre in centres]
-    regions = scipy.sparse.csr_array(np.array([*seen, np.zeros(260 * 320, np.float32)]))
-    found = warp_supports(regions, (320, 260), frame.places(0))
-    assert found.shape == (4, 240 * 300)
-    np.testing.assert_allclose(centroids(found[:3], 300), centres, atol=0.4)
-    overlap = pairwise_iou(found[:3], discs(centres, 8.0, SHAPE)).toarray()
+    masks = [(np.linalg.norm(places - centre, axis=1) <= 8).astype(np.float32) for centre in centres]
+    regions = scipy.sparse.csr_array(np.array([*masks, np.zeros(260 * 320, np.float32)]))
+    supports = warp_supports(regions, (320, 260), frame.places(0))
+    assert supports.shape == (4, 240 * 300)
+    np.testing.assert_allclose(centroids(supports[:3], 300), centres, atol=0.4)
+    overlap = pairwise_iou(supports[:3], discs(centres, 8.0, SHAPE)).toarray()
     assert overlap.diagonal().min() > 0.85
-    assert found.indptr[4] == found.indptr[3]  # an empty region stays empty
+    assert supports.indptr[4] == supports.indptr[3]  # an empty region stays empty
 
 
 def test_a_region_outside_the_frame_is_empty():
     regions = discs([(10, 10), (150, 100)], 6.0, SHAPE)
-    away = np.eye(3)
-    away[:2, 2] = (100, 0)  # the frame begins 100 columns further right
-    frame = CommonFrame((240, 200), (away,), (Deformation.none((240, 200), STEP),))
-    found = warp_supports(regions, SHAPE, frame.places(0))
-    assert np.diff(found.indptr)[0] == 0
-    np.testing.assert_allclose(centroids(found, 200)[1], (50, 100), atol=1e-6)
+    matrix = np.eye(3)
+    matrix[:2, 2] = (100, 0)  # the frame begins 100 columns further right
+    frame = CommonFrame((240, 200), (matrix,), (Deformation.none((240, 200), STEP),))
+    supports = warp_supports(regions, SHAPE, frame.places(0))
+    assert np.diff(supports.indptr)[0] == 0
+    np.testing.assert_allclose(centroids(supports, 200)[1], (50, 100), atol=1e-6)

@@ -70,11 +70,11 @@ def graphs(draw: st.DrawFn, most_sessions: int = 4, most_rois: int = 5) -> tuple
 @settings(max_examples=150)
 def test_every_roi_is_in_one_group_and_no_group_has_two_of_a_session(graph):
     edges, session_of_roi = graph
-    found = grouped(edges, session_of_roi)
-    assert sorted(roi for group in found for roi in group) == list(range(len(session_of_roi)))
-    for group in found:
+    partition = grouped(edges, session_of_roi)
+    assert sorted(roi for group in partition for roi in group) == list(range(len(session_of_roi)))
+    for group in partition:
         assert len({session_of_roi[roi] for roi in group}) == len(group)
-    assert found == sorted(sorted(group) for group in found)
+    assert partition == sorted(sorted(group) for group in partition)
 
 
 @given(graphs(most_sessions=3, most_rois=3))
@@ -100,9 +100,9 @@ def random_graph(seed: int, n_sessions: int, n_each: int, share: float) -> tuple
 @pytest.mark.parametrize("seed", range(10))
 def test_large_components_are_worth_more_than_greedy_merging(seed):
     edges, session_of_roi = random_graph(seed, n_sessions=5, n_each=12, share=0.3)
-    found = grouped(edges, session_of_roi)
-    assert worth(found, edges) >= worth(greedy(edges, session_of_roi), edges)
-    for group in found:  # no ROI would rather be alone
+    partition = grouped(edges, session_of_roi)
+    assert worth(partition, edges) >= worth(greedy(edges, session_of_roi), edges)
+    for group in partition:  # no ROI would rather be alone
         for roi in group:
             rest = [other for other in group if other != roi]
             assert worth([group], edges) >= worth([rest], edges) - 1e-9
@@ -124,9 +124,9 @@ def test_the_search_for_the_optimum_only_ever_gains(monkeypatch: pytest.MonkeyPa
 def test_a_search_that_is_given_up_still_gives_a_partition(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(groups, "LARGEST_SEARCH", 3)
     edges, session_of_roi = random_graph(1, n_sessions=4, n_each=3, share=0.6)
-    found = grouped(edges, session_of_roi)
-    assert sorted(roi for group in found for roi in group) == list(range(12))
-    assert worth(found, edges) >= worth(greedy(edges, session_of_roi), edges)
+    partition = grouped(edges, session_of_roi)
+    assert sorted(roi for group in partition for roi in group) == list(range(12))
+    assert worth(partition, edges) >= worth(greedy(edges, session_of_roi), edges)
 
 
 def test_a_pair_that_two_others_contradict_is_not_taken():

@@ -30,7 +30,7 @@ def turned(quarters: int) -> View:
     return lambda array: np.rot90(array, quarters, axes=(-2, -1))
 
 
-def seen(view: View, shift: tuple[int, int] = (3, 2), seed: int = 0) -> list[Session]:
+def two_views(view: View, shift: tuple[int, int] = (3, 2), seed: int = 0) -> list[Session]:
     """A session, and one of the same tissue that is viewed otherwise."""
     first, second = field_of_view(shape=SQUARE), field_of_view(shift, SQUARE, seed)
     other = Field(np.ascontiguousarray(view(second.image)), np.ascontiguousarray(view(second.masks)))
@@ -54,19 +54,19 @@ def seen(view: View, shift: tuple[int, int] = (3, 2), seed: int = 0) -> list[Ses
     ],
 )
 def test_the_option_that_settles_it_is_named(view: View, words: str):
-    assert hint_of(seen(view), 0, 1, ConsensusParameters()).startswith(words)
+    assert hint_of(two_views(view), 0, 1, ConsensusParameters()).startswith(words)
 
 
 def test_rows_and_columns_that_were_exchanged_are_exchanged_back():
-    sessions = seen(transposed)
+    sessions = two_views(transposed)
     sessions[1] = replace(sessions[1], orientation=Orientation(masks_transposed=True, image_transposed=True))
     assert hint_of(sessions, 0, 1, ConsensusParameters()).endswith("--transpose b.nwb=none")
 
 
 def test_of_another_field_nothing_is_said():
-    assert hint_of(seen(lambda array: array, seed=1), 0, 1, ConsensusParameters()) == ""
+    assert hint_of(two_views(lambda array: array, seed=1), 0, 1, ConsensusParameters()) == ""
 
 
 def test_it_is_said_where_the_session_is_set_aside():
-    (warning,) = (text for text in match(seen(mirrored)).warnings if "b was set aside" in text)
+    (warning,) = (text for text in match(two_views(mirrored)).warnings if "b was set aside" in text)
     assert warning.endswith("; it fits a mirrored: give --mirror b.nwb.")

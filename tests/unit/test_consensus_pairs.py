@@ -37,8 +37,8 @@ def error(simulated: Simulation, matrix: np.ndarray) -> float:
     """Median distance in pixels from where points of session 0 truly lie in session 1."""
     points = grid_points(simulated.sessions[0].shape, 16)
     truth = simulated.map_points(0, 1, points)
-    seen = inside(truth, simulated.sessions[1].shape)
-    return float(np.median(np.linalg.norm(transform_points(matrix, points[seen]) - truth[seen], axis=1)))
+    in_field = inside(truth, simulated.sessions[1].shape)
+    return float(np.median(np.linalg.norm(transform_points(matrix, points[in_field]) - truth[in_field], axis=1)))
 
 
 def without_contrast(session: Session, value: float = 37.7) -> Session:
@@ -73,10 +73,10 @@ def mirrored(session: Session) -> Session:
 )
 def test_it_registers_what_belongs_together(changes):
     simulated = simulation(3, **changes)
-    found = align(*simulated.sessions)
-    assert found.registered, found.reason
-    assert error(simulated, found.matrix) < 2.5  # pixels; the tissue bends by up to 4
-    assert found.score > 2.5 * found.chance
+    alignment = align(*simulated.sessions)
+    assert alignment.registered, alignment.reason
+    assert error(simulated, alignment.matrix) < 2.5  # pixels; the tissue bends by up to 4
+    assert alignment.score > 2.5 * alignment.chance
 
 
 def test_rigid_tissue_is_registered_to_a_fraction_of_a_pixel():
@@ -88,37 +88,37 @@ def test_sessions_of_different_size():
     """The windows begin at other rows and columns, which the matrix must know."""
     simulated = simulation(1, non_rigid=0.0)
     fixed, moving = simulated.sessions
-    found = align(window(fixed, slice(30, 250), slice(10, 256)), window(moving, slice(0, 200), slice(40, 256)))
-    assert found.registered, found.reason
+    alignment = align(window(fixed, slice(30, 250), slice(10, 256)), window(moving, slice(0, 200), slice(40, 256)))
+    assert alignment.registered, alignment.reason
     from_window, to_window = np.eye(3), np.eye(3)
     from_window[:2, 2], to_window[:2, 2] = (10, 30), (-40, 0)
-    whole = np.linalg.inv(to_window) @ found.matrix @ np.linalg.inv(from_window)
+    whole = np.linalg.inv(to_window) @ alignment.matrix @ np.linalg.inv(from_window)
     assert error(simulated, whole) < 0.5
 
 
 @pytest.mark.parametrize("n_cells", [80, 20])
 @pytest.mark.parametrize("seed", range(2))
 def test_unrelated_fields_are_refused(seed, n_cells):
-    found = align(*simulation(seed, fields=(0, 1), n_cells=n_cells).sessions)
-    assert not found.registered
-    assert "not well above chance" in found.reason
+    alignment = align(*simulation(seed, fields=(0, 1), n_cells=n_cells).sessions)
+    assert not alignment.registered
+    assert "not well above chance" in alignment.reason
 
 
 @pytest.mark.parametrize("seed", [2, 6])
 def test_few_rois_without_images_are_registered_where_many_fall_together(seed):
     """Of a small field, in which the density of the ROIs stands out too little."""
     simulated = simulation(seed, **SMALL_FIELD)
-    found = align(*map(without_contrast, simulated.sessions))
-    assert found.registered, found.reason
-    assert found.score < DEFAULTS.significance
-    assert error(simulated, found.matrix) < 2.5
+    alignment = align(*map(without_contrast, simulated.sessions))
+    assert alignment.registered, alignment.reason
+    assert alignment.score < DEFAULTS.significance
+    assert error(simulated, alignment.matrix) < 2.5
 
 
 @pytest.mark.parametrize("seed", range(2))
 def test_few_rois_of_unrelated_fields_without_images_are_refused(seed):
-    found = align(*map(without_contrast, simulation(seed, fields=(0, 1), **SMALL_FIELD).sessions))
-    assert not found.registered
-    assert "not well above chance" in found.reason
+    alignment = align(*map(without_contrast, simulation(seed, fields=(0, 1), **SMALL_FIELD).sessions))
+    assert not alignment.registered
+    assert "not well above chance" in alignment.reason
 
 
 def test_centroids_that_fall_together_are_counted_at_an_alignment_and_at_shifts_that_must_be_wrong():
@@ -146,9 +146,9 @@ def test_a_registration_shifted_by_100_pixels_is_refused():
     for shift in ((100, 0), (0, -100), (-71, 71)):
         wrong = np.eye(3)
         wrong[:2, 2] = shift
-        found = confirm(fixed, moving, wrong @ right.matrix, DEFAULTS)
-        assert not found.registered
-        assert "not well above chance" in found.reason
+        alignment = confirm(fixed, moving, wrong @ right.matrix, DEFAULTS)
+        assert not alignment.registered
+        assert "not well above chance" in alignment.reason
 
 
 def test_stripes_that_images_share_do_not_win_where_the_tissue_has_moved():
@@ -160,26 +160,28 @@ def test_stripes_that_images_share_do_not_win_where_the_tissue_has_moved():
         replace(session, image=(session.image + 2 * session.image.std() * stripes).astype(np.float32))
         for session in simulated.sessions
     ]
-    found = align(*striped)
-    assert found.registered, found.reason
-    assert error(simulated, found.matrix) < 0.5
+    alignment = align(*striped)
+    assert alignment.registered, alignment.reason
+    assert error(simulated, alignment.matrix) < 0.5
 
 
 def test_images_that_agree_where_no_roi_does_are_refused():
     """Say a pattern in the images that is no tissue; the ROIs know better."""
     first, second = simulation(1).sessions[0], simulation(2).sessions[0]
-    found = align(first, replace(second, image=first.image))
-    assert not found.registered
-    assert "the ROIs do not" in found.reason
+    alignment = align(first, replace(second, image=first.image))
+    assert not alignment.registered
+    assert "the ROIs do not" in alignment.reason
 
 
 @pytest.mark.parametrize("value", [0.0, 37.7])
 def test_sessions_without_contrast_are_aligned_by_their_rois(value):
     simulated = simulation(1)
     for changed in ({0, 1}, {1}):
-        found = align(*(without_contrast(s, value) if k in changed else s for k, s in enumerate(simulated.sessions)))
-        assert found.registered, found.reason
-        assert error(simulated, found.matrix) < 3
+        alignment = align(
+            *(without_contrast(s, value) if k in changed else s for k, s in enumerate(simulated.sessions))
+        )
+        assert alignment.registered, alignment.reason
+        assert error(simulated, alignment.matrix) < 3
     other = simulation(2).sessions[1]
     assert not align(without_contrast(simulated.sessions[0]), without_contrast(other)).registered
 
@@ -189,18 +191,18 @@ def test_few_rois_are_no_evidence_for_or_against_an_alignment(n_rois):
     simulated = simulation(1)
     first, second = simulated.sessions
     for pair in ((first, with_rois(second, n_rois)), (with_rois(first, n_rois), with_rois(second, n_rois))):
-        found = align(*pair)
-        assert found.registered, found.reason
-        assert error(simulated, found.matrix) < 2.5
+        alignment = align(*pair)
+        assert alignment.registered, alignment.reason
+        assert error(simulated, alignment.matrix) < 2.5
     unrelated = simulation(2).sessions[0]
     assert not align(with_rois(first, n_rois), with_rois(unrelated, n_rois)).registered
 
 
 def test_it_says_when_there_is_nothing_to_align_by():
     first, second = (without_contrast(with_rois(session, 5)) for session in simulation(1).sessions)
-    found = align(first, second)
-    assert not found.registered
-    assert "neither contrast in the images nor 20 ROIs" in found.reason
+    alignment = align(first, second)
+    assert not alignment.registered
+    assert "neither contrast in the images nor 20 ROIs" in alignment.reason
 
 
 @pytest.mark.parametrize("zoom", [0.6, 2.0])
@@ -210,26 +212,26 @@ def test_known_sizes_of_pixels_lead_to_magnifications_beyond_the_search(zoom):
     fixed, moving = simulated.sessions
     unknown = align(replace(fixed, pixel_size=None), replace(moving, pixel_size=None))
     assert not unknown.registered
-    found = align(fixed, replace(moving, pixel_size=(0.78 / zoom, 0.78 / zoom)))
-    assert found.registered, found.reason
-    assert error(simulated, found.matrix) < 3
+    alignment = align(fixed, replace(moving, pixel_size=(0.78 / zoom, 0.78 / zoom)))
+    assert alignment.registered, alignment.reason
+    assert error(simulated, alignment.matrix) < 3
 
 
 def test_sizes_of_rows_and_columns_are_not_mixed_up():
     simulated = simulation(4, stretched_session=1, stretch=(0.6, 1.1))
     fixed, moving = simulated.sessions
     limits = ConsensusParameters(smallest_scale=1.0, largest_scale=1.0)
-    found = align(fixed, replace(moving, pixel_size=(0.78 / 1.1, 0.78 / 0.6)), limits)
-    assert found.registered, found.reason
+    alignment = align(fixed, replace(moving, pixel_size=(0.78 / 1.1, 0.78 / 0.6)), limits)
+    assert alignment.registered, alignment.reason
     assert not align(fixed, replace(moving, pixel_size=(0.78 / 0.6, 0.78 / 1.1)), limits).registered
 
 
 def test_wrong_sizes_of_pixels_do_not_mislead():
     simulated = simulation(1)
     fixed, moving = simulated.sessions
-    found = align(fixed, replace(moving, pixel_size=(0.4, 1.5)))
-    assert found.registered, found.reason
-    assert error(simulated, found.matrix) < 2.5
+    alignment = align(fixed, replace(moving, pixel_size=(0.4, 1.5)))
+    assert alignment.registered, alignment.reason
+    assert error(simulated, alignment.matrix) < 2.5
 
 
 def test_narrower_limits_are_kept():

@@ -48,7 +48,7 @@ def random_regions(rng: np.random.Generator, n: int) -> scipy.sparse.csr_array:
 
 def dense_pairs(first: np.ndarray, second: np.ndarray, reach: float) -> dict[tuple[int, int], tuple[float, ...]]:
     """IoU, distance and ratio of areas of all pairs within reach, from the masks [roi, row, col]."""
-    found = {}
+    pairs = {}
     for a, one in enumerate(first > 0):
         for b, other in enumerate(second > 0):
             if one.any() and other.any():
@@ -56,8 +56,8 @@ def dense_pairs(first: np.ndarray, second: np.ndarray, reach: float) -> dict[tup
                 distance = float(np.linalg.norm(centres[0] - centres[1]))
                 if distance <= reach:
                     areas = sorted((one.sum(), other.sum()))
-                    found[a, b] = ((one & other).sum() / (one | other).sum(), distance, areas[0] / areas[1])
-    return found
+                    pairs[a, b] = ((one & other).sum() / (one | other).sum(), distance, areas[0] / areas[1])
+    return pairs
 
 
 def as_dict(pairs: ComparedPairs, first: int, second: int) -> dict[tuple[int, int], tuple[float, ...]]:
@@ -67,10 +67,10 @@ def as_dict(pairs: ComparedPairs, first: int, second: int) -> dict[tuple[int, in
     return dict(zip(keys, values, strict=True))
 
 
-def assert_same(found, expected):
-    assert found.keys() == expected.keys()
+def assert_same(actual, expected):
+    assert actual.keys() == expected.keys()
     for key, values in expected.items():
-        np.testing.assert_allclose(found[key], values, atol=1e-9)
+        np.testing.assert_allclose(actual[key], values, atol=1e-9)
 
 
 @given(st.integers(0, 10_000), st.lists(st.integers(0, 12), min_size=2, max_size=3), st.floats(1.5, 15.5))
@@ -118,17 +118,17 @@ def simulated_field(
     """
     side = np.sqrt(n_cells) * spacing * RADIUS
     places = rng.uniform(0, side, (n_cells, 2))
-    found = [np.flatnonzero(rng.random(n_cells) < detection) for _ in range(n_sessions)]
-    seen = [places[cells] + rng.normal(0, 0.15 * RADIUS, (len(cells), 2)) for cells in found]
-    area = [rng.lognormal(0, 0.2, len(cells)) for cells in found]
+    session_cells = [np.flatnonzero(rng.random(n_cells) < detection) for _ in range(n_sessions)]
+    roi_places = [places[cells] + rng.normal(0, 0.15 * RADIUS, (len(cells), 2)) for cells in session_cells]
+    area = [rng.lognormal(0, 0.2, len(cells)) for cells in session_cells]
 
     def compare(i: int, j: int) -> tuple[ComparedPairs, np.ndarray]:
-        away = np.linalg.norm(seen[i][:, None] - seen[j], axis=-1)
-        a, b = np.nonzero((away < 1.6 * RADIUS) & ((i != j) | (away > 0)))
-        overlap = np.clip(1 - away[a, b] / (1.5 * RADIUS) + rng.normal(0, 0.1, len(a)), 0, 1)
+        distance = np.linalg.norm(roi_places[i][:, None] - roi_places[j], axis=-1)
+        a, b = np.nonzero((distance < 1.6 * RADIUS) & ((i != j) | (distance > 0)))
+        overlap = np.clip(1 - distance[a, b] / (1.5 * RADIUS) + rng.normal(0, 0.1, len(a)), 0, 1)
         ratio = np.minimum(area[i][a], area[j][b]) / np.maximum(area[i][a], area[j][b])
         entries = np.column_stack([0 * a + i, a, 0 * b + j, b])
-        return pairs_of(entries, overlap, away[a, b], ratio), found[i][a] == found[j][b]
+        return pairs_of(entries, overlap, distance[a, b], ratio), session_cells[i][a] == session_cells[j][b]
 
     across = [compare(i, j) for i in range(n_sessions) for j in range(i + 1, n_sessions)]
     within = [compare(i, i)[0] for i in range(n_sessions)]
@@ -157,8 +157,8 @@ def test_the_loss_has_the_gradient_it_says(monkeypatch: pytest.MonkeyPatch):
         for _ in range(5):
             place = PRIOR[:n] + rng.normal(size=n)
             size = np.linalg.norm(loss(place)[1])
-            away = check_grad(lambda c, f=loss: f(c)[0], lambda c, f=loss: f(c)[1], place)
-            assert away < 1e-4 * max(size, 1)
+            error = check_grad(lambda c, f=loss: f(c)[0], lambda c, f=loss: f(c)[1], place)
+            assert error < 1e-4 * max(size, 1)
 
 
 @pytest.mark.parametrize("spacing", [1.8, 3.0])
@@ -166,8 +166,8 @@ def test_the_loss_has_the_gradient_it_says(monkeypatch: pytest.MonkeyPatch):
 def test_probabilities_are_calibrated(detection, n_sessions, spacing):
     rng = np.random.default_rng(7)
     candidates, impossible, truth = simulated_field(rng, int(600 / detection), detection, n_sessions, spacing)
-    found = calibration(probability_of(candidates, impossible, n_sessions), truth)
-    assert found.expected_calibration_error < 0.05
+    reliability = calibration(probability_of(candidates, impossible, n_sessions), truth)
+    assert reliability.expected_calibration_error < 0.05
 
 
 @pytest.mark.slow
@@ -194,8 +194,8 @@ def field() -> tuple[ComparedPairs, ComparedPairs]:
 
 def test_more_overlap_is_more_probable(field):
     graded = pairs_of([(0, 1000 + k, 1, 1000 + k) for k in range(21)], np.linspace(0, 1, 21), 0.3 * RADIUS)
-    found = match_log_odds(joined(graded, field[0]), field[1], 2, RADIUS)
-    assert (np.diff(found[:21]) > 0).all()
+    log_odds = match_log_odds(joined(graded, field[0]), field[1], 2, RADIUS)
+    assert (np.diff(log_odds[:21]) > 0).all()
 
 
 @pytest.mark.parametrize("rival", [(0, 900, 1, 901), (0, 901, 1, 900)])
@@ -216,16 +216,18 @@ def test_a_rival_lowers_a_pair_s_probability(field, rival):
 def test_rois_with_good_partners_are_hardly_each_other_s(field):
     candidates, impossible = field
     pair, partners = pairs_of([(0, 900, 1, 900)], 0.4, 5.0), pairs_of([(0, 900, 1, 901), (0, 901, 1, 900)], 0.9, 1.0)
-    lonely, taken = (probability_of(joined(*parts, candidates), impossible)[0] for parts in ((pair,), (pair, partners)))
-    assert taken < 0.2 * lonely
+    lonely, partnered = (
+        probability_of(joined(*parts, candidates), impossible)[0] for parts in ((pair,), (pair, partners))
+    )
+    assert partnered < 0.2 * lonely
 
 
 def test_pairs_within_cells_do_not_contradict_each_other():
     triangle = pairs_of([(0, 0, 1, 0), (1, 0, 2, 0), (0, 0, 2, 0), (0, 1, 2, 0)])
-    found = coherent(triangle, np.array([0.9, 0.95, 0.3, 0.4]), np.array([[0, 0, 0], [1, -1, -1]], np.int32))
-    np.testing.assert_allclose(found, [0.9, 0.95, 0.85, 0.4])  # the last pair is of two cells
-    found = coherent(triangle, np.array([0.3, 0.2, 0.1, 0.4]), np.array([[0, 0, 0], [1, -1, -1]], np.int32))
-    np.testing.assert_allclose(found, [0.3, 0.2, 0.1, 0.4])  # doubt proves nothing
+    probability = coherent(triangle, np.array([0.9, 0.95, 0.3, 0.4]), np.array([[0, 0, 0], [1, -1, -1]], np.int32))
+    np.testing.assert_allclose(probability, [0.9, 0.95, 0.85, 0.4])  # the last pair is of two cells
+    probability = coherent(triangle, np.array([0.3, 0.2, 0.1, 0.4]), np.array([[0, 0, 0], [1, -1, -1]], np.int32))
+    np.testing.assert_allclose(probability, [0.3, 0.2, 0.1, 0.4])  # doubt proves nothing
 
 
 def test_a_cell_keeps_only_rois_of_which_every_two_are_probable():
@@ -238,9 +240,9 @@ def test_a_cell_keeps_only_rois_of_which_every_two_are_probable():
         (0.8, [[0, 0, -1], [-1, -1, 0], [1, -1, -1], [-1, -1, 1]]),
         (0.99, [[0, -1, -1], [-1, 0, -1], [-1, -1, 0], [1, -1, -1], [-1, -1, 1]]),
     ):
-        found, probability = probable_cells(pairs, alone, cells, least)
-        np.testing.assert_array_equal(found, groups)
-        within = cells_of_pairs(pairs, found) >= 0
+        parts, probability = probable_cells(pairs, alone, cells, least)
+        np.testing.assert_array_equal(parts, groups)
+        within = cells_of_pairs(pairs, parts) >= 0
         assert (probability[within] >= least).all()
         np.testing.assert_allclose(probability[~within], alone[~within])  # what is divided says no more
 
@@ -259,22 +261,22 @@ def test_probabilities_are_finite_and_do_not_depend_on_the_order_of_pairs(entrie
     overlap, distance, ratio = rng.random((3, len(entries)))
     pairs = pairs_of(entries, overlap, 10 * distance, 0.2 + 0.8 * ratio)
     order, (_, wrong, _) = rng.permutation(len(entries)), simulated_field(rng, 20, n_sessions=3)
-    found = match_log_odds(pairs, wrong, 3, RADIUS)
-    assert found.shape == (len(entries),)
-    assert np.isfinite(found).all()
-    np.testing.assert_allclose(match_log_odds(pairs.take(order), wrong, 3, RADIUS), found[order], atol=0.01)
+    log_odds = match_log_odds(pairs, wrong, 3, RADIUS)
+    assert log_odds.shape == (len(entries),)
+    assert np.isfinite(log_odds).all()
+    np.testing.assert_allclose(match_log_odds(pairs.take(order), wrong, 3, RADIUS), log_odds[order], atol=0.01)
 
 
 @given(graphs, st.integers(0, 1000))
 @settings(max_examples=60)
 def test_a_margin_is_the_lead_over_the_best_alternative(entries, seed):
     value = np.random.default_rng(seed).choice([0.1, 0.4, 0.4, 0.7, 0.95], len(entries))
-    found = margins(pairs_of(entries), value)
+    margin = margins(pairs_of(entries), value)
     for k, (i, a, j, b) in enumerate(entries):
         others = [
             value[m] for m, (p, c, q, d) in enumerate(entries) if m != k and (p, q) == (i, j) and (c == a) != (d == b)
         ]
-        assert found[k] == pytest.approx(value[k] - max(others, default=0.0))
+        assert margin[k] == pytest.approx(value[k] - max(others, default=0.0))
 
 
 def scattered(n: int, shape=(200, 220)) -> np.ndarray:
@@ -286,8 +288,8 @@ def scattered(n: int, shape=(200, 220)) -> np.ndarray:
 
 def test_sharpening_brings_more_rois_to_overlap():
     centres = scattered(60)
-    away = np.array([[1.02, 0.005, 2.0], [-0.004, 0.98, -2.5], [0, 0, 1]])
-    misplaced = centres @ away[:2, :2].T + away[:2, 2]
+    matrix = np.array([[1.02, 0.005, 2.0], [-0.004, 0.98, -2.5], [0, 0, 1]])
+    misplaced = centres @ matrix[:2, :2].T + matrix[:2, 2]
     shape = (200, 220)
     fixed = discs(centres, 6.0, shape)
     first, second = moves_to_overlap([fixed, discs(misplaced, 6.0, shape)], shape, 6.0)

@@ -49,9 +49,9 @@ def two_channels(seed: int, matrix: np.ndarray, shape: tuple[int, int]) -> np.nd
     return np.stack([standardised(look(tissue(seed + k), matrix, shape)) for k in (0, 1000)])
 
 
-def largest_error(found: np.ndarray, truth: np.ndarray, shape: tuple[int, int]) -> float:
+def largest_error(estimate: np.ndarray, truth: np.ndarray, shape: tuple[int, int]) -> float:
     corners = np.array([[x, y] for x in (0.0, shape[1] - 1) for y in (0.0, shape[0] - 1)])
-    return float(np.linalg.norm(transform_points(found, corners) - transform_points(truth, corners), axis=1).max())
+    return float(np.linalg.norm(transform_points(estimate, corners) - transform_points(truth, corners), axis=1).max())
 
 
 @pytest.mark.parametrize(
@@ -108,8 +108,8 @@ def test_it_looks_around_a_known_alignment():
 def test_it_stops_at_the_first_pose_that_is_beyond_doubt():
     view = pose_matrix((90, 100))
     channels = two_channels(5, view, (90, 100))
-    found = Search(channels, channels, 0.4).best(poses_without_scale(15), sufficient=12)
-    assert {alignment.pose.rotation for alignment in found} == {0.0}
+    alignments = Search(channels, channels, 0.4).best(poses_without_scale(15), sufficient=12)
+    assert {alignment.pose.rotation for alignment in alignments} == {0.0}
 
 
 def test_no_wrong_alignment_of_unrelated_fields_reaches_what_a_right_one_does():

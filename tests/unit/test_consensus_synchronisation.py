@@ -69,9 +69,9 @@ class Registrar:
             return PairAlignment(np.eye(3), 5.0, 4.0, False, "nothing found")
         if pair in self.wrong:
             score, shift = self.wrong[pair]
-            away = np.eye(3)
-            away[0, 2] = shift
-            return PairAlignment(away @ self.truth(*pair), score, 4.0, True)
+            translation = np.eye(3)
+            translation[0, 2] = shift
+            return PairAlignment(translation @ self.truth(*pair), score, 4.0, True)
         return PairAlignment(self.measured(*pair), 30.0, 4.0, True)
 
     def refine_near(self, fixed, moving, rough, radius) -> np.ndarray:
@@ -86,8 +86,8 @@ class Registrar:
     @staticmethod
     def distance(first: np.ndarray, second: np.ndarray) -> float:
         points = grid_points(SHAPE, 40)
-        away = transform_points(first, points) - transform_points(second, points)
-        return float(np.median(np.linalg.norm(away, axis=1)))
+        differences = transform_points(first, points) - transform_points(second, points)
+        return float(np.median(np.linalg.norm(differences, axis=1)))
 
     def error(self, component) -> float:
         """Largest of the component's errors in pixels, over its pairs."""
@@ -253,8 +253,8 @@ def test_progress_reaches_its_total(monkeypatch: pytest.MonkeyPatch):
     registrar = Registrar(6, fields=[0, 0, 1, 0, 0, 0])
     for name in ("register", "refine_near", "confirm"):
         monkeypatch.setattr(synchronisation, name, getattr(registrar, name))
-    seen: list[tuple[int, int]] = []
-    align_all(registrar.sessions, RADIUS, ConsensusParameters(), lambda done, total: seen.append((done, total)), 1)
-    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
-    assert all(done <= total for done, total in seen)
-    assert seen[-1][0] == seen[-1][1]
+    reports: list[tuple[int, int]] = []
+    align_all(registrar.sessions, RADIUS, ConsensusParameters(), lambda done, total: reports.append((done, total)), 1)
+    assert [done for done, _ in reports] == sorted(done for done, _ in reports)
+    assert all(done <= total for done, total in reports)
+    assert reports[-1][0] == reports[-1][1]

@@ -27,14 +27,14 @@ FILES = Path(__file__).resolve().parent.parent / "back_compat" / "files"
 
 def contents(file: h5py.File) -> dict[str, Any]:
     """Everything in a file but its schema, by path: links, types, shapes, values, and attributes."""
-    found: dict[str, Any] = {}
+    entries: dict[str, Any] = {}
 
     def add(path: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset):
-            found[path] = plain(item[()], file), item.shape, kind(item)
+            entries[path] = plain(item[()], file), item.shape, kind(item)
         for name, value in item.attrs.items():
             if name != ".specloc":
-                found[f"{path}@{name}"] = plain(value, file)
+                entries[f"{path}@{name}"] = plain(value, file)
 
     def visit(group: h5py.Group) -> Iterator[tuple[str, Any]]:
         for name in group:
@@ -43,7 +43,7 @@ def contents(file: h5py.File) -> dict[str, Any]:
             if path == "/specifications":
                 continue
             if isinstance(link, h5py.SoftLink):
-                found[path] = "link", link.path
+                entries[path] = "link", link.path
                 continue
             yield path, group[name]
             if isinstance(group[name], h5py.Group):
@@ -51,9 +51,9 @@ def contents(file: h5py.File) -> dict[str, Any]:
 
     add("/", file)
     for path, item in visit(file):
-        found.setdefault(path, "group")
+        entries.setdefault(path, "group")
         add(path, item)
-    return found
+    return entries
 
 
 def kind(dataset: h5py.Dataset) -> str:
@@ -77,10 +77,10 @@ def plain(value: Any, file: h5py.File) -> Any:
 
 def assert_same_contents(one: Path, two: Path) -> None:
     with h5py.File(one) as first, h5py.File(two) as second:
-        expected, found = contents(first), contents(second)
-    assert found.keys() == expected.keys()
+        expected, actual = contents(first), contents(second)
+    assert actual.keys() == expected.keys()
     for path in expected:
-        np.testing.assert_equal(found[path], expected[path], err_msg=path)
+        np.testing.assert_equal(actual[path], expected[path], err_msg=path)
 
 
 def there_and_back(path: Path, folder: Path) -> Path:
@@ -110,9 +110,9 @@ def test_a_match_file_comes_back_as_it_was(matches: Path, tmp_path: Path):
     assert_same_contents(matches, back)
     expected = read_match_file(matches)
     for path in (back, tmp_path / "there.nwb.zarr"):
-        found = read_match_file(path)
-        np.testing.assert_array_equal(found.result.cells, expected.result.cells)
-        for one, two in zip(found.sessions, expected.sessions, strict=True):
+        actual = read_match_file(path)
+        np.testing.assert_array_equal(actual.result.cells, expected.result.cells)
+        for one, two in zip(actual.sessions, expected.sessions, strict=True):
             assert (one.footprints != two.footprints).nnz == 0
         with open_nwb(path) as nwbfile:
             module = nwbfile.processing["ophys"]

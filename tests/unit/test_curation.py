@@ -69,7 +69,7 @@ def test_where_there_are_no_cells_a_decision_cannot_be_applied(plane: MatchedPla
     none = tuple(replace(session, takes_part=np.zeros(3, bool)) for session in plane.sessions)
     empty = MatchedPlane(none, result_of(np.zeros((0, 3), np.int32)), "plane")
     curated = apply_decisions([empty], [Decision(DecisionKind.ACCEPT, 10)])
-    assert [left.reason for left in curated.unapplied] == ["there is no cell 10"]
+    assert [unapplied.reason for unapplied in curated.unapplied] == ["there is no cell 10"]
     assert len(curated.planes[0].result.cells) == 0
 
 
@@ -145,12 +145,12 @@ def test_accepting_a_changed_cell_does_not_say_that_the_method_was_right(plane: 
 )
 def test_a_decision_that_does_not_fit_is_left_out_with_the_reason(plane: MatchedPlane, decision, reason):
     curated = apply_decisions([plane], [decision, Decision(DecisionKind.ACCEPT, 12)])
-    (left,) = curated.unapplied
-    assert reason in left.reason
+    (unapplied,) = curated.unapplied
+    assert reason in unapplied.reason
     result = curated.planes[0].result
     assert cells(result) == cells(plane.result)
     assert result.decisions[-1].applied
-    assert [held.reason for held in result.decisions[:-1]] == [left.reason] * (decision.plane == "")
+    assert [held.reason for held in result.decisions[:-1]] == [unapplied.reason] * (decision.plane == "")
 
 
 def test_the_automatic_cells_are_kept_and_decisions_applied_to_them_give_the_same(plane: MatchedPlane):

@@ -31,8 +31,8 @@ def test_points_reach_from_the_first_pixel_to_the_last_row_by_row(shape, n):
 @settings(max_examples=30)
 def test_the_value_at_a_grid_point_is_the_grid_s(shape, seed):
     grid = np.random.default_rng(seed).normal(size=(GRID, GRID, 2))
-    found = displacement_at(grid, shape, displacement_points(shape))
-    np.testing.assert_allclose(found, grid.reshape(-1, 2), atol=1e-6)
+    values = displacement_at(grid, shape, displacement_points(shape))
+    np.testing.assert_allclose(values, grid.reshape(-1, 2), atol=1e-6)
 
 
 @given(shapes, st.integers(0, 1000))
@@ -49,8 +49,8 @@ def test_rows_and_columns_are_not_mixed_up():
     """A grid whose x displacement grows down the rows of a wide image."""
     grid = np.zeros((3, 3, 2))
     grid[:, :, 0] = [[0], [1], [2]]
-    found = displacement_at(grid, (11, 101), np.array([[50.0, 0.0], [0.0, 10.0], [100.0, 5.0]]))
-    np.testing.assert_allclose(found, [[0, 0], [2, 0], [1, 0]], atol=1e-9)
+    values = displacement_at(grid, (11, 101), np.array([[50.0, 0.0], [0.0, 10.0], [100.0, 5.0]]))
+    np.testing.assert_allclose(values, [[0, 0], [2, 0], [1, 0]], atol=1e-9)
 
 
 def test_beyond_the_image_it_is_that_of_the_edge():
@@ -86,14 +86,14 @@ def test_there_and_back_again(seed, amplitude):
     assert back.shape == grid.shape
     points = rng.uniform(0, 1, (50, 2)) * (np.array(fixed_shape[::-1]) - 1)
     there = transform_points(matrix, points) + displacement_at(grid, fixed_shape, points)
-    kept = ((there >= 0) & (there <= np.array(moving_shape[::-1]) - 1)).all(axis=1)
+    in_field = ((there >= 0) & (there <= np.array(moving_shape[::-1]) - 1)).all(axis=1)
     inverse = np.linalg.inv(matrix)
     again = transform_points(inverse, there) + displacement_at(back, moving_shape, there)
-    away = np.abs(again - points).max(axis=1)
+    errors = np.abs(again - points).max(axis=1)
     cell = 1.4 * (np.array(fixed_shape[::-1]) - 1) / (GRID - 1)
     inner = ((points > cell) & (points < np.array(fixed_shape[::-1]) - 1 - cell)).all(axis=1)
-    assert away[kept & inner].max(initial=0) < 0.2
-    assert away[kept].max(initial=0) < 1
+    assert errors[in_field & inner].max(initial=0) < 0.2
+    assert errors[in_field].max(initial=0) < 1
 
 
 def test_the_inverse_of_no_displacement_is_none():

@@ -36,10 +36,10 @@ def after() -> MatchResult:
     return add(simulation().sessions[:3], before(), simulation().sessions[3])
 
 
-def of_last(cells: np.ndarray, found: Simulation) -> float:
+def of_last(cells: np.ndarray, simulated: Simulation) -> float:
     """F1 of the links of the last session with the others."""
-    pairs = score_links(cells, found.identity).pairs
-    last = len(found.identity) - 1
+    pairs = score_links(cells, simulated.identity).pairs
+    last = len(simulated.identity) - 1
     return LinkScore.of_pairs({pair: count for pair, count in pairs.items() if last in pair}).f1
 
 
@@ -86,10 +86,10 @@ def test_the_new_session_is_aligned_with_all_others():
     sessions = simulation().sessions
     places = np.array([[60.0, 60.0], [150.0, 60.0], [100.0, 150.0]])
     for k in range(3):
-        found = new.registration(k, 3)
-        stored = SessionRegistration(found.matrix, found.displacement, sessions[k].shape)
-        wanted = simulation().transforms[3](simulation().transforms[k].inverse(places))
-        assert np.linalg.norm(stored.to_moving(places) - wanted, axis=1).max() < 2.5
+        registration = new.registration(k, 3)
+        stored = SessionRegistration(registration.matrix, registration.displacement, sessions[k].shape)
+        expected = simulation().transforms[3](simulation().transforms[k].inverse(places))
+        assert np.linalg.norm(stored.to_moving(places) - expected, axis=1).max() < 2.5
 
 
 @pytest.mark.slow
@@ -143,6 +143,6 @@ def test_the_frame_is_that_of_the_stored_alignments():
     points = np.array([[70.0, 40.0], [100.0, 150.0], [199.0, 29.0]])
     for at in range(3):
         places = frame.places(at)[points[:, 1].astype(int), points[:, 0].astype(int)]
-        wanted = frame.maps[at].to_moving(points + frame.origin)
-        np.testing.assert_allclose(places, wanted, atol=1e-3)
-        np.testing.assert_allclose(frame.from_session(at, wanted), points, atol=1e-3)
+        expected = frame.maps[at].to_moving(points + frame.origin)
+        np.testing.assert_allclose(places, expected, atol=1e-3)
+        np.testing.assert_allclose(frame.from_session(at, expected), points, atol=1e-3)

@@ -432,12 +432,12 @@ class TestTraces:
         traces = matching.traces(0, sources)
         assert list(traces) == ["day1", "day2", "day3"]
         for session, roi_row in zip(traces, CELLS[0], strict=True):
-            found = {trace.roi_response_series.parent.name: trace for trace in traces[session]}
-            assert set(found) == {"Fluorescence", "DfOverF"}
-            assert found["Fluorescence"].column == roi_row
-            assert found["DfOverF"].column == 2 - roi_row  # that series holds the ROIs in reverse order
+            series_traces = {trace.roi_response_series.parent.name: trace for trace in traces[session]}
+            assert set(series_traces) == {"Fluorescence", "DfOverF"}
+            assert series_traces["Fluorescence"].column == roi_row
+            assert series_traces["DfOverF"].column == 2 - roi_row  # that series holds the ROIs in reverse order
             series = sources[session].processing["ophys"]["DfOverF"]["RoiResponseSeries"]
-            np.testing.assert_array_equal(found["DfOverF"].values, series.data[:, 2 - roi_row])
+            np.testing.assert_array_equal(series_traces["DfOverF"].values, series.data[:, 2 - roi_row])
 
     def test_by_name_of_container_or_series(self, matching, sources):
         (trace,) = matching.traces(0, sources, name="DfOverF")["day1"]
@@ -484,7 +484,7 @@ class TestTraces:
 
     def test_a_name_that_one_file_has(self, matching, sources):
         self.add_series(sources["day1"], np.zeros((20, 3)), [0, 1, 2])
-        assert [len(found) for found in matching.traces(0, sources, name="odd").values()] == [1, 0, 0]
+        assert [len(traces) for traces in matching.traces(0, sources, name="odd").values()] == [1, 0, 0]
 
     @staticmethod
     def add_series(nwbfile, data, region):

@@ -50,9 +50,9 @@ class TestActivity:
     def test_each_trace_is_that_of_its_cell(self, matching, sources, by_time, rois):
         for nwbfile in sources.values():
             add_series(nwbfile, rois, by_time)
-        found = matching.activity(sources, "more")
-        assert list(found) == ["day1", "day2", "day3"]
-        for column, frame in zip(CELLS.T, found.values(), strict=True):
+        frames = matching.activity(sources, "more")
+        assert list(frames) == ["day1", "day2", "day3"]
+        for column, frame in zip(CELLS.T, frames.values(), strict=True):
             assert frame.index.tolist() == matching.cell_ids.tolist()
             np.testing.assert_allclose(frame.columns, np.arange(N_TIMES) / 10)
             for roi_row, trace in zip(column, frame.to_numpy(), strict=True):
@@ -63,10 +63,10 @@ class TestActivity:
 
     def test_it_agrees_with_the_traces_of_single_cells(self, matching, sources):
         for name in ("DfOverF", "Fluorescence", "Fluorescence/RoiResponseSeries"):
-            found = matching.activity(sources, name)
+            frames = matching.activity(sources, name)
             for cell_id in matching.cell_ids:
                 for session, traces in matching.traces(cell_id, sources, name.split("/")[0]).items():
-                    np.testing.assert_array_equal(found[session].loc[cell_id], traces[0].values)
+                    np.testing.assert_array_equal(frames[session].loc[cell_id], traces[0].values)
 
     def test_one_trace_that_is_stored_alone(self, matching, sources):
         add_series(sources["day1"], [2], True, data=np.arange(20.0))
@@ -113,8 +113,8 @@ class TestActivity:
         matching = mock_CellMatching(cells=CELLS, sources=list(sources.values()))
         expected = matching.activity(sources, "DfOverF")
         paths = {name: write_nwb(tmp_path / f"{name}.nwb", nwbfile) for name, nwbfile in sources.items()}
-        found = matching.activity(paths, "DfOverF")
-        assert all(found[name].equals(expected[name]) for name in paths)
+        frames = matching.activity(paths, "DfOverF")
+        assert all(frames[name].equals(expected[name]) for name in paths)
         with open(paths["day1"], "r+b") as file:
             file.truncate(0)
 
@@ -162,8 +162,8 @@ class TestMasksAndImages:
         for k, session in enumerate(read_match_file(tmp_path / "matches.nwb").sessions):
             np.testing.assert_array_equal(matching.image(k), session.image)
             expected = session.footprints[[cells[0, k]]].toarray().reshape(shape)
-            found = matching.mask(0, session.name)
-            np.testing.assert_array_equal(found, expected)
+            mask = matching.mask(0, session.name)
+            np.testing.assert_array_equal(mask, expected)
             x, y = matching.centroid(0, k)
             assert (x, y) == pytest.approx(np.argwhere(expected).mean(axis=0)[::-1])
         assert matching.mask(1, "b") is None

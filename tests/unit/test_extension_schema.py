@@ -57,7 +57,7 @@ def test_public_classes_are_the_types_of_the_schema(types):
     ],
 )
 def test_codes_are_spelled_out_in_the_schema(types, table, column, codes):
-    columns = {found["name"]: found for found in types[table]["datasets"]}
+    columns = {dataset["name"]: dataset for dataset in types[table]["datasets"]}
     for code in codes:
         assert f"{code.value}: {code.label}" in columns[column]["doc"]
 

@@ -33,15 +33,15 @@ def sparse(masks: np.ndarray) -> scipy.sparse.csr_array:
 
 @given(stacks())
 def test_pixels_are_those_of_the_dense_masks(masks: np.ndarray):
-    found = np.column_stack(pixel_coordinates(sparse(masks), masks.shape[2]))
-    np.testing.assert_array_equal(found, np.argwhere(masks))
+    coordinates = np.column_stack(pixel_coordinates(sparse(masks), masks.shape[2]))
+    np.testing.assert_array_equal(coordinates, np.argwhere(masks))
 
 
 @given(stacks())
 def test_a_centroid_is_the_mean_x_and_y_of_the_pixels_whatever_their_weights(masks: np.ndarray):
-    found = centroids(sparse(masks), masks.shape[2])
-    assert found.shape == (len(masks), 2)
-    for mask, (x, y) in zip(masks, found, strict=True):
+    centres = centroids(sparse(masks), masks.shape[2])
+    assert centres.shape == (len(masks), 2)
+    for mask, (x, y) in zip(masks, centres, strict=True):
         rows, cols = np.nonzero(mask)
         if len(rows):
             assert (x, y) == pytest.approx((cols.mean(), rows.mean()))
@@ -52,11 +52,11 @@ def test_a_centroid_is_the_mean_x_and_y_of_the_pixels_whatever_their_weights(mas
 @given(two_stacks())
 def test_iou_is_that_of_the_dense_pixel_sets(pair: tuple[np.ndarray, np.ndarray]):
     fixed, moving = pair
-    found = pairwise_iou(sparse(fixed), sparse(moving)).toarray()
+    iou = pairwise_iou(sparse(fixed), sparse(moving)).toarray()
     for i, a in enumerate(fixed != 0):
         for j, b in enumerate(moving != 0):
             union = (a | b).sum()
-            assert found[i, j] == pytest.approx((a & b).sum() / union if union else 0)
+            assert iou[i, j] == pytest.approx((a & b).sum() / union if union else 0)
 
 
 @given(

@@ -41,10 +41,10 @@ def test_a_format_is_added_by_one_file(toy, inputs: list[Path], tmp_path: Path):
     run("write", *inputs, "-o", tmp_path / "m.nwb").succeeded()
     assert ".toy: cells as lists of rows." in " ".join(run("export", "--help").out.split())
 
-    told = " ".join(run("import", "--help").out.split())
-    assert re.search(r"--from \[aind-roicat\|[^]]*\btoy\b[^]]*\]", told)
-    assert "toy: cells as lists of rows." in told
-    assert "Parameters of toy: --first-toy INTEGER Number of the first row. [default: 0; at least 0]" in told
+    help_text = " ".join(run("import", "--help").out.split())
+    assert re.search(r"--from \[aind-roicat\|[^]]*\btoy\b[^]]*\]", help_text)
+    assert "toy: cells as lists of rows." in help_text
+    assert "Parameters of toy: --first-toy INTEGER Number of the first row. [default: 0; at least 0]" in help_text
 
     run("export", tmp_path / "m.nwb", "-o", tmp_path / "cells.toy").succeeded()
     (row, other_row), *others = json.loads((tmp_path / "cells.toy").read_text())

@@ -407,9 +407,9 @@ def test_a_wrong_reading_of_a_plain_table_is_imported_with_a_warning(tmp_path: P
     titles = ["A", "B", "C"]
     result = imported("csv", write_table(tmp_path / "a.csv", table, titles))
     assert cells_of(np.where(result.cells < 0, NO, result.cells)) == cells_of(table)
-    told = " ".join(result.warnings)
-    assert re.search(r"In the imported cells, \d+ of \d+ matches of day\d and day3 do not overlap", told)
-    assert (right in told) == (name != "another file")
+    warning_text = " ".join(result.warnings)
+    assert re.search(r"In the imported cells, \d+ of \d+ matches of day\d and day3 do not overlap", warning_text)
+    assert (right in warning_text) == (name != "another file")
 
 
 def test_the_options_that_a_refusal_names_settle_it(tmp_path: Path):
@@ -441,9 +441,9 @@ def test_a_few_matches_apart_are_told(tmp_path: Path):
     table = np.array(TABLE)
     table[[0, 1], 2] = table[[1, 0], 2]
     np.save(tmp_path / "a.npy", table)
-    told = imported("caiman", tmp_path / "a.npy").warnings
-    assert len(told) == 2
-    assert "2 of 14 matches of day1 and day3 do not overlap after registration" in " ".join(told)
+    warnings = imported("caiman", tmp_path / "a.npy").warnings
+    assert len(warnings) == 2
+    assert "2 of 14 matches of day1 and day3 do not overlap after registration" in " ".join(warnings)
 
 
 # ---- sessions that images do not align

@@ -412,11 +412,11 @@ def results(draw):
         for k, n in enumerate(counts)
     ]
     cells = []
-    left = [list(range(n)) for n in counts]
-    while any(left):
+    free_rows = [list(range(n)) for n in counts]
+    while any(free_rows):
         cell = [-1] * len(counts)
-        for k in draw(st.sets(st.sampled_from([k for k, rows in enumerate(left) if rows]), min_size=1)):
-            cell[k] = left[k].pop(0)
+        for k in draw(st.sets(st.sampled_from([k for k, rows in enumerate(free_rows) if rows]), min_size=1)):
+            cell[k] = free_rows[k].pop(0)
         cells.append(cell)
     cells = np.array(cells, np.int32).reshape(-1, len(counts))
 
@@ -603,7 +603,7 @@ def test_a_result_of_other_files_is_refused_by_where_its_matches_lie(tmp_path):
     del content["roi_ids"]
     (tmp_path / "o.json").write_text(json.dumps(content))
     ids = [np.arange(1, 21), np.arange(21, 41)]
-    named = [replace(session, roi_ids=own) for session, own in zip(sessions, ids, strict=True)]
+    named = [replace(session, roi_ids=roi_ids) for session, roi_ids in zip(sessions, ids, strict=True)]
     assert import_result("nway", tmp_path / "o.json", named).n_matches[0, 1] == 20
     others = [named[0], replace(named[1], roi_ids=rng.permutation(ids[1]))]
     with pytest.raises(InputError, match=r"o\.json: \d+ of 20 matches of a and b do not have the distances"):

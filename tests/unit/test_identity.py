@@ -36,25 +36,25 @@ def plane(sessions: Sequence[Session], cells: Sequence[Sequence[int]], cell_ids:
     return MatchedPlane(tuple(sessions), result)
 
 
-def kept(new: MatchedPlane, old: MatchedPlane) -> list[int]:
-    (found,), _ = keep_ids([new], [old])
-    return found.result.cell_ids.tolist()
+def new_cell_ids(new: MatchedPlane, old: MatchedPlane) -> list[int]:
+    (matched_plane,), _ = keep_ids([new], [old])
+    return matched_plane.result.cell_ids.tolist()
 
 
 def test_a_cell_keeps_its_id_when_sessions_change_places_and_one_is_new():
     a, b, c = (session(name) for name in "abc")
     old = plane([a, b], [[0, 0], [1, 1], [2, -1], [-1, 2]], [7, 3, 12, 40])
     new = plane([c, b, a], [[-1, 1, 1], [2, 2, 2], [0, 0, 0], [4, -1, -1]])
-    assert kept(new, old) == [3, 12, 7, 41], "40 joined 12, and is given to no other cell"
+    assert new_cell_ids(new, old) == [3, 12, 7, 41], "40 joined 12, and is given to no other cell"
 
 
 def test_of_cells_that_compete_for_an_id_the_one_with_most_rois_gets_it():
     a, b, c = (session(name) for name in "abc")
     old = plane([a, b, c], [[0, 0, 0], [1, 1, 1]], [5, 6])
     divided = plane([a, b, c], [[0, -1, -1], [-1, 0, 0], [1, 1, -1], [-1, -1, 1]])
-    assert kept(divided, old) == [7, 5, 6, 8]
+    assert new_cell_ids(divided, old) == [7, 5, 6, 8]
     swapped = plane([a, b, c], [[0, 1, 1], [1, 0, 0]])
-    assert kept(swapped, old) == [6, 5]
+    assert new_cell_ids(swapped, old) == [6, 5]
 
 
 def test_an_id_goes_to_the_cell_with_which_most_rois_keep_theirs():
@@ -91,9 +91,9 @@ def test_an_roi_without_mask_is_recognised_by_its_id():
 def test_a_session_is_recognised_by_identifier_and_path_when_its_object_ids_are_new():
     old = plane([session("a"), session("b")], [[0, 0]], [9])
     again = [session("a", object_id="x"), session("b", object_id="y")]
-    assert kept(plane(again, [[1, 1], [0, 0]]), old) == [10, 9]
+    assert new_cell_ids(plane(again, [[1, 1], [0, 0]]), old) == [10, 9]
     elsewhere = session("c", identifier="a", roi_table_path="/other")
-    assert kept(plane([elsewhere, session("b")], [[0, 0], [1, 1]]), old) == [9, 10]
+    assert new_cell_ids(plane([elsewhere, session("b")], [[0, 0], [1, 1]]), old) == [9, 10]
 
 
 def test_what_is_lost_is_said():
@@ -118,8 +118,8 @@ def test_ids_are_unique_over_the_planes_of_a_file():
     c, d = (replace(each, source=replace(each.source, roi_table_object_id="u")) for each in (c, d))
     old = [plane([a, b], [[0, 0], [1, 1]], [0, 1]), plane([c, d], [[0, 0], [1, 1]], [2, 3])]
     new = [plane([c, d], [[1, 1], [5, 5]]), plane([a, b], [[3, 3], [1, 1]])]
-    found, _ = keep_ids(new, old)
-    assert [each.result.cell_ids.tolist() for each in found] == [[3, 4], [5, 1]]
+    matched_planes, _ = keep_ids(new, old)
+    assert [each.result.cell_ids.tolist() for each in matched_planes] == [[3, 4], [5, 1]]
 
 
 @pytest.fixture(scope="module")
@@ -142,8 +142,8 @@ def test_write_with_previous_keeps_ids_though_an_roi_vanished(written: Path, tmp
     outcome = run("write", *files, "-o", new, "--previous", written / "old.nwb").succeeded()
     assert "Warning: 101: 1 of the 20 ROIs that took part in" in outcome.err
     assert "(ROI ids 4)" in outcome.err
-    found = read_match_file(new, footprints=False).result
-    ids = {tuple(cell): cell_id for cell, cell_id in zip(found.cells.tolist(), found.cell_ids.tolist(), strict=True)}
+    result = read_match_file(new, footprints=False).result
+    ids = {tuple(cell): cell_id for cell, cell_id in zip(result.cells.tolist(), result.cell_ids.tolist(), strict=True)}
     assert ids[0, 0] == 1000
     assert ids[4, 5] == 995, "the ROI of row 5 is in row 4 now"
     assert ids[-1, 4] == 996

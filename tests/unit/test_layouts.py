@@ -176,8 +176,8 @@ def test_the_matrix_in_the_documents_is_what_the_files_give(unpack):
 
 
 def test_every_layout_has_a_file():
-    seen = {expected.writer for expected in EXPECTED} | {OURS}
-    assert {layout.writer for layout in find_layouts()} <= seen
+    writers = {expected.writer for expected in EXPECTED} | {OURS}
+    assert {layout.writer for layout in find_layouts()} <= writers
 
 
 OURS = "results of another program"  #: of which the files are made in memory; see test_folders.py
@@ -201,8 +201,8 @@ def test_a_layout_is_added_by_one_file(unpack, add_file):
     add_file("ndx_match.sources.layouts", "toy", TOY)
     session = read_session(path)
     assert session.n_taking_part == ACCEPTED.sum()
-    told = run("inspect", path).succeeded().out
-    assert "the toy: ROI table processing/ophys/segmentation/rois; columns good" in told
+    output = run("inspect", path).succeeded().out
+    assert "the toy: ROI table processing/ophys/segmentation/rois; columns good" in output
     assert "| the toy | `processing/ophys/segmentation/rois` | columns `good` | `mean` | `good>0` |" in layouts_table()
 
 
@@ -266,9 +266,9 @@ def test_voxel_masks_of_several_planes_ask_for_one(unpack):
 @pytest.mark.parametrize("z_plane", [0, 1])
 def test_a_plane_of_voxel_masks_comes_with_its_image(unpack, z_plane: int, file: str):
     session = read_session(unpack(file), SourceOptions(z_plane=z_plane))
-    own = np.arange(36) // 18 == z_plane
-    assert session.excluded.tolist() == np.flatnonzero(~(own & np.tile(ACCEPTED, 2))).tolist()
-    np.testing.assert_allclose(dense(session)[own], recording.masks())
+    in_plane = np.arange(36) // 18 == z_plane
+    assert session.excluded.tolist() == np.flatnonzero(~(in_plane & np.tile(ACCEPTED, 2))).tolist()
+    np.testing.assert_allclose(dense(session)[in_plane], recording.masks())
     np.testing.assert_allclose(session.image, recording.image() + 1000 * z_plane)
     assert session.source.image_path.endswith(f"Backgrounds_{z_plane}/meanImg")
     assert session.roi_selection_reason == f"iscell > 0.5 (30 of 36 ROIs), of which 15 in z plane {z_plane}"
@@ -350,8 +350,8 @@ def test_a_table_that_the_writer_left_empty_is_passed_over(unpack):
         assert session.source.roi_table_path == "processing/ophys/ImageSegmentation/lccd_detect_0"
     with pytest.raises(InputError, match="ImageSegmentation/PlaneSegmentation is empty; leave this session out"):
         read_session(unpack("optinist"), SourceOptions(roi_table="PlaneSegmentation"))
-    told = run("inspect", unpack("optinist")).succeeded().out
-    assert "PlaneSegmentation: 0 ROIs, no masks" in told
+    output = run("inspect", unpack("optinist")).succeeded().out
+    assert "PlaneSegmentation: 0 ROIs, no masks" in output
 
 
 def test_rows_without_masks_do_not_make_a_file_unreadable(unpack, tmp_path: Path):
@@ -448,11 +448,11 @@ def test_tables_had_other_types_in_older_versions_of_ndx_microscopy(unpack, tmp_
 
 def test_inspect_says_the_layout_and_why(unpack):
     lines = run("inspect", unpack("suite2p")).succeeded().out.splitlines()
-    told = {line[2:15].strip(): line[15:] for line in lines[1:]}
-    assert told["layout"].startswith("Suite2p: ")
-    assert "columns iscell" in told["layout"]
-    assert told["orientation"].startswith("masks transposed, image as stored; Suite2p's convention")
-    assert told["ROIs"] == "iscell > 0.5 (15 of 18 ROIs)"
+    entries = {line[2:15].strip(): line[15:] for line in lines[1:]}
+    assert entries["layout"].startswith("Suite2p: ")
+    assert "columns iscell" in entries["layout"]
+    assert entries["orientation"].startswith("masks transposed, image as stored; Suite2p's convention")
+    assert entries["ROIs"] == "iscell > 0.5 (15 of 18 ROIs)"
     assert sum(line.startswith((" * image", " * ROI table")) for line in lines) == 2
     assert "not clear" in run("inspect", unpack("suite2p_two_planes")).succeeded().out
 

@@ -42,21 +42,21 @@ def write(paths: list[Path], output: Path, metadata: FileMetadata | None = None,
 
 
 def external_links(path: Path) -> list[str]:
-    found: list[str] = []
+    links: list[str] = []
 
     def look(group: h5py.Group) -> None:
         for name in group:
             link = group.get(name, getlink=True)
             if isinstance(link, h5py.ExternalLink):
-                found.append(f"{group.name}/{name}")
+                links.append(f"{group.name}/{name}")
             elif isinstance(link, h5py.HardLink) and isinstance(group[name], h5py.Group):
                 look(group[name])
             elif isinstance(link, h5py.HardLink) and group[name].external:
-                found.append(group[name].name)
+                links.append(group[name].name)
 
     with h5py.File(path) as file:
         look(file)
-    return found
+    return links
 
 
 @pytest.fixture

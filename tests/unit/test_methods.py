@@ -149,7 +149,7 @@ def test_listing_methods_imports_nothing_heavy():
 
 
 @pytest.mark.parametrize(
-    ("method", "given", "message"),
+    ("method", "parameters", "message"),
     [
         ("nway", {"maximum_distance": 0}, "maximum_distance is 0; it must be a number, greater than 0 (pixels)."),
         ("nway", {"edge_buffer": 1.5}, "edge_buffer is 1.5; it must be a whole number, at least 0 (pixels)."),
@@ -166,9 +166,9 @@ def test_listing_methods_imports_nothing_heavy():
         ("magic", None, f"There is no method 'magic'; choose one of {', '.join(all_methods())}."),
     ],
 )  # fmt: skip
-def test_what_is_no_parameter_is_refused_in_one_sentence(method: str, given: object, message: str):
+def test_what_is_no_parameter_is_refused_in_one_sentence(method: str, parameters: object, message: str):
     with pytest.raises(MethodError) as caught:
-        match([], method, given)
+        match([], method, parameters)
     assert str(caught.value).startswith(message)
     assert str(caught.value).endswith(".")
 
@@ -189,8 +189,12 @@ def test_methods_share_the_option_of_a_parameter_only_where_it_is_the_same():
     class Other(Parameters):
         reach: float = parameter(2.0, "something else")
 
-    given = {"consensus": consensus.ConsensusParameters, "nway": nway.NwayParameters, "allen": AllenParameters}
-    options = {option.flags: option for option in parameter_options({**given, "other": Other})}
+    parameter_classes = {
+        "consensus": consensus.ConsensusParameters,
+        "nway": nway.NwayParameters,
+        "allen": AllenParameters,
+    }
+    options = {option.flags: option for option in parameter_options({**parameter_classes, "other": Other})}
     assert options["--edge-buffer"].methods == ("nway", "allen")
     assert options["--reach"].methods == ("consensus",)
     assert options["--other-reach"].methods == ("other",)
@@ -205,24 +209,24 @@ def sessions(tmp_path: Path):
     return read_sessions(write_sessions(tmp_path))
 
 
-def pixels_given(sessions: list[Session], **what: bool) -> list[list[int]]:
+def pixel_counts(sessions: list[Session], **what: bool) -> list[list[int]]:
     """How many pixels each ROI has in the sessions that a method is given."""
-    given: list[list[int]] = []
+    counts: list[list[int]] = []
 
-    def run_nway(taken, parameters, progress):
-        given.extend(np.diff(session.footprints.indptr).tolist() for session in taken)
-        return nway.METHOD.match(taken, nway.NwayParameters(), progress)
+    def run_nway(method_sessions, parameters, progress):
+        counts.extend(np.diff(session.footprints.indptr).tolist() for session in method_sessions)
+        return nway.METHOD.match(method_sessions, nway.NwayParameters(), progress)
 
     match(sessions, Method("test", "", Parameters, run_nway, **what))
-    return given
+    return counts
 
 
 def test_a_method_is_given_the_rois_that_it_takes(sessions):
     whole = [np.diff(session.footprints.indptr) for session in sessions]
     third = np.arange(sessions[0].n_rois) != 3
     chosen = [replace(sessions[0], takes_part=third, roi_selection=RoiSelection.ACCEPTED_BY_WRITER), *sessions[1:]]
-    assert pixels_given(chosen) == [(whole[0] * third).tolist(), *(pixels.tolist() for pixels in whole[1:])]
-    assert pixels_given(chosen, takes_all_rois=True) == [pixels.tolist() for pixels in whole]
+    assert pixel_counts(chosen) == [(whole[0] * third).tolist(), *(pixels.tolist() for pixels in whole[1:])]
+    assert pixel_counts(chosen, takes_all_rois=True) == [pixels.tolist() for pixels in whole]
 
 
 def test_rois_that_take_no_part_are_in_no_cell(sessions):

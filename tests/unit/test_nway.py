@@ -74,9 +74,9 @@ def test_the_roi_painted_last_keeps_the_pixel(masks: np.ndarray, data: st.DataOb
     canvas = np.full((2, 4, 5), -1)
     for roi in order:
         canvas[layers[roi]][masks[roi]] = roi
-    found = overwrite_in_layers(sparse(masks), layers, order).toarray().reshape(masks.shape)
+    visible_masks = overwrite_in_layers(sparse(masks), layers, order).toarray().reshape(masks.shape)
     for roi in range(n):
-        np.testing.assert_array_equal(found[roi] > 0, canvas[layers[roi]] == roi)
+        np.testing.assert_array_equal(visible_masks[roi] > 0, canvas[layers[roi]] == roi)
 
 
 @st.composite
@@ -99,8 +99,8 @@ some_shape = st.tuples(st.integers(3, 25), st.integers(3, 25))
 
 
 def assert_warped_as_opencv_does(masks: np.ndarray, matrix: np.ndarray, shape: tuple[int, int]) -> None:
-    found = warp_footprints(sparse(masks), masks.shape[1:], shape, matrix).toarray().reshape(len(masks), *shape)
-    for mask, warped in zip(masks, found, strict=True):
+    warped_masks = warp_footprints(sparse(masks), masks.shape[1:], shape, matrix).toarray().reshape(len(masks), *shape)
+    for mask, warped in zip(masks, warped_masks, strict=True):
         flags = cv2.INTER_LINEAR + cv2.WARP_INVERSE_MAP
         dense = cv2.warpPerspective(mask.astype(np.float32), matrix, shape[::-1], flags=flags)
         np.testing.assert_array_equal(warped > 0, dense > 0)
@@ -145,10 +145,10 @@ def test_the_matching_has_the_weight_of_the_blossom_algorithms(pairs):
         if w > SMALLEST_WEIGHT:
             graph.add_edge(("fixed", r), ("moving", c), weight=w)
     best = sum(graph.edges[edge]["weight"] for edge in nx.max_weight_matching(graph))
-    taken = maximum_weight(row, col, cost)
-    assert weight[taken].sum() == pytest.approx(best)
-    assert len(set(row[taken])) == len(set(col[taken])) == taken.sum()
-    assert (weight[taken] > SMALLEST_WEIGHT).all()
+    matched = maximum_weight(row, col, cost)
+    assert weight[matched].sum() == pytest.approx(best)
+    assert len(set(row[matched])) == len(set(col[matched])) == matched.sum()
+    assert (weight[matched] > SMALLEST_WEIGHT).all()
 
 
 def test_the_hungarian_solver_takes_the_cheapest_whole_assignment():
@@ -203,11 +203,11 @@ def test_matches_that_agree_everywhere_all_become_groups(matches_and_costs):
     for roi in range(5):
         graph = nx.Graph(tuple(np.flatnonzero(match >= 0)) for match in agreeing if match.max() == roi)
         expected = {frozenset(map(int, part)) for part in nx.connected_components(graph)}
-        found = {frozenset(np.flatnonzero(group >= 0).tolist()) for group in groups if group.max() == roi}
+        actual = {frozenset(np.flatnonzero(group >= 0).tolist()) for group in groups if group.max() == roi}
         # Two passes of merging, as published, may leave a component of four sessions in two parts.
-        assert set().union(*found) == set().union(*expected)
+        assert set().union(*actual) == set().union(*expected)
         if matches.shape[1] < 4:
-            assert found == expected
+            assert actual == expected
 
 
 some_pixels = st.sampled_from([0, 0, 0, 0, 1])
@@ -307,11 +307,11 @@ def test_rois_warped_out_of_the_image_never_match():
     masks[1, 0, 30:34, 30:34] = 1
     image = np.zeros((40, 40), np.float32)
     sessions = [session_of(Field(image, each), name) for each, name in zip(masks, "ab", strict=True)]
-    away = Registration(0, 1, np.array([[1.0, 0, -50], [0, 1, -50], [0, 0, 1]]))
-    result = nway.match_registered(sessions, [away])
+    registration = Registration(0, 1, np.array([[1.0, 0, -50], [0, 1, -50], [0, 0, 1]]))
+    result = nway.match_registered(sessions, [registration])
     assert len(result.roi_pairs) == 0
     assert sorted(result.cells.tolist()) == [[-1, 0], [0, -1]]
-    strict = nway.match_registered(sessions, [away], nway.NwayParameters(strict=True))
+    strict = nway.match_registered(sessions, [registration], nway.NwayParameters(strict=True))
     assert strict.cells.tolist() == [[0, 0]]
 
 
@@ -384,10 +384,10 @@ def test_every_motion_type_finds_a_plain_shift(three_sessions: list[Session], mo
 
 
 def test_progress_is_reported_to_its_end(three_sessions: list[Session]):
-    seen: list[tuple[str, int, int]] = []
-    nway.match(three_sessions, progress=lambda *report: seen.append(report))
-    assert [report for report in seen if report[0] == "registering"] == [("registering", k, 3) for k in range(4)]
-    assert seen[-1] == ("matching", 3, 3)
+    reports: list[tuple[str, int, int]] = []
+    nway.match(three_sessions, progress=lambda *report: reports.append(report))
+    assert [report for report in reports if report[0] == "registering"] == [("registering", k, 3) for k in range(4)]
+    assert reports[-1] == ("matching", 3, 3)
 
 
 def test_one_session_is_not_enough(three_sessions: list[Session]):
@@ -396,7 +396,7 @@ def test_one_session_is_not_enough(three_sessions: list[Session]):
 
 
 @pytest.mark.parametrize(
-    "given",
+    "parameters",
     [
         {"motion_type": "MOTION_ELASTIC"},
         {"assignment_solver": "greedy"},
@@ -414,6 +414,6 @@ def test_one_session_is_not_enough(three_sessions: list[Session]):
         {"registration_precision": 0},
     ],
 )
-def test_parameters_that_make_no_sense_are_refused_by_name(given: dict):
-    with pytest.raises(MethodError, match=next(iter(given))):
-        nway.NwayParameters(**given)
+def test_parameters_that_make_no_sense_are_refused_by_name(parameters: dict):
+    with pytest.raises(MethodError, match=next(iter(parameters))):
+        nway.NwayParameters(**parameters)

@@ -117,9 +117,9 @@ def test_torn_masks_are_restored():
     decision = decide(stored, WIDE.image, convention, "CaImAn")
     assert (decision.orientation, decision.warning) == (convention, "")
     np.testing.assert_array_equal(in_frame(stored, WIDE.image, convention), WIDE.masks)
-    found = decide(stored, WIDE.image, None, "unknown writer")
-    assert found.orientation == convention
-    assert "scrambled into stripes" in found.warning
+    decision = decide(stored, WIDE.image, None, "unknown writer")
+    assert decision.orientation == convention
+    assert "scrambled into stripes" in decision.warning
 
 
 def test_masks_that_the_writer_no_longer_tears_are_left_whole():
@@ -223,8 +223,8 @@ def test_sessions_without_images_are_matched_by_their_rois(tmp_path: Path, witho
         )
         for k in range(2)
     ]
-    asked = () if any(without) else ("--image", "none")
-    command = ("write", *paths, "-o", tmp_path / "m.nwb", "--plots", tmp_path / "plots", *asked)
+    options = () if any(without) else ("--image", "none")
+    command = ("write", *paths, "-o", tmp_path / "m.nwb", "--plots", tmp_path / "plots", *options)
     outcome = run(*command).succeeded()
     assert outcome.err.count("so the session is registered by its ROIs alone") == (sum(without) or 2)
     file = read_match_file(tmp_path / "m.nwb")

@@ -155,14 +155,14 @@ class TestEvidence:
     def test_distributions_count_every_finite_pair_once(self) -> None:
         cells = np.zeros((1, 3), np.int32)
         result = result_of(cells, self.PAIRS)
-        found = {each["name"]: each["counts"] for each in distributions([], result)}
-        assert list(found) == [
+        counts = {each["name"]: each["counts"] for each in distributions([], result)}
+        assert list(counts) == [
             "Intersection over union",
             "Centroid distance (pixels)",
             "Probability of being the same cell",
         ]
-        assert [sum(found["Intersection over union"][group]) for group in ("accepted", "rejected")] == [2, 2]
-        assert [sum(found["Centroid distance (pixels)"][group]) for group in ("accepted", "rejected")] == [2, 1]
+        assert [sum(counts["Intersection over union"][group]) for group in ("accepted", "rejected")] == [2, 2]
+        assert [sum(counts["Centroid distance (pixels)"][group]) for group in ("accepted", "rejected")] == [2, 1]
 
     def test_support_and_rivals(self) -> None:
         sessions = [session_of(field_of_view(), name) for name in "abc"]
@@ -196,9 +196,9 @@ class TestContent:
     def test_images_of_many_pixels_are_made_smaller(self) -> None:
         session = session_of(field_of_view(shape=(1600, 400)), "a")
         result = result_of(np.arange(session.n_rois, dtype=np.int32)[:, None])
-        (found,) = plane_content(MatchedPlane((session,), result))["sessions"]
-        assert found["imageScale"] == pytest.approx(1024 / 1600)
-        assert found["shape"] == [1600, 400]
+        (session_content,) = plane_content(MatchedPlane((session,), result))["sessions"]
+        assert session_content["imageScale"] == pytest.approx(1024 / 1600)
+        assert session_content["shape"] == [1600, 400]
 
     def test_days(self) -> None:
         starts = ("2024-03-05T12:00:00+00:00", "2024-03-01T12:00:00Z", "soon", "")

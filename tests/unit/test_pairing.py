@@ -12,7 +12,9 @@ from ndx_match.sources.pairing import Pairing, RecordedPlane, pair_planes
 
 def planes(**sessions: dict[str, float | None]) -> list[RecordedPlane]:
     """Of each session, the depths of its planes."""
-    return [RecordedPlane(session, name, depth) for session, found in sessions.items() for name, depth in found.items()]
+    return [
+        RecordedPlane(session, name, depth) for session, depths in sessions.items() for name, depth in depths.items()
+    ]
 
 
 def members(pairing: Pairing) -> dict[str, list[str]]:
@@ -91,7 +93,7 @@ recordings = st.lists(
     st.dictionaries(st.sampled_from("pqrs"), st.one_of(st.none(), st.integers(0, 60).map(float)), min_size=1),
     min_size=2,
     max_size=4,
-).map(lambda sessions: planes(**{f"s{k}": found for k, found in enumerate(sessions)}))
+).map(lambda sessions: planes(**{f"s{k}": depths for k, depths in enumerate(sessions)}))
 
 
 @given(recordings, st.sampled_from([0.0, 5.0, 20.0]))
@@ -100,13 +102,13 @@ def test_each_plane_is_matched_at_most_once_and_within_tolerance(recorded: list[
         pairing = pair_planes(recorded, tolerance)
     except InputError:
         return
-    found = [member for plane in pairing.planes for member in plane.members]
-    assert len(found) == len(set(found))
-    assert set(found) <= set(recorded)
+    matched_planes = [member for plane in pairing.planes for member in plane.members]
+    assert len(matched_planes) == len(set(matched_planes))
+    assert set(matched_planes) <= set(recorded)
     assert len({plane.name for plane in pairing.planes}) == len(pairing.planes)
     for plane in pairing.planes:
         assert len({member.session for member in plane.members}) == len(plane.members) > 1
         depths = [member.depth for member in plane.members if member.depth is not None]
         assert not depths or max(depths) - min(depths) <= tolerance
-    for alone in set(recorded) - set(found):
+    for alone in set(recorded) - set(matched_planes):
         assert any(f"{alone.session}: the plane {alone} " in warning for warning in pairing.warnings)

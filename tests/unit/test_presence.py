@@ -43,9 +43,9 @@ def test_a_cell_with_an_roi_is_present_everywhere_it_has_one():
 def test_an_absent_cell_is_not_detected_or_outside_the_field():
     """The moving field begins 10 columns further right: x = 3 there lies at -7, x = 15 at 5."""
     sessions = [session((5, 3), (5, 15)), session((5, 29))]
-    found = codes([[0, -1], [1, -1], [-1, 0]], sessions, [shift(0, 1, x=-10)])
+    presence = codes([[0, -1], [1, -1], [-1, 0]], sessions, [shift(0, 1, x=-10)])
     inside, outside = Presence.NOT_DETECTED, Presence.OUTSIDE_FIELD
-    assert found == [[1, outside], [1, inside], [outside, 1]]
+    assert presence == [[1, outside], [1, inside], [outside, 1]]
 
 
 def test_the_field_ends_half_a_pixel_beyond_its_last_pixels():
@@ -75,8 +75,8 @@ def test_a_session_that_no_roi_can_be_carried_to_is_not_registered():
     ]
     status = np.array([0, 0, 1], np.uint8)
     missing = Presence.NOT_REGISTERED
-    found = codes([[0, 0, -1], [-1, -1, 0]], sessions, registrations, status)
-    assert found == [[1, 1, missing], [missing, missing, 1]]
+    presence = codes([[0, 0, -1], [-1, -1, 0]], sessions, registrations, status)
+    assert presence == [[1, 1, missing], [missing, missing, 1]]
 
 
 def test_a_cell_reaches_a_session_through_any_of_its_rois():
@@ -103,6 +103,6 @@ def test_codes_agree_with_cells_and_do_not_depend_on_the_order_of_registrations(
     registrations = [
         shift(i, j, data.draw(moves), data.draw(moves), data.draw(st.booleans())) for i, j in ((0, 1), (0, 2), (1, 2))
     ]
-    found = codes(cells, sessions, registrations)
-    assert ((np.array(found) == Presence.PRESENT) == (cells >= 0)).all()
-    assert codes(cells, sessions, registrations[::-1]) == found
+    presence = codes(cells, sessions, registrations)
+    assert ((np.array(presence) == Presence.PRESENT) == (cells >= 0)).all()
+    assert codes(cells, sessions, registrations[::-1]) == presence

@@ -362,12 +362,12 @@ class TestAsMeasured:
         assert fit.median("stored", fit.n_sources > 1) >= propagate.LEAST_IOU
 
     def test_traces_of_cells_that_were_not_detected(self):
-        found = propagate.correlations_of(propagate.OF_MOVIES, seed=0, n_frames=3000)
-        several = found["hidden"] & (found["n_sources"] > 1)
+        correlations = propagate.correlations_of(propagate.OF_MOVIES, seed=0, n_frames=3000)
+        several = correlations["hidden"] & (correlations["n_sources"] > 1)
         assert several.sum() >= 3
-        assert np.median(found["propagated True"][several]) >= propagate.LEAST_CORRELATION
-        detected = np.nanmedian(found["detected False"])
-        assert np.median(found["propagated False"][several]) > detected - 0.1  # without correction
+        assert np.median(correlations["propagated True"][several]) >= propagate.LEAST_CORRELATION
+        detected = np.nanmedian(correlations["detected False"])
+        assert np.median(correlations["propagated False"][several]) > detected - 0.1  # without correction
 
 
 class InFile(np.ndarray):
@@ -395,8 +395,8 @@ class TestMovies:
         (table,) = list_contents(nwbfile).tables
         return nwbfile, table, session_of(field)
 
-    def find(self, *movies, corrected: str = "", wanted: str | None = None):
-        return find_movie(*self.file(*movies, corrected=corrected), "a.nwb", wanted)
+    def find(self, *movies, corrected: str = "", name: str | None = None):
+        return find_movie(*self.file(*movies, corrected=corrected), "a.nwb", name)
 
     def test_which_one(self):
         assert self.find() is None
@@ -404,9 +404,9 @@ class TestMovies:
         assert self.find(("raw", (5, 60, 60)), ("small", (5, 30, 60))).path == "acquisition/raw"
         with pytest.raises(InputError, match=r"several movies .* `movie`: acquisition/one, acquisition/two"):
             self.find(("one", (5, 60, 60)), ("two", (5, 60, 60)))
-        assert self.find(("one", (5, 60, 60)), ("two", (5, 60, 60)), wanted="two").path == "acquisition/two"
-        found = self.find(("one", (5, 60, 60)), ("two", (5, 60, 60)), corrected="one")
-        assert found.path == "processing/ophys/CorrectedImageStack/corrected"
+        assert self.find(("one", (5, 60, 60)), ("two", (5, 60, 60)), name="two").path == "acquisition/two"
+        movie = self.find(("one", (5, 60, 60)), ("two", (5, 60, 60)), corrected="one")
+        assert movie.path == "processing/ophys/CorrectedImageStack/corrected"
 
     @pytest.mark.parametrize("transposed", [False, True])
     @pytest.mark.parametrize("mirrored", [False, True])

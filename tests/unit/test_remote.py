@@ -88,8 +88,8 @@ def test_names_of_assets():
     assert not is_ophys("sub-1/sub-1_ses-ophys_ecephys.nwb")
     assert not is_ophys("sub-1/sub-1_ophys.avi")
     path = "sub-1/sub-1_ses-20210811-acq-3_ophys.nwb"
-    assert all(is_of_session(path, wanted) for wanted in ("20210811-acq-3", "20210811", "2021*", "*-acq-3"))
-    assert not any(is_of_session(path, wanted) for wanted in ("2021", "acq-3", ""))
+    assert all(is_of_session(path, session) for session in ("20210811-acq-3", "20210811", "2021*", "*-acq-3"))
+    assert not any(is_of_session(path, session) for session in ("2021", "acq-3", ""))
 
 
 class Source(Transport):
@@ -97,11 +97,11 @@ class Source(Transport):
 
     def __init__(self, content: bytes) -> None:
         self.content = content
-        self.asked: list[tuple[int, int]] = []
+        self.ranges: list[tuple[int, int]] = []
 
     @contextmanager
     def get(self, start: int, stop: int) -> Iterator[Reply]:
-        self.asked.append((start, stop))
+        self.ranges.append((start, stop))
         part = self.content[start:stop]
         last = start + len(part) - 1
         headers = {"content-range": f"bytes {start}-{last}/{len(self.content)}", "etag": '"1"'}
@@ -134,8 +134,8 @@ def test_a_stream_gives_what_a_file_gives_and_fetches_nothing_twice(reads: list[
         assert stream.seek(position) == file.seek(position)
         assert stream.read(length) == file.read(length)
         assert stream.tell() == file.tell()
-    asked = [byte for start, stop in source.asked for byte in range(start // BLOCK_BYTES, -(-stop // BLOCK_BYTES))]
-    assert len(asked) == len(set(asked))
+    blocks = [byte for start, stop in source.ranges for byte in range(start // BLOCK_BYTES, -(-stop // BLOCK_BYTES))]
+    assert len(blocks) == len(set(blocks))
 
 
 def test_a_server_that_gives_more_than_asked_for():
@@ -156,19 +156,19 @@ def test_scattered_reads_fetch_single_blocks_and_sequential_ones_few_large_parts
     for block in range(900, 100, -50):
         stream.seek(block * BLOCK_BYTES + 5)
         stream.read(100)
-    assert {stop - start for start, stop in source.asked} == {BLOCK_BYTES}
+    assert {stop - start for start, stop in source.ranges} == {BLOCK_BYTES}
     source, stream = remote(content)
     for block in range(300):
         stream.seek(block * BLOCK_BYTES)
         stream.read(BLOCK_BYTES)
-    assert len(source.asked) < 20
-    assert sum(stop - start for start, stop in source.asked) < 1.3 * 300 * BLOCK_BYTES
+    assert len(source.ranges) < 20
+    assert sum(stop - start for start, stop in source.ranges) < 1.3 * 300 * BLOCK_BYTES
 
 
 def test_a_large_read_is_one_request():
     source, stream = remote(CONTENT)
     assert stream.read(len(CONTENT)) == CONTENT
-    assert len(source.asked) == 2
+    assert len(source.ranges) == 2
 
 
 def test_waits_double_up_to_a_longest():

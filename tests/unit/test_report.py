@@ -76,9 +76,9 @@ def make_case(
     sessions = []
     for number in range(n_sessions):
         offset = SHIFT * (number % 4)
-        seen = np.flatnonzero(rng.random(N_CELLS) < 0.8)
-        cells[seen, number] = np.arange(len(seen))
-        masks = [disc(places[cell] + offset, SHAPE) for cell in seen]
+        cell_rows = np.flatnonzero(rng.random(N_CELLS) < 0.8)
+        cells[cell_rows, number] = np.arange(len(cell_rows))
+        masks = [disc(places[cell] + offset, SHAPE) for cell in cell_rows]
         x, y = (int(o) for o in offset)
         start = SHAPE[0] - y, SHAPE[1] - x
         image = texture[start[0] : start[0] + SHAPE[0], start[1] : start[1] + SHAPE[1]] + 4 * np.sum(masks, axis=0)
@@ -332,11 +332,11 @@ class TestRegistrationFigure:
         sessions, result = make_case(2)
         figure = registration_figure(sessions, result, 0, 1)
         assert sum(len(axes.images) for axes in figure.axes) == 4
-        said = all_text(figure)
+        text = all_text(figure)
         n_matches = result.roi_pairs.accepted.sum()
         for expected in ("session_1", "2021-03-02", f"{n_matches} matched ROIs", "translation (3.0, 2.0) px"):
-            assert expected in said
-        assert "NOT REGISTERED" not in said
+            assert expected in text
+        assert "NOT REGISTERED" not in text
 
     @pytest.mark.parametrize(
         ("numbers", "shown", "matches"),
@@ -350,9 +350,9 @@ class TestRegistrationFigure:
         registration = dataclasses.replace(result.registrations[0], **numbers)
         assert quality_text(registration) == shown
         result = dataclasses.replace(result, registrations=(registration,))
-        said = all_text(registration_figure(sessions, result, 0, 1))
-        assert f"{shown};  {matches.format(result.n_matches[0, 1])}" in said
-        assert "PROBABLY WRONG" not in said
+        text = all_text(registration_figure(sessions, result, 0, 1))
+        assert f"{shown};  {matches.format(result.n_matches[0, 1])}" in text
+        assert "PROBABLY WRONG" not in text
         assert shown in [axes.get_title() for axes in overlay_matrix_figure(sessions, result).axes]
 
     def test_an_alignment_no_better_than_chance_is_said_in_red(self):
@@ -420,10 +420,10 @@ class TestMatrices:
     def test_fractions_and_counts_are_written_into_the_matrix(self):
         sessions, result = make_case(3, failed=(2,))
         fractions, counts = matched_fractions(result, [session.n_rois for session in sessions])
-        said = texts(fraction_matrix_figure(sessions, result))
-        assert f"{fractions[0, 1]:.2f}\n{counts[0, 1]}" in said
-        assert f"{sessions[2].n_rois}\nROIs" in said
-        assert said.count("–") == 4
+        labels = texts(fraction_matrix_figure(sessions, result))
+        assert f"{fractions[0, 1]:.2f}\n{counts[0, 1]}" in labels
+        assert f"{sessions[2].n_rois}\nROIs" in labels
+        assert labels.count("–") == 4
 
 
 class TestCellMap:
@@ -487,9 +487,9 @@ def test_the_warnings_of_a_result_stand_below_the_figures():
     for make in (fraction_matrix_figure, cell_map_figure, group_sizes_figure):
         without = make(sessions, dataclasses.replace(result, warnings=()))
         figure = make(sessions, result)
-        said = " ".join(all_text(figure).replace("\\", "").split())
-        assert [warning in said for warning in warnings] == [True] * 5 + [False] * 3
-        assert "... and 3 more warnings" in said
+        text = " ".join(all_text(figure).replace("\\", "").split())
+        assert [warning in text for warning in warnings] == [True] * 5 + [False] * 3
+        assert "... and 3 more warnings" in text
         assert figure.get_figheight() > without.get_figheight()
 
 

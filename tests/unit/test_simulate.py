@@ -91,12 +91,12 @@ def test_images_agree_best_under_the_true_transform() -> None:
     common = inside(points, moving.shape)
 
     def agreement(dx: float, dy: float) -> float:
-        seen = points + np.array([dx, dy])
-        warped = map_coordinates(moving, [seen[..., 1], seen[..., 0]], order=1, mode="nearest")
+        places = points + np.array([dx, dy])
+        warped = map_coordinates(moving, [places[..., 1], places[..., 0]], order=1, mode="nearest")
         return float(np.corrcoef(fixed[common], warped[common])[0, 1])
 
     assert agreement(0, 0) > 0.8
-    assert agreement(0, 0) > max(agreement(*away) for away in ((1, 0), (-1, 0), (0, 1), (0, -1)))
+    assert agreement(0, 0) > max(agreement(*offset) for offset in ((1, 0), (-1, 0), (0, 1), (0, -1)))
     assert np.corrcoef(fixed[common], moving[common])[0, 1] < 0.3
 
 
@@ -119,10 +119,10 @@ def test_non_rigid_displacement_has_the_size_asked_for_and_no_affine_part() -> N
     simulation = simulate(replace(SMALL, non_rigid=5.0), seed=4)
     for transform in simulation.transforms[1:]:
         points = pixel_points(SMALL.shape).reshape(-1, 2)
-        seen = transform.inverse(points)
-        displacement = transform.displacement_at(seen)
+        reference = transform.inverse(points)
+        displacement = transform.displacement_at(reference)
         assert 3.5 < np.linalg.norm(displacement, axis=1).max() < 5.2
-        design = np.column_stack([seen, np.ones(len(seen))])
+        design = np.column_stack([reference, np.ones(len(reference))])
         fit = design @ np.linalg.lstsq(design, displacement, rcond=None)[0]
         assert np.linalg.norm(fit, axis=1).mean() < 0.3
     np.testing.assert_array_equal(simulation.transforms[0](points), points)

@@ -147,8 +147,8 @@ def test_two_tables_of_one_plane_ask_for_a_table(tmp_path: Path):
 def test_the_mean_image_is_preferred_and_another_can_be_chosen(tmp_path: Path):
     path = write_nwb(tmp_path / "a.nwb", make_nwbfile(images=("max_projection", "average_projection", "std")))
     assert read_session(path).source.image_path.endswith("/average_projection")
-    for wanted in ("max_projection", "images/max_projection"):
-        assert read_session(path, SourceOptions(image=wanted)).source.image_path.endswith("/max_projection")
+    for image in ("max_projection", "images/max_projection"):
+        assert read_session(path, SourceOptions(image=image)).source.image_path.endswith("/max_projection")
 
 
 def test_images_none_of_which_is_known_ask_for_one(tmp_path: Path):

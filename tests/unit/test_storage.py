@@ -27,7 +27,7 @@ FORMAT_WORDS = re.compile(r"\.zgroup|\.zattrs|\.zarray|\.zmetadata|zarr\.json|\b
 
 
 def test_only_storage_knows_how_files_are_stored():
-    found = [
+    lines = [
         f"{path.relative_to(SOURCE)}: {match.group(0).strip()}"
         for path in sorted(SOURCE.rglob("*.py"))
         if "storage" not in path.relative_to(SOURCE).parts
@@ -35,19 +35,19 @@ def test_only_storage_knows_how_files_are_stored():
         for match in pattern.finditer(path.read_text())
     ]
     # Simulated sessions are made with pynwb itself, as any other writer makes them.
-    assert [line for line in found if not line.startswith("simulate/")] == []
+    assert [line for line in lines if not line.startswith("simulate/")] == []
 
 
 def test_storage_does_not_look_into_other_libraries():
     """At frames of their functions, or at names that Python or a leading underscore makes private."""
     names = r"\b(zarr|hdmf\w*|h5py|numcodecs|pynwb)(\.\w+)*\._[a-z]"
     private = re.compile(rf"tb_frame|f_locals|f_code|\b_[A-Z]\w*__\w+|{names}")
-    found = [
+    lines = [
         f"{path.relative_to(SOURCE)}: {match.group(0)}"
         for path in sorted(SOURCE.rglob("*.py"))
         for match in private.finditer(path.read_text())
     ]
-    assert found == []
+    assert lines == []
 
 
 @pytest.mark.parametrize(

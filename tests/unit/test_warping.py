@@ -57,7 +57,7 @@ def test_a_deformation_moves_what_the_matrix_does_not():
     bent = np.zeros((3, 3, 2), np.float32)
     bent[..., 0], bent[..., 1] = 4, 1
     together = np.array([[1.0, 0, 6], [0, 1, -2], [0, 0, 1]])
-    found = warp_registered(moving, Registration(0, 1, matrix, ("known",), displacement=bent), (40, 50))
-    np.testing.assert_allclose(found, warp_image(moving, together, (40, 50)), atol=1e-5)
+    warped = warp_registered(moving, Registration(0, 1, matrix, ("known",), displacement=bent), (40, 50))
+    np.testing.assert_allclose(warped, warp_image(moving, together, (40, 50)), atol=1e-5)
     plain = warp_registered(moving, Registration(0, 1, matrix, ("known",)), (40, 50))
     np.testing.assert_array_equal(plain, warp_image(moving, matrix, (40, 50)))

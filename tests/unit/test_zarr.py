@@ -167,18 +167,18 @@ def test_a_match_file_is_the_same_whatever_the_formats(tmp_path: Path, monkeypat
     monkeypatch.setattr(datasets, "BUFFER_BYTES", 300_000)
     hdf5 = write_sessions(tmp_path, mask_kind=mask_kind, roi_ids=[*range(50, 30, -1)], images=("average_image",))
     stores = [as_zarr(path) for path in hdf5]
-    found: list[MatchedPlane] = []
+    planes: list[MatchedPlane] = []
     for sources in (hdf5, stores):
         sessions = read_sessions(sources)
         result = match(sessions)
         for name in ("m.nwb", "m.nwb.zarr"):
             write_match_file(sessions, result, tmp_path / name, overwrite=True)
-            found.append(read_match_file(tmp_path / name))
+            planes.append(read_match_file(tmp_path / name))
             assert_same(
-                found[-1].sessions, tuple(sessions), ("session_id", "uri", "state", "subject", "match_file_source")
+                planes[-1].sessions, tuple(sessions), ("session_id", "uri", "state", "subject", "match_file_source")
             )
-    for file in found[1:]:
-        assert_same(file, found[0], FILE_ONLY)
+    for file in planes[1:]:
+        assert_same(file, planes[0], FILE_ONLY)
     assert listing(tmp_path) >= {"m.nwb", "m.nwb.zarr"}
     assert not [name for name in os.listdir(tmp_path) if name.startswith(".")]
 
@@ -211,10 +211,12 @@ def test_the_inspector_finds_nothing_amiss(tmp_path: Path):
     sessions = read_sessions(write_sessions(tmp_path, SHIFTS, keywords=["mouse"], **general))
     path = write_match_file(sessions, match(sessions), tmp_path / "m.nwb.zarr").path
     with open_nwb(path) as nwbfile:
-        found = inspector.inspect_nwbfile_object(nwbfile, config=inspector.load_config("dandi"))
+        messages = inspector.inspect_nwbfile_object(nwbfile, config=inspector.load_config("dandi"))
         # The inspector's own check of compression fails on arrays of format 3.
-        found = [message for message in found if FORMAT == 2 or "`compressor` is not available" not in message.message]
-        assert [(message.check_function_name, message.message) for message in found] == []
+        messages = [
+            message for message in messages if FORMAT == 2 or "`compressor` is not available" not in message.message
+        ]
+        assert [(message.check_function_name, message.message) for message in messages] == []
 
 
 def test_every_table_equals_that_of_hdf5(match_files: Path):

@@ -79,9 +79,9 @@ def test_damage_is_found_in_any_format(store: Path, array: str, spoil: Callable[
     spoil(chunks_of(store, array)[0])
     with pytest.raises(
         InputError, match=f"session.nwb.zarr: the Zarr store is damaged or incomplete.*{array}"
-    ) as found:
+    ) as caught:
         read_session(store)
-    assert re.search(words, str(found.value))
+    assert re.search(words, str(caught.value))
 
 
 @pytest.mark.parametrize("array", ["session_start_time", "identifier"])
