@@ -14,8 +14,8 @@ from ndx_match.activity.fits import doubtful_cells
 from ndx_match.activity.structure import (
     FEWEST_CELLS,
     LARGEST_GROUP,
-    Kept,
     Structure,
+    StructureComparison,
     compare_structures,
     groups_of_neighbours,
     shuffled,
@@ -37,7 +37,7 @@ def days() -> dict[float, tuple[Structure, Structure, Structure]]:
     return {s: tuple(structure_of(traces_of(cells, s, day)) for day in range(3)) for s in (0.3, 0.1, 0.0)}  # type: ignore[misc]
 
 
-def compare(first: Structure, second: Structure, order: np.ndarray | None = None) -> Kept:
+def compare(first: Structure, second: Structure, order: np.ndarray | None = None) -> StructureComparison:
     """Compare two days, with the cells of the second in another order."""
     order = np.arange(N) if order is None else order
     parts = [(each.whole, each.first, each.last) for each in (first, second)]
@@ -96,11 +96,11 @@ def test_matches_that_are_shifted_by_one_neighbour_do_not(days: dict):
 
 
 def test_less_than_a_quarter_is_not_kept_however_clear_it_is():
-    clear = Kept(100, correlation=0.06, chance=0.0, spread=0.01, possible=0.5)
+    clear = StructureComparison(100, correlation=0.06, chance=0.0, spread=0.01, possible=0.5)
     assert (clear.z, clear.is_kept) == (pytest.approx(6), False)
-    assert Kept(100, correlation=0.06, chance=0.0, spread=0.01, possible=0.2).is_kept is True
-    assert Kept(100, correlation=0.06, chance=0.0, spread=0.01, possible=0.05).is_kept is True
-    assert Kept(100, correlation=0.02, chance=0.0, spread=0.01, possible=0.05).is_kept is None
+    assert StructureComparison(100, correlation=0.06, chance=0.0, spread=0.01, possible=0.2).is_kept is True
+    assert StructureComparison(100, correlation=0.06, chance=0.0, spread=0.01, possible=0.05).is_kept is True
+    assert StructureComparison(100, correlation=0.02, chance=0.0, spread=0.01, possible=0.05).is_kept is None
 
 
 def test_without_structure_or_with_few_cells_nothing_can_be_told(days: dict):

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from ndx_match.batch.groups import FileSeen, Group, Grouping, group_files
+from ndx_match.batch.groups import BatchFile, Group, Grouping, group_files
 from ndx_match.batch.inputs import Input
 from ndx_match.errors import InputError
 from ndx_match.sources import SourceOptions
@@ -15,21 +15,21 @@ from ndx_match.sources.planes import PlaneOfFile
 START = datetime(2024, 3, 4, tzinfo=timezone.utc)
 
 
-def readable(name: str, subject: str, day: int = 0, depths: dict[str, float | None] | None = None) -> FileSeen:
+def readable(name: str, subject: str, day: int = 0, depths: dict[str, float | None] | None = None) -> BatchFile:
     planes = {"plane": None} if depths is None else depths
     planes_in_file = tuple(PlaneOfFile(plane, depth, SourceOptions(plane=plane)) for plane, depth in planes.items())
-    return FileSeen(Input(f"/data/{name}.nwb"), subject, START + timedelta(days=day), planes_in_file)
+    return BatchFile(Input(f"/data/{name}.nwb"), subject, START + timedelta(days=day), planes_in_file)
 
 
-def broken(location: str, subject: str = "") -> FileSeen:
-    return FileSeen(Input(location, subject), problem=f"{location}: damaged.")
+def broken(location: str, subject: str = "") -> BatchFile:
+    return BatchFile(Input(location, subject), problem=f"{location}: damaged.")
 
 
 def files_of(group: Group) -> list[str]:
     return [member.location for member in group.members]
 
 
-def group(*files: FileSeen, options: SourceOptions | None = None) -> Grouping:
+def group(*files: BatchFile, options: SourceOptions | None = None) -> Grouping:
     return group_files(files, options or SourceOptions())
 
 
@@ -104,7 +104,7 @@ def test_names_of_match_files_differ():
 def test_options_for_files_go_to_these_only():
     options = SourceOptions(mirror=("a.nwb",), transpose_file=(("b.nwb", "masks"),))
     with_options = [
-        FileSeen(each.source, each.subject, each.start, (PlaneOfFile("plane", None, options),))
+        BatchFile(each.source, each.subject, each.start, (PlaneOfFile("plane", None, options),))
         for each in (readable("a", "m"), readable("b", "m", 1))
     ]
     (plane_group,) = group(*with_options, options=options).groups

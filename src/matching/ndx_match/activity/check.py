@@ -12,7 +12,7 @@ from ..arrays import Floats32
 from ..footprints import centroids
 from ..model import MatchedPlane, Progress, with_progress
 from .fits import Doubt, doubtful_cells
-from .structure import N_SHUFFLES, Kept, Structure, compare_structures
+from .structure import N_SHUFFLES, Structure, StructureComparison, compare_structures
 
 
 @dataclass(frozen=True)
@@ -20,13 +20,13 @@ class ActivityCheck:
     """Evidence from the activity of the cells for and against a match."""
 
     plane: MatchedPlane
-    pairs: Mapping[tuple[int, int], Kept]  #: by the positions of two sessions, the earlier first
+    pairs: Mapping[tuple[int, int], StructureComparison]  #: by the positions of two sessions, the earlier first
     doubts: tuple[Doubt, ...]  #: the cells that disagree, the most doubtful first
 
     @property
-    def tells(self) -> bool:
+    def is_informative(self) -> bool:
         """Whether the activity is sufficient to judge the matches of any two sessions."""
-        return any(kept.is_kept is not None for kept in self.pairs.values())
+        return any(comparison.is_kept is not None for comparison in self.pairs.values())
 
 
 def check_activity(
@@ -61,12 +61,12 @@ def check_activity(
         parts = [_of_cells(structures[k], cells[both, k]) for k in (i, j)]
         seed = np.random.default_rng([i, j])
         pairs[i, j] = compare_structures(parts[0], parts[1], places[j][cells[both, j]], seed, n_shuffles)
-    kept = [pair for pair, found in pairs.items() if found.is_kept]
-    partners = {k: [sum(pair) - k for pair in kept if k in pair] for k in structures}
+    kept_pairs = [pair for pair, comparison in pairs.items() if comparison.is_kept]
+    partners = {k: [sum(pair) - k for pair in kept_pairs if k in pair] for k in structures}
     whole = {k: structure.whole for k, structure in structures.items()}
     return ActivityCheck(plane, pairs, tuple(doubtful_cells(cells, whole, places, partners)))
 
 
 def _of_cells(structure: Structure, rows: np.ndarray) -> tuple[Floats32, Floats32, Floats32]:
-    chosen = np.ix_(rows, rows)
-    return structure.whole[chosen], structure.first[chosen], structure.last[chosen]
+    index = np.ix_(rows, rows)
+    return structure.whole[index], structure.first[index], structure.last[index]

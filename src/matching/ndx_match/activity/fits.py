@@ -80,9 +80,9 @@ def _doubts(
         rows, reference = cells[both, session], correlations[other][np.ix_(cells[both, other], cells[both, other])]
         near[both] = _neighbours(tree, candidates, points, rows, n_neighbours)
         for slot in range(n_neighbours):
-            own_fit, other_fit, t = _compare(reference, correlations[session], rows, near[both, slot])
+            roi_fit, other_fit, t = _compare(reference, correlations[session], rows, near[both, slot])
             total[both, slot] += t
-            fits[both, slot] += own_fit
+            fits[both, slot] += roi_fit
             better[both, slot] += other_fit
         count[both] += 1
     compared = np.maximum(count, 1)[:, None]
@@ -105,10 +105,10 @@ def _doubts(
 
 def _neighbours(tree: cKDTree, candidates: Indices, points: Points, rows: Array, n: int) -> Indices:
     """The `roi_row`s of the `n` ROIs nearest to each ROI of `rows`, without that ROI itself, shape (n_rows, n)."""
-    found = candidates[tree.query(points[rows], n + 1)[1].reshape(len(rows), -1)]
-    is_itself = found == rows[:, None]
+    nearest = candidates[tree.query(points[rows], n + 1)[1].reshape(len(rows), -1)]
+    is_itself = nearest == rows[:, None]
     is_itself[~is_itself.any(axis=1), -1] = True  # several ROIs in one place
-    return found[~is_itself].reshape(len(rows), n)
+    return nearest[~is_itself].reshape(len(rows), n)
 
 
 def _compare(
@@ -121,14 +121,14 @@ def _compare(
     out. The standard errors are those of Williams' test for two correlations that have one variable in common.
     """
     counts = (rows[None, :] != rows[:, None]) & (rows[None, :] != alternatives[:, None])
-    own, other = correlations[np.ix_(rows, rows)], correlations[np.ix_(alternatives, rows)]
-    x, y, z = (_standardised_rows(values, counts) for values in (reference, own, other))
-    own_fit, other_fit, between = (x * y).sum(axis=1), (x * z).sum(axis=1), (y * z).sum(axis=1)
+    of_rois, other = correlations[np.ix_(rows, rows)], correlations[np.ix_(alternatives, rows)]
+    x, y, z = (_standardised_rows(values, counts) for values in (reference, of_rois, other))
+    roi_fit, other_fit, between = (x * y).sum(axis=1), (x * z).sum(axis=1), (y * z).sum(axis=1)
     n = counts.sum(axis=1)
-    determinant = 1 - own_fit**2 - other_fit**2 - between**2 + 2 * own_fit * other_fit * between
-    variance = 2 * (n - 1) / np.maximum(n - 3, 1) * determinant + ((own_fit + other_fit) / 2) ** 2 * (1 - between) ** 3
-    t = (other_fit - own_fit) * np.sqrt((n - 1) * (1 + between) / np.maximum(variance, 1e-12))
-    return own_fit, other_fit, np.nan_to_num(t)
+    determinant = 1 - roi_fit**2 - other_fit**2 - between**2 + 2 * roi_fit * other_fit * between
+    variance = 2 * (n - 1) / np.maximum(n - 3, 1) * determinant + ((roi_fit + other_fit) / 2) ** 2 * (1 - between) ** 3
+    t = (other_fit - roi_fit) * np.sqrt((n - 1) * (1 + between) / np.maximum(variance, 1e-12))
+    return roi_fit, other_fit, np.nan_to_num(t)
 
 
 def _standardised_rows(values: Floats32, counts: Bools) -> Floats:

@@ -46,7 +46,7 @@ def read_structures(
     InputError
         If a file cannot be read or is no session of the match file, or its series cannot be chosen or read.
     """
-    found: list[dict[int, Structure]] = [{} for _ in planes]
+    structures: list[dict[int, Structure]] = [{} for _ in planes]
     of_planes = [plane.sessions for plane in planes]
     with shared_access():
         for path in with_progress(progress, "reading", inputs):
@@ -54,20 +54,20 @@ def read_structures(
             with open_nwb(path) as nwbfile:
                 for plane, position, table, _ in sessions_in(nwbfile, where, of_planes, matches):
                     session = planes[plane].sessions[position]
-                    if position in found[plane]:
+                    if position in structures[plane]:
                         raise InputError(f"{where}: the session {session.name} is in two of the files; give only one.")
                     try:
-                        chosen = _chosen(series_of(nwbfile, table.table), series, session.name)
-                        traces = responses(chosen, np.arange(session.n_rois))
+                        roi_series = _choose(series_of(nwbfile, table.table), series, session.name)
+                        traces = responses(roi_series, np.arange(session.n_rois))
                     except (KeyError, ValueError) as error:
                         problem = str(error.args[0]).rstrip(".").replace("; give name one of", "; give --series one of")
                         raise InputError(f"{where}: {problem}.") from error
-                    found[plane][position] = structure_of(traces)
-    return found
+                    structures[plane][position] = structure_of(traces)
+    return structures
 
 
-def _chosen(known: Sequence[RoiResponseSeries], name: str | None, session: str) -> RoiResponseSeries:
-    of_df = [each for each in known if isinstance(each.parent, DfOverF)]
+def _choose(candidates: Sequence[RoiResponseSeries], name: str | None, session: str) -> RoiResponseSeries:
+    of_df = [each for each in candidates if isinstance(each.parent, DfOverF)]
     if name is None and len(of_df) == 1:
         return of_df[0]
-    return choose_series(list(known), name, session)
+    return choose_series(list(candidates), name, session)

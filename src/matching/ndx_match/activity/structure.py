@@ -21,7 +21,7 @@ LEAST_CHANGE = 1e-5  #: fraction of a trace that must remain after its trend is 
 LARGEST_GROUP = 16  #: largest number of neighbours that are shuffled among each other
 N_SHUFFLES = 300
 FEWEST_CELLS = 20  #: fewest cells from which anything can be concluded
-KEPT = 4.0  #: z score from which the structure counts as kept
+LEAST_Z = 4.0  #: z score from which the structure counts as kept
 LEAST_SHARE = 0.25  #: share of the possible structure that must be kept; as much as if half of the matches were right
 LEAST_POSSIBLE_Z = 8.0  #: z score that right matches must be able to reach; only then a low one means wrong matches
 
@@ -49,10 +49,12 @@ def structure_of(traces: Array) -> Structure:
     unknown = np.isnan(traces)
     usable = unknown.mean(axis=1) <= MOST_MISSING if traces.shape[1] else np.zeros(len(traces), bool)
     times = ~unknown[usable].any(axis=0)
-    found = np.asarray(traces if times.all() else traces[:, times], np.float32)
-    n = found.shape[1]
+    complete = np.asarray(traces if times.all() else traces[:, times], np.float32)
+    n = complete.shape[1]
     length = int(PART * n)
-    return Structure(*(_correlations(part, usable) for part in (found, found[:, :length], found[:, n - length :])))
+    return Structure(
+        *(_correlations(part, usable) for part in (complete, complete[:, :length], complete[:, n - length :]))
+    )
 
 
 def _correlations(traces: Floats32, usable: Bools) -> Floats32:
@@ -91,7 +93,7 @@ def shuffled(group: Indices, rng: np.random.Generator) -> Indices:
 
 
 @dataclass(frozen=True)
-class Kept:
+class StructureComparison:
     """How much of the structure of two sessions is the same."""
 
     n_cells: int  #: number of cells that have a trace in both sessions
@@ -120,7 +122,7 @@ class Kept:
     @property
     def is_kept(self) -> bool | None:
         """Whether matched cells keep at least a quarter of their structure; None if it cannot be determined."""
-        is_clear = bool(np.isfinite(self.z) and self.z >= KEPT)
+        is_clear = bool(np.isfinite(self.z) and self.z >= LEAST_Z)
         if self.has_enough_structure:
             return is_clear and self.share >= LEAST_SHARE
         return True if is_clear else None
@@ -132,7 +134,7 @@ def compare_structures(
     points: Points,
     rng: np.random.Generator,
     n_shuffles: int = N_SHUFFLES,
-) -> Kept:
+) -> StructureComparison:
     """Compare the correlations of the same cells in two sessions.
 
     Parameters
@@ -146,7 +148,7 @@ def compare_structures(
     """
     n = len(points)
     if n < FEWEST_CELLS:
-        return Kept(n)
+        return StructureComparison(n)
     group = groups_of_neighbours(points)
     reference, other = _standardised(fixed[0]), _standardised(moving[0])
     shuffles = np.empty(n_shuffles)
@@ -155,7 +157,7 @@ def compare_structures(
         shuffles[k] = np.vdot(reference, other[np.ix_(order, order)])
     chance = _by_chance(reference, other, group)
     stable = [_reliability(_standardised(first), _standardised(last), group) for _, first, last in (fixed, moving)]
-    return Kept(
+    return StructureComparison(
         n_cells=n,
         correlation=float(np.vdot(reference, other)),
         chance=chance,

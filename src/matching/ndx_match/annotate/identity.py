@@ -36,8 +36,8 @@ def recognise(
     its ROI table has changed.
     """
     with open_nwb(path) as nwbfile:
-        found = sessions_in(nwbfile, path, planes, matches)
-        return tuple(RecognisedTable(plane, k, _path_in(path, table), by_id) for plane, k, table, by_id in found)
+        tables = sessions_in(nwbfile, path, planes, matches)
+        return tuple(RecognisedTable(plane, k, _path_in(path, table), by_id) for plane, k, table, by_id in tables)
 
 
 def sessions_in(
@@ -50,10 +50,10 @@ def sessions_in(
     tables = list_contents(nwbfile).tables
     recognised = []
     for plane, sessions in enumerate(planes):
-        found = _by_object_id(nwbfile, tables, sessions, path)
-        by_object_id = bool(found)
-        found = found or _by_identifier(nwbfile, tables, sessions, path)
-        recognised += [(plane, k, table, by_object_id) for k, table in found]
+        session_tables = _by_object_id(nwbfile, tables, sessions, path)
+        by_object_id = bool(session_tables)
+        session_tables = session_tables or _by_identifier(nwbfile, tables, sessions, path)
+        recognised += [(plane, k, table, by_object_id) for k, table in session_tables]
     if not recognised:
         raise InputError(f"{path}: no session of {matches} was read from this file; give only files that were matched.")
     return recognised
@@ -70,13 +70,13 @@ def group_path(table: TableCandidate) -> str:
     return location_of(table.table.id.data)[1].rpartition("/")[0]
 
 
-Found = list[tuple[int, TableCandidate]]
+SessionTables = list[tuple[int, TableCandidate]]
 
 
 def _by_object_id(
     nwbfile: NWBFile, tables: Sequence[TableCandidate], sessions: Sequence[Session], path: str | os.PathLike[str]
-) -> Found:
-    found = []
+) -> SessionTables:
+    session_tables = []
     for k, session in enumerate(sessions):
         if session.source.object_id != nwbfile.object_id:
             continue
@@ -87,15 +87,15 @@ def _by_object_id(
                         f"{path}: the ROI ids of {table.path} have changed since session {session.name!r} was matched; "
                         "match the files again."
                     )
-                found.append((k, table))
-    return found
+                session_tables.append((k, table))
+    return session_tables
 
 
 def _by_identifier(
     nwbfile: NWBFile, tables: Sequence[TableCandidate], sessions: Sequence[Session], path: str | os.PathLike[str]
-) -> Found:
+) -> SessionTables:
     """Recognise files that have no object ids, or new ones, as after some exports."""
-    found: Found = []
+    session_tables: SessionTables = []
     for k, session in enumerate(sessions):
         if not nwbfile.identifier or session.source.identifier != nwbfile.identifier:
             continue
@@ -106,14 +106,14 @@ def _by_identifier(
                 f"{path}: this file has the identifier of session {session.name!r}, but {len(same) or 'none'} of its "
                 "ROI tables have the ROI ids that were matched; match the files again."
             )
-        found.append((k, same[0]))
-    if len({table.path for _, table in found}) < len(found):
-        names = ", ".join(sessions[k].name for k, _ in found)
+        session_tables.append((k, same[0]))
+    if len({table.path for _, table in session_tables}) < len(session_tables):
+        names = ", ".join(sessions[k].name for k, _ in session_tables)
         raise InputError(
             f"{path}: this file could be any of the sessions {names}, which have the same identifier and ROI ids; give "
             "the file that was matched."
         )
-    return found
+    return session_tables
 
 
 def _same_rois(table: TableCandidate, session: Session) -> bool:

@@ -102,13 +102,13 @@ def annotate_files(
     jobs = _jobs(sources, Path(matches), folder, overwrite, planes)
     for job in jobs:
         job.check(in_place, overwrite)
-    written: list[AnnotatedFile] = []
+    annotated_files: list[AnnotatedFile] = []
     paths: list[Path] = []
     with naming_written(paths), nullcontext() if folder is None else folder_for_outputs(Path(folder)):
         for job in with_progress(progress, "annotating", jobs):
-            written.append(_annotate(job, planes, description, in_place, overwrite))
-            paths.append(written[-1].path)
-    return tuple(written)
+            annotated_files.append(_annotate(job, planes, description, in_place, overwrite))
+            paths.append(annotated_files[-1].path)
+    return tuple(annotated_files)
 
 
 @dataclass(frozen=True)
@@ -139,11 +139,11 @@ class _Job:
                         f"{source}: the ROI table {table.path} has a column {COLUMN} already; replace it with "
                         "--overwrite."
                     )
-        lost = [] if in_place else format_of(source).unreachable_files(source, self.target)
-        if lost:
+        missing = [] if in_place else format_of(source).unreachable_files(source, self.target)
+        if missing:
             raise InputError(
-                f"{source}: this file takes data from {lost[0]} beside it, which a copy in {self.target.parent} would "
-                "not find; use --in-place or put that file there first."
+                f"{source}: this file takes data from {missing[0]} beside it, which a copy in {self.target.parent} "
+                "would not find; use --in-place or put that file there first."
             )
 
 
@@ -244,7 +244,7 @@ def _first_problem(source: Path, copy: Path, columns: Columns) -> str | None:
     if difference:
         return difference
     with open_nwb(copy) as nwbfile:
-        by_path = {group_path(found): found.table for found in list_contents(nwbfile).tables}
+        by_path = {group_path(candidate): candidate.table for candidate in list_contents(nwbfile).tables}
         for table, values in columns.items():
             if not np.array_equal(by_path[table][COLUMN].data[:], values):
                 return f"pynwb reads other values of {table}/{COLUMN}"

@@ -25,7 +25,7 @@ from .inputs import Input
 
 
 @dataclass(frozen=True)
-class FileSeen:
+class BatchFile:
     """A file of a batch, and the properties that decide which files it is matched with."""
 
     source: Input
@@ -33,7 +33,7 @@ class FileSeen:
     start: datetime | None = None
     planes: tuple[PlaneOfFile, ...] = ()
     problem: str = ""  #: why it cannot be read
-    left_out: str = ""  #: why it is not matched, for example because it is a match file or has no ROIs
+    exclusion: str = ""  #: why it is not matched, for example because it is a match file or has no ROIs
 
 
 @dataclass(frozen=True)
@@ -64,36 +64,36 @@ class Grouping:
     notes: tuple[str, ...]
 
 
-def look_at(source: Input, options: SourceOptions) -> FileSeen:
+def look_at(source: Input, options: SourceOptions) -> BatchFile:
     """Open a file and read the properties that decide which files it is matched with, but no masks."""
     try:
         take_folders([source.location], options.session_starts, options.session_table)
         with shared_access(), open_nwb(source.location) as nwbfile:
             if any(isinstance(item, CellMatching) for item in objects_of(nwbfile)):
-                return FileSeen(source, left_out="it is a match file")
+                return BatchFile(source, exclusion="it is a match file")
             file = SourceFile(nwbfile, source.location)
             if not file.contents.tables:
-                return FileSeen(source, left_out="it has no ROI table")
-            wanted = source.plane or options.plane
+                return BatchFile(source, exclusion="it has no ROI table")
+            plane_name = source.plane or options.plane
             planes = list_planes(file, options)
-            chosen = tuple(plane for plane in planes if wanted in (None, "", plane.name, plane.options.plane))
-            if not chosen:
-                named = [plane.name for plane in planes]
-                meant = did_you_mean(str(wanted), named)
-                without = f"it has no plane {wanted}{meant} with ROIs, only {', '.join(named)}"
-                return FileSeen(source, left_out=without)
+            selection = tuple(plane for plane in planes if plane_name in (None, "", plane.name, plane.options.plane))
+            if not selection:
+                names = [plane.name for plane in planes]
+                suggestion = did_you_mean(str(plane_name), names)
+                without = f"it has no plane {plane_name}{suggestion} with ROIs, only {', '.join(names)}"
+                return BatchFile(source, exclusion=without)
             start = nwbfile.session_start_time
             in_utc = start if start.tzinfo else start.replace(tzinfo=timezone.utc)
-            return FileSeen(source, source.subject or file.subject_id, in_utc, chosen)
+            return BatchFile(source, source.subject or file.subject_id, in_utc, selection)
     except NdxMatchError as error:
-        return FileSeen(source, source.subject, problem=str(error))
+        return BatchFile(source, source.subject, problem=str(error))
     except Exception as error:  # whatever is in this file, the others must still be matched
         where = public_name(source.location)
-        return FileSeen(source, source.subject, problem=f"{where}: this file cannot be read ({first_line(error)}).")
+        return BatchFile(source, source.subject, problem=f"{where}: this file cannot be read ({first_line(error)}).")
 
 
 def group_files(
-    files: Sequence[FileSeen],
+    files: Sequence[BatchFile],
     options: SourceOptions,
     subject: str = "",
     tolerance: float = DEPTH_TOLERANCE,
@@ -103,7 +103,7 @@ def group_files(
 
     Parameters
     ----------
-    files : sequence of FileSeen
+    files : sequence of BatchFile
     options : SourceOptions
         The options of the batch.
     subject : str
@@ -121,41 +121,44 @@ def group_files(
     that now has no such file.
     """
     check_tolerance(tolerance)
-    notes = [f"{public_name(file.source.location)}: left out: {file.left_out}." for file in files if file.left_out]
+    notes = [f"{public_name(file.source.location)}: left out: {file.exclusion}." for file in files if file.exclusion]
     broken = [file for file in files if file.problem]
-    by_subject: dict[str, list[FileSeen]] = {}
+    by_subject: dict[str, list[BatchFile]] = {}
     groups: list[Group] = []
     for file in files:
-        if file.problem or file.left_out:
+        if file.problem or file.exclusion:
             continue
-        if not (known := file.subject or subject):
+        if not (subject_id := file.subject or subject):
             where = public_name(file.source.location)
             problem = f"{where}: no subject is stated in this file; name it in a manifest, or give --subject-id ID."
             groups.append(_of_file(file, problem))
         else:
-            by_subject.setdefault(known, []).append(file)
-    problems: dict[str, FileSeen] = {}
+            by_subject.setdefault(subject_id, []).append(file)
+    problems: dict[str, BatchFile] = {}
     for file in broken:
-        stated = file.source.subject or _subject_in_name(file.source.location)
-        named = [known for known in by_subject if stated and stated in (known, _label(known))]
-        named = named[:1] or _lacking(_name(file), by_subject, matched or {})
-        for known in named:
-            problems.setdefault(known, file)
-        if not named:
-            groups.append(_of_file(file, file.problem, stated))
+        hint = file.source.subject or _subject_in_name(file.source.location)
+        subjects = [subject_id for subject_id in by_subject if hint and hint in (subject_id, _label(subject_id))]
+        subjects = subjects[:1] or _lacking(_name(file), by_subject, matched or {})
+        for subject_id in subjects:
+            problems.setdefault(subject_id, file)
+        if not subjects:
+            groups.append(_of_file(file, file.problem, hint))
     for name, of_subject in by_subject.items():
-        found, alone = _planes_of(name, of_subject, options, tolerance)
-        lost = problems.get(name)
-        if lost is None:
-            groups, notes = groups + found, notes + alone
+        subject_groups, subject_notes = _planes_of(name, of_subject, options, tolerance)
+        broken_file = problems.get(name)
+        if broken_file is None:
+            groups, notes = groups + subject_groups, notes + subject_notes
         else:
-            found = found or [Group(_safe(f"sub-{name}"), name, "")]
-            groups += [replace(each, problem=lost.problem, problem_file=lost.source.location) for each in found]
-    return Grouping(tuple(sorted(_with_own_names(groups), key=lambda group: group.name)), tuple(notes))
+            subject_groups = subject_groups or [Group(_safe(f"sub-{name}"), name, "")]
+            groups += [
+                replace(each, problem=broken_file.problem, problem_file=broken_file.source.location)
+                for each in subject_groups
+            ]
+    return Grouping(tuple(sorted(_with_unique_names(groups), key=lambda group: group.name)), tuple(notes))
 
 
 def _lacking(
-    name: str, by_subject: Mapping[str, Sequence[FileSeen]], matched: Mapping[str, Collection[str]]
+    name: str, by_subject: Mapping[str, Sequence[BatchFile]], matched: Mapping[str, Collection[str]]
 ) -> list[str]:
     """The animals that were matched before with a file of this name, and now have no readable file of this name."""
     return [
@@ -165,13 +168,13 @@ def _lacking(
     ]
 
 
-def _name(file: FileSeen) -> str:
+def _name(file: BatchFile) -> str:
     """The last part of a file's path or address."""
     return PurePath(public_name(file.source.location)).name
 
 
 def _planes_of(
-    subject: str, files: Sequence[FileSeen], options: SourceOptions, tolerance: float
+    subject: str, files: Sequence[BatchFile], options: SourceOptions, tolerance: float
 ) -> tuple[list[Group], list[str]]:
     """The groups of one animal, and one sentence for each of its planes that only one session has."""
     ordered = sorted(files, key=_order)
@@ -185,12 +188,12 @@ def _planes_of(
     planes: tuple[PairedPlane, ...] = ()
     with suppress(InputError):  # no plane is in two sessions
         planes = pair_planes(list(recorded), tolerance).planes
-    taken = {member for plane in planes for member in plane.members}
+    paired = {member for plane in planes for member in plane.members}
     alone = [
         f"{public_name(each.session)}: the plane {each} of subject {subject} is in no other session, so it is not "
         "matched."
         for each in recorded
-        if each not in taken
+        if each not in paired
     ]
     groups = [
         Group(
@@ -204,7 +207,7 @@ def _planes_of(
     return groups, alone
 
 
-def _order(file: FileSeen) -> tuple[int, float, str]:
+def _order(file: BatchFile) -> tuple[int, float, str]:
     """The key that sorts files by their position in a manifest, or else by date."""
     start = 0.0 if file.start is None else file.start.timestamp()
     return (-1 if file.source.position is None else file.source.position, start, file.source.location)
@@ -222,7 +225,7 @@ def _for_file(options: SourceOptions, location: str) -> SourceOptions:
     )  # fmt: skip
 
 
-def _of_file(file: FileSeen, problem: str, subject: str = "") -> Group:
+def _of_file(file: BatchFile, problem: str, subject: str = "") -> Group:
     """A group for a file that cannot be assigned to other files."""
     where = file.source.location
     return Group(_safe(file_stem(where)), subject, "", problem=problem, problem_file=where)
@@ -231,8 +234,8 @@ def _of_file(file: FileSeen, problem: str, subject: str = "") -> Group:
 def _subject_in_name(location: str) -> str:
     """The label of the subject in the name of a file or else of one of its folders; empty if there is none."""
     for part in reversed(PurePath(location).parts):
-        if found := re.match(r"sub-([^_/.]+)", part):
-            return found.group(1)
+        if label_match := re.match(r"sub-([^_/.]+)", part):
+            return label_match.group(1)
     return ""
 
 
@@ -247,10 +250,10 @@ def _safe(text: str) -> str:
     return safe if safe == text else f"{safe}-{hashlib.sha256(text.encode()).hexdigest()[:6]}"
 
 
-def _with_own_names(groups: Sequence[Group]) -> Iterator[Group]:
+def _with_unique_names(groups: Sequence[Group]) -> Iterator[Group]:
     """The groups, with a number added to names that occur twice; case is ignored, as it is on some disks."""
-    seen: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for group in groups:
         key = group.name.casefold()
-        seen[key] = seen.get(key, 0) + 1
-        yield group if seen[key] == 1 else replace(group, name=f"{group.name}-{seen[key]}")
+        counts[key] = counts.get(key, 0) + 1
+        yield group if counts[key] == 1 else replace(group, name=f"{group.name}-{counts[key]}")

@@ -45,21 +45,21 @@ def find_inputs(locations: Sequence[str], sessions: Sequence[str] = (), but_in: 
     InputError
         If a folder or manifest does not exist, a manifest has a wrong form, a file is named twice, or there is no file.
     """
-    found: list[Input] = []
+    inputs: list[Input] = []
     for location in locations:
         if not is_url(location) and location.lower().endswith(".csv"):
-            found += _in_manifest(Path(location), len(found))
+            inputs += _in_manifest(Path(location), len(inputs))
         elif not is_url(location) and os.path.isdir(location) and not (has_zarr_name(location) or is_folder(location)):
-            found += [Input(path) for path in sessions_below(os.path.abspath(location), but_in)]
+            inputs += [Input(path) for path in sessions_below(os.path.abspath(location), but_in)]
         else:
-            found += [Input(address) for address in _expanded(location, sessions)]
-    if not found:
+            inputs += [Input(address) for address in _expanded(location, sessions)]
+    if not inputs:
         listed = ", ".join(map(public_name, locations))
         raise InputError(f"{listed}: there is no NWB file here; give a folder of NWB files, or a manifest.")
-    for place, n in Counter((same_place(each.location), each.plane) for each in found).items():
+    for place, n in Counter((same_place(each.location), each.plane) for each in inputs).items():
         if n > 1:
             raise InputError(f"{place[0]}: this file is given {n} times; give each session once.")
-    return found
+    return inputs
 
 
 def _expanded(location: str, sessions: Sequence[str] = ()) -> list[str]:

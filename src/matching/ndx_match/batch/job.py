@@ -45,7 +45,7 @@ SUFFIX = ".nwb"  #: of match files
 #: Options that do not change the result of the matching.
 _WITHOUT_EFFECT = ("checksum", "sessions", "image_required", "allow_different_subjects")
 #: Options whose values can be read from a match file.
-_SEEN = ("plane", "roi_table", "z_plane")
+_STORED_OPTIONS = ("plane", "roi_table", "z_plane")
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def outcome_of(job: Job, record: Record) -> Outcome:
 
 def failed(job: Job, error: str) -> Outcome:
     """The outcome of a job that failed and has no record."""
-    return outcome_of(job, replace(_wanted(job), outcome=FAILED, error=error, finished=_now()))
+    return outcome_of(job, replace(_planned_record(job), outcome=FAILED, error=error, finished=_now()))
 
 
 def outcome_on_disk(job: Job) -> Outcome | None:
@@ -109,10 +109,10 @@ def find_done(job: Job) -> Outcome | None:
     before = read_record(job.record)
     if job.overwrite or job.group.problem or before is None or before.outcome != DONE or not job.output.exists():
         return None
-    wanted = _wanted(job)
+    planned = _planned_record(job)
     try:
         with remote_access(cache=job.cache):
-            now = replace(wanted, inputs=_with_states(job, wanted.inputs))
+            now = replace(planned, inputs=_with_states(job, planned.inputs))
     except NdxMatchError:  # a server failed; the job itself will report it
         return None
     return outcome_of(job, before) if is_same_work(before, now) else None
@@ -123,19 +123,19 @@ def do_job(job: Job, progress: Progress | None = None) -> Outcome:
     """Match a group and write its match file and record, unless this is done already; errors go into the record."""
     begun = time.monotonic()
     before = read_record(job.record)
-    wanted = _wanted(job)
+    planned = _planned_record(job)
     try:
         for member in job.group.members:
             take_folders([member.location], member.options.session_starts, member.options.session_table)
         with remote_access(cache=job.cache), files_kept_open():
-            done = _done_before(job, before, wanted)
+            done = _done_before(job, before, planned)
             if done is None:
-                done = _do(job, before, wanted, begun, progress)
+                done = _do(job, before, planned, begun, progress)
     except Exception as error:  # whatever fails for this animal, the others must still be matched
         # If a file cannot be read, the next run must still know that it belongs to this group.
-        inputs = before.inputs if job.group.problem and before is not None else wanted.inputs
+        inputs = before.inputs if job.group.problem and before is not None else planned.inputs
         record = replace(
-            wanted,
+            planned,
             outcome=FAILED,
             inputs=inputs,
             error=_sentence(job, error),
@@ -150,7 +150,7 @@ def do_job(job: Job, progress: Progress | None = None) -> Outcome:
     return outcome_of(job, done)
 
 
-def _wanted(job: Job) -> Record:
+def _planned_record(job: Job) -> Record:
     """The record of a job before anything is known about its files."""
     return Record(
         subject=job.group.subject,
@@ -177,7 +177,7 @@ def _file(job: Job, member: Member) -> FileOfRecord:
     return FileOfRecord(recorded_location(member.location, job.output), options=as_json(options))
 
 
-def _done_before(job: Job, before: Record | None, wanted: Record) -> Record | None:
+def _done_before(job: Job, before: Record | None, planned: Record) -> Record | None:
     """The record of a job that is done already; None if the job must be done.
 
     Raises
@@ -193,20 +193,20 @@ def _done_before(job: Job, before: Record | None, wanted: Record) -> Record | No
         return before  # done by another process, which was lost before it could report this
     if job.overwrite:
         return None
-    wanted = replace(wanted, inputs=_with_states(job, wanted.inputs))
+    planned = replace(planned, inputs=_with_states(job, planned.inputs))
     if not os.path.exists(job.output):
         return None
     is_done = before is not None and before.outcome == DONE
-    if before is not None and is_same_work(before, wanted) and is_done:
+    if before is not None and is_same_work(before, planned) and is_done:
         return before
-    summed = replace(wanted, inputs=_with_checksums(job, wanted.inputs))
+    summed = replace(planned, inputs=_with_checksums(job, planned.inputs))
     if before is not None and is_same_content(before, summed) and is_done:
         return before
-    found = recognised(job, before, summed)
-    if found is not None:
-        write_record(job.record, found)
-        return found
-    if before is None or before.output is None or (before.subject, before.plane) != (wanted.subject, wanted.plane):
+    record = recognised(job, before, summed)
+    if record is not None:
+        write_record(job.record, record)
+        return record
+    if before is None or before.output is None or (before.subject, before.plane) != (planned.subject, planned.plane):
         raise OutputError(
             f"{job.output}: this match file was not made from these sessions with this method and these options, and "
             "there is no record of this batch for it; move it to another folder, or give --overwrite."
@@ -219,7 +219,7 @@ def _done_before(job: Job, before: Record | None, wanted: Record) -> Record | No
     return None
 
 
-def recognised(job: Job, before: Record | None, wanted: Record) -> Record | None:
+def recognised(job: Job, before: Record | None, planned: Record) -> Record | None:
     """The record for a match file that has no record; None if the job would write a different file.
 
     If a process was killed after it wrote the match file, it left a record of the job that it had started. Any other
@@ -231,12 +231,12 @@ def recognised(job: Job, before: Record | None, wanted: Record) -> Record | None
     except NdxMatchError:
         return None
     result = plane.result
-    if (result.method, as_json(result.parameters)) != (wanted.method, wanted.parameters):
+    if (result.method, as_json(result.parameters)) != (planned.method, planned.parameters):
         return None
-    if not (_is_started(job, before, wanted, plane) or _is_seen(job.group.members, plane, wanted)):
+    if not (_is_started(job, before, planned, plane) or _shows_job(job.group.members, plane, planned)):
         return None
     return replace(
-        wanted,
+        planned,
         outcome=DONE,
         recognised=True,
         output=_output_state(job),
@@ -246,22 +246,22 @@ def recognised(job: Job, before: Record | None, wanted: Record) -> Record | None
     )
 
 
-def _is_started(job: Job, before: Record | None, wanted: Record, plane: MatchedPlane) -> bool:
+def _is_started(job: Job, before: Record | None, planned: Record, plane: MatchedPlane) -> bool:
     """Whether a match file was written by a process that was killed before it could complete the record."""
     if before is None or before.outcome != STARTED:
         return False
     if before.output is not None and before.output.state == _output_state(job).state:
         return False  # it was not replaced yet
-    is_same = is_same_work(before, wanted) or is_same_content(before, wanted)
-    return is_same and [session.source.uri for session in plane.sessions] == [each.file for each in wanted.inputs]
+    is_same = is_same_work(before, planned) or is_same_content(before, planned)
+    return is_same and [session.source.uri for session in plane.sessions] == [each.file for each in planned.inputs]
 
 
-def _is_seen(members: Sequence[Member], plane: MatchedPlane, wanted: Record) -> bool:
+def _shows_job(members: Sequence[Member], plane: MatchedPlane, planned: Record) -> bool:
     """Whether a match file shows that it was made from a job's files with the job's options."""
     sums = [session.source.sha256 for session in plane.sessions]
-    if not all(sums) or sums != [each.sha256 for each in wanted.inputs]:
+    if not all(sums) or sums != [each.sha256 for each in planned.inputs]:
         return False
-    if wanted.metadata or any(set(each.options) - set(_SEEN) for each in wanted.inputs):
+    if planned.metadata or any(set(each.options) - set(_STORED_OPTIONS) for each in planned.inputs):
         return False
     for member, session in zip(members, plane.sessions, strict=True):
         options, source = member.options, session.source
@@ -279,31 +279,31 @@ def _is_seen(members: Sequence[Member], plane: MatchedPlane, wanted: Record) -> 
     return True
 
 
-def _do(job: Job, before: Record | None, wanted: Record, begun: float, progress: Progress | None) -> Record:
+def _do(job: Job, before: Record | None, planned: Record, begun: float, progress: Progress | None) -> Record:
     may_replace = job.overwrite or os.path.exists(job.output)  # an existing file is of this batch: see _done_before
     check_output(job.output, may_replace, [member.location for member in job.group.members])
     output = None if before is None else before.output
     sessions = read_each([(member.location, member.options) for member in job.group.members], progress)
     inputs = tuple(
         replace(state_of_record(each.file, session.state, session.source.sha256), options=each.options)
-        for each, session in zip(wanted.inputs, sessions, strict=True)
+        for each, session in zip(planned.inputs, sessions, strict=True)
     )
-    started = replace(wanted, inputs=inputs, output=output)
+    started = replace(planned, inputs=inputs, output=output)
     write_record(job.record, started)
     matched = MatchedPlane(tuple(sessions), match(sessions, job.method, job.parameters, progress))
-    plane, lost = (matched, ()) if job.overwrite else _continued(job, matched, progress)
+    plane, losses = (matched, ()) if job.overwrite else _continued(job, matched, progress)
     metadata = job.metadata
     if metadata.subject_id is None and not any(session.subject_id for session in sessions):
         metadata = replace(metadata, subject_id=job.group.subject)  # the subject that the manifest names
     try:
-        written = write_planes([plane], job.output, metadata, may_replace)
+        file = write_planes([plane], job.output, metadata, may_replace)
     except OutputError:  # a process that was thought to be dead may have written the same file meanwhile
-        found = None if may_replace else recognised(job, started, started)
-        if found is None:
+        record = None if may_replace else recognised(job, started, started)
+        if record is None:
             raise
-        write_record(job.record, found)
-        return found
-    warnings = [*source_warnings(sessions), *plane.result.warnings, *lost, *written.warnings]
+        write_record(job.record, record)
+        return record
+    warnings = [*source_warnings(sessions), *plane.result.warnings, *losses, *file.warnings]
     done = replace(
         started,
         outcome=DONE,
@@ -325,8 +325,8 @@ def _continued(job: Job, plane: MatchedPlane, progress: Progress | None) -> tupl
     tables = {(each.source.object_id, each.source.roi_table_object_id) for of in earlier for each in of.sessions}
     if not any((each.source.object_id, each.source.roi_table_object_id) in tables for each in plane.sessions):
         return plane, ()
-    curated, lost = continue_from([plane], earlier, job.output.name, progress)
-    return curated.planes[0], (*lost, *curated.sentences)
+    curated, losses = continue_from([plane], earlier, job.output.name, progress)
+    return curated.planes[0], (*losses, *curated.sentences)
 
 
 def figures_of(plane: MatchedPlane, warnings: Sequence[str]) -> Figures:
@@ -335,8 +335,8 @@ def figures_of(plane: MatchedPlane, warnings: Sequence[str]) -> Figures:
 
     result, n_of_cell = plane.result, plane.result.n_sessions_of_cell
     followed = n_of_cell > 1
-    known = result.confidence is not None and followed.any()
-    confidence = float(result.confidence[followed].mean()) if known and result.confidence is not None else None
+    has_confidence = result.confidence is not None and followed.any()
+    confidence = float(result.confidence[followed].mean()) if has_confidence and result.confidence is not None else None
     verdict = verdict_of(plane)
     return Figures(
         sessions=len(plane.sessions),

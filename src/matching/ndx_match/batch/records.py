@@ -98,8 +98,8 @@ def as_json(value: Any) -> Any:
 
 def state_of_record(file: str, state: FileState | None, sha256: str = "", **options: Any) -> FileOfRecord:
     """Make the record of a file from its state."""
-    known = (-1, "") if state is None else (state.size, state.modified)
-    return FileOfRecord(file, *known, sha256, as_json(options))
+    size_and_date = (-1, "") if state is None else (state.size, state.modified)
+    return FileOfRecord(file, *size_and_date, sha256, as_json(options))
 
 
 def read_record(path: Path) -> Record | None:
@@ -122,11 +122,11 @@ def read_record(path: Path) -> Record | None:
 
 def matched_files(folder: Path) -> dict[str, set[str]]:
     """For each subject, the names of the files that the records in a folder list as its inputs."""
-    found: dict[str, set[str]] = {}
+    file_names: dict[str, set[str]] = {}
     for path in folder.glob("*.json"):
         if (record := read_record(path)) is not None:
-            found.setdefault(record.subject, set()).update(PurePath(each.file).name for each in record.inputs)
-    return found
+            file_names.setdefault(record.subject, set()).update(PurePath(each.file).name for each in record.inputs)
+    return file_names
 
 
 def _figures(content: dict[str, Any]) -> Figures:

@@ -138,9 +138,9 @@ def jobs_of(
     """Make a job for each group; all jobs of one call share the name of the run."""
     run = secrets.token_hex(8)
     with shared_access() as access:
-        keeps = access.keeps
+        cache = access.keeps
     where = os.path.abspath(folder)
-    return [Job(group, where, method.name, parameters, metadata, run, overwrite, keeps) for group in groups]
+    return [Job(group, where, method.name, parameters, metadata, run, overwrite, cache) for group in groups]
 
 
 def do_jobs(jobs: Sequence[Job], scheduler: str | None = None, progress: Progress | None = None) -> list[Outcome]:

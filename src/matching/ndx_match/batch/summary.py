@@ -134,14 +134,14 @@ def make_page(outcomes: Sequence[Outcome], notes: Sequence[str] = ()) -> str:
     ]
     titles = ("match file", "subject", "plane", "sessions", "ROIs", "cells", "in two or more", "in all", "result")
     style = (files("ndx_match.report.page") / "assets" / "page.css").read_text(encoding="utf-8")
-    left_out = f"<section><h2>Left out</h2>{_list(notes)}</section>" if notes else ""
+    section = f"<section><h2>Left out</h2>{_list(notes)}</section>" if notes else ""
     return _TEMPLATE.substitute(
         mark=_MARK,
         style=style,
-        figures="".join(f"<li><b>{number}</b> <span>{_text(what)}</span></li>" for number, what in figures),
+        figures="".join(f"<li><b>{number}</b> <span>{_text(label)}</span></li>" for number, label in figures),
         heading="".join(f"<th{_NUMBER if title in titles[3:8] else ''}>{_text(title)}</th>" for title in titles),
         rows="\n".join(map(_row, outcomes)),
-        notes=left_out,
+        notes=section,
         software=_text(f"ndx-match {__version__}"),
     )
 

@@ -62,5 +62,5 @@ def add(
         if dandi_name:
             output_path(together, output, metadata, overwrite, dandi_name)
         plane = add_sessions(before, sessions, progress)
-        written = write_planes([plane], output, metadata, overwrite, dandi_name, progress=progress)
-    print_result([plane], written)
+        file = write_planes([plane], output, metadata, overwrite, dandi_name, progress=progress)
+    print_result([plane], file)

@@ -44,10 +44,10 @@ def annotate(
     from ..annotate import annotate_files
 
     with progress_bar() as progress:
-        written = annotate_files(
+        files = annotate_files(
             matches, inputs, output, in_place=in_place, overwrite=overwrite, progress=progress, plane=plane
         )
-    for file in written:
+    for file in files:
         warn(file.warnings)
         rois = f"{file.n_rois} ROIs, {file.n_shared} of them in cells of several sessions"
         say(f"Wrote {file.path}: {', '.join(file.sessions)}: {rois}")

@@ -67,17 +67,19 @@ def batch(
     again only if its sessions or the options changed. If an animal cannot be matched, the others are matched all the
     same, and the exit code is 2.
     """
-    chosen, parameters = method
-    options = options_for(chosen, options)
+    matching_method, parameters = method
+    options = options_for(matching_method, options)
     with progress_bar() as progress:
-        result = match_batch(inputs, output, options, chosen, parameters, metadata, overwrite, scheduler, progress)
+        result = match_batch(
+            inputs, output, options, matching_method, parameters, metadata, overwrite, scheduler, progress
+        )
     rows: list[tuple[str, ...]] = [("match file", "sessions", "ROIs", "cells", "in two or more", "in all", "result")]
     for each in result.outcomes:
         figures = each.record.figures
         if figures is not None:
             numbers = (figures.sessions, figures.rois, figures.cells, figures.followed, figures.in_all)
-            done = figures.level if each.is_new else f"{figures.level} (done before)"
-            rows.append((each.file, *map(str, numbers), done))
+            level = figures.level if each.is_new else f"{figures.level} (done before)"
+            rows.append((each.file, *map(str, numbers), level))
     if len(rows) > 1:
         say_text(table(rows))
     warn(result.notes)

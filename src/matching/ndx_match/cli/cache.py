@@ -20,16 +20,16 @@ from .common import Example, command, say_text, table
 @click.option("--clear", is_flag=True, help="Delete everything that is kept.")
 def cache(clear: bool) -> None:
     """Show where data of files on the network are kept, and how much, or delete them."""
-    kept = Cache.of_user()
-    if kept is None:
+    user_cache = Cache.of_user()
+    if user_cache is None:
         raise InputError("Nothing is kept: the extra `remote` is not installed, or there is no home folder.")
-    files = kept.files()
+    files = user_cache.files()
     size = decimal(sum(file.size for file in files))
     if clear:
-        kept.clear()
-        say_text(f"{kept.folder}: {len(files)} files deleted ({size})")
+        user_cache.clear()
+        say_text(f"{user_cache.folder}: {len(files)} files deleted ({size})")
         return
-    say_text(f"{kept.folder}: {len(files)} files, {size} of {decimal(size_limit())} at most ({SIZE_VARIABLE})")
+    say_text(f"{user_cache.folder}: {len(files)} files, {size} of {decimal(size_limit())} at most ({SIZE_VARIABLE})")
     if files:
         rows = [
             (decimal(file.size), datetime.fromtimestamp(file.used).strftime("%Y-%m-%d %H:%M"), file.address)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..activity.check import ActivityCheck, check_activity
 from ..activity.read import read_structures
-from ..activity.structure import FEWEST_CELLS, N_SHUFFLES, Kept
+from ..activity.structure import FEWEST_CELLS, N_SHUFFLES, StructureComparison
 from ..errors import InputError
 from ..matchfile import read_planes_of_match_file
 from ..model import cell_of_roi
@@ -52,7 +52,7 @@ def check_activity_(
     with progress_bar() as progress, shared_access():
         planes = read_planes_of_match_file(matches, plane=plane)
         structures = read_structures(planes, files_of_matched_sessions(inputs), name, series, progress)
-        if not any(len(found) > 1 for found in structures):
+        if not any(len(each) > 1 for each in structures):
             raise InputError(f"{name}: only one session is in the files given; give those of two or more.")
         checks = [
             check_activity(*pair, shuffles, progress)
@@ -65,20 +65,28 @@ def check_activity_(
         if check.doubts:
             say_text(f"\n{table([*_doubts(check)])}")
         warn(_warnings(check))
-        if not check.tells:
+        if not check.is_informative:
             say("This activity does not show whether the matches are right.")
 
 
 def _pairs(check: ActivityCheck) -> Iterator[tuple[str, ...]]:
     yield "pair", "cells", "correlation", "by chance", "z", "kept of possible", "structure"
-    for (i, j), kept in check.pairs.items():
-        verdict = VERDICTS[kept.is_kept]
-        if kept.n_cells < FEWEST_CELLS:
-            yield _pair(check, i, j), str(kept.n_cells), "", "", "", "", f"{verdict}: too few cells with traces"
+    for (i, j), comparison in check.pairs.items():
+        verdict = VERDICTS[comparison.is_kept]
+        if comparison.n_cells < FEWEST_CELLS:
+            yield _pair(check, i, j), str(comparison.n_cells), "", "", "", "", f"{verdict}: too few cells with traces"
             continue
-        share = f"{kept.share:.2f}" if np.isfinite(kept.share) else ""
-        chance = f"{kept.chance:.3f} ± {kept.spread:.3f}"
-        yield _pair(check, i, j), str(kept.n_cells), f"{kept.correlation:.3f}", chance, f"{kept.z:.1f}", share, verdict
+        share = f"{comparison.share:.2f}" if np.isfinite(comparison.share) else ""
+        chance = f"{comparison.chance:.3f} ± {comparison.spread:.3f}"
+        yield (
+            _pair(check, i, j),
+            str(comparison.n_cells),
+            f"{comparison.correlation:.3f}",
+            chance,
+            f"{comparison.z:.1f}",
+            share,
+            verdict,
+        )
 
 
 def _doubts(check: ActivityCheck) -> Iterator[tuple[str, ...]]:
@@ -98,20 +106,20 @@ def _doubts(check: ActivityCheck) -> Iterator[tuple[str, ...]]:
 
 
 def _warnings(check: ActivityCheck) -> Iterator[str]:
-    lost = [(pair, kept) for pair, kept in check.pairs.items() if kept.is_kept is False]
-    for (i, j), kept in lost:
+    not_kept = [(pair, comparison) for pair, comparison in check.pairs.items() if comparison.is_kept is False]
+    for (i, j), comparison in not_kept:
         yield (
-            f"{_pair(check, i, j)}: matched cells do not keep the structure of their activity (z {kept.z:.1f}; right "
-            f"matches could reach {_reach(kept):.0f}), so that they are probably matched wrongly, or their activity "
-            "changed; look at the overlay in `ndx-match report`."
+            f"{_pair(check, i, j)}: matched cells do not keep the structure of their activity (z {comparison.z:.1f}; "
+            f"right matches could reach {_reach(comparison):.0f}), so that they are probably matched wrongly, or their "
+            "activity changed; look at the overlay in `ndx-match report`."
         )
     if check.doubts:
         n = len(check.doubts)
         yield f"{n} cell{'s' * (n != 1)} disagree{'s' * (n == 1)}; look at them with `ndx-match review`."
 
 
-def _reach(kept: Kept) -> float:
-    return kept.possible / kept.spread
+def _reach(comparison: StructureComparison) -> float:
+    return comparison.possible / comparison.spread
 
 
 def _pair(check: ActivityCheck, i: int, j: int) -> str:

@@ -69,8 +69,8 @@ def option_group(
     def decorate(command: Command) -> Command:
         @wraps(command)
         def with_group(**values: Any) -> Any:
-            made = make(**{name: values.pop(name) for name in names})
-            return command(**values, **{argument: made})
+            group_value = make(**{name: values.pop(name) for name in names})
+            return command(**values, **{argument: group_value})
 
         parameters = getattr(command, "__click_params__", [])
         with_group.__click_params__ = []  # type: ignore[attr-defined]
@@ -220,12 +220,12 @@ overwrite_option = click.option("--overwrite", is_flag=True, help="Replace the o
 
 
 def output_option(
-    what: str = "Match file to write; a Zarr store if its name ends in .zarr.",
+    help_text: str = "Match file to write; a Zarr store if its name ends in .zarr.",
 ) -> Callable[[Command], Command]:
     """`-o`, required."""
-    return click.option("-o", "--output", type=FILE, required=True, metavar="PATH", help=what)
+    return click.option("-o", "--output", type=FILE, required=True, metavar="PATH", help=help_text)
 
 
-def plane_option(what: str) -> Callable[[Command], Command]:
+def plane_option(help_text: str) -> Callable[[Command], Command]:
     """The option `--plane` of commands that read match files."""
-    return click.option("--plane", metavar="NAME", help=what)
+    return click.option("--plane", metavar="NAME", help=help_text)

@@ -100,8 +100,8 @@ def _links(comparison: Comparison) -> Iterator[tuple[str, ...]]:
     links, names = comparison.links, [session.name for session in comparison.sessions]
     pairs = list(combinations(range(len(names)), 2))
     for i, j in pairs if len(pairs) <= MAXIMUM_PAIRS else ():
-        yield _row(f"{names[i]} - {names[j]}", *(int(found[i, j]) for found in links))
-    yield _row("in all", *(int(sum(found[pair] for pair in pairs)) for found in links))
+        yield _row(f"{names[i]} - {names[j]}", *(int(counts[i, j]) for counts in links))
+    yield _row("in all", *(int(sum(counts[pair] for pair in pairs)) for counts in links))
 
 
 def _row(name: str, x: int, y: int, both: int) -> tuple[str, ...]:
@@ -115,19 +115,19 @@ def _scores(x: LinkScore, y: LinkScore, both: LinkScore) -> Iterator[tuple[str, 
         numbers = (f"{value:.3f}" for value in (score.precision, score.recall, score.f1))
         yield name, str(score.n_predicted), str(score.n_correct), str(score.n_predicted - score.n_correct), *numbers
     for name, score in (("only x", x), ("only y", y)):
-        found, right = score.n_predicted - both.n_predicted, score.n_correct - both.n_correct
-        yield name, str(found), str(right), str(found - right), f"{right / found:.3f}" if found else "", "", ""
+        n_links, right = score.n_predicted - both.n_predicted, score.n_correct - both.n_correct
+        yield name, str(n_links), str(right), str(n_links - right), f"{right / n_links:.3f}" if n_links else "", "", ""
 
 
 def _write(comparisons: Sequence[Comparison], names: tuple[str, str], folder: Path) -> list[Path]:
     from ..report.comparison import write_comparison
 
-    written = [folder / "cells.csv"]
+    paths = [folder / "cells.csv"]
     with folder_for_outputs(folder):
-        with publish(written[0], overwrite=True) as temporary:
+        with publish(paths[0], overwrite=True) as temporary:
             with open(temporary, "w", encoding="utf-8", newline="") as file:
                 csv.writer(file).writerows(table_of_pieces(comparisons))
         for comparison in comparisons:
             suffix = f"_{comparison.first.name}" if len(comparisons) > 1 else ""
-            written.append(write_comparison(comparison, names, folder / f"comparison{suffix}.png"))
-    return written
+            paths.append(write_comparison(comparison, names, folder / f"comparison{suffix}.png"))
+    return paths

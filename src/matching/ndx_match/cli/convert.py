@@ -24,5 +24,5 @@ def convert(source: str, output: Path, overwrite: bool) -> None:
     from ..storage.convert import convert_file
 
     with progress_bar() as progress:
-        written = convert_file(source, output, overwrite, progress)
-    say(f"Wrote {written}")
+        path = convert_file(source, output, overwrite, progress)
+    say(f"Wrote {path}")

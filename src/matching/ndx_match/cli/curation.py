@@ -42,13 +42,13 @@ def curate(matches: str, decisions: Path, output: Path, reviewer: str, overwrite
 
     check_output(output, overwrite, [matches, decisions])
     now = datetime.now().astimezone().isoformat(timespec="seconds")
-    made = [_signed(decision, reviewer, now) for decision in read_decisions(decisions)]
+    signed_decisions = [_signed(decision, reviewer, now) for decision in read_decisions(decisions)]
     with progress_bar() as progress:
-        curated = apply(read_planes_of_match_file(matches, progress=progress), made, progress)
-        written = write_planes(curated.planes, output, overwrite=overwrite, progress=progress)
+        curated = apply(read_planes_of_match_file(matches, progress=progress), signed_decisions, progress)
+        file = write_planes(curated.planes, output, overwrite=overwrite, progress=progress)
     warn(curated.sentences)
-    warn(written.warnings)
-    say(f"Applied {len(made) - len(curated.unapplied)} of {len(made)} decisions")
+    warn(file.warnings)
+    say(f"Applied {len(signed_decisions) - len(curated.unapplied)} of {len(signed_decisions)} decisions")
     say(f"Wrote {output}")
 
 

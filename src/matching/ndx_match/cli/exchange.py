@@ -55,7 +55,7 @@ def export(matches: str, output: Path, plane: str | None, overwrite: bool) -> No
     with progress_bar() as progress:
         planes = read_planes_of_match_file(matches, exporter.needs_masks, plane, progress)
     formats.export(planes, output, overwrite)
-    n_cells = sum(len(found.result.cells) for found in planes)
+    n_cells = sum(len(each.result.cells) for each in planes)
     in_planes = f" in {len(planes)} imaging planes" if len(planes) > 1 else ""
     say(f"Wrote {output}: {n_cells} cells of {len(sessions_of(planes))} sessions{in_planes}")
 
@@ -119,5 +119,5 @@ def import_(
         if dandi_name:
             output_path(sessions, output, metadata, overwrite, dandi_name)
         matched = formats.import_result(tool, result, sessions, parameters, progress)
-        written = write_match_file(sessions, matched, output, metadata, overwrite, dandi_name, progress)
-    print_result([MatchedPlane(tuple(sessions), matched)], written)
+        file = write_match_file(sessions, matched, output, metadata, overwrite, dandi_name, progress)
+    print_result([MatchedPlane(tuple(sessions), matched)], file)

@@ -119,8 +119,8 @@ def plot(matches: str, output: Path, all_pairs: bool, kind: str, plane: str | No
     check_folder(output)
     with progress_bar() as progress:
         planes = read_planes_of_match_file(matches, plane=plane, progress=progress)
-        written = draw_planes(planes, output, progress, all_pairs, kind)
-    for path in written:
+        paths = draw_planes(planes, output, progress, all_pairs, kind)
+    for path in paths:
         say(path)
 
 
@@ -147,7 +147,7 @@ def report(matches: str, output: Path, plane: str | None, overwrite: bool) -> No
 def _lines(file: InspectedFile) -> Iterator[str]:
     """The lines that list the content of a file and mark what would be used."""
     sources = [session.source for session in file.used.values()]
-    used = {path for source in sources for path in (source.roi_table_path, source.image_path)}
+    used_paths = {path for source in sources for path in (source.roi_table_path, source.image_path)}
     used_planes = {source.plane_path.rsplit("/", 1)[-1] for source in sources}
     yield file.name
     yield f"  session      {file.session_id or '(no id)'}, {file.session_start or '(start not known)'}"
@@ -162,9 +162,9 @@ def _lines(file: InspectedFile) -> Iterator[str]:
     for candidate in file.contents.tables:
         shape = "" if candidate.mask_shape is None else f" {candidate.mask_shape[0]} x {candidate.mask_shape[1]}"
         masks = f"{candidate.mask_kind or 'no masks'}{shape}"
-        yield f"{_mark(candidate.path in used)} ROI table    {candidate.path}: {candidate.n_rois} ROIs, {masks}"
+        yield f"{_mark(candidate.path in used_paths)} ROI table    {candidate.path}: {candidate.n_rois} ROIs, {masks}"
     for image in file.contents.images:
-        yield f"{_mark(image.path in used)} image        {image.path}: {image.shape[0]} x {image.shape[1]}"
+        yield f"{_mark(image.path in used_paths)} image        {image.path}: {image.shape[0]} x {image.shape[1]}"
     for name, session in file.used.items():
         of_plane = f"{name}: " if name else ""
         yield f"  orientation  {of_plane}{in_words(session.orientation)}; {session.orientation_reason}"

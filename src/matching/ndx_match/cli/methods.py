@@ -40,7 +40,7 @@ class ParameterOption:
         *others, last = self.methods
         return under(f"Parameters of {' and '.join(filter(None, [', '.join(others), last]))}", option, *names)
 
-    def given(self, values: Mapping[str, Any]) -> Any:
+    def value_in(self, values: Mapping[str, Any]) -> Any:
         """The value that the user gave, as a number or a name; None if the user gave none.
 
         Raises
@@ -65,11 +65,13 @@ class ParameterOption:
     @property
     def help(self) -> str:
         """The help of the option: description, unit, default and limits."""
-        known = self.parameter
-        unit = f", in {known.unit}" if known.unit else ""
-        default = f"default: {known.default_text}" if known.default_text else ""
-        values = "; ".join(filter(None, (default, known.limits)))
-        return f"{known.description[0].upper()}{known.description[1:]}{unit}.{f'  [{values}]' if values else ''}"
+        parameter = self.parameter
+        unit = f", in {parameter.unit}" if parameter.unit else ""
+        default = f"default: {parameter.default_text}" if parameter.default_text else ""
+        values = "; ".join(filter(None, (default, parameter.limits)))
+        return (
+            f"{parameter.description[0].upper()}{parameter.description[1:]}{unit}.{f'  [{values}]' if values else ''}"
+        )
 
 
 def parameter_options(of_methods: Mapping[str, type[Parameters]]) -> tuple[ParameterOption, ...]:
@@ -100,12 +102,12 @@ def method_options(command: Command) -> Command:
         "Method",
         click.option("--method", type=click.Choice(list(methods)), default=DEFAULT, show_default=True, help=about),
     )
-    known = {name: method.parameters for name, method in methods.items()}
+    classes = {name: method.parameters for name, method in methods.items()}
 
-    def make(name: str, given: dict[str, Any]) -> tuple[Method, Parameters]:
-        return methods[name], methods[name].parameters(**given)
+    def make(name: str, parameters: dict[str, Any]) -> tuple[Method, Parameters]:
+        return methods[name], methods[name].parameters(**parameters)
 
-    return _choice_with_parameters("method", choice, known, make)(command)
+    return _choice_with_parameters("method", choice, classes, make)(command)
 
 
 def importer_options(command: Command) -> Command:
@@ -118,8 +120,10 @@ def importer_options(command: Command) -> Command:
     choice = click.option(
         "--from", type=_Origin(importers.values()), required=True, help=f"The tool that made the result. {summaries}"
     )
-    known = {name: importer.parameters for name, importer in importers.items()}
-    return _choice_with_parameters("origin", choice, known, lambda name, given: (name, given), "from")(command)
+    classes = {name: importer.parameters for name, importer in importers.items()}
+    return _choice_with_parameters("origin", choice, classes, lambda name, parameters: (name, parameters), "from")(
+        command
+    )
 
 
 class _Origin(click.Choice):  # type: ignore[type-arg,unused-ignore]
@@ -147,9 +151,9 @@ def _choice_with_parameters(
     options = parameter_options(of_methods)
 
     def choose(**values: Any) -> Any:
-        name, given = values[choice_name], {}
+        name, parameters = values[choice_name], {}
         for option in options:
-            value = option.given(values)
+            value = option.value_in(values)
             if value is None:
                 continue
             if name not in option.methods:
@@ -157,7 +161,7 @@ def _choice_with_parameters(
                     f"--{option.parameter.option} does not belong to --{choice_name} {name}; see --help for the "
                     "options that do."
                 )
-            given[option.parameter.name] = value
-        return make(name, given)
+            parameters[option.parameter.name] = value
+        return make(name, parameters)
 
     return option_group(argument, choose, choice, *(option.click_option() for option in options))

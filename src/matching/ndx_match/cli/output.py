@@ -56,10 +56,10 @@ def warn(warnings: Iterable[str]) -> None:
 
 def table(rows: Sequence[Sequence[str]]) -> str:
     """A table with left-aligned columns; the first row holds their titles."""
-    shown = [[one_line(cell) for cell in row] for row in rows]
-    widths = [max(len(row[k]) for row in shown) for k in range(len(shown[0]))]
+    cells = [[one_line(cell) for cell in row] for row in rows]
+    widths = [max(len(row[k]) for row in cells) for k in range(len(cells[0]))]
     return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in shown
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
     )
 
 

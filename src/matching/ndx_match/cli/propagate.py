@@ -56,7 +56,7 @@ def propagate(
     from ..propagate import propagate_files
 
     with progress_bar() as progress:
-        written = propagate_files(
+        files = propagate_files(
             matches,
             inputs,
             output,
@@ -67,7 +67,7 @@ def propagate(
             progress=progress,
             plane=plane,
         )
-    for file in written:
+    for file in files:
         warn(file.warnings)
         outlines = f"{file.n_outlines} outlines, {file.n_of_several} of them of two or more sessions"
         traces = "no movie"

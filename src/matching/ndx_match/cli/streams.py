@@ -39,10 +39,10 @@ class CheckedStream:
 
     def write(self, text: str) -> int:
         """Write a text without the secrets of addresses."""
-        shown = public_text(text, self._addresses)
-        if shown:
+        public = public_text(text, self._addresses)
+        if public:
             with self._checked():
-                self._stream.write(shown)
+                self._stream.write(public)
         return len(text)
 
     def flush(self) -> None:

@@ -19,11 +19,11 @@ def print_planes(planes: Sequence[MatchedPlane], heading: Callable[[MatchedPlane
         say_text(f"{chr(10) if number else ''}{heading(plane)}" + "\n\n".join(parts))
         of_plane = f"{plane.name}: " if len(planes) > 1 else ""
         warn(f"{of_plane}{warning}" for warning in plane.result.warnings)
-        left_out = [decision for decision in plane.result.decisions if not decision.applied]
-        warn(f"{of_plane}{in_words(decision)} is not applied: {decision.reason}." for decision in left_out)
+        not_applied = [decision for decision in plane.result.decisions if not decision.applied]
+        warn(f"{of_plane}{in_words(decision)} is not applied: {decision.reason}." for decision in not_applied)
 
 
 def _pairs(plane: MatchedPlane) -> str:
     text = table(pair_rows(plane.sessions, plane.result))
-    left = len(plane.result.registrations) - MAXIMUM_PAIRS
-    return f"{text}\n... and {left} more pairs" if left > 0 else text
+    n_more = len(plane.result.registrations) - MAXIMUM_PAIRS
+    return f"{text}\n... and {n_more} more pairs" if n_more > 0 else text

@@ -138,43 +138,43 @@ def write(
     If files have several imaging planes, --plane chooses one and --all-planes matches them all. With --previous, cells
     keep their ids from an earlier match file, and the decisions of persons in that file are applied again.
     """
-    chosen, parameters = method
-    options = options_for(chosen, options)
+    matching_method, parameters = method
+    options = options_for(matching_method, options)
     check_target((*inputs, *filter(None, [previous])), output, overwrite, dandi_name)
     if plots is not None:
         check_folder(plots)
     earlier = read_planes_of_match_file(previous) if previous is not None else ()
-    shown = public_name(previous or "")
+    earlier_name = public_name(previous or "")
     with files_kept_open(), progress_bar() as progress:
         if all_planes is None:
             sessions = read_sessions(inputs, options, progress)
             warn(source_warnings(sessions))
             if earlier:
-                check_continues(sessions, earlier, shown)
+                check_continues(sessions, earlier, earlier_name)
             if dandi_name:
                 output_path(sessions, output, metadata, overwrite, dandi_name)
             matched: Sequence[MatchedPlane] = (
-                MatchedPlane(tuple(sessions), match(sessions, chosen, parameters, progress)),
+                MatchedPlane(tuple(sessions), match(sessions, matching_method, parameters, progress)),
             )
             warnings: tuple[str, ...] = ()
         else:
-            read = read_planes(inputs, options, all_planes, progress)
-            warn([*plane_warnings(read.planes), *read.warnings])
+            source_planes = read_planes(inputs, options, all_planes, progress)
+            warn([*plane_warnings(source_planes.planes), *source_planes.warnings])
             if earlier:
-                check_continues(sessions_of(read.planes), earlier, shown)
+                check_continues(sessions_of(source_planes.planes), earlier, earlier_name)
             if dandi_name:
-                output_path(sessions_of(read.planes), output, metadata, overwrite, dandi_name)
-            all_matched = match_planes(read.planes, chosen, parameters, progress)
+                output_path(sessions_of(source_planes.planes), output, metadata, overwrite, dandi_name)
+            all_matched = match_planes(source_planes.planes, matching_method, parameters, progress)
             warn(all_matched.warnings)
-            matched, warnings = all_matched.planes, (*read.warnings, *all_matched.warnings)
+            matched, warnings = all_matched.planes, (*source_planes.warnings, *all_matched.warnings)
         if earlier:
-            curated, lost = continue_from(matched, earlier, shown, progress)
+            curated, losses = continue_from(matched, earlier, earlier_name, progress)
             matched = curated.planes  # they also hold the decisions that could not be applied, so these are printed
-            warn(lost)
-        written = write_planes(matched, output, metadata, overwrite, dandi_name, warnings, progress)
-    print_result(matched, written)
+            warn(losses)
+        file = write_planes(matched, output, metadata, overwrite, dandi_name, warnings, progress)
+    print_result(matched, file)
     if plots is not None:
-        draw(matched, plots, written.path)
+        draw(matched, plots, file.path)
 
 
 def options_for(method: Method, options: SourceOptions) -> SourceOptions:
@@ -191,14 +191,14 @@ def check_target(inputs: Sequence[str], output: Path, overwrite: bool, dandi_nam
         format_of(output)
 
 
-def print_result(planes: Sequence[MatchedPlane], written: WrittenFile) -> None:
+def print_result(planes: Sequence[MatchedPlane], file: WrittenFile) -> None:
     """Print what was matched and written."""
     print_planes(planes, lambda plane: f"plane {plane.name}\n\n" if len(planes) > 1 else "")
-    warn(written.warnings)
-    for missing in written.missing:
+    warn(file.warnings)
+    for missing in file.missing:
         need = "DANDI needs it" if missing.required else "recommended"
         note(f"Note: {missing.field}: {missing.problem} ({need}); {missing.remedy}.")
-    say("", f"Wrote {written.path}")
+    say("", f"Wrote {file.path}")
     related = related_resources([session for plane in planes for session in plane.sessions])
     if related:
         say("", "If you put this file into another dandiset, add to relatedResource in its metadata:")
@@ -209,13 +209,13 @@ def draw(planes: Sequence[MatchedPlane], folder: Path, matches: Path) -> None:
     """Draw the pictures of a match file that is already written; an error says that the match file itself is whole."""
     try:
         with progress_bar() as progress:
-            written = draw_planes(planes, folder, progress)
+            paths = draw_planes(planes, folder, progress)
     except Exception as error:
         raise OutputError(
             f"{folder}: the pictures cannot be drawn ({str(error) or type(error).__name__}); the match file {matches} "
             f"is complete, so draw them with `ndx-match plot {matches} -o DIR`."
         ) from error
-    say(f"Wrote {len(written)} pictures in {folder}")
+    say(f"Wrote {len(paths)} pictures in {folder}")
 
 
 def draw_planes(
@@ -227,9 +227,9 @@ def draw_planes(
     if len(planes) == 1:
         return write_figures(planes[0].sessions, planes[0].result, folder, progress, all_pairs, kind)
     make_folder(folder)
-    written = []
+    paths = []
     for plane in planes:
-        written += write_figures(
+        paths += write_figures(
             plane.sessions, plane.result, folder / plane.name, progress_of(progress, plane.name), all_pairs, kind
         )
-    return written
+    return paths

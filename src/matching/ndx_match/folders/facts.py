@@ -50,14 +50,14 @@ class SessionFacts:
 
 def names_folder(location: str | os.PathLike[str], name: str) -> bool:
     """Whether a name consists of consecutive parts of the path of a folder or file; a file's ending may be left out."""
-    wanted = Path(name).parts
+    name_parts = Path(name).parts
     path = Path(os.path.abspath(location))
-    if not wanted:
+    if not name_parts:
         return False
     return any(
-        parts[start : start + len(wanted)] == wanted
+        parts[start : start + len(name_parts)] == name_parts
         for parts in (path.parts, path.with_suffix("").parts)
-        for start in range(len(parts) - len(wanted) + 1)
+        for start in range(len(parts) - len(name_parts) + 1)
     )
 
 
@@ -69,13 +69,13 @@ def facts_of(
     Raises InputError if several rows or several starts belong to the session.
     """
     rows = [row for row in table if names_folder(location, row.folder)]
-    given = [(name, start) for name, start in starts if not name or names_folder(location, name)]
-    for found, what in ((rows, "rows of the table of sessions"), (given, "times of --session-start")):
-        if len(found) > 1:
-            raise InputError(f"{location}: {len(found)} {what} belong to this session; keep only one.")
-    facts = rows[0] if rows else SessionFacts(given[0][0] if given else "")
-    stated = {each.name: getattr(facts, each.name) for each in fields(facts)}
-    return SessionFacts(**{**stated, **({"session_start": given[0][1]} if given else {})})
+    session_starts = [(name, start) for name, start in starts if not name or names_folder(location, name)]
+    for entries, kind in ((rows, "rows of the table of sessions"), (session_starts, "times of --session-start")):
+        if len(entries) > 1:
+            raise InputError(f"{location}: {len(entries)} {kind} belong to this session; keep only one.")
+    facts = rows[0] if rows else SessionFacts(session_starts[0][0] if session_starts else "")
+    values = {each.name: getattr(facts, each.name) for each in fields(facts)}
+    return SessionFacts(**{**values, **({"session_start": session_starts[0][1]} if session_starts else {})})
 
 
 def read_session_table(path: str | os.PathLike[str]) -> tuple[SessionFacts, ...]:
@@ -86,12 +86,12 @@ def read_session_table(path: str | os.PathLike[str]) -> tuple[SessionFacts, ...]
     InputError
         If the table cannot be read, has no column `folder`, has an unknown column, or holds a value that is not valid.
     """
-    known = [each.name for each in fields(SessionFacts)]
+    names = [each.name for each in fields(SessionFacts)]
     columns, rows = read_rows(path, "the table of sessions")
-    strange = [name for name in columns if name not in known]
+    strange = [name for name in columns if name not in names]
     if FOLDER not in columns or strange:
         problem = f"has the unknown column {strange[0]!r}" if strange else f"has no column {FOLDER!r}"
-        raise InputError(f"{path}: the table of sessions {problem}; its columns are: {', '.join(known)}.")
+        raise InputError(f"{path}: the table of sessions {problem}; its columns are: {', '.join(names)}.")
     return tuple(_row(path, number, row) for number, row in enumerate(rows, start=2))
 
 

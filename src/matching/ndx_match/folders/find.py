@@ -61,10 +61,10 @@ def take_folders(
     """
     lacking: list[tuple[str | os.PathLike[str], str]] = []
     for location in locations:
-        if (found := _recognised(location)) is None:
+        if (format_and_files := _recognised(location)) is None:
             set_substitute(location, None)
             continue
-        program, files = found
+        program, files = format_and_files
         facts = facts_of(location, starts, table)
         label = facts.session_id or _label(facts.folder, program) or _label(os.path.abspath(location), program)
         if need_start and facts.start is None and program.start(Path(location)) is None:
@@ -73,23 +73,23 @@ def take_folders(
         set_substitute(location, Substitute(_short_name(location, program), files, make))
     if lacking:
         more = " ..." * (len(lacking) > MOST_NAMED)
-        named = ", ".join(str(location) for location, _ in lacking[:MOST_NAMED])
+        names = ", ".join(str(location) for location, _ in lacking[:MOST_NAMED])
         options = " ".join(f"--session-start {label}={EXAMPLE}" for _, label in lacking[:MOST_NAMED])
         raise InputError(
-            f"{named}{more}: the start of {'these sessions' if len(lacking) > 1 else 'this session'} is unknown; "
+            f"{names}{more}: the start of {'these sessions' if len(lacking) > 1 else 'this session'} is unknown; "
             f"give {options}{more} with the right dates, or a table of sessions with --sessions TABLE.csv."
         )
 
 
 def _make(location: str | os.PathLike[str], program: FolderFormat, facts: SessionFacts, label: str) -> NWBFile:
     try:
-        found = program.read(Path(location))
+        segmentation = program.read(Path(location))
     except OSError as error:
         raise InputError(f"{location}: this cannot be read ({error.strerror or error}).") from error
-    if not any(len(plane.roi_ids) for plane in found.planes):
+    if not any(len(plane.roi_ids) for plane in segmentation.planes):
         raise InputError(f"{location}: {program.program} found no ROIs here; leave this session out.")
     start = facts.start or program.start(Path(location)) or UNKNOWN_START
-    return make_nwbfile(found, facts, start, program.program, label)
+    return make_nwbfile(segmentation, facts, start, program.program, label)
 
 
 def _recognised(location: str | os.PathLike[str]) -> tuple[FolderFormat, tuple[Path, ...]] | None:
@@ -115,5 +115,5 @@ def _short_name(location: str | os.PathLike[str], program: FolderFormat) -> str:
     """The end of a path that distinguishes a folder from the folders of other sessions: `day1/suite2p`."""
     parts = Path(os.path.realpath(location)).parts
     general = [re.fullmatch(program.general_name, part) is not None for part in parts]
-    said = max((k for k, is_general in enumerate(general) if not is_general and k > 0), default=len(parts) - 1)
-    return "/".join(parts[said:])
+    first = max((k for k, is_general in enumerate(general) if not is_general and k > 0), default=len(parts) - 1)
+    return "/".join(parts[first:])

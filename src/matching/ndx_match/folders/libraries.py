@@ -8,7 +8,7 @@ from typing import Any
 from ..errors import InputError
 
 
-def needed(module: str, where: object, program: str) -> Any:
+def import_library(module: str, where: object, program: str) -> Any:
     """Import a library of the extra `folders`; raises InputError if it is not installed."""
     try:
         return import_module(module)

@@ -24,13 +24,15 @@ BLANK = "blank"  #: name of the image of a plane that has no images
 Item = TypeVar("Item")
 
 
-def make_nwbfile(found: Segmentation, facts: SessionFacts, start: datetime, program: str, session_id: str) -> NWBFile:
+def make_nwbfile(
+    segmentation: Segmentation, facts: SessionFacts, start: datetime, program: str, session_id: str
+) -> NWBFile:
     """Make an NWB file from ROIs and images; the same ROIs and images always give the same identifier and object ids.
 
     The ROI tables are in `processing/ophys/ImageSegmentation`. Beside it, the images of each table are in a container
     that has the name of the table. Pixel masks are (x, y, weight), images [row, col].
     """
-    identity = _identity(found)
+    identity = _identity(segmentation)
     nwbfile = _with_id(
         NWBFile,
         uuid.uuid5(identity, "file"),
@@ -44,10 +46,10 @@ def make_nwbfile(found: Segmentation, facts: SessionFacts, start: datetime, prog
     )
     device = nwbfile.create_device(name="microscope", description=f"Not described by the results of {program}.")
     module = nwbfile.create_processing_module("ophys", f"ROIs and images of {program}.")
-    segmentation = ImageSegmentation()
-    module.add(segmentation)
+    image_segmentation = ImageSegmentation()
+    module.add(image_segmentation)
     depth = "" if facts.imaging_depth is None else f" Imaging depth {facts.imaging_depth:g} um."
-    for plane in found.planes:
+    for plane in segmentation.planes:
         size = {} if facts.pixel_size is None else {"grid_spacing": [*facts.pixel_size[::-1]]}
         channel = OpticalChannel(name="channel", description=f"Not described by {program}.", emission_lambda=np.nan)
         imaging_plane = nwbfile.create_imaging_plane(
@@ -61,14 +63,16 @@ def make_nwbfile(found: Segmentation, facts: SessionFacts, start: datetime, prog
             grid_spacing_unit="micrometers",
             **size,
         )
-        segmentation.add_plane_segmentation(_table(plane, imaging_plane, program, uuid.uuid5(identity, plane.name)))
-        shown = dict(plane.images)
-        if not shown and plane.shape is not None:
-            shown[BLANK] = np.zeros(plane.shape, np.float32)  # states the size of the field
-        if shown:
+        image_segmentation.add_plane_segmentation(
+            _table(plane, imaging_plane, program, uuid.uuid5(identity, plane.name))
+        )
+        arrays = dict(plane.images)
+        if not arrays and plane.shape is not None:
+            arrays[BLANK] = np.zeros(plane.shape, np.float32)  # states the size of the field
+        if arrays:
             images = [
                 GrayscaleImage(name=name, data=image, description=f"{name} of {program}.")
-                for name, image in shown.items()
+                for name, image in arrays.items()
             ]
             module.add(Images(name=plane.name, images=images, description=f"Images of the plane {plane.name}."))
     return nwbfile
@@ -93,10 +97,10 @@ def _table(plane: SegmentedPlane, imaging_plane: Any, program: str, object_id: u
     )
 
 
-def _identity(found: Segmentation) -> uuid.UUID:
+def _identity(segmentation: Segmentation) -> uuid.UUID:
     """A UUID computed from the ROIs and images, so that the same ROIs and images give the same UUID."""
     digest = hashlib.sha256()
-    for plane in found.planes:
+    for plane in segmentation.planes:
         for array in (plane.roi_ids, plane.ends, plane.pixels, *plane.images.values()):
             digest.update(f"{array.dtype.str}{array.shape}".encode() + np.ascontiguousarray(array).tobytes())
     return uuid.UUID(bytes=digest.digest()[:16], version=4)

@@ -61,8 +61,8 @@ def load_array(path: Path) -> Array:
             if not dtype.hasobject:
                 file.seek(0)
                 return np.asarray(np.load(file, allow_pickle=False))
-            found = np.asarray(_Unpickler(file, encoding="latin1").load(), dtype=object)
-            return found.reshape(shape, order="F" if fortran_order else "C")
+            array = np.asarray(_Unpickler(file, encoding="latin1").load(), dtype=object)
+            return array.reshape(shape, order="F" if fortran_order else "C")
     except OSError as error:
         raise InputError(f"{path}: this file cannot be read ({error.strerror or error}).") from error
     except Exception as error:  # for a damaged file, pickle can raise any exception
@@ -71,7 +71,7 @@ def load_array(path: Path) -> Array:
 
 def load_dict(path: Path) -> dict[str, Any]:
     """The dict that a `.npy` file holds; raises InputError if it cannot be read or holds no dict."""
-    found = load_array(path)
-    if found.dtype != object or found.shape != () or not isinstance(found.item(), dict):
+    array = load_array(path)
+    if array.dtype != object or array.shape != () or not isinstance(array.item(), dict):
         raise InputError(f"{path}: this file holds no settings (a dict); copy it again.")
-    return dict(found.item())
+    return dict(array.item())

@@ -22,9 +22,9 @@ def read_aind_roicat(path: Path, sessions: Sequence[Session], parameters: Mappin
     path = path / TABLE if path.is_dir() else path
     where = str(path)
     titles, rows = read_table(path)
-    lost = {"session_name", "roi_session_index", "ucid"} - set(titles)
-    if lost:
-        raise InputError(f"{path}: has no column {min(lost)}; give {TABLE}.")
+    missing = {"session_name", "roi_session_index", "ucid"} - set(titles)
+    if missing:
+        raise InputError(f"{path}: has no column {min(missing)}; give {TABLE}.")
     columns = dict(zip(titles, zip(*rows, strict=True), strict=True)) if rows else dict.fromkeys(titles, ())
     session_of_row = np.array(columns["session_name"], str)
     names = list(dict.fromkeys(columns["session_name"]))

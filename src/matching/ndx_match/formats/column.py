@@ -33,8 +33,8 @@ def read_column(path: Path, sessions: Sequence[Session], parameters: Mapping[str
             assert table is not None  # open_sources checks this
             place = f"{session.source.uri}, {table.path}"
             if str(path) not in table.table.colnames:
-                known = ", ".join(table.table.colnames)
-                raise InputError(f"{place}: there is no column {str(path)!r}; choose one of {known}.")
+                titles = ", ".join(table.table.colnames)
+                raise InputError(f"{place}: there is no column {str(path)!r}; choose one of {titles}.")
             column = column_values(table.table, str(path), place)
             values.append(column if column.dtype.kind in "biuf" else np.array([text_of(each) for each in column], str))
     labels, words = _labels(values)

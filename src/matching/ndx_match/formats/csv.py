@@ -16,8 +16,8 @@ from .importing.names import named_columns
 from .protocol import Exporter, Importer
 from .tables import cells_dataframe
 
-OWN = ("cell_id", "n_sessions")  #: titles of the first columns that :func:`write_csv` writes
-FROM_EXPORT = (*OWN, "confidence")  #: titles in such a table that do not name a session
+FIRST_TITLES = ("cell_id", "n_sessions")  #: titles of the first columns that :func:`write_csv` writes
+FROM_EXPORT = (*FIRST_TITLES, "confidence")  #: titles in such a table that do not name a session
 
 
 def write_csv(planes: Sequence[MatchedPlane], path: Path) -> None:
@@ -33,29 +33,29 @@ def read_csv(path: Path, sessions: Sequence[Session], parameters: Mapping[str, A
     numbers are ids. Tables that :func:`write_csv` wrote are read by their ids.
     """
     titles, rows = read_table(path)
-    if {"plane", *OWN} <= set(titles):
+    if {"plane", *FIRST_TITLES} <= set(titles):
         raise InputError(f"{path}: holds several imaging planes; export one plane with `ndx-match export --plane`.")
-    own = titles[: len(OWN)] == list(OWN)
-    named = [title for title in titles if title not in FROM_EXPORT]
-    if len(named) == len(sessions) + 1 and named_columns(named, sessions) is None:
-        named = named[1:]
-    columns = columns_of_sessions(named, sessions, str(path))
-    at = [titles.index(named[k]) for k in columns]
+    is_export = titles[: len(FIRST_TITLES)] == list(FIRST_TITLES)
+    names = [title for title in titles if title not in FROM_EXPORT]
+    if len(names) == len(sessions) + 1 and named_columns(names, sessions) is None:
+        names = names[1:]
+    columns = columns_of_sessions(names, sessions, str(path))
+    at = [titles.index(names[k]) for k in columns]
     table = numbers_in([[row[k] for k in at] for row in rows], str(path)).reshape(len(rows), len(sessions))
-    reading = Reading("ids") if own else Reading()
+    reading = Reading("ids") if is_export else Reading()
     absent = np.isnan(table)
     if reading.stated(parameters).numbers != "ids":
         absent |= table < 0
     beside = {
         title: numbers_in([row[titles.index(title)] for row in rows], str(path))
         for title in ("cell_id", "confidence")
-        if own and title in titles
+        if is_export and title in titles
     }
     return ToolCells(
         whole_numbers(table, absent, str(path)),
         reading,
         confidence=beside.get("confidence"),
-        cell_ids=whole_numbers(beside["cell_id"], False, str(path)) if own else None,
+        cell_ids=whole_numbers(beside["cell_id"], False, str(path)) if is_export else None,
     )
 
 

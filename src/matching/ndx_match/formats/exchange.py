@@ -48,8 +48,8 @@ def split_origin(origin: str) -> tuple[Importer, str]:
     importers = find_importers()
     name, colon, argument = origin.partition(":")
     if name not in importers:
-        known = ", ".join(map(called, importers.values()))
-        raise InputError(f"There is no importer {origin}; choose one of {known}.")
+        choices = ", ".join(map(called, importers.values()))
+        raise InputError(f"There is no importer {origin}; choose one of {choices}.")
     importer = importers[name]
     if bool(importer.argument) != bool(argument) or (colon and not argument):
         raise InputError(f"{origin} does not name an importer; give {called(importer)}.")
@@ -101,37 +101,37 @@ def import_result(
         If the value of a parameter is not valid.
     """
     importer, argument = split_origin(origin)
-    given = dict(parameters or {})
-    known = [field.name for field in fields(importer.parameters)]
-    for name in given:
-        if name not in known:
+    values = dict(parameters or {})
+    names = [field.name for field in fields(importer.parameters)]
+    for name in values:
+        if name not in names:
             raise InputError(
-                f"{name} is no parameter of {importer.name}; its parameters are: {', '.join(known) or 'none'}."
+                f"{name} is no parameter of {importer.name}; its parameters are: {', '.join(names) or 'none'}."
             )
-    checked = importer.parameters(**given)
-    given = {name: vars(checked)[name] for name in given}
+    checked = importer.parameters(**values)
+    values = {name: vars(checked)[name] for name in values}
     place = Path(argument or path or "")
     try:
-        found = importer.read(place, [session.with_all_rois() for session in sessions], given)
+        result = importer.read(place, [session.with_all_rois() for session in sessions], values)
     except FileNotFoundError as error:
         raise InputError(f"{error.filename or place}: there is no such file.") from error
     except ValueError as error:  # of the JSON library, for example, or of a result that does not fit the sessions
         raise InputError(
             f"{place}: the importer of {importer.name} cannot read it ({error}); give the result for these sessions."
         ) from error
-    kept = {name: value for name, value in checked.stored().items() if name in given}
-    if isinstance(found, ToolCells):
+    stored = {name: value for name, value in checked.stored().items() if name in values}
+    if isinstance(result, ToolCells):
         from .importing.result import result_of
 
-        found = replace(found, reading=found.reading.stated(given))
-        kept |= vars(found.reading)
-        found = result_of(found, sessions, place, importer.reading_known, progress)
+        result = replace(result, reading=result.reading.stated(values))
+        stored |= vars(result.reading)
+        result = result_of(result, sessions, place, importer.reading_known, progress)
     else:
         from .importing.stated import check_distances, check_rows
 
-        check_rows(found, sessions, place)
-        check_distances(found, sessions, place)
-    return replace(found, method=f"import-{importer.name}", parameters=kept)
+        check_rows(result, sessions, place)
+        check_distances(result, sessions, place)
+    return replace(result, method=f"import-{importer.name}", parameters=stored)
 
 
 def find_exporter(path: str | os.PathLike[str]) -> Exporter:
@@ -172,8 +172,8 @@ def export(
     Examples
     --------
     >>> import ndx_match
-    >>> found = ndx_match.read_match_file("matches.nwb")
-    >>> ndx_match.export([found], "cells.csv")
+    >>> plane = ndx_match.read_match_file("matches.nwb")
+    >>> ndx_match.export([plane], "cells.csv")
     """
     exporter = find_exporter(path)
     planes = [planes] if isinstance(planes, MatchedPlane) else planes

@@ -61,11 +61,11 @@ def read_roicat(path: Path, sessions: Sequence[Session], parameters: Mapping[str
 def _the_file_in(path: Path) -> Path:
     if not path.is_dir():
         return path
-    found = sorted(path.glob(f"*{CLUSTERS}"))
-    if len(found) != 1:
-        what = "several files" if found else "no file"
+    paths = sorted(path.glob(f"*{CLUSTERS}"))
+    if len(paths) != 1:
+        what = "several files" if paths else "no file"
         raise InputError(f"{path}: this folder holds {what} *{CLUSTERS}; give the file itself.")
-    return found[0]
+    return paths[0]
 
 
 def _paths_beside(path: Path, n_sessions: int) -> list[str]:
@@ -92,14 +92,14 @@ def _confidence(
         of_rois = np.asarray(quality["sample_probabilities"], float)
         label_of_roi = np.concatenate([np.asarray(each, np.int64) for each in by_session])
         least = np.full(len(labels), np.inf)
-        used = label_of_roi >= 0
-        np.minimum.at(least, np.searchsorted(labels, label_of_roi[used]), of_rois[used])
+        in_cluster = label_of_roi >= 0
+        np.minimum.at(least, np.searchsorted(labels, label_of_roi[in_cluster]), of_rois[in_cluster])
         return _fractions(least), ()
     if quality.get("cluster_silhouette") is None:
         return None, ()
-    named = np.asarray(quality["cluster_labels_unique"], float)
-    of_named = dict(zip(named.tolist(), quality["cluster_silhouette"], strict=True))
-    return _fractions(np.array([of_named[float(label)] for label in labels], float)), (SILHOUETTE,)
+    cluster_labels = np.asarray(quality["cluster_labels_unique"], float)
+    silhouettes = dict(zip(cluster_labels.tolist(), quality["cluster_silhouette"], strict=True))
+    return _fractions(np.array([silhouettes[float(label)] for label in labels], float)), (SILHOUETTE,)
 
 
 def _fractions(values: Floats) -> Floats:

@@ -180,15 +180,15 @@ def _series(
     n_rois = masks.shape[0]
     start = 0
     for (name, table), part in zip(tables.items(), parts, strict=True):
-        own = slice(start, start + part.shape[0])
-        ring = slice(n_rois + own.start, n_rois + own.stop)
-        start = own.stop
+        rois = slice(start, start + part.shape[0])
+        ring = slice(n_rois + rois.start, n_rois + rois.stop)
+        start = rois.stop
         for series, values, about in (
-            (name, traces[:, own], "Mean fluorescence of each ROI, weighted by its mask"),
+            (name, traces[:, rois], "Mean fluorescence of each ROI, weighted by its mask"),
             (f"{name}_neuropil", traces[:, ring], "Mean fluorescence of the neuropil around each ROI, without cells"),
             (
                 f"{name}_corrected",
-                traces[:, own] - NEUROPIL_SHARE * traces[:, ring],
+                traces[:, rois] - NEUROPIL_SHARE * traces[:, ring],
                 f"Mean fluorescence of each ROI less {NEUROPIL_SHARE} of that of the neuropil around it",
             ),
         ):

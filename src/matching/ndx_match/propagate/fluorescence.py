@@ -48,9 +48,9 @@ def _ring(pixels: Indices, of_cells: Bools) -> Ints64:
     if len(pixels) == 0:
         return np.zeros(0, np.int64)
     n_cols = of_cells.shape[1]
-    wanted = max(LEAST_RING, RING_AREA * len(pixels))
+    n_pixels = max(LEAST_RING, RING_AREA * len(pixels))
     row, col = np.divmod(pixels.astype(np.intp), n_cols)
-    margin = int(GAP + np.ceil(np.sqrt(wanted)))
+    margin = int(GAP + np.ceil(np.sqrt(n_pixels)))
     top, left = max(0, int(row.min()) - margin), max(0, int(col.min()) - margin)
     box = slice(top, int(row.max()) + margin + 1), slice(left, int(col.max()) + margin + 1)
     outside = np.ones(of_cells[box].shape, np.uint8)
@@ -58,8 +58,8 @@ def _ring(pixels: Indices, of_cells: Bools) -> Ints64:
     distance = cv2.distanceTransform(outside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     free = (distance > GAP) & ~of_cells[box]
     distances = distance[free]
-    if len(distances) > wanted:
-        free &= distance <= np.partition(distances, wanted - 1)[wanted - 1]
+    if len(distances) > n_pixels:
+        free &= distance <= np.partition(distances, n_pixels - 1)[n_pixels - 1]
     ring_row, ring_col = np.nonzero(free)
     return np.asarray((ring_row + top) * n_cols + ring_col + left, np.int64)
 
@@ -89,11 +89,11 @@ def mean_traces(data: Any, masks: csr_array, places: Indices, progress: Progress
         here = (stored_row >= rows.start) & (stored_row < rows.stop)
         here &= (stored_col >= cols.start) & (stored_col < cols.stop)
         place = (stored_row[here] - rows.start) * block.shape[2] + stored_col[here] - cols.start
-        used, column = np.unique(place, return_inverse=True)
+        block_pixels, column = np.unique(place, return_inverse=True)
         part = csr_array(
-            (weights.data[here].astype(np.float32), (roi[here], column)), shape=(len(total), max(1, len(used)))
+            (weights.data[here].astype(np.float32), (roi[here], column)), shape=(len(total), max(1, len(block_pixels)))
         )
-        values = block.reshape(len(block), -1)[:, used if len(used) else [0]].astype(np.float32)
+        values = block.reshape(len(block), -1)[:, block_pixels if len(block_pixels) else [0]].astype(np.float32)
         traces[frames] += (part @ np.ascontiguousarray(values.T)).T
     if progress:
         progress("reading movie", len(pieces), len(pieces))

@@ -82,34 +82,34 @@ def carried_outlines(
     low, high = np.full((n_cells, 2), np.inf), np.full((n_cells, 2), -np.inf)  # of the carried pixels, x and y
     inside, n_sources = np.zeros(n_cells), np.zeros(n_cells, np.int64)
     for source in sources:
-        used, ends, points = _carried_pixels(sessions[source], cells[:, source], carriers[source].from_source)
-        low[used] = np.minimum(low[used], np.minimum.reduceat(points, ends[:-1]))
-        high[used] = np.maximum(high[used], np.maximum.reduceat(points, ends[:-1]))
-        inside[used] += np.add.reduceat(session.holds(points).astype(float), ends[:-1]) / np.diff(ends)
-        n_sources[used] += 1
-    kept = np.flatnonzero((n_sources >= max(min_sources, 1)) & (inside >= LEAST_INSIDE * n_sources))
-    boxes = _boxes(low[kept], high[kept], session.shape)
+        with_mask, ends, points = _carried_pixels(sessions[source], cells[:, source], carriers[source].from_source)
+        low[with_mask] = np.minimum(low[with_mask], np.minimum.reduceat(points, ends[:-1]))
+        high[with_mask] = np.maximum(high[with_mask], np.maximum.reduceat(points, ends[:-1]))
+        inside[with_mask] += np.add.reduceat(session.holds(points).astype(float), ends[:-1]) / np.diff(ends)
+        n_sources[with_mask] += 1
+    candidates = np.flatnonzero((n_sources >= max(min_sources, 1)) & (inside >= LEAST_INSIDE * n_sources))
+    boxes = _boxes(low[candidates], high[candidates], session.shape)
     sums = [np.zeros((2, *(part.stop - part.start for part in box)), np.float32) for box in boxes]
     for source in sources:
-        _add_masks(sums, boxes, sessions[source], cells[kept, source], carriers[source].to_source, session.shape)
+        _add_masks(sums, boxes, sessions[source], cells[candidates, source], carriers[source].to_source, session.shape)
     pixels = [_cut(parts, box, session) for parts, box in zip(sums, boxes, strict=True)]
-    found = [k for k, part in enumerate(pixels) if len(part)]
-    masks = from_pixels([pixels[k] for k in found], session.image.size)
+    nonempty = [k for k, part in enumerate(pixels) if len(part)]
+    masks = from_pixels([pixels[k] for k in nonempty], session.image.size)
     iou = pairwise_iou(masks, session.only_taking_part().footprints)
-    overlap = iou.max(axis=1).toarray().ravel() if iou.shape[1] else np.zeros(len(found))
-    return Outlines(kept[found], masks, n_sources[kept[found]], overlap)
+    overlap = iou.max(axis=1).toarray().ravel() if iou.shape[1] else np.zeros(len(nonempty))
+    return Outlines(candidates[nonempty], masks, n_sources[candidates[nonempty]], overlap)
 
 
 def _carried_pixels(session: Session, roi_rows: Ints32, carry: Carry) -> tuple[Indices, Indices, Points]:
     """The cells with a mask in a session, where the pixels of each begin and end, and where they are carried to."""
     indptr = session.footprints.indptr.astype(np.intp)
-    used = np.flatnonzero(roi_rows >= 0)
-    used = used[indptr[roi_rows[used] + 1] > indptr[roi_rows[used]]]
-    if len(used) == 0:
-        return used, np.zeros(1, np.intp), np.zeros((0, 2))
-    masks = session.footprints[roi_rows[used]]
+    with_mask = np.flatnonzero(roi_rows >= 0)
+    with_mask = with_mask[indptr[roi_rows[with_mask] + 1] > indptr[roi_rows[with_mask]]]
+    if len(with_mask) == 0:
+        return with_mask, np.zeros(1, np.intp), np.zeros((0, 2))
+    masks = session.footprints[roi_rows[with_mask]]
     row, col = np.divmod(masks.indices.astype(np.intp), session.shape[1])
-    return used, masks.indptr.astype(np.intp), carry(np.column_stack([col, row]).astype(float))
+    return with_mask, masks.indptr.astype(np.intp), carry(np.column_stack([col, row]).astype(float))
 
 
 def _boxes(low: Points, high: Points, shape: tuple[int, int]) -> list[tuple[slice, slice]]:
@@ -132,18 +132,18 @@ def _add_masks(
     shape: tuple[int, int],
 ) -> None:
     """Add the carried masks of a session, and where it saw anything, to the sums of each cell."""
-    used = np.flatnonzero(roi_rows >= 0)
-    if len(used) == 0:
+    present = np.flatnonzero(roi_rows >= 0)
+    if len(present) == 0:
         return
     points = carry(pixel_points(shape))
     places = points.astype(np.float32).reshape(*shape, 2)
-    seen = session.holds(points).astype(np.float32).reshape(shape)
-    for cell in used.tolist():
+    coverage = session.holds(points).astype(np.float32).reshape(shape)
+    for cell in present.tolist():
         mask, corner = _window(session, int(roi_rows[cell]))
         if mask.size:
             x, y = np.moveaxis(places[boxes[cell]] - corner, -1, 0)
             sums[cell][0] += cv2.remap(mask, np.ascontiguousarray(x), np.ascontiguousarray(y), cv2.INTER_LINEAR)
-            sums[cell][1] += seen[boxes[cell]]
+            sums[cell][1] += coverage[boxes[cell]]
 
 
 def _window(session: Session, roi_row: int) -> tuple[Floats32, Floats32]:
@@ -161,11 +161,11 @@ def _window(session: Session, roi_row: int) -> tuple[Floats32, Floats32]:
 
 def _cut(sums: Floats32, box: tuple[slice, slice], session: Session) -> Ints64:
     """The pixels of an outline, as linear indices of the image in ascending order."""
-    total, seen = (cv2.GaussianBlur(part, (0, 0), SMOOTHING, borderType=cv2.BORDER_REPLICATE) for part in sums)
-    mean = np.divide(total, seen, out=np.zeros_like(total), where=seen > 0)
+    total, coverage = (cv2.GaussianBlur(part, (0, 0), SMOOTHING, borderType=cv2.BORDER_REPLICATE) for part in sums)
+    mean = np.divide(total, coverage, out=np.zeros_like(total), where=coverage > 0)
     largest = float(mean.max(initial=0))
-    chosen: Bools = mean >= CUT * largest if largest > 0 else np.zeros(mean.shape, bool)
+    inside: Bools = mean >= CUT * largest if largest > 0 else np.zeros(mean.shape, bool)
     if session.has_data is not None:
-        chosen = chosen & session.has_data[box]
-    row, col = np.nonzero(chosen)
+        inside = inside & session.has_data[box]
+    row, col = np.nonzero(inside)
     return np.asarray((row + box[0].start) * session.shape[1] + col + box[1].start, np.int64)

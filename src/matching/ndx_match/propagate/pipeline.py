@@ -101,15 +101,17 @@ def propagate_files(
     def outlines_of(each: MatchedPlane, session: int) -> Outlines:
         return propagated_outlines(each.sessions, each.result, session, min_sources)
 
-    written: list[PropagatedFile] = []
+    propagated_files: list[PropagatedFile] = []
     paths: list[Path] = []
     sessions = [session for each in planes for session in each.sessions]
     with open_sources(sessions) as opened, naming_written(paths), folder_for_outputs(Path(folder)):
         for name in with_progress(progress, "propagating", list(files)):
-            with _opened(files[name], planes, matches, movie if traces else "", name) as found:
-                written.append(_write(name, targets[name], planes, opened, found, outlines_of, overwrite, progress))
+            with _opened(files[name], planes, matches, movie if traces else "", name) as source:
+                propagated_files.append(
+                    _write(name, targets[name], planes, opened, source, outlines_of, overwrite, progress)
+                )
             paths.append(targets[name])
-    return tuple(written)
+    return tuple(propagated_files)
 
 
 @dataclass(frozen=True)
@@ -131,8 +133,8 @@ def _files_of_sessions(
     for path in inputs:
         with shared_access(), open_nwb(path) as nwbfile:
             where = public_name(path)
-            found = sessions_in(nwbfile, where, [plane.sessions for plane in planes], public_name(matches))
-        for name in {planes[plane].sessions[k].name for plane, k, _, _ in found}:
+            tables = sessions_in(nwbfile, where, [plane.sessions for plane in planes], public_name(matches))
+        for name in {planes[plane].sessions[k].name for plane, k, _, _ in tables}:
             if name in files:
                 raise InputError(f"{where}: the session {name} was given already; give each session once.")
             files[name] = path
@@ -163,9 +165,9 @@ def _opened(
                     f"{where}: recognised as session {name} by its identifier and ROI ids, because its object ids are "
                     "not those that were recorded."
                 )
-            found = find_movie(nwbfile, table, session, where, movie) if movie != "" else None
-            if found is not None:
-                movies[plane] = found
+            session_movie = find_movie(nwbfile, table, session, where, movie) if movie != "" else None
+            if session_movie is not None:
+                movies[plane] = session_movie
         yield _SourceOfSession(nwbfile, movies, tuple(dict.fromkeys(warnings)))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from ...errors import InputError
 from ...storage.hdf5.reading import holds_any
 from ...storage.opening import first_line
-from ..libraries import needed
+from ..libraries import import_library
 from ..protocol import FolderFormat, Segmentation, SegmentedPlane, pixels_of
 
 ACCEPTED = "is_accepted"  #: property that states which ROIs are accepted
@@ -28,10 +28,10 @@ def _read(path: Path, program: str, open_with: Callable[[Any, str], Any]) -> Seg
     try:
         roi_ids = list(extractor.get_roi_ids())
         n_rows, n_cols = map(int, extractor.get_frame_shape())
-        shown = extractor.get_images_dict()
+        all_images = extractor.get_images_dict()
         masks = [np.asarray(extractor.get_roi_pixel_masks([roi_id])[0], float).reshape(-1, 3) for roi_id in roi_ids]
         accepted = extractor.get_property(ACCEPTED, roi_ids) if ACCEPTED in extractor.get_property_keys() else None
-        images = {name: image for name, image in shown.items() if np.shape(image) == (n_rows, n_cols)}
+        images = {name: image for name, image in all_images.items() if np.shape(image) == (n_rows, n_cols)}
     except Exception as error:  # roiextractors can raise any exception for a file of another kind
         raise _unreadable(path, program, error) from error
     columns = {} if accepted is None else {ACCEPTED: (f"Whether {program} accepts the ROI.", np.asarray(accepted))}
@@ -48,7 +48,7 @@ def _read(path: Path, program: str, open_with: Callable[[Any, str], Any]) -> Seg
 
 
 def _opened(path: Path, program: str, open_with: Callable[[Any, str], Any]) -> Any:
-    library = needed("roiextractors", path, program)
+    library = import_library("roiextractors", path, program)
     try:
         return open_with(library, str(path))
     except Exception as error:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ...errors import InputError
 from ...storage.opening import first_line
-from ..libraries import needed
+from ..libraries import import_library
 from ..protocol import FolderFormat, Segmentation, SegmentedPlane, pixels_of
 
 PROGRAM = "Inscopix"
@@ -23,7 +23,7 @@ def _files(path: Path) -> Sequence[Path]:
 
 
 def _opened(path: Path) -> Any:
-    isx = needed("isx", path, PROGRAM)
+    isx = import_library("isx", path, PROGRAM)
     try:
         return isx.CellSet.read(str(path), read_only=True)
     except Exception as error:  # isx can raise any exception for a file that is no cell set

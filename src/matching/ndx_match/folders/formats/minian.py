@@ -10,7 +10,7 @@ import numpy as np
 
 from ...arrays import Array
 from ...errors import InputError
-from ..libraries import needed
+from ..libraries import import_library
 from ..protocol import FolderFormat, Segmentation, SegmentedPlane, pixels_of
 
 MASKS, UNITS, IMAGE = "A", "unit_id", "max_proj"
@@ -43,7 +43,7 @@ def _pixels(mask: Array) -> tuple[Array, Array, Array]:
 
 def _array(store: Path, name: str) -> Any:
     """An array of a store. Raises InputError if a chunk is missing, which Zarr would read as zeros."""
-    zarr = needed("zarr", store, "minian")
+    zarr = import_library("zarr", store, "minian")
     try:
         array = zarr.open_group(str(store), mode="r")[name]
     except Exception as error:  # zarr can raise any exception

@@ -26,13 +26,13 @@ def _planes(path: Path) -> list[Path]:
     """The folders of the planes in a folder, or the folder itself if it is the folder of one plane."""
     if (path / ROIS).is_file():
         return [path]
-    found = [each for each in path.glob("plane*") if re.fullmatch(r"plane\d+", each.name) and (each / ROIS).is_file()]
-    return sorted(found, key=lambda plane: int(plane.name.removeprefix("plane")))
+    planes = [each for each in path.glob("plane*") if re.fullmatch(r"plane\d+", each.name) and (each / ROIS).is_file()]
+    return sorted(planes, key=lambda plane: int(plane.name.removeprefix("plane")))
 
 
 def _files(path: Path) -> Sequence[Path]:
-    found = [plane / name for plane in _planes(path) for name in (ROIS, ACCEPTED, *_settings_of(plane))]
-    return [file for file in found if file.is_file()]
+    files = [plane / name for plane in _planes(path) for name in (ROIS, ACCEPTED, *_settings_of(plane))]
+    return [file for file in files if file.is_file()]
 
 
 def _settings_of(plane: Path) -> Sequence[str]:
@@ -86,19 +86,19 @@ def _plane(folder: Path) -> SegmentedPlane:
 
 def _whole(values: Any) -> Array:
     """Pixel coordinates as whole numbers; raises ValueError if they have another type."""
-    found = np.asarray(values)
-    if found.dtype.kind not in "iu" and found.size:
-        raise ValueError(f"pixels of type {found.dtype}")
-    return found.astype(np.int64)
+    coordinates = np.asarray(values)
+    if coordinates.dtype.kind not in "iu" and coordinates.size:
+        raise ValueError(f"pixels of type {coordinates.dtype}")
+    return coordinates.astype(np.int64)
 
 
 def _shape(settings: Mapping[str, Any]) -> tuple[int, int] | None:
     """(n_rows, n_cols) of the field; None if it is unknown."""
     mean = settings.get("meanImg")
-    found = [settings.get(side) for side in ("Ly", "Lx")]
-    if None in found and isinstance(mean, np.ndarray) and mean.ndim == 2:
-        found = list(mean.shape)
-    return (int(found[0]), int(found[1])) if all(isinstance(size, int | np.integer) for size in found) else None  # type: ignore[arg-type]
+    sizes = [settings.get(side) for side in ("Ly", "Lx")]
+    if None in sizes and isinstance(mean, np.ndarray) and mean.ndim == 2:
+        sizes = list(mean.shape)
+    return (int(sizes[0]), int(sizes[1])) if all(isinstance(size, int | np.integer) for size in sizes) else None  # type: ignore[arg-type]
 
 
 def _images(settings: Mapping[str, Any], shape: tuple[int, int] | None) -> Iterator[tuple[str, Floats32]]:

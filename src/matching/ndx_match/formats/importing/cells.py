@@ -35,14 +35,14 @@ class ToolCells:
 
 def whole_numbers(values: npt.ArrayLike, absent: npt.ArrayLike, where: str) -> Ints64:
     """ROI numbers, :data:`ABSENT` where `absent` is True; raises an InputError if others are not whole numbers."""
-    given = np.asarray(values)
-    missing = np.broadcast_to(np.asarray(absent, bool), given.shape)
-    if given.dtype.kind not in "biuf":
+    numbers = np.asarray(values)
+    missing = np.broadcast_to(np.asarray(absent, bool), numbers.shape)
+    if numbers.dtype.kind not in "biuf":
         raise InputError(f"{where}: holds values that are no ROI numbers; give the file as the tool wrote it.")
-    present = np.where(missing, 0, given).astype(float)
+    present = np.where(missing, 0, numbers).astype(float)
     wrong = ~(np.isfinite(present) & (np.abs(present) < LARGEST) & (present == np.floor(present)))
     if wrong.any():
-        raise InputError(f"{where}: {given[wrong][0]} is no ROI number; give the file as the tool wrote it.")
+        raise InputError(f"{where}: {numbers[wrong][0]} is no ROI number; give the file as the tool wrote it.")
     return np.where(missing, ABSENT, present.astype(np.int64))
 
 

@@ -55,7 +55,7 @@ class PairOfSessions:
         return self.n_overlapping / max(1, self.n_matches)
 
     @property
-    def tells(self) -> bool:
+    def is_informative(self) -> bool:
         """Whether there are enough matches to judge."""
         return self.n_matches >= (FEWEST_MATCHES if self.measured else FEWEST_TO_FIT)
 
@@ -63,7 +63,7 @@ class PairOfSessions:
     def wrong(self) -> bool:
         """Whether there are enough matches, and so few of them overlap that the reading is wrong."""
         chance = self.measured.chance if self.measured else 0.0
-        return self.tells and self.fraction < max(LEAST_OVERLAPPING, ABOVE_CHANCE * chance)
+        return self.is_informative and self.fraction < max(LEAST_OVERLAPPING, ABOVE_CHANCE * chance)
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Fit:
     @property
     def judged(self) -> list[PairOfSessions]:
         """The pairs of sessions with enough matches to judge."""
-        return [pair for pair in self.pairs if pair.tells]
+        return [pair for pair in self.pairs if pair.is_informative]
 
     @property
     def n_matches(self) -> int:
@@ -113,9 +113,9 @@ class Reader:
     """Reads a tool's cells in different ways, and measures how well each way fits the sessions."""
 
     def __init__(
-        self, found: ToolCells, sessions: Sequence[Session], accepted: Sequence[Bools], overlaps: Overlaps
+        self, tool_cells: ToolCells, sessions: Sequence[Session], accepted: Sequence[Bools], overlaps: Overlaps
     ) -> None:
-        self._found, self._sessions, self._accepted, self._overlaps = found, sessions, accepted, overlaps
+        self._tool_cells, self._sessions, self._accepted, self._overlaps = tool_cells, sessions, accepted, overlaps
         self.straight = tuple(range(len(sessions)))
         self._every_pair = list(combinations(self.straight, 2))
         few = len(sessions) <= EXCHANGED_UP_TO
@@ -126,7 +126,7 @@ class Reader:
     def rows(self, reading: Reading, order: Sequence[int]) -> Ints64:
         """The `roi_row` of each number, shape (n_cells, n_sessions); OUT_OF_RANGE if it stands for no ROI."""
         columns = [
-            reading.rows(self._found.numbers[:, column], session, accepted)
+            reading.rows(self._tool_cells.numbers[:, column], session, accepted)
             for column, session, accepted in zip(order, self._sessions, self._accepted, strict=True)
         ]
         return np.stack(columns, axis=1)
@@ -136,12 +136,12 @@ class Reader:
         wrong = np.argwhere(self.rows(reading, self.straight) == OUT_OF_RANGE)
         if len(wrong):
             cell, position = wrong[0].tolist()
-            number, name = self._found.numbers[cell, position], self._sessions[position].name
+            number, name = self._tool_cells.numbers[cell, position], self._sessions[position].name
             n = reading.n_numbered(self._sessions[position], self._accepted[position])
             return f"holds the number {number} for the session {name}, but none of its {n} ROIs has this number"
         if self._counts_differ(reading, self.straight):
-            assert self._found.n_rois is not None
-            theirs = ", ".join(map(str, self._found.n_rois))
+            assert self._tool_cells.n_rois is not None
+            theirs = ", ".join(map(str, self._tool_cells.n_rois))
             ours = ", ".join(
                 str(reading.n_numbered(*each)) for each in zip(self._sessions, self._accepted, strict=True)
             )
@@ -166,17 +166,18 @@ class Reader:
             pairs.append(PairOfSessions(fixed, moving, both, self._overlaps.measured(fixed, moving, both)))
         n_unaccepted, by_chance = 0, 0.0
         for column, accepted in zip(rows[(rows >= 0).sum(axis=1) > 1].T, self._accepted, strict=True):
-            if self._found.accepted_only and len(accepted):
+            if self._tool_cells.accepted_only and len(accepted):
                 matched = column[column >= 0]
                 n_unaccepted += int((~accepted[matched]).sum())
                 by_chance += len(matched) * float((~accepted).mean())
         return Fit(reading, order, rows, tuple(pairs), n_unaccepted, by_chance)
 
-    def better_than(self, given: Fit | None) -> Fit | None:
+    def better_than(self, reference: Fit | None) -> Fit | None:
         """The reading under which the fewest matches do not overlap.
 
-        None if no reading fits, or if this number of matches is at least half of that under the reading `given`.
-        `given` is None if numbers are out of range in the reading of the format; then only the first condition counts.
+        None if no reading fits, or if this number of matches is at least half of that under the reading `reference`.
+        `reference` is None if numbers are out of range in the reading of the format; then only the first condition
+        counts.
         """
         best: Fit | None = None
         for reading, order in ((r, o) for o in _orders(len(self._sessions)) for r in all_readings()):
@@ -185,15 +186,15 @@ class Reader:
             fit = self._fit(reading, order, self._some_pairs)
             if fit.judged and not fit.wrong and (best is None or fit.n_apart < best.n_apart):
                 best = fit
-        if best is None or given is None:
+        if best is None or reference is None:
             return best
-        n_apart = sum(pair.n_apart for pair in given.pairs if (pair.fixed, pair.moving) in self._some_pairs)
+        n_apart = sum(pair.n_apart for pair in reference.pairs if (pair.fixed, pair.moving) in self._some_pairs)
         return best if 2 * best.n_apart < n_apart else None
 
     def _counts_differ(self, reading: Reading, order: Sequence[int]) -> bool:
         """Whether the numbers of ROIs that the tool was given are stated and are not those of the sessions."""
-        return self._found.n_rois is not None and any(
-            self._found.n_rois[column] != reading.n_numbered(session, accepted)
+        return self._tool_cells.n_rois is not None and any(
+            self._tool_cells.n_rois[column] != reading.n_numbered(session, accepted)
             for column, session, accepted in zip(order, self._sessions, self._accepted, strict=True)
         )
 

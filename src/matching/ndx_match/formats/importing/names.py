@@ -28,9 +28,9 @@ def columns_of_sessions(names: Sequence[str] | int, sessions: Sequence[Session],
     InputError
         If there are not as many names as sessions, and the names do not identify the sessions.
     """
-    told = None if isinstance(names, int) else named_columns(names, sessions)
-    if told is not None:
-        return told
+    columns = None if isinstance(names, int) else named_columns(names, sessions)
+    if columns is not None:
+        return columns
     n = names if isinstance(names, int) else len(names)
     if n == len(sessions):
         return list(range(n))
@@ -49,9 +49,9 @@ def named_columns(names: Sequence[str], sessions: Sequence[Session]) -> list[int
     of its file.
     """
     parts = [_parts(name) for name in names]
-    found = [[k for k, each in enumerate(parts) if each & _keys(session)] for session in sessions]
-    told = [each[0] for each in found if len(each) == 1]
-    return told if len(set(told)) == len(sessions) else None
+    candidates = [[k for k, each in enumerate(parts) if each & _keys(session)] for session in sessions]
+    columns = [each[0] for each in candidates if len(each) == 1]
+    return columns if len(set(columns)) == len(sessions) else None
 
 
 def _parts(name: str) -> set[str]:

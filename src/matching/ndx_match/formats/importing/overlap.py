@@ -24,7 +24,7 @@ FEWEST_TO_FIT = 8  #: fewest matches by which two sessions can be aligned
 LEAST_FITTED = 0.5  #: least fraction of these matches that the alignment must bring together
 MOST_FLATTENED = 4.0  #: greatest ratio of the alignment's magnifications along two axes
 BY_MATCHES = "fitted to the imported matches"
-KEPT_PAIRS = 64  #: number of pairs of sessions whose overlaps are kept in memory
+CACHED_PAIRS = 64  #: number of pairs of sessions whose overlaps are kept in memory
 
 
 @dataclass(frozen=True)
@@ -57,23 +57,25 @@ class Overlaps:
         self._regions = [supports(session.footprints) for session in sessions]
         self._centroids = [centroids(region, s.shape[1]) for region, s in zip(self._regions, sessions, strict=True)]
         self._radii = [typical_radius(region) for region in self._regions]
-        self._iou_of_pair = lru_cache(KEPT_PAIRS)(lambda fixed, moving: self._iou(self.registrations[fixed, moving]))
+        self._iou_of_pair = lru_cache(CACHED_PAIRS)(lambda fixed, moving: self._iou(self.registrations[fixed, moving]))
 
     def measured(self, fixed: int, moving: int, rows: Ints64) -> MeasuredPairs | None:
         """Measure pairs (`roi_row` in both sessions, shape (n, 2)); None if the sessions cannot be aligned."""
         fixed_rows, moving_rows = rows.T
-        found = self.registrations.get((fixed, moving))
-        if found is not None and found.registered:
+        registration = self.registrations.get((fixed, moving))
+        if registration is not None and registration.registered:
             iou = self._iou_of_pair(fixed, moving)
         else:
-            found = self._by_matches(fixed, moving, fixed_rows, moving_rows)
-            if found is None:
+            registration = self._by_matches(fixed, moving, fixed_rows, moving_rows)
+            if registration is None:
                 return None
-            iou = self._iou(found)
-        apart = self._centroids[moving][moving_rows] - self._map(found).to_moving(self._centroids[fixed][fixed_rows])
-        distance = np.linalg.norm(apart @ np.linalg.inv(found.matrix[:2, :2]).T, axis=1)
+            iou = self._iou(registration)
+        apart = self._centroids[moving][moving_rows] - self._map(registration).to_moving(
+            self._centroids[fixed][fixed_rows]
+        )
+        distance = np.linalg.norm(apart @ np.linalg.inv(registration.matrix[:2, :2]).T, axis=1)
         of_pairs = np.asarray(iou[fixed_rows, moving_rows]).ravel()
-        return MeasuredPairs(found, of_pairs, distance, _by_chance(iou, fixed_rows, moving_rows))
+        return MeasuredPairs(registration, of_pairs, distance, _by_chance(iou, fixed_rows, moving_rows))
 
     def _map(self, registration: Registration) -> SessionRegistration:
         shape = self._sessions[registration.fixed_session].shape

@@ -55,14 +55,14 @@ class Reading:
         if self.numbers == "ids":
             order = np.argsort(session.roi_ids)
             at = np.searchsorted(session.roi_ids, numbers, sorter=order)
-            found = order[np.minimum(at, len(order) - 1)] if len(order) else np.zeros(len(numbers), np.intp)
-            right = session.roi_ids[found] == numbers if len(order) else np.zeros(len(numbers), bool)
+            roi_rows = order[np.minimum(at, len(order) - 1)] if len(order) else np.zeros(len(numbers), np.intp)
+            right = session.roi_ids[roi_rows] == numbers if len(order) else np.zeros(len(numbers), bool)
         else:
             rows = np.flatnonzero(accepted) if self.numbers == "accepted" else np.arange(session.n_rois)
             right = (numbers >= self.count_from) & (numbers < self.count_from + len(rows))
-            found = np.zeros(len(numbers), np.intp)
-            found[right] = rows[numbers[right] - self.count_from]
-        return np.where(numbers == ABSENT, -1, np.where(right, found, OUT_OF_RANGE)).astype(np.int64)
+            roi_rows = np.zeros(len(numbers), np.intp)
+            roi_rows[right] = rows[numbers[right] - self.count_from]
+        return np.where(numbers == ABSENT, -1, np.where(right, roi_rows, OUT_OF_RANGE)).astype(np.int64)
 
 
 def all_readings() -> Sequence[Reading]:

@@ -26,7 +26,7 @@ from .fit import Fit, PairOfSessions, Reader
 from .overlap import BY_MATCHES, Overlaps
 from .reading import Reading
 
-MOST_TOLD = 5  #: largest number of pairs of sessions that are named in warnings of one kind
+MOST_LISTED = 5  #: largest number of pairs of sessions that are named in warnings of one kind
 OTHER_FILES = "no other reading fits, so give the files that were matched, with the same ROI tables"
 NO_OTHER = (
     "no other reading fits, so these are not the files or ROI tables that were matched, or the tool aligned the "
@@ -35,16 +35,16 @@ NO_OTHER = (
 
 
 def result_of(
-    found: ToolCells, sessions: Sequence[Session], path: Path, known: bool, progress: Progress | None = None
+    tool_cells: ToolCells, sessions: Sequence[Session], path: Path, known: bool, progress: Progress | None = None
 ) -> MatchResult:
     """Make a match result from a tool's cells.
 
     Parameters
     ----------
-    found : ToolCells
+    tool_cells : ToolCells
     sessions : sequence of Session
-        In the order of the columns of `found`. `takes_part` states which ROIs the files accept: all of them if a file
-        does not state this.
+        In the order of the columns of `tool_cells`. `takes_part` states which ROIs the files accept: all of them if a
+        file does not state this.
     path : Path
         The file or folder that error messages name.
     known : bool
@@ -65,19 +65,21 @@ def result_of(
     """
     accepted = [session.takes_part for session in sessions]
     overlaps = Overlaps(sessions, progress)
-    reader = Reader(found, sessions, accepted, overlaps)
-    outside = reader.outside(found.reading)
+    reader = Reader(tool_cells, sessions, accepted, overlaps)
+    outside = reader.outside(tool_cells.reading)
     if outside:
         better = reader.better_than(None)
-        advice = _other(better, found.reading, reader.straight, sessions) if better else OTHER_FILES
+        advice = _other(better, tool_cells.reading, reader.straight, sessions) if better else OTHER_FILES
         raise InputError(f"{path}: {outside}; {advice}.")
-    fit = reader.fit(found.reading, progress)
+    fit = reader.fit(tool_cells.reading, progress)
     _refuse_repeated(fit, sessions, path)
     better = reader.better_than(fit) if fit.n_apart and not fit.clear else None
     if known and (fit.wrong or better):
         advice = _other(better, fit.reading, fit.order, sessions) if better else NO_OTHER
         raise InputError(f"{path}: {_misfit(fit, sessions)}; {advice}.")
-    return _result(found, fit, sessions, accepted, overlaps, [*found.warnings, *_warnings(fit, better, sessions)])
+    return _result(
+        tool_cells, fit, sessions, accepted, overlaps, [*tool_cells.warnings, *_warnings(fit, better, sessions)]
+    )
 
 
 def _refuse_repeated(fit: Fit, sessions: Sequence[Session], path: Path) -> None:
@@ -131,34 +133,34 @@ def _other(better: Fit, reading: Reading, order: tuple[int, ...], sessions: Sequ
 def _warnings(fit: Fit, better: Fit | None, sessions: Sequence[Session]) -> list[str]:
     unchecked = [pair for pair in fit.pairs if pair.measured is None and pair.n_matches]
     apart = sorted((p for p in fit.pairs if p.measured and p.n_apart), key=lambda pair: pair.fraction)
-    found = [f"In the imported cells, {_apart(pair, sessions)}." for pair in apart[:MOST_TOLD]]
-    found += [
+    warnings = [f"In the imported cells, {_apart(pair, sessions)}." for pair in apart[:MOST_LISTED]]
+    warnings += [
         f"{sessions[pair.fixed].name} and {sessions[pair.moving].name} could not be registered, so that their "
         f"{pair.n_matches} matches are not checked."
-        for pair in unchecked[:MOST_TOLD]
+        for pair in unchecked[:MOST_LISTED]
     ]
-    if max(len(apart), len(unchecked)) > MOST_TOLD:
+    if max(len(apart), len(unchecked)) > MOST_LISTED:
         n = sum(pair.n_apart for pair in apart), sum(pair.n_matches for pair in unchecked)
-        found.append(
+        warnings.append(
             f"Of the {fit.n_matches} imported matches of all sessions, {n[0]} do not overlap after registration, "
             f"and {n[1]} are not checked."
         )
     if better is not None:
         other = _other(better, fit.reading, fit.order, sessions)
-        found.append(f"The numbers are read as {fit.reading}; {other}.")
+        warnings.append(f"The numbers are read as {fit.reading}; {other}.")
     if fit.n_unaccepted:
-        found.append(
+        warnings.append(
             f"{fit.n_unaccepted} of the matched ROIs are not accepted by the files, although the tool matches only "
             "accepted ROIs: the tool used another threshold, or the numbers stand for other ROIs."
         )
-    return found
+    return warnings
 
 
 # ---- the result
 
 
 def _result(
-    found: ToolCells,
+    tool_cells: ToolCells,
     fit: Fit,
     sessions: Sequence[Session],
     accepted: Sequence[Bools],
@@ -167,7 +169,7 @@ def _result(
 ) -> MatchResult:
     n = len(sessions)
     listed = np.asarray((fit.rows >= 0).any(axis=1))
-    looked_for = np.ones(fit.rows.shape, bool) if found.looked_for is None else found.looked_for
+    looked_for = np.ones(fit.rows.shape, bool) if tool_cells.looked_for is None else tool_cells.looked_for
     blocks, looked = [fit.rows[listed]], [looked_for[listed]]
     for position, flags in enumerate(accepted):
         unlisted = flags.copy()
@@ -183,29 +185,29 @@ def _result(
         method_version=__version__,
         parameters={},
         cells=cells,
-        cell_ids=_cell_ids(found, listed, len(cells)),
+        cell_ids=_cell_ids(tool_cells, listed, len(cells)),
         presence=_presence(cells, np.concatenate(looked), sessions, registrations, status),
         roi_pairs=_roi_pairs(fit),
         registrations=registrations,
         session_status=status,
-        confidence=_confidence(found, listed, cells),
+        confidence=_confidence(tool_cells, listed, cells),
         warnings=tuple(warnings),
     )
 
 
-def _cell_ids(found: ToolCells, listed: Bools, n_cells: int) -> np.ndarray:
+def _cell_ids(tool_cells: ToolCells, listed: Bools, n_cells: int) -> np.ndarray:
     """The tool's ids of its first cells, and the next numbers for the others."""
-    ids = np.zeros(0, np.int64) if found.cell_ids is None else found.cell_ids
-    own = ids[listed[: len(ids)]]
-    first = int(own.max(initial=-1)) + 1
-    return np.concatenate([own, np.arange(first, first + n_cells - len(own))]).astype(np.int64)
+    ids = np.zeros(0, np.int64) if tool_cells.cell_ids is None else tool_cells.cell_ids
+    listed_ids = ids[listed[: len(ids)]]
+    first = int(listed_ids.max(initial=-1)) + 1
+    return np.concatenate([listed_ids, np.arange(first, first + n_cells - len(listed_ids))]).astype(np.int64)
 
 
-def _confidence(found: ToolCells, listed: Bools, cells: Ints32) -> np.ndarray | None:
-    if found.confidence is None:
+def _confidence(tool_cells: ToolCells, listed: Bools, cells: Ints32) -> np.ndarray | None:
+    if tool_cells.confidence is None:
         return None
     confidence = np.full(len(cells), np.nan)
-    confidence[: int(listed.sum())] = found.confidence[listed]
+    confidence[: int(listed.sum())] = tool_cells.confidence[listed]
     confidence[(cells >= 0).sum(axis=1) < 2] = np.nan
     return confidence
 
@@ -226,14 +228,14 @@ def _presence(
 
 def _registrations(fit: Fit, overlaps: Overlaps) -> tuple[Registration, ...]:
     """For every two sessions, the registration by which matches were measured, or else the one that was tried."""
-    made = []
+    registrations = []
     for pair in fit.pairs:
-        tried = overlaps.registrations.get((pair.fixed, pair.moving))
-        found = pair.measured.registration if pair.measured else tried
-        if found is not None and found.steps == (BY_MATCHES,) and tried is not None:
-            found = replace(found, score=tried.score, chance_score=tried.chance_score)
-        made += [found] if found is not None else []
-    return tuple(made)
+        consensus = overlaps.registrations.get((pair.fixed, pair.moving))
+        registration = pair.measured.registration if pair.measured else consensus
+        if registration is not None and registration.steps == (BY_MATCHES,) and consensus is not None:
+            registration = replace(registration, score=consensus.score, chance_score=consensus.chance_score)
+        registrations += [registration] if registration is not None else []
+    return tuple(registrations)
 
 
 def _roi_pairs(fit: Fit) -> RoiPairs:

@@ -33,8 +33,8 @@ def json_ids(sessions: Sequence[Session]) -> list[Ints64]:
     list of ndarray of int64, shape (n_rois,)
         One array per session, in the order of `roi_row`.
     """
-    own = np.concatenate([np.zeros(0, np.int64), *(session.roi_ids for session in sessions)])
-    if len(np.unique(own)) == len(own) and ((own > 0) & (own <= LARGEST_ID)).all():
+    roi_ids = np.concatenate([np.zeros(0, np.int64), *(session.roi_ids for session in sessions)])
+    if len(np.unique(roi_ids)) == len(roi_ids) and ((roi_ids > 0) & (roi_ids <= LARGEST_ID)).all():
         return [session.roi_ids.astype(np.int64) for session in sessions]
     ends = np.cumsum([session.n_rois for session in sessions])
     return [
@@ -124,20 +124,20 @@ class RoiLookup:
                 f"{self._where}: the ROI id {repr(json_id)[:40]} is not a whole number; give the file as it "
                 "was written."
             )
-        found = self._rois.get(json_id, [])
-        if not found:
+        rois = self._rois.get(json_id, [])
+        if not rois:
             raise InputError(
                 f"{self._where}: the ROI id {json_id} is in none of the sessions {', '.join(self._names)}; "
                 "give the files from which it was made, and put the "
                 f"{IDS_FILE} that was written with nway's input, if there is one, beside it."
             )
-        if len(found) > 1:
-            names = " and ".join(self._names[k] for k, _ in found)
+        if len(rois) > 1:
+            names = " and ".join(self._names[k] for k, _ in rois)
             raise InputError(
                 f"{self._where}: the ROI id {json_id} is in {names}, so that it does not identify an ROI; put the "
                 f"{IDS_FILE} that was written with nway's input beside it."
             )
-        return found[0]
+        return rois[0]
 
     def row(self, json_id: object, session: int) -> int:
         """`roi_row` of an id; raises InputError as :meth:`roi` does, and if the ROI belongs to another session."""

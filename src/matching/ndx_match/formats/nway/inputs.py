@@ -76,16 +76,16 @@ def write_nway_input(sessions: Sequence[Session], folder: str | os.PathLike[str]
                 "cell_rois": _cell_rois(session, ids),
             }
         )
-    written = NwayInput(
+    nway_input = NwayInput(
         input_json=folder / "input.json",
         ids_json=folder / IDS_FILE,
         images=images,
         ids=describe_ids(sessions, numbers),
         left_out=tuple((k, int(row)) for k, session in enumerate(sessions) for row in session.empty_rows),
     )
-    write_json(written.ids, written.ids_json, overwrite=True)
-    write_json({"experiment_containers": {"ophys_experiments": experiments}}, written.input_json, overwrite=True)
-    return written
+    write_json(nway_input.ids, nway_input.ids_json, overwrite=True)
+    write_json({"experiment_containers": {"ophys_experiments": experiments}}, nway_input.input_json, overwrite=True)
+    return nway_input
 
 
 def _cell_rois(session: Session, ids: Ints64) -> list[dict[str, Any]]:

@@ -163,14 +163,14 @@ class _Reader:
             listed: set[tuple[int, int]] = set()
             for key in ("matches", "rejected"):
                 for pair in self._list(entry, key):
-                    read = self._roi_pair(fixed, moving, self._object(pair, "an entry of matches or rejected"))
-                    rois = read["fixed_roi_row"], read["moving_roi_row"]
+                    fields = self._roi_pair(fixed, moving, self._object(pair, "an entry of matches or rejected"))
+                    rois = fields["fixed_roi_row"], fields["moving_roi_row"]
                     if rois in listed:
                         raise self._error(
                             f"lists two ROIs of experiments {fixed} and {moving} as a pair twice; {AS_WRITTEN}."
                         )
                     listed.add(rois)
-                    roi_pairs.append({**read, "accepted": key == "matches"})
+                    roi_pairs.append({**fields, "accepted": key == "matches"})
         cells, warnings = self._cells()
         status, reasons = self._session_status(registrations)
         return MatchResult(
@@ -287,7 +287,7 @@ class _Reader:
     def _cells(self) -> tuple[Ints32, tuple[str, ...]]:
         """The `roi_row`s of the cells, and warnings about ROIs that the file does not mention: each becomes a cell."""
         n_sessions = len(self._sessions)
-        seen = [np.zeros(session.n_rois, bool) for session in self._sessions]
+        in_group = [np.zeros(session.n_rois, bool) for session in self._sessions]
         cells: list[list[int]] = []
         for group in self._groups:
             if not isinstance(group, list):
@@ -302,35 +302,35 @@ class _Reader:
                         f"a group of nway_matches holds two ROIs of session {self._sessions[k].name} (ROI id "
                         f"{json_id} is the second); give the files from which it was made."
                     )
-                if seen[k][roi_row]:
+                if in_group[k][roi_row]:
                     raise self._error(f"the ROI id {json_id} is in more than one group of nway_matches; {AS_WRITTEN}.")
                 cell[k] = roi_row
-                seen[k][roi_row] = True
+                in_group[k][roi_row] = True
             if group:
                 cells.append(cell)
         warnings: list[str] = []
-        for k, (session, present) in enumerate(zip(self._sessions, seen, strict=True)):
+        for k, (session, present) in enumerate(zip(self._sessions, in_group, strict=True)):
             for roi_row in np.flatnonzero(~present).tolist():
                 cells.append([roi_row if j == k else -1 for j in range(n_sessions)])
             empty = np.isin(np.arange(session.n_rois), session.empty_rows)
-            for missing, why in (
+            for missing, reason in (
                 (~present & empty, "has no mask pixel, could not be matched"),
                 (~present & ~empty, f"is not in {self._path.name}"),
             ):
                 if missing.any():
                     warnings.append(
-                        f"Session {session.name}: {_ids_in_words(session, missing)} {why} and is kept as a cell "
+                        f"Session {session.name}: {_ids_in_words(session, missing)} {reason} and is kept as a cell "
                         "without matches."
                     )
         return np.array(cells, np.int32).reshape(-1, n_sessions), tuple(warnings)
 
     def _cell_ids(self, n_cells: int) -> Ints64:
         """The ids of the cells, from `cell_ids` of the file if it has them; other cells have the next numbers."""
-        written = self._output.get("cell_ids", list(range(len(self._groups))))
-        whole = isinstance(written, list) and all(type(number) is int and 0 <= number < 2**63 for number in written)
-        if not whole or not len({*written}) == len(written) == len(self._groups):
+        cell_ids = self._output.get("cell_ids", list(range(len(self._groups))))
+        whole = isinstance(cell_ids, list) and all(type(number) is int and 0 <= number < 2**63 for number in cell_ids)
+        if not whole or not len({*cell_ids}) == len(cell_ids) == len(self._groups):
             raise self._error(f"'cell_ids' must hold a different number for each group of nway_matches; {AS_WRITTEN}.")
-        ids = [number for number, group in zip(written, self._groups, strict=True) if group]
+        ids = [number for number, group in zip(cell_ids, self._groups, strict=True) if group]
         first = max(ids, default=-1) + 1
         return np.array([*ids, *range(first, first + n_cells - len(ids))], np.int64)
 
@@ -348,14 +348,14 @@ class _Reader:
     def _session_status(self, registrations: Sequence[Registration]) -> tuple[Bytes, tuple[str, ...]]:
         """Status of each session and its reason, from `sessions` if the file has it, or else from registrations."""
         aligned = {k for r in registrations if r.registered for k in (r.fixed_session, r.moving_session)}
-        found: list[tuple[int, str]] = [
+        statuses: list[tuple[int, str]] = [
             (SessionStatus.MATCHED, "") if k in aligned else (SessionStatus.NOT_REGISTERED, NOT_REGISTERED)
             for k in range(len(self._sessions))
         ]
         for k, entry in enumerate(self._output.get("sessions", ())):
             if isinstance(entry, dict) and "status_code" in entry:
-                found[k] = self._code(SessionStatus, entry["status_code"]), str(entry.get("status_reason", ""))
-        return np.array([code for code, _ in found], np.uint8), tuple(reason for _, reason in found)
+                statuses[k] = self._code(SessionStatus, entry["status_code"]), str(entry.get("status_reason", ""))
+        return np.array([code for code, _ in statuses], np.uint8), tuple(reason for _, reason in statuses)
 
     def _code(self, codes: type[Code], value: object) -> int:
         """A code in the file; an unknown code is kept, because a newer version may have written it."""
@@ -366,23 +366,23 @@ class _Reader:
         return int(value)
 
 
-def _roi_pairs(found: Sequence[Mapping[str, Any]]) -> RoiPairs:
+def _roi_pairs(entries: Sequence[Mapping[str, Any]]) -> RoiPairs:
     types = dict.fromkeys(("fixed_session", "moving_session", "fixed_roi_row", "moving_roi_row"), np.int32)
     columns: dict[str, Any] = {
-        name: np.array([pair.get(name, math.nan) for pair in found], types.get(name, np.float64))
+        name: np.array([pair.get(name, math.nan) for pair in entries], types.get(name, np.float64))
         for name in (*types, "centroid_distance", "iou", "cost", "probability", "margin")
-        if name in (*types, "centroid_distance", "iou") or any(name in pair for pair in found)
+        if name in (*types, "centroid_distance", "iou") or any(name in pair for pair in entries)
     }
-    pairs = RoiPairs(**columns, accepted=np.array([pair["accepted"] for pair in found], bool))
+    pairs = RoiPairs(**columns, accepted=np.array([pair["accepted"] for pair in entries], bool))
     return pairs.take(
         np.lexsort((pairs.moving_roi_row, pairs.fixed_roi_row, pairs.moving_session, pairs.fixed_session))
     )
 
 
-def _ids_in_words(session: Session, chosen: Bools, most: int = 5) -> str:
-    ids = session.roi_ids[chosen].tolist()
-    named = ", ".join(map(str, ids[:most])) + (", ..." if len(ids) > most else "")
-    return f"ROI id {named}" if len(ids) == 1 else f"each of {len(ids)} ROIs (ids {named})"
+def _ids_in_words(session: Session, selection: Bools, limit: int = 5) -> str:
+    ids = session.roi_ids[selection].tolist()
+    listed = ", ".join(map(str, ids[:limit])) + (", ..." if len(ids) > limit else "")
+    return f"ROI id {listed}" if len(ids) == 1 else f"each of {len(ids)} ROIs (ids {listed})"
 
 
 # ---- writing
