@@ -62,7 +62,8 @@ class MatchedCellsTable(_MatchedCellsTable):
         Raises
         ------
         ValueError
-            If the shapes do not fit, `cells` and `presence` contradict each other, or two cells have the same id.
+            If the shapes do not fit, `cells` and `presence` contradict each other, a confidence is not between 0 and 1,
+            or two cells have the same id.
         """
         rows = _checked_cells(cells)
         codes = np.asarray(presence)
@@ -75,6 +76,8 @@ class MatchedCellsTable(_MatchedCellsTable):
         probabilities = None if confidence is None else np.asarray(confidence, dtype=np.float64)
         if probabilities is not None and probabilities.shape != rows.shape[:1]:
             raise ValueError(f"confidence must have the shape {rows.shape[:1]}, not {probabilities.shape}.")
+        if probabilities is not None and ((probabilities < 0) | (probabilities > 1)).any():
+            raise ValueError("confidence must lie between 0 and 1, or be NaN if it is unknown.")
         ids = np.arange(len(rows)) if cell_ids is None else np.asarray(cell_ids)
         if ids.shape != rows.shape[:1] or ids.dtype.kind not in "iu" or len(np.unique(ids)) != len(ids):
             raise ValueError("cell_ids must be one whole number for each cell, without duplicates.")
