@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -87,6 +88,18 @@ def test_every_page_is_in_the_table_of_contents():
     contents = (REPOSITORY / "docs" / "index.md").read_text(encoding="utf-8").splitlines()
     pages = {path.stem for path in (REPOSITORY / "docs").glob("*.md")} - {"index"}
     assert pages <= set(contents), "name the page in docs/index.md"
+
+
+def test_links_lead_somewhere_in_the_repository_too():
+    """Where the pages are read before any site is built, for example on GitHub."""
+    missing = []
+    for path in (
+        page for folder in ("", "docs/", "benchmarks/", "findings/") for page in REPOSITORY.glob(f"{folder}*.md")
+    ):
+        text = re.sub(r"^ *```.*?^ *```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+        links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text) if ":" not in link]
+        missing += [f"{path.name}: {link}" for link in links if link and not (path.parent / link).exists()]
+    assert missing == []
 
 
 def test_a_link_to_a_page_or_place_that_is_not_there_is_found(tmp_path: Path):
