@@ -293,7 +293,7 @@ class CellMatching(_CellMatching):
                 here = sessions == position
                 ids[here] = self._roi_ids(int(position))[rows[here]]
             frame[f"{side}_session"] = names[sessions]
-            frame.insert(frame.columns.get_loc(f"{side}_roi_row") + 1, f"{side}_roi_id", ids)
+            frame.insert(list(frame.columns).index(f"{side}_roi_row") + 1, f"{side}_roi_id", ids)
         return frame
 
     def registration(self, fixed: str | int, moving: str | int) -> SessionRegistration | None:
