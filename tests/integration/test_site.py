@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+import yaml
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -81,6 +83,16 @@ def test_the_site_holds_guide_interface_and_types(site: Path):
     assert "MatchedSessionsTable" in types
     assert any((site / "_images").glob("types*.svg"))
     assert "registration_figure" in (site / "_pages" / "cell_matching.html").read_text(encoding="utf-8")
+
+
+def test_arrows_of_the_diagram_lead_to_the_table_of_sessions():
+    groups = yaml.safe_load((REPOSITORY / "spec" / "ndx-cell-matching.extensions.yaml").read_text())["groups"]
+    diagram = runpy.run_path(str(REPOSITORY / "docs" / "schema_page.py"))["diagram"](groups)
+    title = re.search(r'x="(\d+)" y="(\d+)" width="(\d+)"[^<]*<text[^>]*>MatchedSessionsTable', diagram)
+    x, y, width = map(int, title.groups())
+    ends = re.findall(r'<path d="M\d+ \d+ C[-\d]+ \d+ [-\d]+ \d+ (\d+) (\d+)" fill="none"', diagram)
+    assert len(ends) == 5  # two columns of pairs, two of registrations, those of cells
+    assert all(int(end_x) in (x, x + width) and y < int(end_y) < y + 24 for end_x, end_y in ends)
 
 
 def test_every_page_is_in_the_table_of_contents():
