@@ -74,6 +74,7 @@ class CellMatching(_CellMatching):
         presence: npt.ArrayLike,
         confidence: npt.ArrayLike | None = None,
         cell_ids: npt.ArrayLike | None = None,
+        allow_unknown_codes: bool = False,
         roi_pairs: RoiPairsTable | None = None,
         registrations: SessionRegistrationsTable | None = None,
         decisions: DecisionsTable | None = None,
@@ -98,7 +99,7 @@ class CellMatching(_CellMatching):
             The attributes of these names; a str must be JSON.
         sessions : MatchedSessionsTable
             The sessions, in the order of the columns of `cells`.
-        cells, presence, confidence, cell_ids, **review
+        cells, presence, confidence, cell_ids, allow_unknown_codes, **review
             As for :meth:`MatchedCellsTable.from_array`.
         roi_pairs, registrations, decisions : RoiPairsTable, SessionRegistrationsTable, DecisionsTable
             A table without rows is left out.
@@ -111,7 +112,9 @@ class CellMatching(_CellMatching):
             If the arguments do not fit each other, or `parameters` or `software` cannot be written as JSON. The module
             is then unchanged.
         """
-        table = MatchedCellsTable.from_array(cells, presence, confidence, cell_ids=cell_ids, **review)
+        table = MatchedCellsTable.from_array(
+            cells, presence, confidence, cell_ids=cell_ids, allow_unknown_codes=allow_unknown_codes, **review
+        )
         names, roi_tables = texts(sessions["session_name"].data), list(sessions["roi_table"].data)
         table.check_session_columns(cells, names, roi_tables)
         _check_positions(roi_pairs, roi_tables)

@@ -38,6 +38,7 @@ class MatchedCellsTable(_MatchedCellsTable):
         confidence: npt.ArrayLike | None = None,
         *,
         cell_ids: npt.ArrayLike | None = None,
+        allow_unknown_codes: bool = False,
         name: str = "cells",
         description: str = "The cells, one row per cell; a column for each session points at the cell's ROI there.",
         **review: npt.ArrayLike | None,
@@ -54,6 +55,9 @@ class MatchedCellsTable(_MatchedCellsTable):
             Probability that all ROIs of the cell are the same neuron; NaN if unknown.
         cell_ids : array_like of int, shape (n_cells,), optional
             The cells' ids, without duplicates; by default 0, 1, 2, ...
+        allow_unknown_codes : bool
+            Whether `presence` may hold codes that this version does not know: True to write a file of a newer version
+            again.
         name, description : str
             Name and description of the table.
         **review : array_like, shape (n_cells,), optional
@@ -69,7 +73,7 @@ class MatchedCellsTable(_MatchedCellsTable):
         codes = np.asarray(presence)
         if codes.shape != rows.shape:
             raise ValueError(f"presence must have the shape of cells, {rows.shape}, not {codes.shape}.")
-        if not np.isin(codes, list(Presence)).all():
+        if not allow_unknown_codes and not np.isin(codes, list(Presence)).all():
             raise ValueError(f"presence may hold only the codes {[int(code) for code in Presence]}.")
         if ((codes == Presence.PRESENT) != (rows >= 0)).any():
             raise ValueError("presence must say PRESENT exactly where a cell has an ROI.")
