@@ -62,9 +62,10 @@ def main() -> None:
     arguments = parser.parse_args()
     files = {"ndx-meta.yaml": catalog_entry(), "CITATION.cff": citation()}
     if arguments.release:
-        unfinished = [name for name, text in files.items() if "OWNER" in text]
+        stated = {"pyproject.toml": " ".join([*URLS.values(), *STATED["tool"]["nwb-catalog"]["maintainers"]])}
+        unfinished = [name for name, text in {**stated, **files}.items() if "OWNER" in text]
         if unfinished:
-            sys.exit(f"{' and '.join(unfinished)} and pyproject.toml still hold the word OWNER; see OWNER.md.")
+            sys.exit(f"The word OWNER is still in {', '.join(unfinished)}; see OWNER.md.")
         return
     for name, text in files.items():
         (arguments.folder / name).write_text(text, encoding="utf-8", newline="\n")

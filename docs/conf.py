@@ -83,8 +83,10 @@ def follow_pages(_: Any, name: str, source: list[str]) -> None:
             .replace("](benchmarks/", "](benchmarks/")
         )
     else:
-        text = text.replace("](../benchmarks/", "](_pages/benchmarks/").replace(
-            "](../CONTRIBUTING.md", "](_pages/contributing.md"
+        text = (
+            text.replace("](../benchmarks/", "](_pages/benchmarks/")
+            .replace("](../CONTRIBUTING.md", "](_pages/contributing.md")
+            .replace("](../examples/cell_matching.ipynb", "](_pages/cell_matching.md")
         )
     source[0] = text
 

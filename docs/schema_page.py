@@ -25,8 +25,9 @@ def page(groups: Sequence[dict[str, Any]]) -> str:
     text = (
         "# The types of the extension\n\n"
         "Written from the schema, `spec/ndx-cell-matching.extensions.yaml`; [the format](../format.md) says the same "
-        "in prose, and why. In the diagram a question mark stands behind what is optional, and an arrow leads from a "
-        "column to the table whose rows it names.\n\n![The types, their columns and references](types.svg)\n"
+        "in prose, and why. In the diagram, a question mark marks what is optional. Arrows lead to the table of "
+        "sessions from the columns that hold its rows or, in the table of cells, rows of the ROI tables that it "
+        "names.\n\n![The types, their columns and references](types.svg)\n"
     )
     for group in groups:
         text += f"\n## {group['neurodata_type_def']}\n\nA {group['neurodata_type_inc']}. {group['doc']}\n"
@@ -76,18 +77,16 @@ def diagram(groups: Sequence[dict[str, Any]]) -> str:
 
 
 def _lines(group: dict[str, Any]) -> list[tuple[str, str]]:
-    """What a box lists, each with the type to which it refers, if any."""
+    """What a box lists, each with the type of table to which an arrow leads, if any."""
     members = [*group.get("attributes", ()), *group.get("groups", ()), *group.get("datasets", ())]
     lines = [(f"{m['name']}{'?' if _optional(m) else ''}: {_type(m).split(' [')[0]}", _refers_to(m)) for m in members]
     if group["neurodata_type_def"] == "MatchedCellsTable":
-        lines.append(("one column per session: rows of its roi_table", "MatchedSessionsTable"))
+        lines.append(("one column per session: ROI rows", "MatchedSessionsTable"))
     return lines
 
 
 def _refers_to(member: dict[str, Any]) -> str:
-    if member["name"] in ("fixed_session", "moving_session"):
-        return "MatchedSessionsTable"
-    return str(member.get("neurodata_type_inc", "")) if "dtype" not in member else ""
+    return "MatchedSessionsTable" if member["name"] in ("fixed_session", "moving_session") else ""
 
 
 def _box(x: int, y: int, name: str, lines: Sequence[tuple[str, str]]) -> str:
@@ -111,7 +110,8 @@ def _arrow(box: tuple[int, int], number: int, target: tuple[int, int]) -> str:
     if target[0] == box[0]:
         x = end_x = box[0]
     bend = x + (GAP // 2 if right else -GAP // 2)
+    end_bend = bend if target[0] == box[0] else end_x - (bend - x)
     return (
-        f'<path d="M{x} {y} C{bend} {y} {end_x - (bend - x)} {end_y} {end_x} {end_y}" fill="none" stroke="#2a6f97" '
+        f'<path d="M{x} {y} C{bend} {y} {end_bend} {end_y} {end_x} {end_y}" fill="none" stroke="#2a6f97" '
         'marker-end="url(#tip)" opacity="0.7"/>'
     )

@@ -101,7 +101,7 @@ TYPES = [
             NWBAttributeSpec(
                 name="last_cell_id",
                 doc="The greatest id that a cell ever had, in this file or in one from which its cells have their ids; "
-                "new cells get greater ones. Absent if the cell is in this file.",
+                "new cells get greater ones. Absent if a cell of this file has this id.",
                 dtype="int64",
                 required=False,
             ),
@@ -164,7 +164,7 @@ TYPES = [
                 NWBRefSpec(target_type="Image", reftype="object"),
             ),
             column("image_path", "Path of that copy in this file, for readers that cannot follow references.", "text"),
-            column("status", f"What became of the session. {SessionStatus.spelled_out()}.", "uint8"),
+            column("status", f"What happened to the session. {SessionStatus.spelled_out()}.", "uint8"),
             column("status_reason", "Why, in words for people; may be empty.", "text"),
             column("session_start", "When the session began: 'session_start_time' of the source, ISO 8601.", "text"),
             column("roi_selection", f"Which ROIs of the session took part. {RoiSelection.spelled_out()}.", "uint8"),
@@ -187,7 +187,9 @@ TYPES = [
                 "both were brought to [row, column].",
                 "bool",
             ),
-            column("orientation_reason", "Why the masks and the image are read so, in words for people.", "text"),
+            column(
+                "orientation_reason", "Why masks and image are read in this orientation, in words for people.", "text"
+            ),
             column("source_uri", "Name, path relative to this file, or URL of the source file.", "text"),
             column("source_identifier", "The field 'identifier' of the source NWB file.", "text"),
             column("source_object_id", "The object id of the root of the source NWB file (a UUID).", "text"),
@@ -325,7 +327,7 @@ TYPES = [
                 "matrix has no meaning.",
                 "uint8",
             ),
-            column("reason", "Why it ended so, in words for people; may be empty.", "text"),
+            column("reason", "Why this was the outcome, in words for people; may be empty.", "text"),
             column("steps", "How the matrix was found, in words for people, for example 'Crop, CLAHE, ECC'.", "text"),
             optional(
                 "ssim",
@@ -335,7 +337,7 @@ TYPES = [
             ),
             optional(
                 "score",
-                "How well the two sessions agree when aligned so: z score of their correlation among those of all "
+                "How well the two sessions agree in this alignment: z score of their correlation among those of all "
                 "shifts; NaN if it was not computed.",
                 "float64",
             ),
@@ -367,15 +369,15 @@ TYPES = [
         "decisions",
         "What persons decided on the cells and alignments, in the order in which it was decided. A decision that names "
         "several ROIs has one row for each of them, any other one row. The tables of cells and registrations hold "
-        "what follows from it; the cells as the method left them are told by the column 'automatic_cell_id' of the "
-        "ROI tables.",
+        "what follows from it; the column 'automatic_cell_id' of the ROI tables holds the cells as the method "
+        "left them.",
         [
             column("decision", "Number of the decision, from 0 on; its rows follow each other.", "int32"),
             column("kind", f"What was decided. {DecisionKind.spelled_out()}.", "uint8"),
             column("cell_id", "The cell that it is about, or to which the ROI was moved; -1: none.", "int64"),
             column(
                 "other_cell_id",
-                "Of a join, the other cell; of a split or removal, the cell that the ROIs became; -1: none.",
+                "For a join, the other cell; for a split or removal, the cell that the ROIs became; -1: none.",
                 "int64",
             ),
             column(
@@ -383,7 +385,7 @@ TYPES = [
                 "The session of the ROI, or the fixed session of an alignment; empty if there is neither.",
                 "text",
             ),
-            column("roi_id", "The ROI by its id (not its row) in that session's ROI table; -1 without ROI.", "int64"),
+            column("roi_id", "The ROI by its id (not its row) in that session's ROI table; -1: none.", "int64"),
             optional("moving_session_name", "The moving session of an alignment; empty if there is none.", "text"),
             optional(
                 "matrix",

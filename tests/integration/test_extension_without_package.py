@@ -3,16 +3,19 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import pynwb
 import pytest
 from pynwb import NWBHDF5IO
 
 from ndx_cell_matching import CellMatching
 from ndx_cell_matching.testing.mock import mock_CellMatching, mock_source_nwbfile
+from ndx_match.matchfile.checkup import check_match_file
 
 FORMAT = Path(__file__).resolve().parents[2] / "docs" / "format.md"
 CELLS = np.array([[0, 2, 1], [1, -1, 0], [2, 0, -1], [-1, 1, -1]])
@@ -72,7 +75,7 @@ def plain_python(tmp_path_factory) -> Path:
 
 
 def examples() -> list[str]:
-    """The Python examples of the description of the format: without this package, then with it."""
+    """The Python examples of the description of the format: reading without this package, with it, and writing."""
     return re.findall(r"^```python\n(.*?)^```", FORMAT.read_text(), flags=re.DOTALL | re.MULTILINE)
 
 
@@ -119,3 +122,16 @@ def test_example_without_the_package(plain_python, folder):
 def test_example_with_the_package(folder):
     shown = run(sys.executable, examples()[1], folder)
     assert "day2 DfOverF column 0" in shown  # ROI 2 of 3 in reverse order
+
+
+def test_example_of_writing(folder, tmp_path):
+    for day in ("day1", "day2"):
+        shutil.copy(folder / f"{day}.nwb", tmp_path)
+    run(sys.executable, examples()[2], tmp_path)
+    written = tmp_path / "by_eye.nwb"
+    assert pynwb.validate(path=written) == []
+    assert [finding for finding in check_match_file(written) if finding.part == "tables"] == []
+    matching = pynwb.read_nwb(written).processing["ophys"]["CellMatching"]
+    np.testing.assert_array_equal(matching.to_array(), CELLS[:, :2])
+    assert matching.mask(0, "day2").sum() == 16
+    assert len(matching.traces(0, {"day2": tmp_path / "day2.nwb"}, name="DfOverF")["day2"]) == 1

@@ -243,7 +243,9 @@ def test_an_archive_that_is_down(dandi: StandInDandi, monkeypatch: pytest.Monkey
 
 def test_without_dandi_installed(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(__import__("sys").modules, "dandi.dandiarchive", None)
-    run("inspect", f"{ROOT}/{NAMES[0]}").refused("the package dandi", "Python 3.11", "ndx-cell-matching[remote]")
+    run("inspect", f"{ROOT}/{NAMES[0]}").refused(
+        'needs dandi; run pip install "ndx-cell-matching[remote]" with Python 3.11 or newer.'
+    )
 
 
 def test_a_local_file_needs_no_archive(tmp_path: Path):

@@ -375,7 +375,7 @@ def test_bytes_are_reported(paths: list[Path], server: LoopbackServer, urls: lis
 
 def test_a_missing_extra_is_one_sentence(urls: list[str], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(__import__("sys").modules, "requests", None)
-    run("inspect", urls[0]).refused("the package requests", "pip install 'ndx-cell-matching[remote]'")
+    run("inspect", urls[0]).refused('needs requests; run pip install "ndx-cell-matching[remote]".')
 
 
 @pytest.fixture

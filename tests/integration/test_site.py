@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -11,6 +13,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+import yaml
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -82,11 +85,33 @@ def test_the_site_holds_guide_interface_and_types(site: Path):
     assert "registration_figure" in (site / "_pages" / "cell_matching.html").read_text(encoding="utf-8")
 
 
+def test_arrows_of_the_diagram_lead_to_the_table_of_sessions():
+    groups = yaml.safe_load((REPOSITORY / "spec" / "ndx-cell-matching.extensions.yaml").read_text())["groups"]
+    diagram = runpy.run_path(str(REPOSITORY / "docs" / "schema_page.py"))["diagram"](groups)
+    title = re.search(r'x="(\d+)" y="(\d+)" width="(\d+)"[^<]*<text[^>]*>MatchedSessionsTable', diagram)
+    x, y, width = map(int, title.groups())
+    ends = re.findall(r'<path d="M\d+ \d+ C[-\d]+ \d+ [-\d]+ \d+ (\d+) (\d+)" fill="none"', diagram)
+    assert len(ends) == 5  # two columns of pairs, two of registrations, those of cells
+    assert all(int(end_x) in (x, x + width) and y < int(end_y) < y + 24 for end_x, end_y in ends)
+
+
 def test_every_page_is_in_the_table_of_contents():
     """So that a new page is named by this test before the site's build warns of it."""
     contents = (REPOSITORY / "docs" / "index.md").read_text(encoding="utf-8").splitlines()
     pages = {path.stem for path in (REPOSITORY / "docs").glob("*.md")} - {"index"}
     assert pages <= set(contents), "name the page in docs/index.md"
+
+
+def test_links_lead_somewhere_in_the_repository_too():
+    """Where the pages are read before any site is built, for example on GitHub."""
+    missing = []
+    for path in (
+        page for folder in ("", "docs/", "benchmarks/", "findings/") for page in REPOSITORY.glob(f"{folder}*.md")
+    ):
+        text = re.sub(r"^ *```.*?^ *```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+        links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text) if ":" not in link]
+        missing += [f"{path.name}: {link}" for link in links if link and not (path.parent / link).exists()]
+    assert missing == []
 
 
 def test_a_link_to_a_page_or_place_that_is_not_there_is_found(tmp_path: Path):

@@ -148,8 +148,12 @@ class TestConstruction:
             ({"cells": np.where(CELLS == 2, 40, CELLS)}, "no row 40"),
             ({"cells": np.where(CELLS == 2, 1, CELLS)}, "row 1 of the session 'day1' is in more than one cell"),
             ({"confidence": [0.5, 0.5]}, "confidence"),
-            ({"parameters": "not JSON"}, "Expecting value"),
-            ({"parameters": {"x": float("nan")}}, "JSON"),
+            ({"confidence": [0.5, 0.5, 0.5, 2]}, "confidence must lie between 0 and 1"),
+            ({"parameters": "not JSON"}, "parameters must be one JSON object: Expecting value"),
+            ({"parameters": "[1]"}, "parameters must be one JSON object"),
+            ({"parameters": {"x": float("nan")}}, "parameters must be one JSON object: .*JSON"),
+            ({"parameters": {"x": object()}}, "parameters must be one JSON object: <object"),
+            ({"software": "numpy 2.0"}, "software must be one JSON object"),
         ],
     )
     def test_contradictions_are_refused(self, matching, changes, message):
@@ -159,11 +163,77 @@ class TestConstruction:
         assert "Second" not in arguments["module"].data_interfaces
 
     def test_columns_differ_in_length(self, matching):
-        with pytest.raises(ValueError, match="same length"):
+        with pytest.raises(ValueError, match="must have the same length, but status has 1 and the others 3"):
             MatchedSessionsTable.from_arrays(**session_columns(matching) | {"status": [0]})
 
+    @pytest.mark.parametrize(
+        ("column", "values", "message"),
+        [
+            ("status", [0, 0, -1], "must hold values of the type uint8, which -1 is not"),
+            ("status", [0, 0, 300], "must hold values of the type uint8, which 300 is not"),
+            ("status", [0, 0.5, 0], "must hold values of the type uint8, which 0.5 is not"),
+            ("status", [0, "matched", 0], "must hold numbers of the type uint8"),
+            ("status", [[0], [0], [0]], "must have the shape (rows,), not (3, 1)"),
+            ("mirrored", [0, 1, 2], "must hold values of the type bool, which 2 is not"),
+            ("mirrored", False, "must hold one entry per row, not the single value False"),
+            ("session_name", "day1", "must hold one entry per row, not the single value 'day1'"),
+            ("imaging_depth", np.array(175.0), "must hold one entry per row"),
+            ("roi_table", ["a", "b", "c"], "must hold objects of the type PlaneSegmentation, not str"),
+            ("image", [0, 1, 2], "must hold objects of the type Image, not int"),
+        ],
+    )
+    def test_values_that_the_schema_forbids_are_refused(self, matching, column, values, message):
+        with pytest.raises(ValueError, match=re.escape(f"the column {column!r} of the table 'sessions' {message}")):
+            MatchedSessionsTable.from_arrays(**session_columns(matching) | {column: values})
+
+    def test_numbers_of_another_type_with_the_same_value_are_taken(self, matching):
+        columns = session_columns(matching) | {"status": np.array([0.0, 1.0, 2.0]), "mirrored": [0, 1, 0]}
+        table = MatchedSessionsTable.from_arrays(**columns)
+        assert table["status"].data.tolist() == [0, 1, 2]
+        assert table["mirrored"].data.tolist() == [False, True, False]
+
+    @pytest.mark.parametrize(
+        ("columns", "message"),
+        [
+            ({"moving_session": [3]}, "'moving_session' of .* holds 3 in row 0, but there are 3 sessions"),
+            ({"fixed_session": [-1]}, "'fixed_session' of .* holds -1 in row 0"),
+            ({"moving_roi_row": [3]}, "'moving_roi_row' of .* holds 3 in row 0, but there are 3 ROIs in that session"),
+        ],
+    )
+    def test_pairs_name_sessions_and_rois_that_exist(self, matching, columns, message):
+        pair = {"fixed_session": [0], "moving_session": [1], "fixed_roi_row": [0], "moving_roi_row": [0]}
+        pairs = RoiPairsTable.from_arrays(**pair | columns, centroid_distance=[1.0], iou=[0.5], accepted=[True])
+        arguments = parts(matching)
+        with pytest.raises(ValueError, match=message):
+            CellMatching.from_arrays(**arguments, roi_pairs=pairs)
+        assert "Second" not in arguments["module"].data_interfaces
+
+    def test_registrations_name_sessions_that_exist(self, matching):
+        registrations = SessionRegistrationsTable.from_arrays(
+            fixed_session=[1], moving_session=[7], matrix=[np.eye(3)], steps=[""], outcome=[1], reason=[""]
+        )
+        with pytest.raises(ValueError, match="'moving_session' of the table 'registrations' holds 7"):
+            CellMatching.from_arrays(**parts(matching), registrations=registrations)
+
+    def test_parameters_may_hold_numbers_and_arrays_of_numpy(self, matching):
+        parameters = {"threshold": np.float32(0.5), "scales": np.arange(2)}
+        result = CellMatching.from_arrays(**parts(matching) | {"parameters": parameters})
+        assert json.loads(result.parameters) == {"threshold": 0.5, "scales": [0, 1]}
+
+    def test_displacements_have_two_coordinates(self):
+        with pytest.raises(ValueError, match=r"'displacement' .* \(session_pairs, fixed_rows, fixed_cols, 2\)"):
+            SessionRegistrationsTable.from_arrays(
+                fixed_session=[0],
+                moving_session=[1],
+                matrix=[np.eye(3)],
+                steps=[""],
+                outcome=[1],
+                reason=[""],
+                displacement=np.zeros((1, 17, 17)),
+            )
+
     def test_matrices_are_3_by_3(self):
-        with pytest.raises(ValueError, match=r"\(n, 3, 3\)"):
+        with pytest.raises(ValueError, match=r"\(session_pairs, 3, 3\)"):
             SessionRegistrationsTable.from_arrays(
                 fixed_session=[0],
                 moving_session=[1],
@@ -187,7 +257,7 @@ class TestConstruction:
         np.testing.assert_array_equal(table["pixel_size"].data[1], [0.8, 0.8])
 
     def test_pixel_size_has_two_numbers_a_session(self, matching):
-        with pytest.raises(ValueError, match=r"\(n_sessions, 2\)"):
+        with pytest.raises(ValueError, match=r"\(sessions, 2\)"):
             MatchedSessionsTable.from_arrays(**session_columns(matching) | {"pixel_size": np.ones((3, 3))})
 
     def test_two_steps_without_the_convenience(self, matching):

@@ -1,5 +1,6 @@
 """The schema: what is committed is what the script generates, and it is a valid specification."""
 
+import re
 import runpy
 import subprocess
 import sys
@@ -43,6 +44,17 @@ def test_public_classes_are_the_types_of_the_schema(types):
     assert set(types) <= set(ndx_cell_matching.__all__)
     for name in types:
         assert pynwb.get_class(name, "ndx-cell-matching") is getattr(ndx_cell_matching, name)
+
+
+def test_the_page_of_the_format_says_what_is_optional(types):
+    sections = (REPOSITORY / "docs" / "format.md").read_text().split("\n### ")
+    for name, group in types.items():
+        section = next(text for text in sections if name in text.splitlines()[0])
+        rows = re.findall(r"^\| (`.+?) \| (.+?) \|", section, flags=re.MULTILINE)
+        stated = {column: "optional" in kind for columns, kind in rows for column in re.findall(r"`(\w+)`", columns)}
+        members = [*group.get("attributes", ()), *group.get("datasets", ())]
+        optional = {each["name"]: each.get("quantity") == "?" or each.get("required") is False for each in members}
+        assert {column: stated.get(column) for column in optional} == optional
 
 
 @pytest.mark.parametrize(

@@ -426,6 +426,30 @@ def test_codes_of_a_newer_version_are_named_and_the_rest_is_read(matches: Path):
     assert "Warning: " in shown.err
 
 
+def test_codes_of_a_newer_version_are_kept_when_the_file_is_corrected(matches: Path, tmp_path: Path):
+    session = read_match_file(matches).sessions[1]
+    decisions = tmp_path / "decisions.csv"
+    decisions.write_text(f"kind,cell_id,session_name,roi_id\nremove,,{session.name},{session.roi_ids[0]}\n")
+    run("curate", matches, decisions, "-o", tmp_path / "newer.nwb").succeeded()
+
+    def codes(path: Path) -> list[list[int]]:
+        with h5py.File(path) as file:
+            tables = file["processing/ophys/CellMatching"]
+            return [tables["cells/presence"][:].tolist(), tables["sessions/roi_selection"][:].tolist()]
+
+    with h5py.File(tmp_path / "newer.nwb", "r+") as file:
+        tables = file["processing/ophys/CellMatching"]
+        presence = tables["cells/presence"][:]
+        tables["cells/presence"][:] = np.where(presence == Presence.PRESENT, presence, 77)
+        tables["sessions/roi_selection"][:] = 77
+    newer = codes(tmp_path / "newer.nwb")
+    assert [77 in np.ravel(column) for column in newer] == [True, True]
+
+    decisions.write_text("kind,cell_id\naccept,0\n")
+    run("curate", tmp_path / "newer.nwb", decisions, "-o", tmp_path / "corrected.nwb").succeeded()
+    assert codes(tmp_path / "corrected.nwb") == newer
+
+
 def test_no_folder_of_this_machine_is_recorded(tmp_path: Path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "project" / "data").mkdir(parents=True)

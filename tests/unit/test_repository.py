@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import runpy
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -47,6 +49,17 @@ def test_a_release_waits_for_what_only_the_owner_can_say(monkeypatch: pytest.Mon
             run_script(monkeypatch, "--release")
     else:
         run_script(monkeypatch, "--release")
+
+
+def test_a_release_waits_for_every_address(tmp_path: Path):
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(SCRIPT, tmp_path / ".ci")
+    filled_in = (REPOSITORY / "pyproject.toml").read_text().replace("OWNER", "someone")
+    for text, code in ((filled_in, 0), (filled_in.replace("https://someone.github.io", "https://OWNER.github.io"), 1)):
+        (tmp_path / "pyproject.toml").write_text(text)
+        command = [sys.executable, str(tmp_path / ".ci" / "metadata.py"), "--release"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert (done.returncode, "OWNER is still in pyproject.toml; see" in done.stderr) == (code, code == 1)
 
 
 @pytest.mark.parametrize("pattern", [".github/**/*.yml", ".pre-commit-config.yaml"])

@@ -74,6 +74,7 @@ class CellMatching(_CellMatching):
         presence: npt.ArrayLike,
         confidence: npt.ArrayLike | None = None,
         cell_ids: npt.ArrayLike | None = None,
+        allow_unknown_codes: bool = False,
         roi_pairs: RoiPairsTable | None = None,
         registrations: SessionRegistrationsTable | None = None,
         decisions: DecisionsTable | None = None,
@@ -98,7 +99,7 @@ class CellMatching(_CellMatching):
             The attributes of these names; a str must be JSON.
         sessions : MatchedSessionsTable
             The sessions, in the order of the columns of `cells`.
-        cells, presence, confidence, cell_ids, **review
+        cells, presence, confidence, cell_ids, allow_unknown_codes, **review
             As for :meth:`MatchedCellsTable.from_array`.
         roi_pairs, registrations, decisions : RoiPairsTable, SessionRegistrationsTable, DecisionsTable
             A table without rows is left out.
@@ -108,17 +109,22 @@ class CellMatching(_CellMatching):
         Raises
         ------
         ValueError
-            If the arguments do not fit each other. The module is then unchanged.
+            If the arguments do not fit each other, or `parameters` or `software` cannot be written as JSON. The module
+            is then unchanged.
         """
-        table = MatchedCellsTable.from_array(cells, presence, confidence, cell_ids=cell_ids, **review)
+        table = MatchedCellsTable.from_array(
+            cells, presence, confidence, cell_ids=cell_ids, allow_unknown_codes=allow_unknown_codes, **review
+        )
         names, roi_tables = texts(sessions["session_name"].data), list(sessions["roi_table"].data)
         table.check_session_columns(cells, names, roi_tables)
+        _check_positions(roi_pairs, roi_tables)
+        _check_positions(registrations, roi_tables)
         result = cls(
             name=name,
             method=method,
             method_version=method_version,
-            parameters=_json(parameters),
-            software=None if not software else _json(software),
+            parameters=_json("parameters", parameters),
+            software=None if not software else _json("software", software),
             warnings=texts(warnings) or None,
             imaging_plane=imaging_plane,
             last_cell_id=None if last_cell_id is None else np.int64(last_cell_id),
@@ -290,7 +296,7 @@ class CellMatching(_CellMatching):
                 here = sessions == position
                 ids[here] = self._roi_ids(int(position))[rows[here]]
             frame[f"{side}_session"] = names[sessions]
-            frame.insert(frame.columns.get_loc(f"{side}_roi_row") + 1, f"{side}_roi_id", ids)
+            frame.insert(list(frame.columns).index(f"{side}_roi_row") + 1, f"{side}_roi_id", ids)
         return frame
 
     def registration(self, fixed: str | int, moving: str | int) -> SessionRegistration | None:
@@ -550,7 +556,7 @@ class CellMatching(_CellMatching):
             raise ValueError(
                 f"the file with the identifier {nwbfile.identifier!r} is not the source of the session "
                 f"{self.session_names[position]!r}, or its ROI table was changed since; give the file with the "
-                f"identifier {identifier!r}, which held the session's ROIs in {path}."
+                f"identifier {identifier!r}, which held the session's ROIs{f' in {path}' if path else ''}."
             )
         return table
 
@@ -593,8 +599,40 @@ def _take(values: npt.NDArray[np.int64], rows: npt.NDArray[np.int32]) -> npt.NDA
     return result
 
 
-def _json(value: Mapping[str, Any] | str) -> str:
-    if isinstance(value, str):
-        json.loads(value)
-        return value
-    return json.dumps(dict(value), allow_nan=False)
+def _check_positions(table: Any, roi_tables: Sequence[Any]) -> None:
+    """Raise ValueError if a table of pairs or registrations names a session or an ROI that does not exist."""
+    n_rois = np.array([len(roi_table) for roi_table in roi_tables])
+    for side in ("fixed", "moving") if table is not None and len(table) else ():
+        sessions = array(table[f"{side}_session"])
+        _check_range(table, f"{side}_session", sessions, np.full(len(sessions), len(n_rois)), "sessions")
+        if f"{side}_roi_row" in table.colnames:
+            rows = array(table[f"{side}_roi_row"])
+            _check_range(table, f"{side}_roi_row", rows, n_rois[sessions], "ROIs in that session")
+
+
+def _check_range(table: Any, column: str, rows: npt.NDArray[Any], n: npt.NDArray[Any], what: str) -> None:
+    """Raise ValueError if a column of rows, counted from 0, holds a number that is not below that of the rows, `n`."""
+    for position in np.flatnonzero((rows < 0) | (rows >= n))[:1]:
+        raise ValueError(
+            f"the column {column!r} of the table {table.name!r} holds {rows[position]} in row {position}, but there "
+            f"are {n[position]} {what}; rows are counted from 0."
+        )
+
+
+def _json(name: str, value: Mapping[str, Any] | str) -> str:
+    """A mapping or a text in JSON as text in JSON; numpy's numbers and arrays become numbers and lists."""
+    try:
+        text = value if isinstance(value, str) else json.dumps(dict(value), allow_nan=False, default=_plain)
+        if isinstance(json.loads(text), dict):
+            return text
+        problem = f"not {text}"
+    except (TypeError, ValueError) as error:
+        problem = str(error)
+    raise ValueError(f"{name} must be one JSON object: {problem}.")
+
+
+def _plain(value: Any) -> Any:
+    """A number or an array of numpy as json writes it."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError(f"{value!r} is neither text, number, list nor mapping")

@@ -38,6 +38,7 @@ class MatchedCellsTable(_MatchedCellsTable):
         confidence: npt.ArrayLike | None = None,
         *,
         cell_ids: npt.ArrayLike | None = None,
+        allow_unknown_codes: bool = False,
         name: str = "cells",
         description: str = "The cells, one row per cell; a column for each session points at the cell's ROI there.",
         **review: npt.ArrayLike | None,
@@ -54,6 +55,9 @@ class MatchedCellsTable(_MatchedCellsTable):
             Probability that all ROIs of the cell are the same neuron; NaN if unknown.
         cell_ids : array_like of int, shape (n_cells,), optional
             The cells' ids, without duplicates; by default 0, 1, 2, ...
+        allow_unknown_codes : bool
+            Whether `presence` may hold codes that this version does not know: True to write a file of a newer version
+            again.
         name, description : str
             Name and description of the table.
         **review : array_like, shape (n_cells,), optional
@@ -62,19 +66,22 @@ class MatchedCellsTable(_MatchedCellsTable):
         Raises
         ------
         ValueError
-            If the shapes do not fit, `cells` and `presence` contradict each other, or two cells have the same id.
+            If the shapes do not fit, `cells` and `presence` contradict each other, a confidence is not between 0 and 1,
+            or two cells have the same id.
         """
         rows = _checked_cells(cells)
         codes = np.asarray(presence)
         if codes.shape != rows.shape:
             raise ValueError(f"presence must have the shape of cells, {rows.shape}, not {codes.shape}.")
-        if not np.isin(codes, list(Presence)).all():
+        if not allow_unknown_codes and not np.isin(codes, list(Presence)).all():
             raise ValueError(f"presence may hold only the codes {[int(code) for code in Presence]}.")
         if ((codes == Presence.PRESENT) != (rows >= 0)).any():
             raise ValueError("presence must say PRESENT exactly where a cell has an ROI.")
         probabilities = None if confidence is None else np.asarray(confidence, dtype=np.float64)
         if probabilities is not None and probabilities.shape != rows.shape[:1]:
             raise ValueError(f"confidence must have the shape {rows.shape[:1]}, not {probabilities.shape}.")
+        if probabilities is not None and ((probabilities < 0) | (probabilities > 1)).any():
+            raise ValueError("confidence must lie between 0 and 1, or be NaN if it is unknown.")
         ids = np.arange(len(rows)) if cell_ids is None else np.asarray(cell_ids)
         if ids.shape != rows.shape[:1] or ids.dtype.kind not in "iu" or len(np.unique(ids)) != len(ids):
             raise ValueError("cell_ids must be one whole number for each cell, without duplicates.")

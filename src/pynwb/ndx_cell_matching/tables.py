@@ -1,18 +1,16 @@
 """The tables of sessions, of candidate pairs, of registrations and of decisions.
 
 Each is built from the columns that the schema declares; `docs/format.md` describes them. Missing or unknown columns,
-and columns of different lengths, are refused.
+columns of different lengths, and values that do not have the type and shape of the schema are refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, TypeVar
 
-import numpy as np
 from pynwb import get_class, register_class
 
-from ._columns import table_from_columns, texts
+from ._columns import table_from_columns
 from ._namespace import NAMESPACE
 
 Table = TypeVar("Table", bound="_TableOfColumns")
@@ -45,14 +43,15 @@ class _TableOfColumns:
         TypeError
             If a required column is missing, or a column is not in the schema.
         ValueError
-            If the columns differ in length, or a column has the wrong shape or forbidden values.
+            If the columns differ in length, or a column does not have the shape or the type that the schema states.
         """
-        cls._check(columns)
-        return table_from_columns(cls, name or cls._usual_name, description or cls._usual_description, columns)
+        table = table_from_columns(cls, name or cls._usual_name, description or cls._usual_description, columns)
+        cls._check(table)
+        return table
 
     @classmethod
-    def _check(cls, columns: Mapping[str, Any]) -> None:
-        """Raise ValueError if columns have wrong shapes or forbidden values."""
+    def _check(cls, table: Any) -> None:
+        """Raise ValueError if columns that have the type and shape of the schema hold forbidden values."""
 
 
 @register_class("MatchedSessionsTable", NAMESPACE)
@@ -68,13 +67,11 @@ class MatchedSessionsTable(_TableOfColumns, _MatchedSessionsTable):
     _usual_description = "The sessions whose ROIs were matched, one row per session."
 
     @classmethod
-    def _check(cls, columns: Mapping[str, Any]) -> None:
-        names = texts(columns.get("session_name", ()))
+    def _check(cls, table: Any) -> None:
+        names = table["session_name"].data
         if len(set(names)) != len(names):
             repeated = next(name for name in names if names.count(name) > 1)
             raise ValueError(f"two sessions have the name {repeated!r}; give every session its own.")
-        if columns.get("pixel_size") is not None and np.shape(columns["pixel_size"])[1:] != (2,):
-            raise ValueError(f"pixel_size must have the shape (n_sessions, 2), not {np.shape(columns['pixel_size'])}.")
 
 
 @register_class("RoiPairsTable", NAMESPACE)
@@ -101,12 +98,6 @@ class SessionRegistrationsTable(_TableOfColumns, _SessionRegistrationsTable):
     _usual_name = "registrations"
     _usual_description = "How the fields of view of each two sessions were aligned, one row per direction."
 
-    @classmethod
-    def _check(cls, columns: Mapping[str, Any]) -> None:
-        shape = np.shape(columns.get("matrix", np.zeros((0, 3, 3))))
-        if shape[1:] != (3, 3):
-            raise ValueError(f"matrix must have the shape (n, 3, 3), not {shape}.")
-
 
 @register_class("DecisionsTable", NAMESPACE)
 class DecisionsTable(_TableOfColumns, _DecisionsTable):
@@ -118,9 +109,3 @@ class DecisionsTable(_TableOfColumns, _DecisionsTable):
 
     _usual_name = "decisions"
     _usual_description = "What persons decided on the cells and alignments, in order, one row per ROI of a decision."
-
-    @classmethod
-    def _check(cls, columns: Mapping[str, Any]) -> None:
-        shape = np.shape(columns["matrix"]) if columns.get("matrix") is not None else (0, 3, 3)
-        if shape[1:] != (3, 3):
-            raise ValueError(f"matrix must have the shape (n, 3, 3), not {shape}.")

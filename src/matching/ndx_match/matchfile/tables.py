@@ -63,6 +63,7 @@ def add_result(
             presence=result.presence,
             confidence=result.confidence,
             cell_ids=result.cell_ids,
+            allow_unknown_codes=True,  # of a match file of a newer version, which is written again
             roi_pairs=pairs,
             registrations=registrations,
             decisions=decisions_table(result.decisions),

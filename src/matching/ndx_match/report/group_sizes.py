@@ -44,7 +44,7 @@ def group_sizes_figure(sessions: Sequence[Session], result: MatchResult) -> Figu
 
     pairs = result.roi_pairs
     finite = pairs.centroid_distance[np.isfinite(pairs.centroid_distance)]
-    _distribution(distances, pairs.centroid_distance, pairs.accepted, max(1.0, finite.max(initial=0.0)))
+    _distribution(distances, pairs.centroid_distance, pairs.accepted, max(1.0, float(finite.max(initial=0.0))))
     _name(distances, "Centroid distance (pixels)", "ROI pairs")
     _distribution(overlaps, pairs.iou, pairs.accepted, 1.0)
     _name(overlaps, "Intersection over union", "ROI pairs")

@@ -128,7 +128,7 @@ class Search:
 
     def combined(self, z: Floats32) -> Floats32:
         """The score of all channels together, of the padded shape; channels constant in either session do not count."""
-        return np.asarray(z.sum(axis=0) / np.sqrt(max(1, self.informative.sum())))
+        return np.asarray(z.sum(axis=0) / np.sqrt(max(1, int(self.informative.sum()))))
 
     def _best_shifts(self, pose: Pose) -> list[RoughAlignment]:
         matrix = self.prior @ affine_matrix(pose.linear, self.middle, self.middle)

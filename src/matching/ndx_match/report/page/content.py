@@ -137,7 +137,7 @@ def _pair(registration: Registration, accepted: int, fraction: float) -> dict[st
         "matrix": [float(f"{value:.9g}") for value in r.matrix.ravel()] if np.isfinite(r.matrix).all() else None,
         "displacement": None if bent is None else np.round(bent / DISPLACEMENT_STEP).astype(int).ravel().tolist(),
         "displacementStep": DISPLACEMENT_STEP,
-        "largestDisplacement": 0 if bent is None else _number(np.linalg.norm(bent, axis=-1).max()),
+        "largestDisplacement": 0 if bent is None else _number(float(np.linalg.norm(bent, axis=-1).max())),
         "ssim": _number(r.ssim),
         "score": _number(r.score),
         "chanceScore": _number(r.chance_score),

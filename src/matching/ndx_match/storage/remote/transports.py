@@ -22,7 +22,7 @@ CONNECT_SECONDS, READ_SECONDS = 10, 20  # longest time without a byte; six attem
 LONGEST_WAIT = 30.0  #: longest wait before another attempt, in seconds
 VALID_SECONDS = 3600  #: how long a signed address is valid; so long that a wrong clock does little harm
 PIECE_BYTES = 1 << 16
-INSTALL = "pip install 'ndx-cell-matching[remote]'"
+INSTALL = 'pip install "ndx-cell-matching[remote]"'
 
 
 class ConnectionLost(Exception):
@@ -305,10 +305,8 @@ def import_extra(name: str, public: str) -> Any:
         return import_module(name)
     except ImportError:
         package = name.split(".")[0]
-        needs = " (which needs Python 3.11 or newer)" if package == "dandi" else ""
-        raise InputError(
-            f"{public}: reading this needs the package {package}{needs}, which is not installed; run: {INSTALL}."
-        ) from None
+        version = " with Python 3.11 or newer" if package == "dandi" else ""
+        raise InputError(f"{public}: reading this needs {package}; run {INSTALL}{version}.") from None
 
 
 def _reason(error: Exception) -> str:
