@@ -68,10 +68,10 @@ def main() -> None:
     options = parser.parse_args()
     first, end = map(int, options.seeds.split(":"))
     parts = ["# Adding a session", "Written by `python benchmarks/add.py`.", machine()]
-    found = []
+    runs = []
     for seed in range(first, end):
-        found.append(run(seed, options.sessions))
-        write(options.output, [*parts, *report(found, options.sessions)])
+        runs.append(run(seed, options.sessions))
+        write(options.output, [*parts, *report(runs, options.sessions)])
 
 
 def run(seed: int, n_sessions: int) -> Measured:
@@ -137,16 +137,16 @@ def n_kept(before: MatchResult, after: MatchResult) -> int:
     return int(((after.cells[rows][:, :n] == before.cells).all(axis=1) & (np.array(rows) >= 0)).sum())
 
 
-def report(found: Sequence[Measured], n_sessions: int) -> Iterator[str]:
+def report(runs: Sequence[Measured], n_sessions: int) -> Iterator[str]:
     """The tables."""
     yield (
-        f"{n_sessions} simulated sessions of {statistics.mean(each.n_rois for each in found):.0f} ROIs on average are "
+        f"{n_sessions} simulated sessions of {statistics.mean(each.n_rois for each in runs):.0f} ROIs on average are "
         "matched by `consensus` with default parameters: all together (*all*), or without the last one, which is then "
         "added (*add*). Times are those of one process, without reading and writing."
     )
     yield "## Time"
     rows = []
-    for each in found:
+    for each in runs:
         ratios = [each.seconds[f"{kind}add"] / each.seconds[f"{kind}all"] for kind in ("", "processor ")]
         shown = [seconds(each.seconds[name]) for name in ("all", "add", "processor all", "processor add")]
         rows.append((each.seed, *shown, *(f"1/{1 / ratio:.1f}" for ratio in ratios)))
@@ -155,7 +155,7 @@ def report(found: Sequence[Measured], n_sessions: int) -> Iterator[str]:
         rows,
     )
     for kind, words in (("", "elapsed time"), ("processor ", "processor time")):
-        worst = max(each.seconds[f"{kind}add"] / each.seconds[f"{kind}all"] for each in found)
+        worst = max(each.seconds[f"{kind}add"] / each.seconds[f"{kind}all"] for each in runs)
         yield (
             f"Adding takes at most {MOST_TIME:.2f} of the {words} of matching all: {verdict(worst <= MOST_TIME)} "
             f"({worst:.2f} at most)."
@@ -164,7 +164,7 @@ def report(found: Sequence[Measured], n_sessions: int) -> Iterator[str]:
     yield table(
         ("stage", "time", "processor time"),
         [
-            (words, *(seconds(statistics.median(e.seconds[kind + name] for e in found)) for kind in ("", "processor ")))
+            (words, *(seconds(statistics.median(e.seconds[kind + name] for e in runs)) for kind in ("", "processor ")))
             for name, words in IN_WORDS.items()
         ],
     )
@@ -182,15 +182,15 @@ def report(found: Sequence[Measured], n_sessions: int) -> Iterator[str]:
                 *(f"{values[name]:.4f}" for values in (each.f1, each.f1_of_last) for name in names),
                 f"{each.n_kept} of {each.n_cells}",
             )
-            for each in found
+            for each in runs
         ],
     )
-    lost = max(each.f1["all"] - each.f1["add"] for each in found)
+    loss = max(each.f1["all"] - each.f1["add"] for each in runs)
     yield (
-        f"F1 is at most {MOST_F1} lower than if all sessions are matched together: {verdict(lost <= MOST_F1)} "
-        f"({lost:.4f} at most)."
+        f"F1 is at most {MOST_F1} lower than if all sessions are matched together: {verdict(loss <= MOST_F1)} "
+        f"({loss:.4f} at most)."
     )
-    yield f"Every cell keeps its id and its ROIs: {verdict(all(each.n_kept == each.n_cells for each in found))}."
+    yield f"Every cell keeps its id and its ROIs: {verdict(all(each.n_kept == each.n_cells for each in runs))}."
 
 
 if __name__ == "__main__":

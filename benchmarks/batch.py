@@ -76,8 +76,8 @@ def main() -> None:
     arguments = parser.parse_args()
     about = machine()
     with tempfile.TemporaryDirectory() as name:
-        found = measure(Path(name), arguments.animals, ANIMAL)
-    write(arguments.output, [*found.parts(), about])
+        measured = measure(Path(name), arguments.animals, ANIMAL)
+    write(arguments.output, [*measured.parts(), about])
 
 
 @dataclass(frozen=True)
@@ -206,26 +206,26 @@ def _batch(cluster: Cluster, data: Path, out: Path, disturb: Callable[[], bool] 
         errors.seek(0)
         lines = errors.read().splitlines()
     duration = time.perf_counter() - started
-    said = tuple(line.replace(f"{data.parent}/", "") for line in lines if line.startswith("Error: "))
-    return Run(process.returncode, said, duration, len(cluster.matched) - begun)
+    messages = tuple(line.replace(f"{data.parent}/", "") for line in lines if line.startswith("Error: "))
+    return Run(process.returncode, messages, duration, len(cluster.matched) - begun)
 
 
 @contextlib.contextmanager
 def _cluster(folder: Path) -> Iterator[Cluster]:
     """A dask scheduler and two workers on this machine, each with one thread and without a nanny process."""
     cluster = Cluster(folder)
-    known = folder / "scheduler.json"
+    scheduler_file = folder / "scheduler.json"
     environment = {**os.environ, "NDX_MATCH_COUNT": str(folder / "matched.txt")}
     dask = [sys.executable, "-m", "dask"]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": environment}
-    where = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(known)]
+    where = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(scheduler_file)]
     scheduler = subprocess.Popen([*dask, "scheduler", *where], **quiet)  # type: ignore[call-overload]
     try:
         deadline = time.monotonic() + PATIENCE
-        while not known.exists() and time.monotonic() < deadline:
+        while not scheduler_file.exists() and time.monotonic() < deadline:
             time.sleep(0.1)
         time.sleep(0.5)
-        cluster.address = json.loads(known.read_text())["address"]
+        cluster.address = json.loads(scheduler_file.read_text())["address"]
         options = ["--nworkers", "1", "--nthreads", "1", "--no-nanny", "--no-dashboard", "--preload", str(COUNTER)]
         for number in range(2):
             scratch = ["--local-directory", str(folder / f"worker{number}")]

@@ -28,18 +28,18 @@ WORDS = {True: "kept", False: "not kept", None: "cannot tell"}
 
 
 @dataclass
-class Found:
+class Results:
     """The results of the check at one strength of structure."""
 
     right: list[float] = field(default_factory=list)  #: z of right matches
-    said_of_right: Counter[str] = field(default_factory=Counter)
+    verdicts_of_right: Counter[str] = field(default_factory=Counter)
     shuffled: list[float] = field(default_factory=list)
     swapped: list[float] = field(default_factory=list)  #: of matches in which each cell swapped ROIs with a neighbour
-    said_of_shuffled: Counter[str] = field(default_factory=Counter)
+    verdicts_of_shuffled: Counter[str] = field(default_factory=Counter)
     shifted: list[float] = field(default_factory=list)
-    said_of_shifted: Counter[str] = field(default_factory=Counter)
+    verdicts_of_shifted: Counter[str] = field(default_factory=Counter)
     n_wrong: int = 0  #: cells matched wrongly on purpose
-    n_found: int = 0  #: how many of these are doubted
+    n_doubted_wrong: int = 0  #: how many of these are doubted
     n_doubted: int = 0  #: how many cells are doubted
     n_doubted_right: int = 0  #: how many cells are doubted if all matches are right
     n_right: int = 0
@@ -54,40 +54,40 @@ def main() -> None:
     options = parser.parse_args()
     seeds = range(*map(int, options.seeds.split(":")))
     head = machine()
-    found = {structure: Found() for structure in STRUCTURES}
+    results = {structure: Results() for structure in STRUCTURES}
     for seed in seeds:
-        for structure, so_far in found.items():
+        for structure, so_far in results.items():
             say("seed", seed, "structure", structure)
             run(so_far, seed, structure, -(-options.shuffled // len(seeds)))
-    write(options.output, [*report(found, head)])
+    write(options.output, [*report(results, head)])
 
 
-def run(found: Found, seed: int, structure: float, n_shuffled: int) -> None:
+def run(results: Results, seed: int, structure: float, n_shuffled: int) -> None:
     """Simulate three sessions and their activity, and check matches of them."""
     sessions, cells, structures = simulated(seed, structure)
     right = check_activity(plane_of(sessions, cells), structures)
-    found.right += [kept.z for kept in right.pairs.values()]
-    found.said_of_right.update(said(right))
-    found.n_doubted_right += len(right.doubts)
-    found.n_right += int(((cells >= 0).sum(axis=1) > 1).sum())
+    results.right += [pair.z for pair in right.pairs.values()]
+    results.verdicts_of_right.update(verdicts(right))
+    results.n_doubted_right += len(right.doubts)
+    results.n_right += int(((cells >= 0).sum(axis=1) > 1).sum())
     two = {k: structures[k] for k in (0, 1)}
     points = [centroids(session.footprints, session.shape[1]) for session in sessions]
     for number in range(n_shuffled):
         rng = np.random.default_rng([seed, number])
         check = check_activity(plane_of(sessions, shuffle(cells, points, rng)), two)
-        found.shuffled.append(check.pairs[0, 1].z)
-        found.said_of_shuffled.update(said(check))
+        results.shuffled.append(check.pairs[0, 1].z)
+        results.verdicts_of_shuffled.update(verdicts(check))
         check = check_activity(plane_of(sessions, swap(cells, points, rng, 1.0, (1,))), two)
-        found.swapped.append(check.pairs[0, 1].z)
+        results.swapped.append(check.pairs[0, 1].z)
     check = check_activity(plane_of(sessions, shift(cells, points)), structures)
-    found.shifted += [kept.z for kept in check.pairs.values()]
-    found.said_of_shifted.update(said(check))
+    results.shifted += [pair.z for pair in check.pairs.values()]
+    results.verdicts_of_shifted.update(verdicts(check))
     wrong = swap(cells, points, np.random.default_rng(seed), SWAPPED, (2,))
     changed = np.flatnonzero((wrong != cells).any(axis=1))
     doubted = {doubt.cell for doubt in check_activity(plane_of(sessions, wrong), structures).doubts}
-    found.n_wrong += len(changed)
-    found.n_found += len(doubted & set(changed.tolist()))
-    found.n_doubted += len(doubted)
+    results.n_wrong += len(changed)
+    results.n_doubted_wrong += len(doubted & set(changed.tolist()))
+    results.n_doubted += len(doubted)
 
 
 def simulated(seed: int, structure: float, tier: str = "typical") -> tuple[list[Session], Ints32, dict[int, Structure]]:
@@ -140,11 +140,11 @@ def shift(cells: Ints32, points: Sequence[Points]) -> Ints32:
 
     def order(places: Points, session: int) -> Indices:
         group = groups_of_neighbours(places, 6)
-        found = np.empty(len(group), np.intp)
+        indices = np.empty(len(group), np.intp)
         for number in range(group.max() + 1):
             members = np.flatnonzero(group == number)
-            found[members] = np.roll(members, 1 if session % 2 else -1)
-        return found
+            indices[members] = np.roll(members, 1 if session % 2 else -1)
+        return indices
 
     return _moved(cells, points, order)
 
@@ -181,12 +181,12 @@ def swap(
     return moved
 
 
-def said(check: ActivityCheck) -> Counter[str]:
+def verdicts(check: ActivityCheck) -> Counter[str]:
     """How often the check gave each answer about a pair of sessions."""
-    return Counter(WORDS[kept.is_kept] for kept in check.pairs.values())
+    return Counter(WORDS[pair.is_kept] for pair in check.pairs.values())
 
 
-def report(found: dict[float, Found], head: str) -> Iterator[str]:
+def report(results: dict[float, Results], head: str) -> Iterator[str]:
     """Paragraphs and tables."""
     yield "# The check by activity"
     yield (
@@ -215,17 +215,17 @@ def report(found: dict[float, Found], head: str) -> Iterator[str]:
             (
                 structure,
                 f"{min(each.right):.1f}",
-                _counted(each.said_of_right),
+                _counted(each.verdicts_of_right),
                 mean_sd(each.shuffled, 2, sign=True),
-                _counted(each.said_of_shuffled),
+                _counted(each.verdicts_of_shuffled),
                 mean_sd(each.swapped, 2, sign=True),
                 f"{max(each.shifted):.1f}",
-                _counted(each.said_of_shifted),
+                _counted(each.verdicts_of_shifted),
             )
-            for structure, each in found.items()
+            for structure, each in results.items()
         ],
     )
-    yield table(("target", ""), [(words, verdict(holds)) for words, holds in targets(found)])
+    yield table(("target", ""), [(words, verdict(holds)) for words, holds in targets(results)])
     yield (
         f"## Cells that disagree\n\nIn one of three sessions, {SWAPPED:.0%} of the cells have exchanged their ROIs "
         "with neighbours. If all matches are right, the check should doubt no cell."
@@ -233,23 +233,23 @@ def report(found: dict[float, Found], head: str) -> Iterator[str]:
     yield table(
         ("structure", "cells matched wrongly", "doubted", "all doubted cells", "cells matched rightly", "doubted"),
         [
-            (structure, each.n_wrong, each.n_found, each.n_doubted, each.n_right, each.n_doubted_right)
-            for structure, each in found.items()
+            (structure, each.n_wrong, each.n_doubted_wrong, each.n_doubted, each.n_right, each.n_doubted_right)
+            for structure, each in results.items()
         ],
     )
 
 
-def targets(found: dict[float, Found]) -> Iterator[tuple[str, bool]]:
+def targets(results: dict[float, Results]) -> Iterator[tuple[str, bool]]:
     """The targets, and whether each is reached."""
-    for structure, each in found.items():
+    for structure, each in results.items():
         mean, sd = np.mean(each.shuffled), np.std(each.shuffled, ddof=1)
         yield f"{structure}: mean z of shuffled results within 0.2 of 0", bool(abs(mean) <= 0.2)
         yield f"{structure}: SD of z of shuffled results 0.8 to 1.2", bool(0.8 <= sd <= 1.2)
         if structure:
             yield f"{structure}: z of right matches above 5", min(each.right) > 5
-            yield f"{structure}: 'not kept' for all shifted results", set(each.said_of_shifted) == {WORDS[False]}
+            yield f"{structure}: 'not kept' for all shifted results", set(each.verdicts_of_shifted) == {WORDS[False]}
         else:
-            everything = each.said_of_right + each.said_of_shuffled + each.said_of_shifted
+            everything = each.verdicts_of_right + each.verdicts_of_shuffled + each.verdicts_of_shifted
             yield f"{structure}: always 'cannot tell'", set(everything) == {WORDS[None]}
 
 

@@ -65,7 +65,7 @@ def main() -> None:
 def of_one(tier: str, seed: int) -> Counter[str]:
     """The outcome of each case of one simulation: imported, refused with the right reading, or refused without it."""
     sessions, true = simulated(tier, seed)
-    found: Counter[str] = Counter()
+    outcomes: Counter[str] = Counter()
     registered: dict[int, object] = {}
     match = overlap.match
 
@@ -82,8 +82,8 @@ def of_one(tier: str, seed: int) -> Counter[str]:
             except InputError as error:
                 named = CASES[case.name]
                 outcome = "named" if named is not None and named in str(error) else "refused"
-            found[f"{case.name}: {outcome}"] += 1
-    return found
+            outcomes[f"{case.name}: {outcome}"] += 1
+    return outcomes
 
 
 def simulated(tier: str, seed: int) -> tuple[list[Session], np.ndarray]:

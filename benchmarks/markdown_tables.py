@@ -62,12 +62,12 @@ def megabytes(value: float) -> str:
 def mean_sd(values: Sequence[float], digits: int = 3, sign: bool = False) -> str:
     """Mean and standard deviation of a sample; only the mean if there is one value."""
     plus = "+" if sign else ""
-    known = np.asarray(values, float)
-    known = known[np.isfinite(known)]
-    if not len(known):
+    finite = np.asarray(values, float)
+    finite = finite[np.isfinite(finite)]
+    if not len(finite):
         return "-"
-    mean = f"{known.mean():{plus}.{digits}f}"
-    return f"{mean} ± {known.std(ddof=1):.{digits}f}" if len(known) > 1 else mean
+    mean = f"{finite.mean():{plus}.{digits}f}"
+    return f"{mean} ± {finite.std(ddof=1):.{digits}f}" if len(finite) > 1 else mean
 
 
 def verdict(holds: bool) -> str:

@@ -105,8 +105,8 @@ def registration_error(
         points = _grid(simulation.sessions[fixed].shape, step)
         truth = simulation.map_points(fixed, moving, points)
         common = inside(truth, simulation.sessions[moving].shape)
-        away = np.linalg.norm(transform_points(registration.matrix, points[common]) - truth[common], axis=-1)
-        errors[fixed, moving] = float(np.median(away)) if len(away) else float("nan")
+        distances = np.linalg.norm(transform_points(registration.matrix, points[common]) - truth[common], axis=-1)
+        errors[fixed, moving] = float(np.median(distances)) if len(distances) else float("nan")
     return errors
 
 
@@ -147,8 +147,8 @@ def triangle_disagreement(
     for i, j, k in combinations(sorted({session for pair in matrices for session in pair}), 3):
         if {(i, j), (j, k), (i, k)} <= matrices.keys():
             loop = np.linalg.inv(matrices[i, k]) @ matrices[j, k] @ matrices[i, j]
-            away = np.linalg.norm(transform_points(loop, points) - points, axis=-1)
-            result[i, j, k] = float(np.median(away))
+            distances = np.linalg.norm(transform_points(loop, points) - points, axis=-1)
+            result[i, j, k] = float(np.median(distances))
     return result
 
 

@@ -84,11 +84,11 @@ def _whole(measured: dict[str, Repeated]) -> str:
     for n in (2, 3):
         for method in ("nway", "allen"):
             if f"{method}, {n} sessions" in measured:
-                found = measured[f"{method}, {n} sessions"]
-                low, high = found.seconds_range
+                repeated = measured[f"{method}, {n} sessions"]
+                low, high = repeated.seconds_range
                 name = f"`ndx-match write --method {method}`" + (", Allen package 0.5.1" if method == "allen" else "")
-                wall = f"{seconds(found.seconds)} ({low:.1f}-{high:.1f})"
-                rows.append((n, name, wall, seconds(found.processor_seconds), megabytes(found.peak)))
+                wall = f"{seconds(repeated.seconds)} ({low:.1f}-{high:.1f})"
+                rows.append((n, name, wall, seconds(repeated.processor_seconds), megabytes(repeated.peak)))
         rows += [(n, *recorded) for recorded in RECORDED[n]]
     return table(("sessions", "command", "time", "processor time", "peak memory"), rows)
 
@@ -98,21 +98,21 @@ def _stages(measured: dict[str, Repeated]) -> str:
     rows = []
     for text, name in STAGES.items():
         row = [text]
-        for found in both:
-            row += [seconds(_stage(found, name)), seconds(_stage(found, name, "processor "))]
+        for repeated in both:
+            row += [seconds(_stage(repeated, name)), seconds(_stage(repeated, name, "processor "))]
         rows.append(row)
     header = ("stage", "2 sessions", "processor time", "3 sessions", "processor time")
     return table(header, rows)
 
 
-def _stage(found: Repeated, name: str, kind: str = "") -> float:
+def _stage(repeated: Repeated, name: str, kind: str = "") -> float:
     if name == "between":
-        return found.printed(f"{kind}after registration") - found.printed(f"{kind}grouping")
-    return found.printed(f"{kind}{name}")
+        return repeated.printed(f"{kind}after registration") - repeated.printed(f"{kind}grouping")
+    return repeated.printed(f"{kind}{name}")
 
 
-def _requirement(found: Repeated) -> str:
-    wall, processor = (found.printed(f"{kind}after registration") for kind in ("", "processor "))
+def _requirement(repeated: Repeated) -> str:
+    wall, processor = (repeated.printed(f"{kind}after registration") for kind in ("", "processor "))
     return (
         f"For three sessions, the stages between registration and writing take {seconds(wall)} ({seconds(processor)} "
         f"of processor time). The target, at most {LARGEST_BETWEEN:.0f} s, {verdict(wall <= LARGEST_BETWEEN)}."

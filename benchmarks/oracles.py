@@ -174,20 +174,20 @@ def known_bodies(simulation: Simulation) -> LinkScore:
     simulation : Simulation
         Sessions and truth.
     """
-    given = []
+    assignments = []
     for number, session in enumerate(simulation.sessions):
         cells, outlines = body_masks(simulation, number)
         iou = pairwise_iou(binary(session.footprints), outlines)
         rows, columns = assign(iou)
-        given.append((rows, cells[columns], iou.toarray()[rows, columns]))
-    numbers = np.unique(np.concatenate([cells for _, cells, _ in given]))
+        assignments.append((rows, cells[columns], iou.toarray()[rows, columns]))
+    numbers = np.unique(np.concatenate([cells for _, cells, _ in assignments]))
     scores = []
     for threshold in np.arange(0, 0.61, 0.02):
-        found = np.full((len(numbers), len(given)), -1)
-        for column, (rows, cells, iou) in zip(found.T, given, strict=True):
+        linked_cells = np.full((len(numbers), len(assignments)), -1)
+        for column, (rows, cells, iou) in zip(linked_cells.T, assignments, strict=True):
             kept = iou > threshold
             column[np.searchsorted(numbers, cells[kept])] = rows[kept]
-        scores.append(score_links(found, simulation.identity))
+        scores.append(score_links(linked_cells, simulation.identity))
     return max(scores, key=lambda score: score.f1)
 
 

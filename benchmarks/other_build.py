@@ -95,8 +95,10 @@ def report_matches(other: str, tiers: list[str], methods: list[str], seeds: rang
                 same += all(np.array_equal(here[part], there[part], equal_nan=True) for part in parts)
                 identity = [here[f"{tier} {seed} identity {k}"] for k in range(here[f"{key} cells"].shape[1])]
                 cells = [build[f"{key} cells"] for build in (here, there)]
-                links.append(np.subtract(*(score_links(found, identity).f1 for found in cells)))
-                tracks.append(np.subtract(*(complete_tracks_score(found, identity).score for found in cells)))
+                links.append(np.subtract(*(score_links(build_cells, identity).f1 for build_cells in cells)))
+                tracks.append(
+                    np.subtract(*(complete_tracks_score(build_cells, identity).score for build_cells in cells))
+                )
             rows.append((tier, method, f"{same} of {len(seeds)}", mean_sd(links, 4, True), mean_sd(tracks, 4, True)))
     header = ("tier", "method", "same cells, matrices and pairs", "F1, this minus other", "CT, this minus other")
     return [f"## Matches\n\nSimulated sessions, seeds {seeds[0]} to {seeds[-1]}.", table(header, rows)]

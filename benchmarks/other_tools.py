@@ -36,14 +36,14 @@ def main() -> None:
             simulation = simulate(TIERS[tier], seed)
             cells = {method: match(simulation.sessions).cells for method, match in METHODS.items()}
             _, cells[name] = track2p.run(options.track2p, simulation.sessions)
-            for tool, found in cells.items():
-                links.setdefault(tool, []).append(score_links(found, simulation.identity))
-                tracks.setdefault(tool, []).append(complete_tracks_score(found, simulation.identity).score)
+            for tool, tool_cells in cells.items():
+                links.setdefault(tool, []).append(score_links(tool_cells, simulation.identity))
+                tracks.setdefault(tool, []).append(complete_tracks_score(tool_cells, simulation.identity).score)
             say(f"  {tier}, seed {seed}")
         for tool, scores in links.items():
             figures = (mean_sd([getattr(score, key) for score in scores]) for key in ("precision", "recall", "f1"))
-            n_found = f"{np.mean([score.n_predicted for score in scores]):.0f}"
-            rows.append((tier, tool, n_found, *figures, mean_sd(tracks[tool])))
+            n_links = f"{np.mean([score.n_predicted for score in scores]):.0f}"
+            rows.append((tier, tool, n_links, *figures, mean_sd(tracks[tool])))
     header = ("tier", "tool", "links", "precision", "recall", "F1 of links", "CT")
     parts = [
         "# Beside other tools",

@@ -91,7 +91,7 @@ def measure_all(commands: Mapping[str, Sequence[str]], runs: int) -> dict[str, R
 
     A command that fails is not run again.
     """
-    found: dict[str, list[Usage]] = {name: [] for name in commands}
+    usages_by_name: dict[str, list[Usage]] = {name: [] for name in commands}
     failed: set[str] = set()
     for turn in range(runs + 1):
         for name, command in commands.items():
@@ -104,8 +104,8 @@ def measure_all(commands: Mapping[str, Sequence[str]], runs: int) -> dict[str, R
             if usage.exit_code:
                 failed.add(name)
             if turn or usage.exit_code:
-                found[name].append(usage)
-    return {name: Repeated(tuple(usages)) for name, usages in found.items()}
+                usages_by_name[name].append(usage)
+    return {name: Repeated(tuple(usages)) for name, usages in usages_by_name.items()}
 
 
 def python(script: str, *arguments: object) -> list[str]:

@@ -103,12 +103,12 @@ def fit_of(parameters: SimulationParameters, seed: int) -> Fit:
     """The outlines of all sessions of a simulation."""
     simulation = simulate(parameters, seed)
     result = match(list(simulation.sessions), method="consensus")
-    found, detected = [], []
+    fits, detected = [], []
     for target in range(len(simulation.sessions)):
-        found.append(_fit_of_session(simulation, result, target))
-        own = simulation.sessions[target]
-        detected.append(_iou_with_bodies(simulation, target, own.footprints, simulation.identity[target]))
-    together, of_rois = np.concatenate(found), np.concatenate(detected)
+        fits.append(_fit_of_session(simulation, result, target))
+        session = simulation.sessions[target]
+        detected.append(_iou_with_bodies(simulation, target, session.footprints, simulation.identity[target]))
+    together, of_rois = np.concatenate(fits), np.concatenate(detected)
     return Fit(together[:, 0].astype(int), *together[:, 1:].T, of_rois[np.isfinite(of_rois)])
 
 
@@ -153,8 +153,8 @@ def _iou_with_bodies(simulation: Simulation, session: int, masks: object, number
     cells, bodies = body_masks(simulation, session)
     place = {cell: k for k, cell in enumerate(cells.tolist())}
     iou = pairwise_iou(masks, bodies).tolil()
-    found = [iou[row, place[cell]] if cell in place else np.nan for row, cell in enumerate(numbers.tolist())]
-    return np.array(found, float)
+    values = [iou[row, place[cell]] if cell in place else np.nan for row, cell in enumerate(numbers.tolist())]
+    return np.array(values, float)
 
 
 def report_outlines(fits: dict[str, Fit], seeds: str) -> list[str]:
@@ -209,14 +209,14 @@ def correlations_of(parameters: SimulationParameters, seed: int, n_frames: int) 
         n_sources = propagated["n_sources"][:]
         nwbfile.read_io.close()
     cells = {"detected": simulation.identity[0], "propagated": true_cells(simulation, result)[rows]}
-    found = {}
+    columns = {}
     for kind, of_rois in cells.items():
         for corrected in (False, True):
             traces = raw[f"{kind}_corrected"] if corrected else raw[kind]
-            found[f"{kind} {corrected}"] = _correlations(traces, of_rois, movie)
-    found["n_sources"] = n_sources
-    found["hidden"] = np.isin(cells["propagated"], numbers)
-    return found
+            columns[f"{kind} {corrected}"] = _correlations(traces, of_rois, movie)
+    columns["n_sources"] = n_sources
+    columns["hidden"] = np.isin(cells["propagated"], numbers)
+    return columns
 
 
 def _hide(simulation: Simulation) -> tuple[Simulation, np.ndarray]:
@@ -240,9 +240,9 @@ def _correlations(traces: np.ndarray, cells: np.ndarray, movie: object) -> np.nd
     ])  # fmt: skip
 
 
-def report_movies(found: Sequence[dict[str, np.ndarray]], n_frames: int) -> list[str]:
+def report_movies(animals: Sequence[dict[str, np.ndarray]], n_frames: int) -> list[str]:
     """The table on fluorescence."""
-    together = {name: np.concatenate([each[name] for each in found]) for name in found[0]}
+    together = {name: np.concatenate([each[name] for each in animals]) for name in animals[0]}
     kinds = {
         "detected ROIs": ("detected", np.ones(len(together["detected False"]), bool)),
         "taken out, 2 or more sessions": ("propagated", together["hidden"] & (together["n_sources"] > 1)),
@@ -264,7 +264,7 @@ def report_movies(found: Sequence[dict[str, np.ndarray]], n_frames: int) -> list
         f"corrected traces. For the ROIs that were taken out, the median is at least {LEAST_CORRELATION}: "
         f"{verdict(bool(np.nanmedian(hidden) >= LEAST_CORRELATION))}."
     ]
-    about = ABOUT_MOVIES.format(n_frames=n_frames, n_animals=len(found), shape=OF_MOVIES.shape, n_hidden=HIDDEN)
+    about = ABOUT_MOVIES.format(n_frames=n_frames, n_animals=len(animals), shape=OF_MOVIES.shape, n_hidden=HIDDEN)
     return ["## Fluorescence", about, table(header, rows), *judged]
 
 

@@ -54,8 +54,8 @@ def _yardstick(sessions: Sequence[Session], results: dict[str, MatchResult]) -> 
     rows = []
     for (i, j), target in YARDSTICK_TARGETS.items():
         counts = {
-            name: yardstick_pairs(sessions[i], sessions[j], found.matrix)
-            if (found := result.registration(i, j)) and found.registered
+            name: yardstick_pairs(sessions[i], sessions[j], registration.matrix)
+            if (registration := result.registration(i, j)) and registration.registered
             else 0
             for name, result in results.items()
         }
@@ -68,15 +68,15 @@ def _yardstick(sessions: Sequence[Session], results: dict[str, MatchResult]) -> 
 
 def _agreement(sessions: Sequence[Session], results: dict[str, MatchResult]) -> str:
     """How far the registrations disagree: after they were made consistent, and if each pair is matched by itself."""
-    found = {name: _triangle(result.registrations, sessions) for name, result in results.items()}
+    disagreements = {name: _triangle(result.registrations, sessions) for name, result in results.items()}
     alone = []
     for i, j in combinations(range(len(sessions)), 2):
         registration = consensus.match([sessions[i], sessions[j]]).registration(0, 1)
         if registration is not None:
             alone.append(replace(registration, fixed=i, moving=j))
-    found["consensus, each pair matched by itself"] = _triangle(alone, sessions)
-    rows = [(name, "-" if value is None else f"{value:.2f} px") for name, value in found.items()]
-    value = found["consensus"]
+    disagreements["consensus, each pair matched by itself"] = _triangle(alone, sessions)
+    rows = [(name, "-" if value is None else f"{value:.2f} px") for name, value in disagreements.items()]
+    value = disagreements["consensus"]
     return table(("method", "disagreement of the three registrations"), rows) + (
         "\n\nThe disagreement is how far a point is from itself after it was mapped through all three sessions and "
         "back. The consensus method makes its registrations consistent, so that they agree; the last row shows how "

@@ -108,13 +108,13 @@ def run_all(tiers: Sequence[str], seeds: Sequence[int], workers: int) -> tuple[l
             error = future.exception()
             if error is not None:
                 crashes.append(f"{futures[future]}: {type(error).__name__}: {error}")
-                said = crashes[-1]
+                outcome = crashes[-1]
             else:
                 case = future.result()
                 cases.append(case)
                 scores = ", ".join(f"{method} {case.f1(method):.3f}" for method in (*METHODS, "oracle"))
-                said = f"{futures[future]}: {scores} ({case.seconds:.0f} s)"
-            say(f"  [{done}/{len(futures)}] {said}")
+                outcome = f"{futures[future]}: {scores} ({case.seconds:.0f} s)"
+            say(f"  [{done}/{len(futures)}] {outcome}")
     return sorted(cases, key=lambda case: (tiers.index(case.tier), case.seed)), crashes
 
 
@@ -147,8 +147,8 @@ def _score(result: MatchResult, simulation: Simulation) -> Run:
     candidates = accepted = cells = None
     if result.roi_pairs.probability is not None:
         candidates = Predictions(result.roi_pairs.probability, _same_cell(result, simulation))
-        taken = result.roi_pairs.accepted
-        accepted = Predictions(candidates.probability[taken], candidates.truth[taken])
+        is_accepted = result.roi_pairs.accepted
+        accepted = Predictions(candidates.probability[is_accepted], candidates.truth[is_accepted])
     if result.confidence is not None:
         linked = result.n_sessions_of_cell > 1
         cells = Predictions(result.confidence[linked], _pure(result.cells[linked], simulation))
@@ -190,7 +190,7 @@ def _links(result: MatchResult) -> frozenset[tuple[int, int]]:
 def report(cases: Sequence[Case], crashes: Sequence[str], tiers: Sequence[str]) -> list[str]:
     """The results on simulated sessions, as paragraphs and tables."""
     of = {tier: [case for case in cases if case.tier == tier] for tier in tiers}
-    related = {tier: found for tier, found in of.items() if any(case.related for case in found)}
+    related = {tier: of_tier for tier, of_tier in of.items() if any(case.related for case in of_tier)}
     parts = ["## Simulated sessions"]
     if crashes:
         parts.append("**Left out, because a method crashed:**\n\n" + "\n".join(f"- {crash}" for crash in crashes))
@@ -333,12 +333,12 @@ def _calibrations(of: dict[str, list[Case]]) -> str:
 
 
 def _reliability(cases: Sequence[Case]) -> str:
-    found = {what: _consensus(cases, what).calibration for what in ("candidates", "accepted", "cells")}
-    edges = found["candidates"].edges
+    calibrations = {what: _consensus(cases, what).calibration for what in ("candidates", "accepted", "cells")}
+    edges = calibrations["candidates"].edges
     rows = []
     for k in range(len(edges) - 1):
         row = [f"{edges[k]:.1f}-{edges[k + 1]:.1f}"]
-        for bins in found.values():
+        for bins in calibrations.values():
             known = bins.count[k] > 0
             row += [f"{bins.mean_probability[k]:.3f}" if known else "-", f"{bins.share_true[k]:.3f}" if known else "-"]
             row.append(str(bins.count[k]))

@@ -40,11 +40,11 @@ def _command(method: str) -> str:
     return f"`ndx-match write --method {method}`"
 
 
-def _row(name: str, found: Repeated, base: Repeated) -> tuple[str, ...]:
-    if found.failure:
-        return name, f"failed: {found.failure}", "-", "-", "-"
-    ratio = f"{found.seconds / base.seconds:.2f}"
-    return name, seconds(found.seconds), ratio, seconds(found.processor_seconds), megabytes(found.peak)
+def _row(name: str, repeated: Repeated, base: Repeated) -> tuple[str, ...]:
+    if repeated.failure:
+        return name, f"failed: {repeated.failure}", "-", "-", "-"
+    ratio = f"{repeated.seconds / base.seconds:.2f}"
+    return name, seconds(repeated.seconds), ratio, seconds(repeated.processor_seconds), megabytes(repeated.peak)
 
 
 def _row_of_matching(method: str, stages: Repeated, base: Repeated) -> tuple[str, ...]:
@@ -67,14 +67,14 @@ def report_many(seed: int, methods: tuple[str, ...] = ("consensus",)) -> list[st
             return ["## Many sessions", f"They could not be simulated: {simulated.errors.strip().splitlines()[-1]}"]
         for method in methods:
             say(f"  matching {N_SESSIONS} sessions, {method}")
-            found = Repeated((measure(python("many_sessions.py", "match", path, method)),))
-            if found.failure:
-                rows.append((method, f"failed: {found.failure}", "-", "-", "-", "-", "-"))
+            repeated = Repeated((measure(python("many_sessions.py", "match", path, method)),))
+            if repeated.failure:
+                rows.append((method, f"failed: {repeated.failure}", "-", "-", "-", "-", "-"))
                 continue
-            matched = f"{found.printed('matched'):.0f} of {found.printed('sessions'):.0f}"
-            f1, rois = f"{found.printed('f1'):.3f}", f"{found.printed('rois'):.0f}"
-            times = (seconds(found.printed("seconds")), seconds(found.printed("processor_seconds")))
-            rows.append((method, *times, megabytes(found.peak), rois, matched, f1))
+            matched = f"{repeated.printed('matched'):.0f} of {repeated.printed('sessions'):.0f}"
+            f1, rois = f"{repeated.printed('f1'):.3f}", f"{repeated.printed('rois'):.0f}"
+            times = (seconds(repeated.printed("seconds")), seconds(repeated.printed("processor_seconds")))
+            rows.append((method, *times, megabytes(repeated.peak), rois, matched, f1))
     header = (
         "method",
         "matching",

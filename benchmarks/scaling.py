@@ -72,12 +72,12 @@ def main() -> None:
     builds = {"this": sys.executable, **({"other": options.other} if options.other else {})}
     parts = ["# How cost grows", "Written by `python benchmarks/scaling.py`.", machine()]
     if options.sessions:
-        found = [run(options.sessions, n, build, builds[build]) for n in options.counts for build in builds]
-        parts += ["## More sessions", report(found), exponents(found)]
+        runs = [run(options.sessions, n, build, builds[build]) for n in options.counts for build in builds]
+        parts += ["## More sessions", report(runs), exponents(runs)]
         parts += ["## Beside other tools", beside_others(options.sessions, options.track2p, options.allen)]
     if options.fields:
-        found = [run(folder, 0, build, builds[build]) for folder in options.fields for build in builds]
-        parts += ["## More ROIs and pixels", report(found)]
+        runs = [run(folder, 0, build, builds[build]) for folder in options.fields for build in builds]
+        parts += ["## More ROIs and pixels", report(runs)]
     write(options.output, parts)
 
 
@@ -92,9 +92,9 @@ def run(folder: Path, n_files: int, build: str, python: str) -> Measured:
         reading = measure([python, "-c", READING, str(output)])
         f1 = score_links(_cells(output), _truth(folder, len(files))).f1
         size, to_a_table = output.stat().st_size, json.loads(reading.output)
-        found = Measured(folder, len(files), build, usage, size, f1, to_a_table)
+        measured = Measured(folder, len(files), build, usage, size, f1, to_a_table)
     say(f"  {folder.name}, {len(files)} sessions, {build} build: {usage.processor_seconds:.0f} s of processor time")
-    return found
+    return measured
 
 
 def _cells(output: Path) -> Ints32:
@@ -114,16 +114,16 @@ def _truth(folder: Path, n_files: int) -> list[Ints64]:
     return [np.array(row) for row in json.loads((folder / "truth_rows.json").read_text())["rows"][:n_files]]
 
 
-def report(found: Sequence[Measured]) -> str:
+def report(runs: Sequence[Measured]) -> str:
     """One row for each run."""
     header = ("sessions", "build", "processor time", "time", "peak memory", "match file", "F1 of links", "to a table")
     rows = []
-    for one in found:
+    for one in runs:
         name = f"{one.n_files} of {one.folder.name}"
         figures = (seconds(one.usage.processor_seconds), seconds(one.usage.seconds), megabytes(one.usage.peak))
         rows.append((name, one.build, *figures, megabytes(one.size), f"{one.f1:.4f}", seconds(one.reading)))
     ratios = []
-    for this, other in pairwise(found):
+    for this, other in pairwise(runs):
         if (this.build, other.build) == ("this", "other"):
             factor = other.usage.processor_seconds / this.usage.processor_seconds
             ratios.append(f"{this.n_files} of {this.folder.name}: {factor:.1f} times less processor time")
@@ -163,11 +163,11 @@ def beside_others(folder: Path, of_track2p: str | None, of_allen: str | None) ->
     return f"{about}\n\n{table(header, rows)}"
 
 
-def exponents(found: Sequence[Measured]) -> str:
+def exponents(runs: Sequence[Measured]) -> str:
     """With what power of the number of sessions processor time grows from 20 on."""
     sentences = []
-    for build in dict.fromkeys(one.build for one in found):
-        many = [(one.n_files, one.usage.processor_seconds) for one in found if one.build == build and one.n_files >= 20]
+    for build in dict.fromkeys(one.build for one in runs):
+        many = [(one.n_files, one.usage.processor_seconds) for one in runs if one.build == build and one.n_files >= 20]
         if len(many) > 1:
             slope = np.polyfit(*np.log(np.array(many, float)).T, 1)[0]
             sentences.append(f"{build} build: {slope:.2f}")

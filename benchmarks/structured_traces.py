@@ -35,8 +35,8 @@ def traces_of(cells: Ints64, structure: float, day: int, n_times: int = 3000, se
     weights = np.array([np.random.default_rng([seed, 2, int(cell) + 1]).standard_normal(N_SOURCES) for cell in cells])
     weights /= np.linalg.norm(weights, axis=1, keepdims=True)
     share = np.where(cells >= 0, structure, 0.0)[:, None]
-    sources, own = _transients(rng, N_SOURCES, n_times), _transients(rng, len(cells), n_times)
-    signal = np.sqrt(share) * (weights @ sources) + np.sqrt(1 - share) * own
+    sources, own_activity = _transients(rng, N_SOURCES, n_times), _transients(rng, len(cells), n_times)
+    signal = np.sqrt(share) * (weights @ sources) + np.sqrt(1 - share) * own_activity
     return (0.2 * signal + 0.1 * rng.standard_normal(signal.shape)).astype(np.float32)
 
 
@@ -50,9 +50,9 @@ def _transients(rng: np.random.Generator, n: int, n_times: int) -> np.ndarray:
 def put_traces(path: Path, traces: Floats32) -> None:
     """Replace the only series of responses in a simulated file."""
     with h5py.File(path, "r+") as file:
-        found: list[str] = []
-        file.visititems(lambda name, item: found.append(name) if _is_series(item) else None)
-        (name,) = found
+        series_names: list[str] = []
+        file.visititems(lambda name, item: series_names.append(name) if _is_series(item) else None)
+        (name,) = series_names
         data = file[name]["data"]
         attributes = dict(data.attrs)
         del file[name]["data"]

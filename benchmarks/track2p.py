@@ -61,7 +61,7 @@ def run(python: str, sessions: Sequence[Session]) -> tuple[Usage, Ints32]:
         usage = measure(command(python, folder, write_folders(sessions, folder)))
         if usage.exit_code:
             raise SystemExit(f"Track2p: {usage.errors}")
-        return usage, cells_found(folder, [session.n_rois for session in sessions])
+        return usage, read_cells(folder, [session.n_rois for session in sessions])
 
 
 def command(python: str, save_in: Path, folders: Sequence[Path]) -> list[str]:
@@ -75,7 +75,7 @@ def version(python: str) -> str:
     return subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, check=True).stdout.strip()
 
 
-def cells_found(save_in: Path, counts: Sequence[int]) -> Ints32:
+def read_cells(save_in: Path, counts: Sequence[int]) -> Ints32:
     """`roi_row` of each cell in each session, -1 where it has none; an ROI in no cell becomes a cell of one session."""
     with (save_in / "track2p" / "plane0_suite2p_indices.csv").open(newline="") as file:
         rows = list(csv.reader(file, delimiter=";"))[1:]
@@ -84,7 +84,7 @@ def cells_found(save_in: Path, counts: Sequence[int]) -> Ints32:
     tracked = np.array(numbers, int).reshape(-1, len(counts))
     alone = []
     for session, count in enumerate(counts):
-        left = np.setdiff1d(np.arange(count), tracked[:, session])
-        alone.append(np.full((len(left), len(counts)), -1))
-        alone[-1][:, session] = left
+        untracked = np.setdiff1d(np.arange(count), tracked[:, session])
+        alone.append(np.full((len(untracked), len(counts)), -1))
+        alone[-1][:, session] = untracked
     return np.concatenate([tracked, *alone]).astype(np.int32)

@@ -67,18 +67,18 @@ def read_back(dtype, value):
 
 for package in ("hdmf", "pynwb", "numpy"):
     print(package, version(package))
-seen = {}
+outcomes = {}
 for dtype in DTYPES:
     for value in (5, np.int32(5), np.int64(5)):
-        seen[dtype, type(value).__name__] = takes(dtype, value)
-        print(f"attribute of {dtype}, given {type(value).__name__}: {seen[dtype, type(value).__name__]}")
+        outcomes[dtype, type(value).__name__] = takes(dtype, value)
+        print(f"attribute of {dtype}, given {type(value).__name__}: {outcomes[dtype, type(value).__name__]}")
 stored = read_back("int64", np.int64(2**40))
 print("numpy.int64(2**40) written and read back:", stored)
 still = (
-    all(seen["int32", kind] == "taken" for kind in ("int", "int32", "int64"))
-    and seen["int64", "int64"] == "taken"
-    and "expected 'int64'" in seen["int64", "int"]
-    and "expected 'int64'" in seen["int64", "int32"]
+    all(outcomes["int32", kind] == "taken" for kind in ("int", "int32", "int64"))
+    and outcomes["int64", "int64"] == "taken"
+    and "expected 'int64'" in outcomes["int64", "int"]
+    and "expected 'int64'" in outcomes["int64", "int32"]
     and stored == 2**40
 )
 print("As described." if still else "It has changed.")

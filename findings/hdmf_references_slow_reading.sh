@@ -63,15 +63,15 @@ for package in ("hdmf", "pynwb", "h5py"):
     print(package, version(package))
 growth = {}
 for references in (False, True):
-    taken = []
+    seconds = []
     for n_columns in (FEW, MANY):
         write(n_columns, references)
         if n_columns == FEW:
             assert validate(path="example.nwb") == [], "the file should be valid"
-        taken.append(seconds_to_open())
+        seconds.append(seconds_to_open())
         kind = "row references" if references else "integers"
-        print(f"{n_columns} tables and a table with {n_columns} columns of {kind}: {taken[-1]:.1f} s to open")
-    growth[references] = taken[1] / taken[0]
+        print(f"{n_columns} tables and a table with {n_columns} columns of {kind}: {seconds[-1]:.1f} s to open")
+    growth[references] = seconds[1] / seconds[0]
 print(f"{MANY // FEW} times as many take {growth[False]:.0f} times as long, with references {growth[True]:.0f} times")
 still = growth[True] > 1.7 * growth[False]
 print("As described." if still else "It has changed.")

@@ -63,29 +63,29 @@ with h5py.File("days.nwb") as stored:
 
 def outcome(read):
     try:
-        found = read()
+        frame = read()
     except Exception as raised:
         return type(raised).__name__
-    return f"{set(found['_table_path'])}, {list(found['label'])}"
+    return f"{set(frame['_table_path'])}, {list(frame['label'])}"
 
 
 print(*(f"{name} {version(name)}" for name in ("lazynwb", "polars", "h5py", "pynwb")))
 print("expected: an error for", MISSING)
-seen = {
+outcomes = {
     "get_df": outcome(lambda: lazynwb.get_df("days.nwb", MISSING)),
     "get_df exact": outcome(lambda: lazynwb.get_df("days.nwb", MISSING, exact_path=True)),
     "scan_nwb": outcome(lambda: lazynwb.scan_nwb(["days.nwb"], MISSING).collect()),
 }
-for name, what in seen.items():
+for name, what in outcomes.items():
     print(f"seen: {name}: {what}")
 print("expected: references to", *targets)
 references = lazynwb.scan_nwb(["days.nwb"], "processing/ophys/days").collect()["rois"].to_list()
 print("seen:", references)
 
 as_described = (
-    seen["get_df"] == "{'processing/ophys/rois_day2'}, ['day2 region 0', 'day2 region 1']"
-    and seen["get_df exact"] == "KeyError"
-    and seen["scan_nwb"] == "InternalPathError"
+    outcomes["get_df"] == "{'processing/ophys/rois_day2'}, ['day2 region 0', 'day2 region 1']"
+    and outcomes["get_df exact"] == "KeyError"
+    and outcomes["scan_nwb"] == "InternalPathError"
     and references == ["<HDF5 object reference>"] * 2
 )
 print("as described" if as_described else "CHANGED")

@@ -62,18 +62,18 @@ def rows(path):
 
 
 print(*(f"{name} {version(name)}" for name in ("pynwb", "hdmf", "h5py")))
-seen = {}
+outcomes = {}
 for name, with_masks in (("with masks", True), ("without masks", False)):
     path = f"{name.replace(' ', '_')}.nwb"
     written(path, with_masks)
-    seen[name] = (validate(path=path), outcome(lambda path=path: rows(path)))
+    outcomes[name] = (validate(path=path), outcome(lambda path=path: rows(path)))
     print(f"expected: {name}: errors of validate [], rows read 2")
-    print(f"seen: {name}: errors of validate {seen[name][0]}, rows read {seen[name][1]}")
+    print(f"seen: {name}: errors of validate {outcomes[name][0]}, rows read {outcomes[name][1]}")
 
 as_described = (
-    seen["with masks"] == ([], "2")
-    and seen["without masks"][0] == []
-    and "Must provide at least one of 'image_mask', 'pixel_mask', or 'voxel_mask'" in seen["without masks"][1]
+    outcomes["with masks"] == ([], "2")
+    and outcomes["without masks"][0] == []
+    and "Must provide at least one of 'image_mask', 'pixel_mask', or 'voxel_mask'" in outcomes["without masks"][1]
 )
 print("as described" if as_described else "CHANGED")
 sys.exit(not as_described)

@@ -75,9 +75,9 @@ def _places(content: Any) -> Any:
 
 
 def _names(file: h5py.File) -> list[str]:
-    found: list[str] = []
-    file.visit(found.append)
-    return [name for name in found if name.split("/")[0] not in LEFT_ALONE and name in file]
+    names: list[str] = []
+    file.visit(names.append)
+    return [name for name in names if name.split("/")[0] not in LEFT_ALONE and name in file]
 
 
 def _delete(file: h5py.File, name: str, _: Random) -> None:

@@ -30,8 +30,8 @@ class Request:
     @property
     def start(self) -> int:
         """First byte of the range."""
-        found = re.match(r"bytes=(\d+)-", self.headers.get("range", ""))
-        return int(found.group(1)) if found else 0
+        range_match = re.match(r"bytes=(\d+)-", self.headers.get("range", ""))
+        return int(range_match.group(1)) if range_match else 0
 
     @property
     def credential(self) -> str:
@@ -189,9 +189,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _send_file(self, request: Request, path: Path) -> None:
         owner, size = self.server_of, path.stat().st_size
         start, stop, status = 0, size, 200
-        found = re.fullmatch(r"bytes=(\d+)-(\d+)", request.headers.get("range", ""))
-        if found and owner.ranges:
-            start, stop, status = int(found.group(1)), min(int(found.group(2)) + 1, size), 206
+        range_match = re.fullmatch(r"bytes=(\d+)-(\d+)", request.headers.get("range", ""))
+        if range_match and owner.ranges:
+            start, stop, status = int(range_match.group(1)), min(int(range_match.group(2)) + 1, size), 206
             if start >= size:
                 self._send(Answer(416))
                 return
@@ -255,7 +255,7 @@ class StandInDandi:
         self.store.files = {f"/blobs/{self.asset_ids[path]}": file for path, file in self.files.items()}
         self.valid = 10**9  #: how many requests an address of the store is good for
         self._uses: dict[str, int] = {}
-        self._given = 0
+        self._n_downloads = 0
 
     @contextlib.contextmanager
     def running(self) -> Iterator[StandInDandi]:
@@ -299,9 +299,9 @@ class StandInDandi:
             (r"/api/(assets)/([^/]+)/", self._asset_metadata),
             (r"/api/(assets)/([^/]+)/download/", self._download),
         ):
-            found = re.fullmatch(pattern, path)
-            if found and (len(found.groups()) < 2 or found.group(2) in self.asset_ids.values()):
-                return method(request, *found.groups())
+            path_match = re.fullmatch(pattern, path)
+            if path_match and (len(path_match.groups()) < 2 or path_match.group(2) in self.asset_ids.values()):
+                return method(request, *path_match.groups())
         return Answer.of_json({"detail": "Not found."}, 404)
 
     def _info(self) -> dict[str, Any]:
@@ -346,9 +346,9 @@ class StandInDandi:
         prefix = query.get("path", [""])[0]
         glob = query.get("glob", ["*"])[0].replace("*", "\0")
         pattern = re.escape(glob).replace("\0", ".*").replace("\\.*", ".*")
-        found = [path for path in sorted(self.files) if path.startswith(prefix) and re.fullmatch(pattern, path)]
+        paths = [path for path in sorted(self.files) if path.startswith(prefix) and re.fullmatch(pattern, path)]
         return Answer.of_json(
-            {"count": len(found), "next": None, "previous": None, "results": [self._entry(path) for path in found]}
+            {"count": len(paths), "next": None, "previous": None, "results": [self._entry(path) for path in paths]}
         )
 
     def _asset_info(self, _: Request, __: str, asset_id: str) -> Answer:
@@ -359,12 +359,12 @@ class StandInDandi:
         return Answer.of_json(self._metadata(self._path(asset_id)))
 
     def _download(self, _: Request, __: str, asset_id: str) -> Answer:
-        self._given += 1
-        location = f"{self.store.url}/blobs/{asset_id}?X-Amz-Signature=signature-{self._given}"
+        self._n_downloads += 1
+        location = f"{self.store.url}/blobs/{asset_id}?X-Amz-Signature=signature-{self._n_downloads}"
         return Answer(302, headers={"Location": location})
 
     def _path(self, asset_id: str) -> str:
-        return next(path for path, known in self.asset_ids.items() if known == asset_id)
+        return next(path for path, candidate in self.asset_ids.items() if candidate == asset_id)
 
     def _entry(self, path: str) -> dict[str, Any]:
         return {

@@ -25,13 +25,13 @@ def masks() -> np.ndarray:
     """Weights [roi, row, col]: ellipses of several sizes, most of them in the left and lower part."""
     rng = np.random.default_rng(7)
     rows, cols = np.mgrid[: SHAPE[0], : SHAPE[1]]
-    found = []
+    weights = []
     for k in range(N_CELLS):
         row = 5 + (k // 6) * 15 + rng.uniform(0, 6)
         col = 6 + (k % 6) * 11.5 + rng.uniform(-2, 2)
         distance = np.hypot((rows - row) / rng.uniform(2, 3), (cols - col) / rng.uniform(3, 4))
-        found.append(np.where(distance <= 1, 1.0, np.where(distance <= 1.3, 0.5, 0.0)))
-    return np.stack(found).astype(np.float32)
+        weights.append(np.where(distance <= 1, 1.0, np.where(distance <= 1.3, 0.5, 0.0)))
+    return np.stack(weights).astype(np.float32)
 
 
 def image() -> np.ndarray:

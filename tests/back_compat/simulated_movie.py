@@ -14,11 +14,11 @@ RADIUS = 4.0
 def centres(day: int, plane: int = 0) -> np.ndarray:
     """Where the cells of a plane lie on a day, (row, column); those that lie beside the field or are silent too."""
     rng = np.random.default_rng(50 + plane)
-    found: list[np.ndarray] = []
+    places: list[np.ndarray] = []
     for place in rng.uniform((9, 9), (SHAPE[0] - 9, SHAPE[1] - 9), (2000, 2)):
-        if all(np.hypot(*(place - other)) > 15 for other in found):
-            found.append(place)
-    return np.array(found) + SHIFTS[day]
+        if all(np.hypot(*(place - other)) > 15 for other in places):
+            places.append(place)
+    return np.array(places) + SHIFTS[day]
 
 
 def movie(day: int, plane: int = 0) -> np.ndarray:
@@ -38,8 +38,8 @@ def movie(day: int, plane: int = 0) -> np.ndarray:
     return np.clip(frames + rng.normal(0, 25, frames.shape), 0, 32000).astype(np.int16)
 
 
-def cell_of_each(found: np.ndarray, day: int, plane: int = 0) -> list[int]:
+def cell_of_each(places: np.ndarray, day: int, plane: int = 0) -> list[int]:
     """The cell of each place (row, column) that a program found, -1 if none is within half a cell's diameter."""
-    distance = np.hypot(*(found[:, None] - centres(day, plane)[None]).transpose(2, 0, 1))
+    distance = np.hypot(*(places[:, None] - centres(day, plane)[None]).transpose(2, 0, 1))
     nearest = distance.argmin(1)
     return [int(k) if distance[row, k] < RADIUS else -1 for row, k in enumerate(nearest)]

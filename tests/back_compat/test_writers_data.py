@@ -50,10 +50,12 @@ def check(plane: MatchedPlane, identities: list[np.ndarray], wrong: int = 0) -> 
     took_part = [np.flatnonzero(session.takes_part) for session in plane.sessions]
     common = set(identities[0][took_part[0]]) & set(identities[1][took_part[1]]) - {-1}
     assert len(common) >= 30
-    found = [tuple(identities[k][rows] for k, rows in enumerate(cell)) for cell in plane.result.cells if min(cell) >= 0]
-    right = {first for first, second in found if first == second and first >= 0}
+    identity_pairs = [
+        tuple(identities[k][rows] for k, rows in enumerate(cell)) for cell in plane.result.cells if min(cell) >= 0
+    ]
+    right = {first for first, second in identity_pairs if first == second and first >= 0}
     assert right == common
-    assert len(found) - len(right) <= wrong
+    assert len(identity_pairs) - len(right) <= wrong
 
 
 def identities_of(truth: dict[str, dict[str, list]], paths: list[Path]) -> list[np.ndarray]:

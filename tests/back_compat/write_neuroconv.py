@@ -85,9 +85,9 @@ def write_inscopix(path: Path) -> Path:
 
 def suite2p_channels(folder: Path, planes: int) -> dict[str, Suite2pSegmentationInterface]:
     """A run of several planes and two channels: one interface each, but of one plane the first channel's alone."""
-    found = write_suite2p_folder(folder, planes)
+    suite2p_folder = write_suite2p_folder(folder, planes)
     for plane in range(planes):
-        plane_folder = found / f"plane{plane}"
+        plane_folder = suite2p_folder / f"plane{plane}"
         options = np.load(plane_folder / "ops.npy", allow_pickle=True).item()
         options.update(nchannels=2, meanImg=image() + 1000 * plane, meanImg_chan2=2 * image() + 1000 * plane)
         np.save(plane_folder / "ops.npy", np.array(options, dtype=object))
@@ -95,7 +95,7 @@ def suite2p_channels(folder: Path, planes: int) -> dict[str, Suite2pSegmentation
             np.save(plane_folder / f"{response}.npy", traces())
     return {
         f"{channel}_plane{plane}": Suite2pSegmentationInterface(
-            folder_path=found, channel_name=channel, plane_name=f"plane{plane}"
+            folder_path=suite2p_folder, channel_name=channel, plane_name=f"plane{plane}"
         )
         for plane in range(planes)
         for channel in (("chan1",) if planes == 1 else ("chan1", "chan2"))

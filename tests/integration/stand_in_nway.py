@@ -22,7 +22,7 @@ HERE = Path(__file__).parent
 
 
 def check(experiments, expected):
-    seen = set()
+    ids = set()
     for k, experiment in enumerate(experiments):
         assert experiment["id"] == k
         image = expected[f"image_{k}"]
@@ -35,8 +35,8 @@ def check(experiments, expected):
         for roi, mask in zip(rois, masks):  # noqa: B905 (the package's interpreters may not know strict)
             assert isinstance(roi["id"], int)
             assert 0 < roi["id"] < 2**32
-            assert roi["id"] not in seen
-            seen.add(roi["id"])
+            assert roi["id"] not in ids
+            ids.add(roi["id"])
             placed = np.zeros(image.shape, bool)
             block = np.array(roi["mask_matrix"], bool)
             assert block.shape == (roi["height"], roi["width"])

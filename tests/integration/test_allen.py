@@ -154,8 +154,8 @@ def test_package_is_given_the_parameters_by_its_own_names(tmp_path, sessions):
         python=python,
     )
     match(sessions, parameters)
-    given = json.loads((tmp_path / "modules" / "nway" / "arguments.json").read_text())
-    assert dict(zip(given[::2], given[1::2], strict=True)) == {
+    arguments = json.loads((tmp_path / "modules" / "nway" / "arguments.json").read_text())
+    assert dict(zip(arguments[::2], arguments[1::2], strict=True)) == {
         "--maximum_distance": "15",
         "--motionType": "MOTION_AFFINE",
         "--registration_iterations": "50",

@@ -40,17 +40,17 @@ def nway_python(request: pytest.FixtureRequest) -> str:
 
     Skips only where there is no Python 3.9, which the package needs.
     """
-    given = os.environ.get("NDX_MATCH_NWAY_PYTHON")
-    if given:
-        return given
+    interpreter = os.environ.get("NDX_MATCH_NWAY_PYTHON")
+    if interpreter:
+        return interpreter
     python39 = find_python39()
     if python39 is None:
         pytest.skip("the Allen Institute's package needs Python 3.9, and there is none here")
     folder = Path(request.config.cache.mkdir("nway-environment"))  # type: ignore[union-attr]
     python = folder / "environment" / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     done = folder / "done.json"
-    wanted = json.dumps([python39, *REQUIREMENTS, OPENCV])
-    if not done.exists() or done.read_text() != wanted:
+    requirements = json.dumps([python39, *REQUIREMENTS, OPENCV])
+    if not done.exists() or done.read_text() != requirements:
         done.unlink(missing_ok=True)
         shutil.rmtree(folder / "environment", ignore_errors=True)
         pip = [str(python), "-m", "pip", "--disable-pip-version-check", "--quiet"]
@@ -60,7 +60,7 @@ def nway_python(request: pytest.FixtureRequest) -> str:
         # distributions fill the same folder, so that one goes before the other comes.
         subprocess.run([*pip, "uninstall", "--yes", "opencv-python"], check=True)
         subprocess.run([*pip, "install", "--no-deps", OPENCV], check=True)
-        done.write_text(wanted)
+        done.write_text(requirements)
     return str(python)
 
 
@@ -179,9 +179,9 @@ def test_package_gives_the_recorded_groups(nway_python, allen_data, allen_sessio
 
     result = match(sessions, AllenParameters(python=nway_python))
 
-    found = {frozenset(roi_id for _, roi_id in group) for group in groups(result, sessions)}
+    roi_groups = {frozenset(roi_id for _, roi_id in group) for group in groups(result, sessions)}
     assert len(recorded["nway_matches"]) == 464
-    assert found == {frozenset(group) for group in recorded["nway_matches"]}
+    assert roi_groups == {frozenset(group) for group in recorded["nway_matches"]}
     assert result.warnings == ()
 
 

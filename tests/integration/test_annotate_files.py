@@ -52,9 +52,9 @@ def check_annotated(sources: list[Path], copies: list[Path], matches: Path, tabl
     members: dict[int, dict[int, int]] = {}
     for k, (source, copy) in enumerate(zip(sources, copies, strict=True)):
         with NWBHDF5IO(copy, "r") as io:
-            (found,) = (item for item in io.read().objects.values() if getattr(item, "name", "") == table.split("/")[-1]
-                        and item.id.data.parent.name == f"/{table}")  # fmt: skip
-            frame = found.to_dataframe(exclude={"image_mask"})[COLUMN]
+            (rois,) = (item for item in io.read().objects.values() if getattr(item, "name", "") == table.split("/")[-1]
+                       and item.id.data.parent.name == f"/{table}")  # fmt: skip
+            frame = rois.to_dataframe(exclude={"image_mask"})[COLUMN]
         assert frame.index.tolist() == file.sessions[k].roi_ids.tolist()
         for row, cell in enumerate(frame):
             members.setdefault(int(cell), {})[k] = row

@@ -46,16 +46,16 @@ def animals(made: Path, tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def matched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The animals that were matched, each time one was; cells are the ROIs of one row, at the second time upwards."""
-    found: list[str] = []
+    subject_ids: list[str] = []
 
     def match(sessions: Sequence[Session], method: str, parameters: Any, _: Any) -> MatchResult:
-        found.append(sessions[0].subject_id)
-        rows = np.arange(sessions[0].n_rois)[:: 1 if found.count(found[-1]) == 1 else -1]
+        subject_ids.append(sessions[0].subject_id)
+        rows = np.arange(sessions[0].n_rois)[:: 1 if subject_ids.count(subject_ids[-1]) == 1 else -1]
         cells = np.repeat(rows[:, None], len(sessions), axis=1)
         return replace(result_of(cells), method=method, parameters=parameters.stored())
 
     monkeypatch.setattr(job_module, "match", match)
-    return found
+    return subject_ids
 
 
 def batch(animals: Path, *more: object) -> Outcome:
@@ -296,11 +296,11 @@ def test_a_killed_worker_and_a_broken_file_cost_nothing(tmp_path: Path, monkeypa
     """A scheduler and two workers, all processes of their own."""
     monkeypatch.undo()
     benchmark = import_module("batch")
-    found = benchmark.measure(tmp_path, 4, benchmark.ANIMAL)
-    assert (found.first.code, found.results, found.summary) == (2, 3, {"done": 3, "failed": 1})
-    assert len(found.first.errors) == 1
-    assert "sub-mouse03" in found.first.errors[0]
-    assert found.begun_more_than_once == {found.begun_by_killed: 2}
-    assert (found.again.code, found.again.begun, found.unchanged) == (2, 0, True)
-    assert (found.repaired.code, found.repaired.begun) == (0, 1)
-    assert found.same == 4
+    measured = benchmark.measure(tmp_path, 4, benchmark.ANIMAL)
+    assert (measured.first.code, measured.results, measured.summary) == (2, 3, {"done": 3, "failed": 1})
+    assert len(measured.first.errors) == 1
+    assert "sub-mouse03" in measured.first.errors[0]
+    assert measured.begun_more_than_once == {measured.begun_by_killed: 2}
+    assert (measured.again.code, measured.again.begun, measured.unchanged) == (2, 0, True)
+    assert (measured.repaired.code, measured.repaired.begun) == (0, 1)
+    assert measured.same == 4

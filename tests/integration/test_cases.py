@@ -53,8 +53,8 @@ class Matched:
 
     def warning(self, *words: str) -> str:
         """The only warning that holds the words."""
-        (found,) = (line for line in self.warnings if all(word in line for word in words))
-        return found
+        (warning,) = (line for line in self.warnings if all(word in line for word in words))
+        return warning
 
     def counts(self, first: str, second: str) -> tuple[int, int]:
         """How many pairs of two sessions are right, and how many wrong, by the truth."""

@@ -188,7 +188,7 @@ def test_a_zarr_store_is_checked_alike(good: Path, tmp_path: Path) -> None:
     store = folder / f"{NAME.name}.zarr"
     convert_file(good, store)
     # Two checks of NWB Inspector 0.7 fail on stores of format 3.
-    assert all("a check of the inspector failed (TypeError" in found.problem for found in check_match_file(store))
+    assert all("a check of the inspector failed (TypeError" in finding.problem for finding in check_match_file(store))
     run("check", store).succeeded()
 
 

@@ -233,18 +233,18 @@ def test_converting_tells_how_much_is_done(folder: Path, tmp_path: Path):
     data = np.zeros(6_000_000, np.float32)
     nwbfile.add_acquisition(TimeSeries(name="movie", data=data, unit="a.u.", rate=30.0))
     source = write_nwb(tmp_path / "long.nwb", nwbfile)
-    told: list[tuple[str, int, int]] = []
-    convert_file(source, tmp_path / "long.nwb.zarr", progress=lambda *each: told.append(each))
-    assert len(told) > 1
-    stage, done, total = told[-1]
+    reports: list[tuple[str, int, int]] = []
+    convert_file(source, tmp_path / "long.nwb.zarr", progress=lambda *each: reports.append(each))
+    assert len(reports) > 1
+    stage, done, total = reports[-1]
     assert stage == "MB converted"
     assert done == total >= 24
 
 
 def complete(line: str) -> list[str]:
     words = line.split(" ")
-    asked = {"_NDX_MATCH_COMPLETE": "bash_complete", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
-    return run_process(env={**os.environ, **asked}).out.split()
+    variables = {"_NDX_MATCH_COMPLETE": "bash_complete", "COMP_WORDS": line, "COMP_CWORD": str(len(words) - 1)}
+    return run_process(env={**os.environ, **variables}).out.split()
 
 
 def test_shells_complete_commands():

@@ -244,9 +244,9 @@ def test_simulate_and_score(tmp_path: Path):
 def test_demo(tmp_path: Path):
     outcome = run_process("demo", "-o", tmp_path / "demo").succeeded()
     assert {"matches.nwb", "truth.json", "plots/cells.png"} <= listing(tmp_path / "demo")
-    found = re.search(r"links F1 ([01]\.\d+)", outcome.out)
-    assert found is not None
-    assert float(found.group(1)) > 0.8
+    f1_match = re.search(r"links F1 ([01]\.\d+)", outcome.out)
+    assert f1_match is not None
+    assert float(f1_match.group(1)) > 0.8
     run("demo", "-o", tmp_path / "demo").refused("--overwrite")
 
 

@@ -16,9 +16,9 @@ from ndx_match.cli.main import COMMANDS, cli
 
 
 def command_of(name: str) -> click.Command:
-    found = cli.get_command(click.Context(cli), name)
-    assert found is not None
-    return found
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    return command
 
 
 #: The commands whose first example is run with the fast tests: which every user needs.

@@ -73,26 +73,26 @@ def test_everything_comes_back(match_file: Path, result: MatchResult):
         else:
             np.testing.assert_allclose(getattr(read.roi_pairs, name), values, err_msg=name)
     assert len(read.registrations) == len(result.registrations)
-    for found, written in zip(
+    for read_back, written in zip(
         sorted(read.registrations, key=lambda r: (r.fixed_session, r.moving_session)), result.registrations, strict=True
     ):
-        assert (found.fixed_session, found.moving_session, found.registered) == (
+        assert (read_back.fixed_session, read_back.moving_session, read_back.registered) == (
             written.fixed_session,
             written.moving_session,
             written.registered,
         )
         # The steps are kept as one text, for people.
-        assert (found.steps, found.reason, found.score, found.chance_score) == (
+        assert (read_back.steps, read_back.reason, read_back.score, read_back.chance_score) == (
             (", ".join(written.steps),),
             written.reason,
             written.score,
             written.chance_score,
         )
-        np.testing.assert_allclose(found.matrix, written.matrix)
+        np.testing.assert_allclose(read_back.matrix, written.matrix)
         if written.displacement is None:
-            assert found.displacement is None
+            assert read_back.displacement is None
         else:
-            np.testing.assert_allclose(found.displacement, written.displacement)
+            np.testing.assert_allclose(read_back.displacement, written.displacement)
 
 
 def test_a_session_set_aside_is_in_the_file_with_its_rois(match_file: Path, sessions: list[Session]):

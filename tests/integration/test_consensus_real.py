@@ -41,13 +41,13 @@ def mirrored(session: Session) -> Session:
 @pytest.mark.slow
 def test_affine_maps_bring_as_many_rois_to_overlap_as_is_known_to_be_possible(sessions, result):
     assert result.is_matched.all()
-    found = [
+    counts = [
         yardstick_pairs(sessions[r.fixed_session], sessions[r.moving_session], r.matrix) for r in result.registrations
     ]
     assert [(r.fixed_session, r.moving_session) for r in result.registrations] == PAIRS
-    assert found[0] >= 165
-    assert found[1] >= 118
-    assert found[2] >= 158
+    assert counts[0] >= 165
+    assert counts[1] >= 118
+    assert counts[2] >= 158
 
 
 def test_the_other_pixel_aspect_is_found(result):
@@ -88,8 +88,8 @@ def test_a_mirrored_session_is_set_aside(sessions, result):
 @pytest.mark.parametrize(("i", "j"), PAIRS)
 def test_a_false_shift_of_100_pixels_is_refused(sessions, i, j):
     (fixed, moving), radius = prepare([sessions[i], sessions[j]])
-    found = register(fixed, moving, radius, ConsensusParameters())
-    assert found.registered, found.reason
+    registration = register(fixed, moving, radius, ConsensusParameters())
+    assert registration.registered, registration.reason
     for dx, dy in ((100, 0), (-100, 0), (0, 100), (0, -100)):
-        wrong = np.array([[1, 0, dx], [0, 1, dy], [0, 0, 1.0]]) @ found.matrix
+        wrong = np.array([[1, 0, dx], [0, 1, dy], [0, 0, 1.0]]) @ registration.matrix
         assert not confirm(fixed, moving, wrong, ConsensusParameters()).registered

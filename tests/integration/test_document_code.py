@@ -31,8 +31,8 @@ DOCUMENTS = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"
 def blocks(language: str) -> Iterator[tuple[str, str]]:
     """Each block of code, with the name of its document and its number there."""
     for document in DOCUMENTS:
-        found = re.findall(rf"^ *```{language}\n(.*?)^ *```", document.read_text(), flags=re.DOTALL | re.MULTILINE)
-        for number, code in enumerate(found):
+        contents = re.findall(rf"^ *```{language}\n(.*?)^ *```", document.read_text(), flags=re.DOTALL | re.MULTILINE)
+        for number, code in enumerate(contents):
             yield f"{document.name}-{number}", textwrap.dedent(code)
 
 
@@ -49,7 +49,7 @@ BLOCKS_OF_COMMANDS = {
     for language in ("bash", "console")
     for name, code in ((f"{language}-{n}", c) for n, c in blocks(language))
 }
-COMMANDS = sorted({line for found in BLOCKS_OF_COMMANDS.values() for line in found if line.startswith("ndx-match ")})
+COMMANDS = sorted({line for block in BLOCKS_OF_COMMANDS.values() for line in block if line.startswith("ndx-match ")})
 #: Why blocks in these languages are not run.
 NOT_RUN_LANGUAGES = {
     "json": "an example of data",
@@ -180,22 +180,24 @@ def test_commands_have_the_options_that_they_are_given(command: str) -> None:
     if name.startswith("-"):
         return
     context = click.Context(cli, **cli.context_settings)
-    found = cli.get_command(context, name)
-    assert found is not None, name
-    found.make_parser(click.Context(found, parent=context)).parse_args([a for a in arguments if a != "..."])
+    subcommand = cli.get_command(context, name)
+    assert subcommand is not None, name
+    subcommand.make_parser(click.Context(subcommand, parent=context)).parse_args([a for a in arguments if a != "..."])
 
 
 def test_every_block_is_run_or_listed_with_the_reason() -> None:
-    languages = {found for document in DOCUMENTS for found in re.findall(r"^ *```(\w+)$", document.read_text(), re.M)}
+    languages = {
+        language for document in DOCUMENTS for language in re.findall(r"^ *```(\w+)$", document.read_text(), re.M)
+    }
     assert languages - {"python", "bash", "console"} == set(NOT_RUN_LANGUAGES)
-    written = [line for found in BLOCKS_OF_COMMANDS.values() for line in found]
+    written = [line for block in BLOCKS_OF_COMMANDS.values() for line in block]
     assert [line for line in written if not line.startswith("ndx-match ") and not reason_not_to_run(line)] == []
     assert [beginning for beginning in NOT_RUN if not any(line.startswith(beginning) for line in written)] == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "name", [name for name, found in BLOCKS_OF_COMMANDS.items() if not all(map(reason_not_to_run, found))]
+    "name", [name for name, block in BLOCKS_OF_COMMANDS.items() if not all(map(reason_not_to_run, block))]
 )
 def test_commands_run(name: str, inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commands = [line for line in BLOCKS_OF_COMMANDS[name] if not reason_not_to_run(line)]

@@ -286,8 +286,8 @@ class TestInspector:
 
     @staticmethod
     def findings(path: Path) -> list[tuple[str | None, str]]:
-        found = inspect_nwbfile(nwbfile_path=path, config=load_config("dandi"))
-        return [(message.check_function_name, message.message) for message in found]
+        messages = inspect_nwbfile(nwbfile_path=path, config=load_config("dandi"))
+        return [(message.check_function_name, message.message) for message in messages]
 
     @pytest.mark.parametrize("absent", [False, True], ids=["every session has cells", "a session has none"])
     def test_finds_nothing(self, nwbfile, path, absent):

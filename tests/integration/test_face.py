@@ -43,9 +43,9 @@ def test_the_example_in_the_docstring_runs(name: str, folder: Path):
     thing: Any = getattr(ndx_match, name) if name else ndx_match
     (test,) = doctest.DocTestFinder(recurse=False).find(thing, name or "ndx_match", globs={})
     assert test.examples
-    said: list[str] = []
-    doctest.DocTestRunner(optionflags=FLAGS).run(test, out=said.append)
-    assert not said, "".join(said)
+    output: list[str] = []
+    doctest.DocTestRunner(optionflags=FLAGS).run(test, out=output.append)
+    assert not output, "".join(output)
 
 
 def test_paths_in_place_of_sessions_are_answered(folder: Path):
@@ -53,9 +53,9 @@ def test_paths_in_place_of_sessions_are_answered(folder: Path):
         ndx_match.match(["day1.nwb", "day2.nwb"])
     with pytest.raises(TypeError, match=r"match takes a list of sessions, and was given Session;"):
         ndx_match.match(ndx_match.read_session("day1.nwb"))
-    found = ndx_match.read_match_file("matches.nwb")
+    plane = ndx_match.read_match_file("matches.nwb")
     with pytest.raises(TypeError, match=r"write_match_file takes a list of sessions, and was given str"):
-        ndx_match.write_match_file("day1.nwb", found.result, "m.nwb")
+        ndx_match.write_match_file("day1.nwb", plane.result, "m.nwb")
 
 
 def test_a_single_path_is_a_list_of_one(folder: Path):
@@ -86,14 +86,14 @@ def test_sessions_and_results_are_shown_as_tables_and_on_one_screen(folder: Path
     sessions = ndx_match.read_sessions("sessions")
     assert len(repr(sessions).splitlines()) == 3
     assert max(map(len, repr(sessions).splitlines())) < 100
-    found = ndx_match.read_match_file("matches.nwb")
-    for shown in (sessions[0], sessions, found.result, found):
+    plane = ndx_match.read_match_file("matches.nwb")
+    for shown in (sessions[0], sessions, plane.result, plane):
         assert len(repr(shown)) < 3000
         html = shown._repr_html_()
         assert html.count("<table>") == html.count("</table>") >= 1
     for session in sessions:
         assert f"<td>{session.name}</td>" in sessions._repr_html_()
-        assert f"<td>{session.name}</td>" in found._repr_html_()
+        assert f"<td>{session.name}</td>" in plane._repr_html_()
     many = type(sessions)([sessions[0]] * 200)
     assert len(repr(many).splitlines()) < 40
     assert many._repr_html_().count("<tr>") < 70

@@ -112,8 +112,8 @@ def test_the_figure_works_in_a_browser_without_network(
     page.get_by_text("Plane upper").wait_for()
     view = page.locator(".ndx-cell-matching").first
     view.wait_for()
-    said = view.locator(".ndx-cell-matching-said")
-    assert said.inner_text().startswith(f"{N_CELLS + 4} cells")
+    description = view.locator(".ndx-cell-matching-said")
+    assert description.inner_text().startswith(f"{N_CELLS + 4} cells")
     assert view.locator("canvas").count() == 2
     before = [canvas.evaluate("c => c.toDataURL()") for canvas in view.locator("canvas").all()]
 
@@ -121,12 +121,12 @@ def test_the_figure_works_in_a_browser_without_network(
     x, y = centroids(session.footprints[[roi_row]], session.shape[1])[0] + 0.5
     box = view.locator("canvas").nth(1).bounding_box()
     page.mouse.move(box["x"] + x / session.shape[1] * box["width"], box["y"] + y / session.shape[0] * box["height"])
-    assert said.inner_text() == "Cell 4, in 2 of 2 sessions; ROI ids first: 104, second: 1115"
+    assert description.inner_text() == "Cell 4, in 2 of 2 sessions; ROI ids first: 104, second: 1115"
     after = [canvas.evaluate("c => c.toDataURL()") for canvas in view.locator("canvas").all()]
     assert all(was != now for was, now in zip(before, after, strict=True))
     page.mouse.move(box["x"] + 1, box["y"] - 30)
     view.locator("select").select_option("2")
-    assert said.inner_text().startswith(f"{N_CELLS} cells")
+    assert description.inner_text().startswith(f"{N_CELLS} cells")
 
     page.get_by_text("Table", exact=True).click()
     page.get_by_text("cell_id").first.wait_for()

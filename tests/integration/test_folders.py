@@ -82,11 +82,11 @@ PROGRAMS: dict[str, tuple[Writer, bool, str]] = {
 
 def days(folder: Path, write: Writer) -> list[Path]:
     """Two sessions of the same cells, in the same order, in `day1` and `day2`."""
-    found = []
+    paths = []
     for day, field in enumerate(FIELDS, start=1):
         (folder / f"day{day}").mkdir(exist_ok=True)
-        found.append(write(folder / f"day{day}", field, ACCEPTED))
-    return found
+        paths.append(write(folder / f"day{day}", field, ACCEPTED))
+    return paths
 
 
 @pytest.fixture(scope="module")
@@ -124,10 +124,10 @@ def test_folders_give_the_cells_of_their_nwb_files_and_the_true_ones(other_tools
 
 def n_right(result: MatchResult, true_cells: Sequence[np.ndarray]) -> tuple[int, int]:
     """How many cells that are in all sessions are right, and how many there are."""
-    found = [
+    cells_in_all = [
         [cells[row] for cells, row in zip(true_cells, rows, strict=True)] for rows in result.cells if min(rows) >= 0
     ]
-    return sum(len(set(cell)) == 1 and cell[0] >= 0 for cell in found), len(found)
+    return sum(len(set(cell)) == 1 and cell[0] >= 0 for cell in cells_in_all), len(cells_in_all)
 
 
 def test_real_folders_of_suite2p_1_are_matched_by_their_truth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -187,9 +187,9 @@ def test_the_results_of_every_program_are_matched_by_their_truth(program: str, t
     plane = read_match_file(tmp_path / "m.nwb")
     for session, cells in zip(plane.sessions, truth.identity, strict=True):
         np.testing.assert_array_equal(session.takes_part, (cells >= 0) | (not accepts))
-    right, found = n_right(plane.result, truth.identity)
+    right, n_cells = n_right(plane.result, truth.identity)
     common = len(set(truth.identity[0]) & set(truth.identity[1]) - {-1})
-    assert right >= 0.95 * found
+    assert right >= 0.95 * n_cells
     assert right >= 0.9 * common > 30
     assert pynwb.validate(path=str(tmp_path / "m.nwb")) == []
 
@@ -305,14 +305,14 @@ def test_a_folder_is_added_to_a_match_file(suite2p: list[Path], tmp_path: Path):
 
 def test_several_planes_of_a_folder(tmp_path: Path):
     for day, field in enumerate(FIELDS, start=1):
-        for plane, seen in enumerate((field, field_of_view(seed=5))):
-            folder = write_suite2p(tmp_path / f"day{day}", seen, ACCEPTED, plane)
+        for plane, plane_field in enumerate((field, field_of_view(seed=5))):
+            folder = write_suite2p(tmp_path / f"day{day}", plane_field, ACCEPTED, plane)
         (folder / "combined").mkdir()
         shutil.copy(folder / "plane0" / "stat.npy", folder / "combined")
     folders = [tmp_path / f"day{day}" / "suite2p" for day in (1, 2)]
-    found = read_planes(folders, DATES)
-    assert [plane.name for plane in found.planes] == ["plane0", "plane1"]
-    for plane, fields in zip(found.planes, (FIELDS, (field_of_view(seed=5),) * 2), strict=True):
+    planes_of_sessions = read_planes(folders, DATES)
+    assert [plane.name for plane in planes_of_sessions.planes] == ["plane0", "plane1"]
+    for plane, fields in zip(planes_of_sessions.planes, (FIELDS, (field_of_view(seed=5),) * 2), strict=True):
         for session, field in zip(plane.sessions, fields, strict=True):
             np.testing.assert_array_equal(session.image, field.image)
             np.testing.assert_array_equal(session.footprints.toarray(), field.footprints.toarray())

@@ -135,7 +135,7 @@ def test_wrong_readings_of_track2p_are_refused_by_overlap(
     table = np.load(folder / "plane0_suite2p_indices_nan.npy")
     accepted = np.load(folder / "plane0_match_mat.npy", allow_pickle=True).astype(float)
     elsewhere = [*sessions[:2], another_session(sessions[2])]
-    for numbers, given, right in (
+    for numbers, input_sessions, right in (
         (accepted, sessions, "read as accepted ROIs, counted from 0, "),
         (in_range(table + 1, sessions), sessions, "read as rows of the ROI table, counted from 1, "),
         (table, [sessions[0], sessions[2], sessions[1]], "if the sessions are in the order day1, day2, day3"),
@@ -143,7 +143,7 @@ def test_wrong_readings_of_track2p_are_refused_by_overlap(
     ):
         np.save(tmp_path / "plane0_suite2p_indices_nan.npy", numbers)
         with pytest.raises(InputError, match="do not overlap after registration") as refused:
-            import_result("track2p", tmp_path, given)
+            import_result("track2p", tmp_path, input_sessions)
         assert right in str(refused.value)
         assert "has this number" not in str(refused.value)
 
@@ -158,7 +158,7 @@ def test_wrong_readings_of_roicat_are_refused_by_overlap(other_tools: Path, sess
     counted_from_1 = [[-1, *each[:-1]] for each in labels]
     exchanged = [labels[0], labels[2], labels[1]]
     elsewhere = [*sessions[:2], another_session(sessions[2])]
-    for written, given in (
+    for written, input_sessions in (
         (of_accepted, sessions),
         (counted_from_1, sessions),
         (exchanged, sessions),
@@ -166,7 +166,7 @@ def test_wrong_readings_of_roicat_are_refused_by_overlap(other_tools: Path, sess
     ):
         (tmp_path / CLUSTERS).write_text(json.dumps({"labels_bySession": written}))
         with pytest.raises(InputError, match="do not overlap after registration"):
-            import_result("roicat", tmp_path, given)
+            import_result("roicat", tmp_path, input_sessions)
 
 
 @pytest.mark.slow

@@ -57,14 +57,16 @@ def notes(err: str) -> list[str]:
     return [line.removeprefix("Note: ") for line in err.splitlines() if line.startswith("Note: ")]
 
 
-def assert_all_is_named(issues: list[tuple[str, str]], said: list[str]) -> None:
+def assert_all_is_named(issues: list[tuple[str, str]], printed_notes: list[str]) -> None:
     for check, kind in issues:
         if (check, kind) == ("check_description", "Subject"):
             beginning = "the subject's description: not stated"
         else:
             beginning = NOTES[check]
-        assert any(note.startswith(beginning) for note in said), f"{check} of {kind} is not among {said}"
-    for note in said:
+        assert any(note.startswith(beginning) for note in printed_notes), (
+            f"{check} of {kind} is not among {printed_notes}"
+        )
+    for note in printed_notes:
         assert "; give -" in note or note.endswith("; correct it in the source files."), note
 
 
@@ -73,12 +75,12 @@ def assert_all_is_named(issues: list[tuple[str, str]], said: list[str]) -> None:
 def test_real_sessions(allen_data: Path, tmp_path: Path, layout: str, plane: tuple[str, ...]):
     inputs = sorted((allen_data / layout).glob("*.nwb"))
     output = tmp_path / "m.nwb"
-    said = notes(run("write", *inputs, "-o", output, *METHOD, *plane).succeeded().err)
+    printed_notes = notes(run("write", *inputs, "-o", output, *METHOD, *plane).succeeded().err)
     assert pynwb.validate(path=output) == []
     issues = inspect(output)
-    assert_all_is_named(issues, said)
-    assert len(said) == len(issues)
-    assert not any("DANDI needs it" in note for note in said)
+    assert_all_is_named(issues, printed_notes)
+    assert len(printed_notes) == len(issues)
+    assert not any("DANDI needs it" in note for note in printed_notes)
     complete = run("write", *inputs, "-o", output, *METHOD, *plane, *COMPLETE, "--overwrite").succeeded()
     assert notes(complete.err) == []
     assert inspect(output) == []
@@ -137,8 +139,8 @@ def test_everything_that_the_inspector_finds_is_named(tmp_path: Path, options: d
         for k, shift in enumerate(((0, 0), (3, 2)))
     ]  # fmt: skip
     output = tmp_path / "m.nwb"
-    said = notes(run("write", *paths, "-o", output, *METHOD).succeeded().err)
-    assert_all_is_named(inspect(output), said)
+    printed_notes = notes(run("write", *paths, "-o", output, *METHOD).succeeded().err)
+    assert_all_is_named(inspect(output), printed_notes)
 
 
 @pytest.mark.slow

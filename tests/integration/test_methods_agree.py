@@ -102,9 +102,9 @@ def test_python_and_the_command_agree_on_the_allen_package(pair_with, tmp_path: 
         for key, value in json.loads((tmp_path / "output.json").read_text()).items()
         if key in ("nway_matches", "pairwise_results")
     }
-    given = {f"image_{k}": to_8_bit(session.image) for k, session in enumerate(whole)}
-    given |= {f"masks_{k}": masks(session) for k, session in enumerate(whole)}
-    np.savez(tmp_path / "expected.npz", **given)
+    arrays = {f"image_{k}": to_8_bit(session.image) for k, session in enumerate(whole)}
+    arrays |= {f"masks_{k}": masks(session) for k, session in enumerate(whole)}
+    np.savez(tmp_path / "expected.npz", **arrays)
     python = make_interpreter(tmp_path, "ophys_nway_matching", plan=plan(tmp_path, output))
     expected = by_command(paths, tmp_path / "m.nwb", "allen", "--nway-python", python)
     assert n_in_cells(expected) == [session.n_rois for session in sessions]
@@ -114,8 +114,8 @@ def test_python_and_the_command_agree_on_the_allen_package(pair_with, tmp_path: 
 
 def masks(session: Session) -> np.ndarray:
     """[roi, row, col], in the order in which the ids ascend, without those that have no pixel."""
-    found = session.footprints.toarray().reshape(-1, *session.shape) != 0
-    return found[found.any(axis=(1, 2))]
+    pixels = session.footprints.toarray().reshape(-1, *session.shape) != 0
+    return pixels[pixels.any(axis=(1, 2))]
 
 
 def test_sessions_without_an_image_are_refused_by_methods_that_need_one(pair_with, tmp_path: Path):

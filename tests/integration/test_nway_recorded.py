@@ -51,10 +51,10 @@ def assert_same_pairs(result: MatchResult, sessions: list[Session], entry: dict[
     fixed, moving = entry["fixed_experiment"], entry["moving_experiment"]
     for accepted, key in ((True, "matches"), (False, "rejected")):
         expected = {(p["fixed"], p["moving"]): (p["distance"], p["iou"], p["cost"]) for p in entry[key]}
-        found = pairs_by_id(result, sessions, fixed, moving, accepted)
-        assert found.keys() == expected.keys()
+        actual = pairs_by_id(result, sessions, fixed, moving, accepted)
+        assert actual.keys() == expected.keys()
         if expected:
-            np.testing.assert_allclose([found[k] for k in expected], [*expected.values()], rtol=0, atol=tolerance)
+            np.testing.assert_allclose([actual[k] for k in expected], [*expected.values()], rtol=0, atol=tolerance)
     pairs = result.roi_pairs.between(fixed, moving)
     for side, position, rows in (("fixed", fixed, pairs.fixed_roi_row), ("moving", moving, pairs.moving_roi_row)):
         in_no_pair = np.setdiff1d(np.arange(sessions[position].n_rois), rows)

@@ -142,16 +142,16 @@ def test_a_plane_that_a_session_lacks_is_matched_among_the_others(tmp_path: Path
         write_session(tmp_path, 2, {**DEPTHS, "third": 500}),
     ]
     outcome = run("write", *paths, "--all-planes", "-o", tmp_path / "m.nwb", *METHOD).succeeded()
-    told = (
+    sentences = (
         "The plane upper is missing in 102 and is matched in the other sessions.",
         "103: the plane third (500 um) is in no other session, so it is not matched.",
     )
-    for sentence in told:
+    for sentence in sentences:
         assert outcome.err.count(sentence) == 1
     deep, upper = read_planes_of_match_file(tmp_path / "m.nwb", footprints=False)
     assert [session.name for session in deep.sessions] == ["101", "102", "103"]
     assert [session.name for session in upper.sessions] == ["101", "103"]
-    assert set(told) <= set(deep.result.warnings)
+    assert set(sentences) <= set(deep.result.warnings)
     run("export", tmp_path / "m.nwb", "-o", tmp_path / "cells.csv").succeeded()
     table = pd.read_csv(tmp_path / "cells.csv")
     assert table[table["plane"] == "upper"]["102"].isna().all()
@@ -339,14 +339,14 @@ def annotated(path: Path, plane: str) -> list[int] | None:
 def test_annotate_writes_each_planes_own_table(matches: Path, inputs: list[Path], tmp_path: Path):
     outcome = run("annotate", matches, *inputs[::-1], "-o", tmp_path / "out").succeeded()
     assert "102 (deep), 102 (upper): 40 ROIs" in outcome.out
-    seen: dict[str, set[int]] = {}
+    cell_ids_of_plane: dict[str, set[int]] = {}
     for plane in read_planes_of_match_file(matches, footprints=False):
         for k, path in enumerate(inputs):
             ids = annotated(tmp_path / "out" / path.name, plane.name)
             roi_row_of_cell = dict(zip(plane.result.cell_ids, plane.result.cells[:, k], strict=True))
             assert [roi_row_of_cell[number] for number in ids] == list(range(20))
-            seen.setdefault(plane.name, set()).update(ids)
-    assert not seen["deep"] & seen["upper"]  # a number names one cell of the whole file
+            cell_ids_of_plane.setdefault(plane.name, set()).update(ids)
+    assert not cell_ids_of_plane["deep"] & cell_ids_of_plane["upper"]  # a number names one cell of the whole file
 
 
 @pytest.mark.slow
@@ -469,6 +469,8 @@ def test_the_planes_of_real_sessions(allen_data: Path, tmp_path: Path):
     planes = read_planes_of_match_file(tmp_path / "m.nwb", footprints=False)
     assert [plane.name for plane in planes] == ["VISp_0", "VISp_1"]
     assert [plane.sessions[0].imaging_depth for plane in planes] == [175, 375]
-    found = [{tuple(cell) for cell in plane.result.cells[(plane.result.cells >= 0).all(axis=1)]} for plane in planes]
-    assert len(found[0] & found[1]) > 0.95 * len(found[0] | found[1])
+    complete_cells = [
+        {tuple(cell) for cell in plane.result.cells[(plane.result.cells >= 0).all(axis=1)]} for plane in planes
+    ]
+    assert len(complete_cells[0] & complete_cells[1]) > 0.95 * len(complete_cells[0] | complete_cells[1])
     assert outcome.out.count("matched fraction") == 2

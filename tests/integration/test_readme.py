@@ -29,9 +29,9 @@ def test_the_real_example_prints_what_the_readme_says(
     done = run_process(*words, cwd=tmp_path).succeeded()
     warnings = "".join(line for line in done.err.splitlines(True) if line.startswith("Warning:"))
     table, _, wrote = done.out.rpartition("\n\nWrote")
-    found = f"{table}\n{warnings}\nWrote{wrote}"
+    printed = f"{table}\n{warnings}\nWrote{wrote}"
     # Other versions of the libraries may change a match or two, and with them how wide a column is.
-    assert " ".join(NUMBER.sub("#", found).split()) == " ".join(NUMBER.sub("#", expected).split())
-    numbers = [[float(number) for number in NUMBER.findall(text)] for text in (found, expected)]
+    assert " ".join(NUMBER.sub("#", printed).split()) == " ".join(NUMBER.sub("#", expected).split())
+    numbers = [[float(number) for number in NUMBER.findall(text)] for text in (printed, expected)]
     # How the nway pipeline misaligns two of the three pairs depends on the version of OpenCV.
     assert numbers[0] == pytest.approx(numbers[1], rel=0.15 if "nway" in command else 0.03, abs=0.02)

@@ -54,8 +54,8 @@ def dandi(paths: list[Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[StandI
 
 
 def sources(path: Path) -> list[tuple[str, str, str, str]]:
-    found = [session.source for session in read_match_file(path, footprints=False).sessions]
-    return [(source.uri, source.dandiset_id, source.dandi_asset_id, source.sha256) for source in found]
+    session_sources = [session.source for session in read_match_file(path, footprints=False).sessions]
+    return [(source.uri, source.dandiset_id, source.dandi_asset_id, source.sha256) for source in session_sources]
 
 
 def expected(dandi: StandInDandi, version: str = PUBLISHED) -> list[tuple[str, str, str, str]]:
@@ -183,10 +183,10 @@ def test_an_embargoed_dandiset(tmp_path: Path, cache: Path, dandi: StandInDandi,
     outcome = run(*arguments).succeeded()
     assert sources(tmp_path / "m.nwb") == expected(dandi)
     assert dandi.sent_keys() == []
-    kept = b"".join(path.read_bytes() for path in (tmp_path / "m.nwb", *cache.rglob("*")) if path.is_file())
+    content = b"".join(path.read_bytes() for path in (tmp_path / "m.nwb", *cache.rglob("*")) if path.is_file())
     assert KEY not in outcome.out + outcome.err
-    assert KEY.encode() not in kept
-    assert b"signature-" not in kept
+    assert KEY.encode() not in content
+    assert b"signature-" not in content
 
 
 def test_the_key_is_sent_to_its_own_instance_only(dandi: StandInDandi, monkeypatch: pytest.MonkeyPatch):

@@ -357,9 +357,9 @@ def test_signatures_and_passwords_are_not_shown_or_kept(
     failed = run("inspect", signed.replace("=5ecret", "=5ecretish").replace("a.nwb", "b.nwb"))
     assert failed.code == 2
     shown = outcome.out + outcome.err + failed.err
-    kept = b"".join(path.read_bytes() for path in (tmp_path / "m.nwb", *cache.rglob("*")) if path.is_file())
+    content = b"".join(path.read_bytes() for path in (tmp_path / "m.nwb", *cache.rglob("*")) if path.is_file())
     assert "5ecret" not in shown
-    assert b"5ecret" not in kept
+    assert b"5ecret" not in content
     assert read_match_file(tmp_path / "m.nwb").sessions[1].source.uri == f"{server.url}/a.nwb"
 
 

@@ -63,10 +63,10 @@ def log() -> Iterator[io.StringIO]:
 
 def everything(outcome: Outcome, *folders: Path) -> str:
     """All that a command showed, and the names and contents of all files in folders."""
-    found = [outcome.out, outcome.err]
+    texts = [outcome.out, outcome.err]
     for path in (path for folder in folders for path in folder.rglob("*")):
-        found += [str(path), path.read_bytes().decode("latin-1") if path.is_file() else ""]
-    return "\n".join(found)
+        texts += [str(path), path.read_bytes().decode("latin-1") if path.is_file() else ""]
+    return "\n".join(texts)
 
 
 @st.composite

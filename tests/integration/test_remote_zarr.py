@@ -69,8 +69,8 @@ def test_stores_are_read_as_from_the_disk(server: LoopbackServer, stores: list[P
 def test_only_what_is_read_is_fetched(server: LoopbackServer, stores: list[Path]):
     with open_nwb(f"{server.url}/{stores[0].name}") as nwbfile:
         assert nwbfile.session_id == "101"
-    asked = {request.path for request in server.requests}
-    assert not [path for path in asked if "image_mask/" in path and re.search(r"/\d", path)]
+    paths = {request.path for request in server.requests}
+    assert not [path for path in paths if "image_mask/" in path and re.search(r"/\d", path)]
 
 
 @pytest.mark.parametrize(

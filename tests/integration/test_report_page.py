@@ -46,13 +46,13 @@ class Page:
 
     def click_roi(self, plane: MatchedPlane, session: int, roi_row: int) -> None:
         """Click where an ROI is in the field of a session."""
-        seen = plane.sessions[session]
-        x, y = centroids(seen.footprints[[roi_row]], seen.shape[1])[0] + 0.5
+        shown_session = plane.sessions[session]
+        x, y = centroids(shown_session.footprints[[roi_row]], shown_session.shape[1])[0] + 0.5
         canvas = self.page.locator(".field canvas.top").nth(session)
 
         def place() -> tuple[float, float]:
             box = canvas.bounding_box()
-            scale = box["width"] / seen.shape[1]
+            scale = box["width"] / shown_session.shape[1]
             return box["x"] + x * scale, box["y"] + y * scale
 
         # Below the bar that stays in sight.
@@ -122,8 +122,8 @@ def test_a_click_on_a_cell_shows_it_in_all_sessions(show, report: Path, plane: M
     rows = plane.result.cells[cell]
     page.click_roi(plane, 1, rows[1])
     assert page.text(".cell-title").startswith(f"Cell {plane.result.cell_ids[cell]}, in 3 of 3 sessions, confidence ")
-    for said, session, row in zip(page.strip(), plane.sessions, rows, strict=True):
-        assert said.startswith(f"{session.name}: ROI {session.roi_ids[row]}, p ")
+    for label, session, row in zip(page.strip(), plane.sessions, rows, strict=True):
+        assert label.startswith(f"{session.name}: ROI {session.roi_ids[row]}, p ")
 
 
 def test_where_a_cell_is_missing_the_page_says_why(show, folder: Path, plane: MatchedPlane) -> None:
@@ -229,8 +229,8 @@ def test_points_are_carried_as_in_the_match_file(chromium) -> None:
     matrix = np.array([[1.02, 0.05, 4.0], [-0.04, 0.97, -3.0], [1e-5, -2e-5, 1.0]])
     points = displacement_points((120, 90))
     grid = np.stack([3 * np.sin(points[:, 1] / 40), 2 * np.cos(points[:, 0] / 50)], axis=1).reshape(17, 17, 2)
-    asked = rng.uniform(5, 85, (50, 2))
-    expected = SessionRegistration(matrix, grid, (120, 90)).to_moving(asked)
+    fixed_points = rng.uniform(5, 85, (50, 2))
+    expected = SessionRegistration(matrix, grid, (120, 90)).to_moving(fixed_points)
     page = chromium.new_page()
     scripts = files("ndx_match.report.page") / "assets"
     page.add_script_tag(content=(scripts / "geometry.js").read_text())
@@ -246,11 +246,11 @@ def test_points_are_carried_as_in_the_match_file(chromium) -> None:
         """([pair, points]) => { const plane = { pairs: [pair], sessions: [{shape: [120, 90]}, {shape: [120, 90]}] };
         const there = points.map(([x, y]) => mapBetween(plane, 0, 1)(x, y));
         return [there, there.map(([x, y]) => mapBetween(plane, 1, 0)(x, y))]; }""",
-        [pair, (asked + 0.5).tolist()],  # the page counts from the corner of a pixel
+        [pair, (fixed_points + 0.5).tolist()],  # the page counts from the corner of a pixel
     )
     page.close()
     np.testing.assert_allclose(np.array(there) - 0.5, expected, atol=1e-9)
-    np.testing.assert_allclose(np.array(back) - 0.5, asked, atol=0.01)
+    np.testing.assert_allclose(np.array(back) - 0.5, fixed_points, atol=0.01)
 
 
 HOSTILE = "<img src=x onerror=alert(1)></script><script>alert(2)</script>\"'&$title{{}}\u202e\n"
@@ -388,8 +388,8 @@ def made_and_shown(show, matches: Path) -> tuple[Page, MatchedPlane]:
     page.page.keyboard.press("Escape")  # a click on the selected cell would select none
     page.click_roi(plane, session, rows[session])
     assert page.text(".cell-title").startswith(f"Cell {plane.result.cell_ids[cell]}, ")
-    for said, row in zip(page.strip(), rows, strict=True):
-        assert ("ROI" in said) == (row >= 0)
+    for label, row in zip(page.strip(), rows, strict=True):
+        assert ("ROI" in label) == (row >= 0)
     return page, plane
 
 

@@ -74,8 +74,8 @@ def served(matches: Path, output: Path | None = None) -> Iterator[ReviewServer]:
 def ask(server: ReviewServer, method: str = "GET", path: str | None = None, body: str | None = None, **headers: str):
     """Status, headers and text of an answer."""
     connection = http.client.HTTPConnection("127.0.0.1", server.server_address[1], timeout=60)
-    given = {name.replace("_", "-"): value for name, value in headers.items()}
-    connection.request(method, f"/{server.token}/" if path is None else path, body, given)
+    header_fields = {name.replace("_", "-"): value for name, value in headers.items()}
+    connection.request(method, f"/{server.token}/" if path is None else path, body, header_fields)
     answer = connection.getresponse()
     text = answer.read().decode()
     connection.close()
@@ -237,7 +237,7 @@ def browse(chromium: Any) -> Iterator[Any]:
     """Opens the page of a server; at the end it must not have complained, nor asked anybody else for anything."""
     contexts: list[Any] = []
     problems: list[str] = []
-    asked: set[str] = set()
+    addresses: set[str] = set()
 
     def open_page(address: str) -> Any:
         contexts.append(chromium.new_context(viewport={"width": 1300, "height": 1000}))
@@ -245,7 +245,7 @@ def browse(chromium: Any) -> Iterator[Any]:
         page.set_default_timeout(20_000)
         page.on("console", lambda message: problems.append(message.text))
         page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("request", lambda request: asked.add(request.url.partition(",")[0].rpartition("/")[0]))
+        page.on("request", lambda request: addresses.add(request.url.partition(",")[0].rpartition("/")[0]))
         page.goto(address)
         page.wait_for_selector("body[data-ready]")
         return page
@@ -254,7 +254,7 @@ def browse(chromium: Any) -> Iterator[Any]:
     for context in contexts:
         context.close()
     assert problems == []
-    assert not any("evil" in address for address in asked)
+    assert not any("evil" in address for address in addresses)
 
 
 def press(page: Any, *keys: str) -> None:
@@ -267,7 +267,7 @@ def shown_cell(page: Any) -> int:
     return int(page.inner_text(".cell-title").split(",")[0].split()[1])
 
 
-def said(page: Any) -> str:
+def shown_message(page: Any) -> str:
     return str(page.inner_text(".editor .said"))
 
 
@@ -281,7 +281,7 @@ def save_on_page(page: Any) -> None:
     with page.expect_navigation():
         press(page, "w")
     page.wait_for_selector("body[data-ready]")
-    assert "Saved as new.nwb" in said(page)
+    assert "Saved as new.nwb" in shown_message(page)
 
 
 @pytest.mark.slow
@@ -296,20 +296,20 @@ def test_cells_are_corrected_with_the_keyboard_and_saved(browse: Any, matches: P
         page.locator(".editor label:has-text('Reviewer') input").blur()
         go_to(page, a)
         press(page, "a")
-        assert f"Cell {a} accepted" in said(page)
+        assert f"Cell {a} accepted" in shown_message(page)
         go_to(page, b)
         press(page, "3", "x")
-        assert f"Cell {b} split: the other part is cell {last + 1}" in said(page)
+        assert f"Cell {b} split: the other part is cell {last + 1}" in shown_message(page)
         go_to(page, c)
         press(page, "g")
         go_to(page, b)
         press(page, "g")
-        assert f"Cells {c} and {b} both have an ROI" in said(page)
+        assert f"Cells {c} and {b} both have an ROI" in shown_message(page)
         press(page, "Escape")
         go_to(page, c)
         press(page, "2", "x")
         press(page, "z")
-        assert said(page) == "Undone."
+        assert shown_message(page) == "Undone."
         go_to(page, c)
         press(page, "3", "x")  # now cell last + 2
         go_to(page, b)
@@ -361,15 +361,15 @@ def test_a_failed_alignment_is_rescued_by_landmarks(browse: Any, matches: Path):
         replace(each, matrix=wrong) if each.moving_session == 2 else each for each in before.result.registrations
     ]
     sessions = read_sessions(write_sessions(matches.parent, SHIFTS))
-    lost = nway.match_registered(sessions, registrations)
+    misaligned = nway.match_registered(sessions, registrations)
     path = matches.with_name("lost.nwb")
-    write_match_file(sessions, lost, path)
-    assert lost.n_matches[0, 2] < 5
+    write_match_file(sessions, misaligned, path)
+    assert misaligned.n_matches[0, 2] < 5
     points = np.array([[20, 20], [130, 30], [70, 140], [120, 120]])
     with served(path, matches.with_name("new.nwb")) as server:
         page = browse(server.url)
         for fixed in (0, 1):
-            pair = [(r.fixed_session, r.moving_session) for r in lost.registrations].index((fixed, 2))
+            pair = [(r.fixed_session, r.moving_session) for r in misaligned.registrations].index((fixed, 2))
             page.select_option("#pairs .steps select", str(pair))
             right = before.result.registration(fixed, 2).matrix
             landmarks(page, points, right, [sessions[fixed].shape, sessions[2].shape])

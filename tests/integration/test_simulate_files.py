@@ -32,13 +32,13 @@ def paths(simulation: Simulation, tmp_path_factory: pytest.TempPathFactory) -> t
 
 def test_sessions_read_back_as_simulated(simulation: Simulation, paths: tuple[Path, ...]) -> None:
     for session, path in zip(simulation.sessions, paths, strict=True):
-        found = read_session(path)
-        np.testing.assert_array_equal(found.image, session.image)
-        np.testing.assert_array_equal(found.roi_ids, session.roi_ids)
-        assert (found.footprints != session.footprints).nnz == 0
-        assert found.pixel_size == pytest.approx((0.78, 0.78))
-        assert found.imaging_depth == 175
-        assert found.subject_id == "sim0012"
+        read_back = read_session(path)
+        np.testing.assert_array_equal(read_back.image, session.image)
+        np.testing.assert_array_equal(read_back.roi_ids, session.roi_ids)
+        assert (read_back.footprints != session.footprints).nnz == 0
+        assert read_back.pixel_size == pytest.approx((0.78, 0.78))
+        assert read_back.imaging_depth == 175
+        assert read_back.subject_id == "sim0012"
 
 
 def test_layout_is_that_of_older_openscope_files(simulation: Simulation, paths: tuple[Path, ...]) -> None:
@@ -113,8 +113,8 @@ def test_weighted_footprints_are_kept(tmp_path: Path) -> None:
     parameters = replace(TIERS["one_photon"], shape=(100, 100), n_cells=12, shift=5, n_sessions=1)
     simulation = simulate(parameters, seed=0)
     (path,) = write_simulation(simulation, tmp_path)
-    found, session = read_session(path), simulation.sessions[0]
-    np.testing.assert_allclose(found.footprints.toarray(), session.footprints.toarray())
+    read_back, session = read_session(path), simulation.sessions[0]
+    np.testing.assert_allclose(read_back.footprints.toarray(), session.footprints.toarray())
 
 
 def test_existing_files_are_kept_unless_overwriting_is_asked_for(
