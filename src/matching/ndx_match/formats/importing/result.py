@@ -190,6 +190,7 @@ def _result(
         session_status=status,
         confidence=_confidence(found, listed, cells),
         warnings=tuple(warnings),
+        session_names=tuple(session.name for session in sessions),
     )
 
 
