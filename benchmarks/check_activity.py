@@ -13,7 +13,9 @@ from pathlib import Path
 
 import numpy as np
 from markdown_tables import machine, mean_sd, say, table, verdict, write
-from structured_traces import traces_of
+from scipy.optimize import linear_sum_assignment
+from scipy.spatial.distance import cdist
+from structured_traces import neuropil_of, traces_of
 
 from ndx_match.activity.check import ActivityCheck, check_activity
 from ndx_match.activity.structure import Structure, groups_of_neighbours, shuffled, structure_of
@@ -23,6 +25,8 @@ from ndx_match.model import MatchedPlane, MatchResult, Presence, RoiPairs, Sessi
 from ndx_match.simulate import TIERS, simulate
 
 STRUCTURES = (0.3, 0.1, 0.0)
+NEUROPIL = (30, 100)  #: distances in pixels over which neuropil is alike
+SHIFT = 60.0  #: pixels by which a registration is wrong in the experiment with neuropil
 SWAPPED = 0.05  #: part of the cells that are matched wrongly in the last experiment
 WORDS = {True: "kept", False: "not kept", None: "cannot tell"}
 
@@ -43,6 +47,11 @@ class Results:
     n_doubted: int = 0  #: how many cells are doubted
     n_doubted_right: int = 0  #: how many cells are doubted if all matches are right
     n_right: int = 0
+    #: With neuropil that is alike over some distance: what the check says of right matches, and of matches after a
+    #: registration that is shifted.
+    neuropil: dict[int, tuple[Counter[str], Counter[str]]] = field(
+        default_factory=lambda: {length: (Counter(), Counter()) for length in NEUROPIL}
+    )
 
 
 def main() -> None:
@@ -88,15 +97,27 @@ def run(results: Results, seed: int, structure: float, n_shuffled: int) -> None:
     results.n_wrong += len(changed)
     results.n_doubted_wrong += len(doubted & set(changed.tolist()))
     results.n_doubted += len(doubted)
+    cells_after_shift = match_after_shift(cells, points)
+    for length, (of_right, of_shifted) in results.neuropil.items():
+        _, _, structures = simulated(seed, structure, neuropil=length)
+        of_right.update(verdicts(check_activity(plane_of(sessions, cells), structures)))
+        of_shifted.update(verdicts(check_activity(plane_of(sessions, cells_after_shift), structures)))
 
 
-def simulated(seed: int, structure: float, tier: str = "typical") -> tuple[list[Session], Ints32, dict[int, Structure]]:
-    """Sessions, their right matches, shape (n_cells, n_sessions), and the structure of their activity."""
+def simulated(
+    seed: int, structure: float, tier: str = "typical", neuropil: float = 0
+) -> tuple[list[Session], Ints32, dict[int, Structure]]:
+    """Sessions, their right matches, shape (n_cells, n_sessions), and the structure of their activity.
+
+    With `neuropil`, traces also hold the activity of neuropil that is alike over this distance, in pixels.
+    """
     simulation = simulate(TIERS[tier], seed)
-    structures = {
-        day: structure_of(traces_of(identity, structure, day, seed=seed))
-        for day, identity in enumerate(simulation.identity)
-    }
+    structures = {}
+    for day, (session, identity) in enumerate(zip(simulation.sessions, simulation.identity, strict=True)):
+        traces = traces_of(identity, structure, day, seed=seed)
+        if neuropil:
+            traces = traces + neuropil_of(centroids(session.footprints, session.shape[1]), neuropil, day, seed)
+        structures[day] = structure_of(traces)
     return list(simulation.sessions), right_matches(simulation.identity), structures
 
 
@@ -156,6 +177,23 @@ def _moved(cells: Ints32, points: Sequence[Points], order: Callable[[Points, int
         there = np.flatnonzero((cells[:, session] >= 0) & shared)
         rows = cells[there, session]
         moved[there, session] = rows[order(points[session][rows], session)]
+    return moved
+
+
+def match_after_shift(cells: Ints32, points: Sequence[Points]) -> Ints32:
+    """Give each cell the ROI of another session that is nearest if its registration is wrong by `SHIFT` pixels.
+
+    ROIs that are then more than 15 pixels from every cell are in no match.
+    """
+    moved = cells.copy()
+    shared = (cells >= 0).sum(axis=1) > 1
+    for session in range(1, cells.shape[1]):
+        there = np.flatnonzero((cells[:, session] >= 0) & shared)
+        rows = cells[there, session]
+        places = points[session][rows]
+        distances = cdist(places + np.array([SHIFT if session % 2 else -SHIFT, 0.0]), places)
+        one, other = linear_sum_assignment(np.minimum(distances, SHIFT))
+        moved[there[one], session] = np.where(distances[one, other] < 15, rows[other], -1)
     return moved
 
 
@@ -235,6 +273,20 @@ def report(results: dict[float, Results], head: str) -> Iterator[str]:
         [
             (structure, each.n_wrong, each.n_doubted_wrong, each.n_doubted, each.n_right, each.n_doubted_right)
             for structure, each in results.items()
+        ],
+    )
+    yield (
+        "## Neuropil\n\nThe traces also hold the activity of neuropil, as strong as that of the cells and alike over a "
+        "distance given in pixels (standard deviation of a Gaussian). It is new in each session. *Shifted*: matches "
+        f"after registrations that are wrong by {SHIFT:.0f} pixels, which keep the distances between ROIs. They must "
+        "never be called kept; without structure, right matches must not be either."
+    )
+    yield table(
+        ("structure", "neuropil alike over", "right", "shifted"),
+        [
+            (structure, length, _counted(right), _counted(shifted))
+            for structure, each in results.items()
+            for length, (right, shifted) in each.neuropil.items()
         ],
     )
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 
-from ndx_match.arrays import Floats32, Ints64
+from ndx_match.arrays import Floats32, Ints64, Points
 
 N_SOURCES = 8
 DECAY = 18  #: decay time in frames
@@ -38,6 +39,18 @@ def traces_of(cells: Ints64, structure: float, day: int, n_times: int = 3000, se
     sources, own_activity = _transients(rng, N_SOURCES, n_times), _transients(rng, len(cells), n_times)
     signal = np.sqrt(share) * (weights @ sources) + np.sqrt(1 - share) * own_activity
     return (0.2 * signal + 0.1 * rng.standard_normal(signal.shape)).astype(np.float32)
+
+
+def neuropil_of(points: Points, length: float, day: int, seed: int = 0, n_times: int = 3000) -> Floats32:
+    """dF/F of the neuropil at the ROIs of a session, shape (n_rois, n_times); as strong as cells, and new each day.
+
+    Its correlation at two points (x, y) is a Gaussian of their distance, with standard deviation `length`, in pixels.
+    """
+    rng = np.random.default_rng([seed, day, 3])
+    nearness = np.exp(-((points[:, None] - points) ** 2).sum(axis=2) / (2 * length**2))
+    sources = gaussian_filter1d(rng.standard_normal((len(points), n_times)), DECAY / 2, axis=1)
+    activity = np.linalg.cholesky(nearness + 1e-6 * np.eye(len(points))) @ sources
+    return (0.2 * activity / sources.std()).astype(np.float32)
 
 
 def _transients(rng: np.random.Generator, n: int, n_times: int) -> np.ndarray:

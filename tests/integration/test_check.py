@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from collections.abc import Callable
@@ -82,6 +83,27 @@ def instead(place: str, value: Any) -> Change:
     return change
 
 
+def edited_schema(file: Any) -> None:
+    """The schema without an attribute of CellMatching."""
+    for version in file["specifications/ndx-cell-matching"].values():
+        for name, text in version.items():
+            content = json.loads(text[()])
+            for group in content.get("groups", []):
+                group["attributes"] = [each for each in group.get("attributes", []) if each["name"] != "method"]
+            version[name][()] = json.dumps(content)
+
+
+def newer_schema(file: Any) -> None:
+    """The schema as a version of the future."""
+    versions = file["specifications/ndx-cell-matching"]
+    (version,) = versions
+    text = versions[version]["namespace"][()].decode()
+    versions[version]["namespace"][()] = text.replace(f'"version":"{version}"', '"version":"99.0.0"').replace(
+        f'"version": "{version}"', '"version": "99.0.0"'
+    )
+    versions.move(version, "99.0.0")
+
+
 def nothing(file: Any) -> None:
     """Changes nothing."""
 
@@ -118,6 +140,34 @@ FAULTS: dict[str, tuple[Change, str, str, str]] = {
         put("processing/ophys/projection_images/101", slice(0, 90), np.nan), "tables", "no data (NaN)", "`--image`"
     ),
     "a probability of 2": (put(f"{GROUP}/roi_pairs/probability", 0, 2), "tables", "between 0 and 1", "write it again"),
+    "a displacement in one direction": (
+        put(f"{GROUP}/registrations/displacement", 0, 7.0), "tables", "do not undo each other", "`ndx-match review`"
+    ),
+    "a start that is no date": (
+        put(f"{GROUP}/sessions/session_start", 0, b"yesterday"), "tables", "no date in ISO 8601", "write it again"
+    ),
+    "a checksum that is none": (
+        put(f"{GROUP}/sessions/source_sha256", 0, b"zz"), "tables", "no SHA-256", "write it again"
+    ),
+    "a cell with a negative id": (put(f"{GROUP}/cells/id", 0, -5), "tables", "cell is -5", "write it again"),
+    "a negative distance": (
+        put(f"{GROUP}/roi_pairs/centroid_distance", 0, -3), "tables", "-3, which is negative", "write it again"
+    ),
+    "a margin of 5": (put(f"{GROUP}/roi_pairs/margin", 0, 5), "tables", "between -1 and 1", "write it again"),
+    "pixels without a size": (
+        put(f"{GROUP}/sessions/pixel_size", (0, 0), 0.0), "tables", "is not a size: [0.0, 0.8]", "write it again"
+    ),
+    "an ROI that did not take part": (
+        put("processing/ophys/roi_tables/101_roi_table/took_part", 0, False), "tables", "did not take part, but it is",
+        "write it again",
+    ),
+    "no schema": (without("specifications/ndx-cell-matching"), "schema", "does not carry the schema", "write it again"),
+    "an edited schema": (
+        edited_schema, "schema", "the type CellMatching in the schema that it carries", "write it again"
+    ),
+    "cells with one id": (
+        put(f"{GROUP}/cells/id", slice(None), 1), "inspector", "ids that are not unique", "write it again with `ndx"
+    ),
     "an id that was given already": (
         attribute(GROUP, "last_cell_id", np.int64(3)), "tables", "last_cell_id is 3", "write it again"
     ),
@@ -169,6 +219,23 @@ def test_names_are_judged_as_dandi_judges_them(good: Path, tmp_path: Path, name:
     path = changed(good, tmp_path, nothing, name)
     refused = bool(validate_organized_path(name.as_posix(), path, tmp_path))
     assert any(finding.part == "name" for finding in check_match_file(path)) == refused
+
+
+def test_a_file_of_a_newer_version_is_not_called_wrong(good: Path, tmp_path: Path) -> None:
+    (finding,) = check_match_file(changed(good, tmp_path, newer_schema))
+    assert (finding.part, finding.is_wrong, finding.remedy) == ("schema", False, "update ndx-cell-matching")
+    assert "version 99.0.0 of the schema" in finding.problem
+
+
+def test_a_problem_with_masks_is_told_once(good: Path, tmp_path: Path) -> None:
+    masks = "processing/ophys/roi_tables/101_roi_table/image_mask"
+
+    def change(file: Any) -> None:
+        instead(masks, np.where(file[masks][:] > 0, np.nan, 0.0))(file)
+
+    path = changed(good, tmp_path, change)
+    (finding,) = [each for each in check_match_file(path) if each.part == "tables"]
+    assert finding.problem == "101_roi_table: the masks hold NaN or infinite weights"
 
 
 @pytest.mark.slow

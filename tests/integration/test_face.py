@@ -58,6 +58,98 @@ def test_paths_in_place_of_sessions_are_answered(folder: Path):
         ndx_match.write_match_file("day1.nwb", plane.result, "m.nwb")
 
 
+def test_sessions_in_another_order_than_the_result_are_refused(folder: Path):
+    found = ndx_match.read_match_file("matches.nwb")
+    sessions = list(found.sessions)
+    names = [session.name for session in sessions]
+    swapped = [sessions[1], sessions[0], *sessions[2:]]
+    matched = ndx_match.match(sessions[:2])
+    for function in (
+        lambda s, r: ndx_match.write_match_file(s, r, "m.nwb"),
+        lambda s, r: ndx_match.write_figures(s, r, "pictures"),
+        lambda s, r: ndx_match.registration_figure(s, r, 0, 1),
+        ndx_match.cell_map_figure,
+        ndx_match.fraction_matrix_figure,
+        ndx_match.group_sizes_figure,
+        ndx_match.overlay_matrix_figure,
+    ):
+        with pytest.raises(ValueError, match=rf"the result is of the sessions {names[0]}, {names[1]}.* in this order"):
+            function(swapped, found.result)
+        with pytest.raises(ValueError, match=r"give those that were matched, in the same order"):
+            function(swapped[:2], matched)
+        with pytest.raises(ValueError, match=r"do not fit a result of"):
+            function(sessions[:2], found.result)
+        with pytest.raises(TypeError, match=r"takes the sessions and then their MatchResult, and was given list"):
+            function(sessions, sessions)
+    assert not Path("m.nwb").exists()
+
+
+def test_a_session_that_is_given_twice_is_not_written(folder: Path):
+    session = ndx_match.read_session("day1.nwb")
+    with pytest.raises(ValueError, match=rf"2 sessions are named '{session.name}'; give each session once"):
+        ndx_match.write_match_file([session] * 2, ndx_match.match([session] * 2), "m.nwb")
+
+
+def test_sessions_of_a_figure_are_given_by_name_or_position(folder: Path):
+    found = ndx_match.read_match_file("matches.nwb")
+    names = [session.name for session in found.sessions]
+    by_name = ndx_match.registration_figure(found.sessions, found.result, names[0], names[-1])
+    by_position = ndx_match.registration_figure(found.sessions, found.result, 0, -1)
+    assert by_name.get_suptitle() == by_position.get_suptitle()
+    assert names[-1] in by_name.get_suptitle()
+    for wrong, error, words in (
+        ((0, 9), IndexError, rf"there is no session 9; there are {len(names)}, counted from 0"),
+        (("x", 0), KeyError, rf"there is no session 'x'; give one of: {names[0]}"),
+        ((0, names[0]), ValueError, "are the same session"),
+    ):
+        with pytest.raises(error, match=words):
+            ndx_match.registration_figure(found.sessions, found.result, *wrong)
+
+
+def test_other_things_in_place_of_planes_are_answered(folder: Path):
+    sessions = ndx_match.read_sessions(["day1.nwb", "day2.nwb"])
+    for given, name in (("matches.nwb", "str"), (sessions, "Session"), (3, "int")):
+        for function in (ndx_match.export, ndx_match.write_page, ndx_match.write_planes):
+            with pytest.raises(TypeError, match=rf"takes a MatchedPlane or a list of them, and was given {name}; read"):
+                function(given, "out.csv")
+        with pytest.raises(TypeError, match=rf"match_planes takes a list of planes, and was given {name}; read them"):
+            ndx_match.match_planes([given] if isinstance(given, str) else given)
+    ndx_match.write_planes(ndx_match.read_match_file("matches.nwb"), "again.nwb")
+    assert ndx_match.read_match_file("again.nwb").result.cells.any()
+
+
+@pytest.mark.parametrize(
+    "given", [None, 3, b"day1.nwb", ["day1.nwb"], object()], ids=lambda given: type(given).__name__
+)
+def test_other_things_in_place_of_files_are_answered(folder: Path, given: Any):
+    words = r"an input must be a path, an address or a file that is open in binary mode, and was "
+    for function in (ndx_match.read_sessions, ndx_match.read_planes):
+        with pytest.raises(TypeError, match=words):
+            function([given, "day2.nwb"])
+    with pytest.raises(TypeError, match=words):
+        ndx_match.read_session(given)
+    with pytest.raises(TypeError, match=words):
+        ndx_match.read_match_file(given)
+    with pytest.raises(TypeError, match=words):
+        ndx_match.annotate_files(given, "day1.nwb", "annotated")
+
+
+def test_options_of_another_type_are_answered(folder: Path):
+    files = ["day1.nwb", "day2.nwb"]
+    for function in (ndx_match.read_sessions, ndx_match.read_planes):
+        with pytest.raises(TypeError, match=r"options must be ndx_match\.SourceOptions\(\.\.\.\), and was dict"):
+            function(files, {"plane": "plane"})
+    found = ndx_match.read_match_file("matches.nwb")
+    with pytest.raises(TypeError, match=r"metadata must be ndx_match\.FileMetadata\(\.\.\.\), and was dict"):
+        ndx_match.write_match_file(found.sessions, found.result, "m.nwb", {"sex": "M"})
+    options = ndx_match.SourceOptions(transpose_file={Path("day1.nwb"): "both"})
+    assert options.transposition_of("day1.nwb") == "both"
+    with pytest.raises(TypeError, match=r"session_starts must hold pairs, for example session_starts=\{"):
+        ndx_match.SourceOptions(session_starts="2026-05-01")
+    with pytest.raises(InputError, match=r"^`sessions` day1 selects files of a folder on DANDI"):
+        ndx_match.read_sessions(files, ndx_match.SourceOptions(sessions="day1"))
+
+
 def test_a_single_path_is_a_list_of_one(folder: Path):
     with pytest.raises(InputError, match="at least two sessions"):
         ndx_match.read_sessions("day1.nwb")

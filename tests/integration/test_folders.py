@@ -238,6 +238,7 @@ def test_what_is_missing_is_asked_for_in_one_sentence(suite2p: list[Path], tmp_p
         (("--sessions", "none.csv"), ("no column 'folder'",)),
         (("--sessions", "nameless.csv"), ("row 3 names no folder",)),
         (("--sessions", "size.csv"), ("row 2", "0.75 x 1.25")),
+        (("--sessions", "endless.csv"), ("row 2", "0.75 x 1.25")),
         (("--sessions", "depth.csv"), ("row 2", "'deep'")),
         (("--sessions", "absent.csv"), ("cannot be read",)),
     ],
@@ -252,6 +253,7 @@ def test_what_is_stated_wrongly_is_refused(
         "none": "session_start\n2026-05-01\n",
         "nameless": "folder,session_start\nday1,2026-05-01\n,2026-05-02\n",
         "size": "folder,pixel_size\nday1,-1\n",
+        "endless": "folder,pixel_size\nday1,inf\n",
         "depth": "folder,imaging_depth\nday1,deep\n",
     }.items():
         Path(f"{name}.csv").write_text(text)

@@ -7,9 +7,11 @@ from pathlib import Path
 import check_activity as benchmark
 import numpy as np
 import pytest
+import scipy.sparse
 from helpers import run
-from structured_traces import put_traces, traces_of
+from structured_traces import neuropil_of, put_traces, traces_of
 
+from ndx_match.activity.check import check_activity
 from ndx_match.activity.fits import doubtful_cells
 from ndx_match.activity.structure import (
     FEWEST_CELLS,
@@ -22,11 +24,13 @@ from ndx_match.activity.structure import (
     structure_of,
 )
 from ndx_match.matchfile import write_match_file
+from ndx_match.model import Session
 from ndx_match.simulate import SimulationParameters, simulate
 from ndx_match.simulate.files import true_identity, write_simulation
 from ndx_match.sources import read_sessions
 
 N = 120
+N_GRID = 11
 POINTS = np.random.default_rng(0).uniform(0, 400, (N, 2))
 
 
@@ -95,6 +99,38 @@ def test_matches_that_are_shifted_by_one_neighbour_do_not(days: dict):
     assert comparison.z < 4 < comparison.possible / comparison.spread
 
 
+def with_neuropil(structure: float, length: float) -> tuple[list[Session], dict[int, Structure]]:
+    """Two sessions with cells on a grid, and their activity if neuropil is alike over `length` pixels."""
+    rng = np.random.default_rng(0)
+    rows, cols = np.mgrid[:N_GRID, :N_GRID].reshape(2, -1)
+    places = np.stack([cols, rows], axis=1) * 24 + 12 + rng.integers(-4, 5, (N_GRID**2, 2))
+    size = N_GRID * 24
+    masks = scipy.sparse.csr_array(
+        (np.ones(len(places)), (np.arange(len(places)), places[:, 1] * size + places[:, 0])), (len(places), size**2)
+    )
+    sessions = [Session(name, np.ones((size, size)), masks, np.arange(len(places))) for name in "ab"]
+    structures = {}
+    for day in (0, 1):
+        traces = traces_of(np.arange(len(places)), structure, day)
+        structures[day] = structure_of(traces + neuropil_of(places, length, day))
+    return sessions, structures
+
+
+@pytest.mark.parametrize("length", [30.0, 80.0])
+@pytest.mark.parametrize("structure", [0.3, 0.0])
+def test_neuropil_that_neighbours_share_does_not_make_a_shifted_match_look_right(structure: float, length: float):
+    sessions, structures = with_neuropil(structure, length)
+    right = np.repeat(np.arange(N_GRID**2, dtype=np.int32)[:, None], 2, axis=1)
+    shifted = right.copy()
+    shifted[:, 1] = np.where(right[:, 1] % N_GRID < N_GRID - 1, right[:, 1] + 1, -1)  # by one column of the grid
+    planes = [benchmark.plane_of(sessions, cells) for cells in (right, shifted)]
+    of_right, of_shifted = (check_activity(plane, structures) for plane in planes)
+    assert of_right.pairs[0, 1].is_kept is (True if structure else None)
+    assert not of_shifted.tells or of_shifted.pairs[0, 1].is_kept is False
+    assert of_shifted.pairs[0, 1].z < 3
+    assert len(of_right.doubts) <= 1
+
+
 def test_less_than_a_quarter_is_not_kept_however_clear_it_is():
     clear = StructureComparison(100, correlation=0.06, chance=0.0, spread=0.01, possible=0.5)
     assert (clear.z, clear.is_kept) == (pytest.approx(6), False)
@@ -119,7 +155,7 @@ def test_structure_that_is_there_in_one_session_only_tells_nothing(days: dict):
 def test_traces_that_are_missing_or_do_not_change_are_left_out():
     traces = traces_of(np.arange(6), 0.3, 0, n_times=400)
     trend = np.linspace(0, 100, 400)
-    traces[0], traces[1], traces[2, :100], traces[3, 7] = np.nan, 3.0, np.nan, np.nan
+    traces[0], traces[1], traces[2, :100], traces[3, 7:9] = np.nan, 3.0, np.nan, (np.nan, np.inf)
     traces[5] = trend
     structure = structure_of(traces)
     assert structure.known.tolist() == [False, False, False, True, True, False]

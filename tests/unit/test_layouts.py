@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import importlib.util
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -166,6 +167,9 @@ def test_a_placeholder_is_no_pixel_size(unpack, tmp_path: Path):
         assert spacing[:].tolist() == [2, 2]
         spacing[...] = [1.25, 0.75]
     assert read_session(path).pixel_size == recording.PIXEL_SIZE
+    with h5py.File(path, "r+") as file:
+        file["general/optophysiology/ImagingPlane/grid_spacing"][...] = [math.inf, 0.75]
+    assert read_session(path).pixel_size is None
     assert "pixel" not in next(line for line in run("inspect", unpack("suite2p")).out.splitlines() if " plane " in line)
 
 

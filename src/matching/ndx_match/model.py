@@ -56,6 +56,48 @@ def check_are_sessions(sessions: Any, function: str) -> None:
     )
 
 
+def check_fit(sessions: Any, result: Any, function: str) -> None:
+    """Raise an error if a function that takes sessions and their result is given something else.
+
+    Raises
+    ------
+    TypeError
+        If the first are no sessions, or the second is no result.
+    ValueError
+        If the result is of other sessions, or of these in another order.
+    """
+    check_are_sessions(sessions, function)
+    if not isinstance(result, MatchResult):
+        raise TypeError(
+            f"{function} takes the sessions and then their MatchResult, and was given {type(result).__name__}; make it "
+            "first: result = ndx_match.match(sessions)."
+        )
+    if len(sessions) != len(result.session_status):
+        raise ValueError(f"{len(sessions)} sessions do not fit a result of {len(result.session_status)}")
+    names = tuple(session.name for session in sessions)
+    if result.session_names not in ((), names):
+        raise ValueError(
+            f"the result is of the sessions {', '.join(result.session_names)} in this order, and was given with "
+            f"{', '.join(names)}; give those that were matched, in the same order."
+        )
+
+
+def listed_planes(planes: Any, function: str) -> list[MatchedPlane]:
+    """One matched plane or several as a list; TypeError if a function is given something else."""
+    if isinstance(planes, MatchedPlane):
+        return [planes]
+    listed = list(planes) if isinstance(planes, Iterable) and not isinstance(planes, str) else [planes]
+    for each in listed:
+        if not isinstance(each, MatchedPlane):
+            raise TypeError(
+                f"{function} takes a MatchedPlane or a list of them, and was given {type(each).__name__}; read the "
+                "match file first: plane = ndx_match.read_match_file('matches.nwb')."
+            )
+    if not listed:
+        raise ValueError(f"{function} takes a MatchedPlane or a list of them, and was given none")
+    return listed
+
+
 def with_progress(progress: Progress | None, stage: str, items: Sequence[Item]) -> Iterator[Item]:
     """Yield the items one by one, and report to `progress` how many are done."""
     for done, item in enumerate(items):
@@ -421,6 +463,7 @@ class MatchResult(_Brief):
     reviews: Reviews | None = None  #: what persons decided on each cell
     decisions: tuple[Decision, ...] = ()  #: all that persons decided, in order
     automatic: AutomaticCells | None = None  #: the cells as the method left them, if a person decided on cells
+    session_names: tuple[str, ...] = ()  #: names of the sessions, in the order of the columns; empty if not known
 
     def __post_init__(self) -> None:
         if self.cell_ids is None:
@@ -509,8 +552,7 @@ class MatchedPlane(_Brief):
         return html_of_plane(self)
 
     def __post_init__(self) -> None:
-        if len(self.sessions) != self.result.cells.shape[1]:
-            raise ValueError(f"{len(self.sessions)} sessions do not fit a result of {self.result.cells.shape[1]}")
+        check_fit(self.sessions, self.result, "MatchedPlane")
         pairs = zip(self.sessions, self.result.cells.T, strict=True)
         object.__setattr__(self, "sessions", tuple(_taking_part(session, rows) for session, rows in pairs))
 

@@ -51,6 +51,12 @@ def match_planes(
     >>> [plane.name for plane in matched.planes]
     ['deep', 'upper']
     """
+    for plane in planes if isinstance(planes, Sequence) else [planes]:
+        if not isinstance(plane, Plane):
+            raise TypeError(
+                f"match_planes takes a list of planes, and was given {type(plane).__name__}; read them first: planes = "
+                "ndx_match.read_planes(['a.nwb', 'b.nwb']).planes."
+            )
     method = find_method(method) if isinstance(method, str) else method
     parameters = method_parameters(method, parameters)
     matched: list[MatchedPlane] = []

@@ -14,7 +14,9 @@ ARGUMENTS = {
     "session_id", "sex", "species", "subject_description", "subject_id", "transpose", "where", "z_plane",
 }  # fmt: skip
 FLAGS = {"all_rois", "allow_different_subjects", "dandi_name", "in_place", "overwrite", "strict"}
-RENAMED = {"--nway-python": "python", "--session-start": "session_starts", "--sessions": "session_table"}
+RENAMED = {"--nway-python": "python", "--session": "sessions", "--session-start": "session_starts"} | {
+    "--sessions": "session_table"
+}
 
 _OUTPUT = re.compile(r" \(-o [A-Z]+\)")  #: the option beside its meaning in words, which is enough in Python
 _COMMAND = re.compile(r"`[^`]*`")

@@ -12,7 +12,7 @@ from ..arrays import Floats32
 from ..footprints import centroids
 from ..model import MatchedPlane, Progress, with_progress
 from .fits import Doubt, doubtful_cells
-from .structure import N_SHUFFLES, Structure, StructureComparison, compare_structures
+from .structure import N_SHUFFLES, Structure, StructureComparison, compare_structures, without_distance
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ def check_activity(
 ) -> ActivityCheck:
     """Check the matches of every two sessions by the pairwise correlations of their ROIs.
 
-    Right matches keep these correlations better than matches that are shuffled among near neighbours
-    (:mod:`.structure`). In pairs of sessions in which they do, this function also looks for cells that a nearby ROI
-    would fit better than their own (:mod:`.fits`).
+    Right matches keep these correlations, beyond what the distances between ROIs predict, better than matches that are
+    shuffled among near neighbours (:mod:`.structure`). In pairs of sessions in which they do, this function also looks
+    for cells that a nearby ROI would fit better than their own (:mod:`.fits`).
 
     Parameters
     ----------
@@ -53,11 +53,11 @@ def check_activity(
     """
     cells, sessions = plane.result.cells, plane.sessions
     places = {k: centroids(sessions[k].footprints, sessions[k].shape[1]) for k in structures}
-    usable = {k: structure.known & np.isfinite(places[k]).all(axis=1) for k, structure in structures.items()}
+    structures = {k: without_distance(structure, places[k]) for k, structure in structures.items()}
     pairs = {}
     for i, j in with_progress(progress, "shuffling", list(combinations(sorted(structures), 2))):
         both = np.flatnonzero((cells[:, i] >= 0) & (cells[:, j] >= 0))
-        both = both[usable[i][cells[both, i]] & usable[j][cells[both, j]]]
+        both = both[structures[i].known[cells[both, i]] & structures[j].known[cells[both, j]]]
         parts = [_of_cells(structures[k], cells[both, k]) for k in (i, j)]
         seed = np.random.default_rng([i, j])
         pairs[i, j] = compare_structures(parts[0], parts[1], places[j][cells[both, j]], seed, n_shuffles)

@@ -4,6 +4,10 @@ These are pure functions on arrays. Cells have the same numbers in both sessions
 of another cell nearby. Cells are shuffled within fixed groups of neighbours, and all orders of a group are equally
 likely. Shuffling twice gives such an order again. So if a match was itself shuffled, it is one of the matches with
 which it is compared, and its z score has mean 0 and standard deviation 1, whatever the structure of the correlations.
+
+Neighbours share activity, for example from neuropil. A match that is wrong because a registration is shifted keeps the
+distances between ROIs, and with them these correlations. Therefore :func:`without_distance` first subtracts what
+the distance predicts.
 """
 
 from __future__ import annotations
@@ -18,6 +22,10 @@ from ..arrays import Array, Bools, Floats32, Indices, Points
 PART = 0.45  #: share of a session in its first and in its last part; the time between them keeps them independent
 MOST_MISSING = 0.1  #: largest fraction of a trace that may be NaN
 LEAST_CHANGE = 1e-5  #: fraction of a trace that must remain after its trend is removed; less is rounding error
+#: The correlations are averaged over this many distances, or over fewer if there are fewer than `PAIRS_OF_DISTANCE`
+#: pairs of ROIs for each.
+N_DISTANCES = 30
+PAIRS_OF_DISTANCE = 30
 LARGEST_GROUP = 16  #: largest number of neighbours that are shuffled among each other
 N_SHUFFLES = 300
 FEWEST_CELLS = 20  #: fewest cells from which anything can be concluded
@@ -43,10 +51,10 @@ class Structure:
 def structure_of(traces: Array) -> Structure:
     """The correlations of traces, shape (n_rois, n_times); an ROI without a trace is NaN.
 
-    The linear trend of each part is removed. A trace that is NaN at more than a tenth of the times is left out. Times
-    at which any other trace is NaN are left out of all traces.
+    The linear trend of each part is removed. A trace that is NaN or infinite at more than a tenth of the times is left
+    out. Times at which any other trace is NaN or infinite are left out of all traces.
     """
-    unknown = np.isnan(traces)
+    unknown = ~np.isfinite(traces)
     usable = unknown.mean(axis=1) <= MOST_MISSING if traces.shape[1] else np.zeros(len(traces), bool)
     times = ~unknown[usable].any(axis=0)
     complete = np.asarray(traces if times.all() else traces[:, times], np.float32)
@@ -67,6 +75,36 @@ def _correlations(traces: Floats32, usable: Bools) -> Floats32:
     level = level[changing] / norms[changing, None]
     correlations[np.ix_(changing, changing)] = level @ level.T
     return correlations
+
+
+def without_distance(structure: Structure, points: Points) -> Structure:
+    """Subtract from the correlations of two ROIs what their distance predicts; NaN for ROIs without a place.
+
+    The prediction is the mean correlation of all pairs of ROIs that are about as far apart. `points` are (x, y) of the
+    ROIs, shape (n_rois, 2).
+    """
+    parts = (structure.whole, structure.first, structure.last)
+    return Structure(*(_without_distance(part, points) for part in parts))
+
+
+def _without_distance(correlations: Floats32, points: Points) -> Floats32:
+    corrected = np.full_like(correlations, np.nan)
+    known = np.flatnonzero(np.isfinite(np.diag(correlations)) & np.isfinite(points).all(axis=1))
+    residuals = correlations[np.ix_(known, known)].astype(np.float64)
+    first, second = np.triu_indices(len(known), 1)
+    if len(first):
+        distances = np.linalg.norm(points[known[first]] - points[known[second]], axis=1)
+        order = np.argsort(distances, kind="stable")
+        n = min(N_DISTANCES, max(2, len(order) // PAIRS_OF_DISTANCE))
+        starts = np.unique((np.linspace(0, 1, n, endpoint=False) ** 2 * len(order)).astype(int))  # most are short
+        sizes = np.diff(starts, append=len(order))
+        centres, means = (
+            np.add.reduceat(values[order], starts) / sizes for values in (distances, residuals[first, second])
+        )
+        residuals[first, second] -= np.interp(distances, centres, means)
+        residuals[second, first] = residuals[first, second]
+    corrected[np.ix_(known, known)] = residuals
+    return corrected
 
 
 def groups_of_neighbours(points: Points, largest: int = LARGEST_GROUP) -> Indices:

@@ -11,10 +11,12 @@ from typing import Any
 
 from ..errors import InputError
 from ..matchfile import FileMetadata
+from ..matchfile.metadata import given_metadata
 from ..methods import DEFAULT, Method, Parameters, find_method
 from ..methods.apply import method_parameters
 from ..model import Progress, with_progress
 from ..sources import SourceOptions
+from ..sources.choose import given_options
 from ..storage.outputs import folder_for_outputs
 from ..storage.remote import shared_access
 from ..workers import number_of_workers
@@ -75,7 +77,7 @@ def match_batch(
     MethodError
         If the method does not exist, or the parameters are not those of the method.
     """
-    folder, options, metadata = Path(folder), options or SourceOptions(), metadata or FileMetadata()
+    folder, options, metadata = Path(folder), given_options(options), given_metadata(metadata)
     method = find_method(method) if isinstance(method, str) else method
     parameters = method_parameters(method, parameters)
     check_summary(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Sequence
@@ -107,7 +108,7 @@ def _row(path: str | os.PathLike[str], number: int, row: dict[str, str]) -> Sess
         pixel_size, reason = [0.0], f"{str(error).partition(': ')[2]} is no number"
     else:
         reason = f"the pixel size {sizes!r} is not valid"
-    if len(pixel_size) > 2 or any(size <= 0 for size in pixel_size):
+    if len(pixel_size) > 2 or not all(0 < size < math.inf for size in pixel_size):
         raise InputError(
             f"{path}: row {number}: {reason}; write depth and pixel size in micrometres, as 0.8 or 0.75 x 1.25."
         )

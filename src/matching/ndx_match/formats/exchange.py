@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, OutputError
-from ..model import MatchedPlane, MatchResult, Progress, Session
+from ..model import MatchedPlane, MatchResult, Progress, Session, listed_planes
 from ..plugins import find_plugins
 from ..storage.publish import publish
 from .importing import ToolCells
@@ -176,7 +176,7 @@ def export(
     >>> ndx_match.export([plane], "cells.csv")
     """
     exporter = find_exporter(path)
-    planes = [planes] if isinstance(planes, MatchedPlane) else planes
+    planes = listed_planes(planes, "export")
     if len(planes) > 1 and not exporter.several_planes:
         names = ", ".join(plane.name for plane in planes)
         raise OutputError(f"{path}: this format holds one imaging plane; choose one with --plane: {names}.")

@@ -11,13 +11,15 @@ from types import ModuleType
 from typing import Any
 
 from hdmf.backends.io import HDMFIO
-from pynwb import NWBFile, validate
+from pynwb import NWBFile, get_type_map, validate
+from pynwb.validation import get_cached_namespaces_to_validate
 
+import ndx_cell_matching
 from ndx_cell_matching import CellMatching
 
 from ..errors import InputError
 from ..storage.files import Location, as_location
-from ..storage.opening import first_line, objects_of, open_reader
+from ..storage.opening import first_line, format_of, objects_of, open_reader
 from ..storage.remote import is_url, public_name
 from . import rules
 from .check import contradictions
@@ -32,6 +34,8 @@ _DANDI_NAME = re.compile(
     r"(_[a-z]+(\+[a-z]+)*)?\.nwb(\.zarr)?"
 )
 _AGAIN = "write it again with `ndx-match write`"
+_EXTENSION = "ndx-cell-matching"  #: the name of the schema
+_BASE = ("core", "hdmf-common")  #: the names of the schemas that it includes
 _IN_SOURCES = "correct it in the source files and write it again"
 _BY_RULE: dict[rules.Rule, str] = {
     rules.codes_are_known: "a newer version wrote it, so update ndx-cell-matching",
@@ -98,13 +102,13 @@ def check_match_file(path: Location) -> tuple[Finding, ...]:
     with open_reader(location) as reader, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         io = reader()
-        findings = list(_of_schema(io))
+        findings = [*_of_schema(io), *_of_carried_schema(io)]
         try:
             nwbfile = io.read()
         except Exception as error:  # h5py, hdmf and pynwb raise many kinds
             return (*findings, Finding(SCHEMA, True, f"pynwb cannot read it ({first_line(error)})", _AGAIN))
         findings += _of_tables(nwbfile, where)
-        findings += _of_inspector(nwbfile, inspector)
+        findings += _of_inspector(nwbfile, inspector, format_of(location).is_folder)
         findings += _of_name(PurePosixPath(where if is_url(location) else Path(where).absolute().as_posix()), nwbfile)
     return tuple(findings)
 
@@ -129,6 +133,46 @@ def _of_schema(io: HDMFIO) -> Iterator[Finding]:
         yield Finding(SCHEMA, True, problem, _AGAIN)
 
 
+def _of_carried_schema(io: HDMFIO) -> Iterator[Finding]:
+    """Whether the file carries the schema of the extension as it was published."""
+    installed = get_type_map().namespace_catalog
+    try:
+        _, manager, carried = get_cached_namespaces_to_validate(io=io)
+        found = manager.type_map.namespace_catalog if _EXTENSION in carried else None
+    except Exception:  # pynwb cannot interpret the schema, which was reported before
+        return
+    if found is None:
+        problem = (
+            f"it does not carry the schema {_EXTENSION}, so that its tables were not validated, and that pynwb cannot "
+            "read them without the extension"
+        )
+        yield Finding(SCHEMA, True, problem, _AGAIN)
+        return
+    versions = {
+        name: tuple(catalog.get_namespace(name)["version"] for catalog in (found, installed))
+        for name in (_EXTENSION, *_BASE)
+        if name in found.namespaces
+    }
+    theirs, ours = versions[_EXTENSION]
+    if _numbers(theirs) > _numbers(ours):
+        problem = f"it was written with version {theirs} of the schema {_EXTENSION}, and version {ours} is installed"
+        yield Finding(SCHEMA, False, problem, "update ndx-cell-matching")
+    elif all(one == other for one, other in versions.values()):
+        for name in _types_of(installed.get_namespace(_EXTENSION)):
+            if found.get_spec(_EXTENSION, name) != installed.get_spec(_EXTENSION, name):
+                problem = f"the type {name} in the schema that it carries is not that of {_EXTENSION} {ours}"
+                yield Finding(SCHEMA, True, problem, _AGAIN)
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", version)]
+
+
+def _types_of(namespace: Any) -> list[str]:
+    """The types that a schema defines, without those of the schemas that it includes."""
+    return [name for name in namespace.get_registered_types() if name in ndx_cell_matching.__all__]
+
+
 def _of_tables(nwbfile: NWBFile, where: str) -> Iterator[Finding]:
     """The rules that the tables break; if they break none, whether masks and images can be read."""
     matchings = [item for item in objects_of(nwbfile) if isinstance(item, CellMatching)]
@@ -144,24 +188,27 @@ def _of_tables(nwbfile: NWBFile, where: str) -> Iterator[Finding]:
         except InputError as error:
             if not matchings:
                 raise
-            yield Finding(TABLES, True, str(error).removeprefix(f"{where}: ").rstrip("."), _AGAIN)
+            problem = str(error).removeprefix(where).lstrip(":, ").rstrip(".").removesuffix("; repair the file")
+            yield Finding(TABLES, True, problem, _AGAIN)
 
 
-def _of_inspector(nwbfile: NWBFile, inspector: Any) -> Iterator[Finding]:
+def _of_inspector(nwbfile: NWBFile, inspector: Any, is_folder: bool) -> Iterator[Finding]:
     """What the NWB Inspector finds with DANDI's configuration."""
     levels, failures = inspector.Importance, set()
     for message in inspector.inspect_nwbfile_object(nwbfile, config=inspector.load_config("dandi")):
         if message.importance == levels.ERROR:  # the check itself failed, as some do on Zarr stores of format 3
             failures.add(message.message.strip().splitlines()[-1].rstrip("."))
             continue
+        default = _AGAIN if message.object_type in ndx_cell_matching.__all__ else _IN_SOURCES
         is_of_subject = (message.check_function_name, message.object_type) == ("check_description", "Subject")
-        remedy = "write it again with `--subject-description TEXT`" if is_of_subject else _IN_SOURCES
+        remedy = "write it again with `--subject-description TEXT`" if is_of_subject else default
         place = f"{message.object_type} {message.object_name!r}"
         problem = f"{place}: {message.message.strip().rstrip('.')}"
         remedy = _BY_CHECK.get(str(message.check_function_name), remedy)
         yield Finding(INSPECTOR, message.importance.value >= levels.CRITICAL.value, problem, remedy)
     for failure in sorted(failures):
-        yield Finding(INSPECTOR, False, f"a check of the inspector failed ({failure})", "check a copy in HDF5 as well")
+        remedy = "check a copy in HDF5 as well" if is_folder else "correct what else is found, and check it again"
+        yield Finding(INSPECTOR, False, f"a check of the inspector failed ({failure})", remedy)
 
 
 def _of_name(path: PurePosixPath, nwbfile: NWBFile) -> Iterator[Finding]:

@@ -66,6 +66,13 @@ class FileMetadata:
             object.__setattr__(self, name, None if texts is None else as_texts(texts))
 
 
+def given_metadata(metadata: FileMetadata | None) -> FileMetadata:
+    """The metadata, or none if they are not given; TypeError if they are something else."""
+    if not isinstance(metadata, FileMetadata | None):
+        raise TypeError(f"metadata must be ndx_match.FileMetadata(...), and was {type(metadata).__name__}")
+    return metadata or FileMetadata()
+
+
 @dataclass(frozen=True)
 class MissingField:
     """A field that DANDI or the inspector requires and that is missing in the sources or has the wrong form."""
@@ -101,7 +108,7 @@ def nwbfile_like(
     metadata: FileMetadata | None = None,
 ) -> NWBFile:
     """An NWB file with the general metadata and the subject of other files, but without data."""
-    metadata = metadata or FileMetadata()
+    metadata = given_metadata(metadata)
     keywords = _union(sources, "keywords")
     return NWBFile(
         identifier=str(uuid.uuid4()),

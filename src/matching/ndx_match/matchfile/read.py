@@ -214,6 +214,7 @@ def _result(matching: CellMatching) -> MatchResult:
         reviews=read_reviews(matching),
         decisions=read_decisions_table(matching),
         automatic=read_automatic(matching),
+        session_names=tuple(text_of(name) for name in matching.sessions["session_name"].data[:]),
     )
 
 

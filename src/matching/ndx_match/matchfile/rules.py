@@ -10,11 +10,13 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 
 from ndx_cell_matching import DecisionKind, Presence, RegistrationOutcome, Review, RoiSelection, SessionStatus, label_of
+from ndx_cell_matching.registrations import displacement_points
 
 from ..addresses import public_name
 from ..arrays import Array, Floats32
@@ -28,6 +30,8 @@ from .stored import Contradiction, StoredTables
 Rule = Callable[[StoredTables], Iterator[str]]
 ROUNDING = 1e-6  #: by how much a number may lie outside its limits
 MOST_APART = 0.01  #: greatest distance in pixels of a point from itself, mapped to the other session and back
+#: As above, for the median point, with displacements, whose inverse is approximate.
+MOST_APART_IF_BENT = 1.0
 NUMBERS_OF_SESSIONS = (("z_plane", "iu", ()), ("imaging_depth", "f", ()), ("pixel_size", "f", (2,)))
 
 
@@ -100,9 +104,11 @@ def images_are_there(tables: StoredTables) -> Iterator[str]:
 
 
 def cell_ids_differ(tables: StoredTables) -> Iterator[str]:
-    """No two cells have the same id."""
+    """No two cells have the same id, and none is negative, which stands for no cell."""
     if not _are_ids(tables.cell_ids):
         yield "the ids of the cells are not whole numbers that all differ"
+    elif tables.cell_ids.min(initial=0) < 0:
+        yield f"the id of a cell is {tables.cell_ids.min()}, and negative ids stand for no cell"
 
 
 def cells_hold_one_roi_a_session(tables: StoredTables) -> Iterator[str]:
@@ -310,6 +316,52 @@ def sources_are_named_without_private_parts(tables: StoredTables) -> Iterator[st
             yield f"source_uri of the session {name!r} is an absolute path, or an address with a user or a query"
 
 
+def sources_are_described(tables: StoredTables) -> Iterator[str]:
+    """`session_start` is a date in ISO 8601, and `source_sha256`, if it is known, has 64 hexadecimal digits."""
+    sessions = tables.matching.sessions
+    for name, start in zip(tables.names, map(text_of, tables.column(sessions, "session_start").data[:]), strict=True):
+        try:
+            datetime.fromisoformat(start.replace("Z", "+00:00") or "2000-01-01")
+        except ValueError:
+            yield f"session_start of the session {name!r} is {start!r}, which is no date in ISO 8601"
+    stored = sessions["source_sha256"].data[:] if "source_sha256" in sessions.colnames else []
+    for name, digest in zip(tables.names, map(text_of, stored), strict=False):
+        if not re.fullmatch(r"([0-9a-f]{64})?", digest):
+            yield f"source_sha256 of the session {name!r} is {digest!r}, which is no SHA-256"
+
+
+def measures_are_positive(tables: StoredTables) -> Iterator[str]:
+    """Pixels have a size, distances are not negative, and a margin is between -1 and 1; NaN stands for unknown."""
+    sessions = tables.matching.sessions
+    if "pixel_size" in sessions.colnames:
+        sizes = np.asarray(sessions["pixel_size"].data[:])
+        for position in np.flatnonzero(((sizes <= 0) | np.isinf(sizes)).any(axis=1)):
+            yield f"pixel_size of the session {tables.names[position]!r} is not a size: {sizes[position].tolist()}"
+    for table in _present(tables.matching.roi_pairs):
+        for name, least, most in (("centroid_distance", 0.0, np.inf), ("margin", -1.0, 1.0)):
+            if name in table.colnames:
+                values = np.asarray(table[name].data[:])
+                for wrong in values[(values < least - ROUNDING) | (values > most + ROUNDING)][:1]:
+                    limits = "is negative" if np.isinf(most) else f"is not between {least:g} and {most:g}"
+                    yield f"the column {name} of roi_pairs holds {wrong:g}, which {limits}"
+
+
+def rois_that_took_part_are_in_cells(tables: StoredTables) -> Iterator[str]:
+    """An ROI took part in the matching, by the column `took_part` of its table, if it is in a cell."""
+    for position, (roi_table, name) in enumerate(zip(tables.roi_tables, tables.names, strict=True)):
+        if "took_part" not in roi_table.colnames:
+            continue
+        n = len(roi_table.id)
+        took_part = tables.numbers(roi_table, "took_part", "biu", (n,)).astype(bool)
+        in_cells = np.zeros(n, bool)
+        rows = tables.rows(position)
+        in_cells[rows[(rows >= 0) & (rows < n)]] = True
+        for row in np.flatnonzero(took_part != in_cells)[:1]:
+            said, article = ("took part", "no") if took_part[row] else ("did not take part", "a")
+            roi = f"the ROI of row {row} of the session {name!r}"
+            yield f"the column took_part says that {roi} {said}, but it is in {article} cell"
+
+
 def ids_are_not_reused(tables: StoredTables) -> Iterator[str]:
     """`last_cell_id`, if there is one, is greater than the id of every cell."""
     last = tables.matching.last_cell_id
@@ -334,6 +386,27 @@ def registrations_are_there_both_ways(tables: StoredTables) -> Iterator[str]:
                 mapped = transform_points(matrices[row], points)
                 if not np.abs(transform_points(matrices[back], mapped) - points).max() <= MOST_APART:
                     yield f"{_registration(tables, first, second)} has two matrices that are not inverse to each other"
+                elif not _displacement_apart(tables, first, second) <= MOST_APART_IF_BENT:
+                    yield f"{_registration(tables, first, second)} has displacements that do not undo each other"
+
+
+def _displacement_apart(tables: StoredTables, first: int, second: int) -> float:
+    """The median distance in pixels between points and where they come to if they are mapped there and back.
+
+    The points are a grid over the image of the first session, as far as the matrix maps them into the second.
+    """
+    there, back = (tables.matching.registration(*pair) for pair in ((first, second), (second, first)))
+    if there is None or back is None or (there.displacement is None and back.displacement is None):
+        return 0.0
+    shapes = []
+    for position in (first, second):
+        shape = np.shape(tables.target("image", position).data)[:2]
+        shapes.append(shape[::-1] if tables.matching.sessions["image_transposed"].data[position] else shape)
+    points = displacement_points(shapes[0])
+    straight = transform_points(there.matrix, points)
+    points = points[((straight >= 0) & (straight <= np.array(shapes[1][::-1]) - 1)).all(axis=1)]
+    distances = np.linalg.norm(back.to_moving(there.to_moving(points)) - points, axis=1)
+    return float(np.median(distances)) if len(points) else 0.0
 
 
 def codes_are_known(tables: StoredTables) -> Iterator[str]:
@@ -387,6 +460,9 @@ ALL: tuple[Rule, ...] = (
     masks_and_images_have_one_size,
     paths_lead_where_references_lead,
     sources_are_named_without_private_parts,
+    sources_are_described,
+    measures_are_positive,
+    rois_that_took_part_are_in_cells,
     ids_are_not_reused,
     registrations_are_there_both_ways,
     codes_are_known,

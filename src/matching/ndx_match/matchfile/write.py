@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +24,8 @@ from ..model import (
     Progress,
     Session,
     Step,
-    check_are_sessions,
+    check_fit,
+    listed_planes,
     steps_of,
     with_distinct_cell_ids,
 )
@@ -36,7 +38,14 @@ from ..storage.publish import publish
 from ..warping import to_8_bit, warp_registered
 from .copying import ImagingPlaneCopies, SessionCopy, copy_session, fill_pixels
 from .decisions import automatic_cell_ids
-from .metadata import FileMetadata, MissingField, build_nwbfile, default_session_id, missing_fields
+from .metadata import (
+    FileMetadata,
+    MissingField,
+    build_nwbfile,
+    default_session_id,
+    given_metadata,
+    missing_fields,
+)
 from .sources import check_sources, open_sources
 from .tables import IMAGES, ROI_TABLES, add_result
 
@@ -95,7 +104,7 @@ def write_match_file(
     >>> written.path.name
     'new_matches.nwb'
     """
-    check_are_sessions(sessions, "write_match_file")
+    check_fit(sessions, result, "write_match_file")
     return write_planes([MatchedPlane(tuple(sessions), result)], output, metadata, overwrite, dandi_name, (), progress)
 
 
@@ -131,8 +140,12 @@ def write_planes(
     >>> matched = ndx_match.match_planes(read.planes)
     >>> written = ndx_match.write_planes(matched.planes, "matches_of_planes.nwb")
     """
-    metadata = metadata or FileMetadata()
-    planes = with_distinct_cell_ids(planes)
+    metadata = given_metadata(metadata)
+    planes = with_distinct_cell_ids(listed_planes(planes, "write_planes"))
+    for plane in planes:
+        for name, n in Counter(session.name for session in plane.sessions).items():
+            if n > 1:
+                raise ValueError(f"{n} sessions are named {name!r}; give each session once, with a name of its own")
     sessions = sessions_of(planes)
     path = output_path(sessions, output, metadata, overwrite, dandi_name)
     file_format = format_of(path)
@@ -176,7 +189,7 @@ def output_path(
     OutputError
         As for :func:`write_match_file`; with `dandi_name`, also if the subject has no id.
     """
-    metadata = metadata or FileMetadata()
+    metadata = given_metadata(metadata)
     path = Path(output)
     inputs = [session.data_source.uri for session in sessions]
     if not dandi_name:

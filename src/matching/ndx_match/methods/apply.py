@@ -69,7 +69,13 @@ def match(
     method_sessions = sessions_for(method, sessions)
     with limited_workers(workers):
         result = without_excluded(method.match(method_sessions, valid, progress), method_sessions)
-    return replace(result, method=method.name, parameters=valid.stored(), roi_pairs=result.pairs_not_ruled_out)
+    return replace(
+        result,
+        method=method.name,
+        parameters=valid.stored(),
+        roi_pairs=result.pairs_not_ruled_out,
+        session_names=tuple(session.name for session in sessions),
+    )
 
 
 def add(
@@ -112,7 +118,8 @@ def add(
     *method_sessions, new = sessions_for(method, [*sessions, session])
     with limited_workers(workers):
         extended = extend(method_sessions, replace(result, reviews=None, automatic=None), new, valid, progress)
-    return with_decisions_of(replace(extended, roi_pairs=extended.pairs_not_ruled_out), result)
+    names = tuple(each.name for each in (*sessions, session))
+    return with_decisions_of(replace(extended, roi_pairs=extended.pairs_not_ruled_out, session_names=names), result)
 
 
 def check_adds(name: str) -> Extend:

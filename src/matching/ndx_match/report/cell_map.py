@@ -13,7 +13,7 @@ from skimage.segmentation import find_boundaries
 
 from ..arrays import Array, Bools, Floats, Indices, Ints64
 from ..footprints import centroids
-from ..model import MatchResult, Session, cell_of_roi
+from ..model import MatchResult, Session, cell_of_roi, check_fit
 from .canvas import (
     DPI,
     FAILURE,
@@ -52,6 +52,7 @@ def cell_map_figure(sessions: Sequence[Session], result: MatchResult) -> Figure:
     >>> figure = ndx_match.cell_map_figure(plane.sessions, plane.result)
     >>> figure.savefig("cells.pdf")
     """
+    check_fit(sessions, result, "cell_map_figure")
     n_sessions = len(sessions)
     aspect = float(np.clip(max(session.shape[0] / session.shape[1] for session in sessions), 0.25, 3))
     n_cols = _columns(n_sessions, aspect)

@@ -12,7 +12,7 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
-from ..model import MatchResult, Progress, Session
+from ..model import MatchResult, Progress, Session, check_fit
 from ..storage.outputs import make_folder
 from ..storage.publish import publish
 from .cell_map import cell_map_figure
@@ -76,8 +76,7 @@ def write_figures(
     >>> len(paths)
     7
     """
-    if len(sessions) != len(result.session_status):
-        raise ValueError(f"{len(sessions)} sessions do not fit a result of {len(result.session_status)}")
+    check_fit(sessions, result, "write_figures")
     sessions = [session.only_taking_part() for session in sessions]
     folder = Path(folder)
     pairs = pairs_to_draw(len(sessions), all_pairs)

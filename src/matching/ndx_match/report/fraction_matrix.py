@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
 from ..arrays import Floats, Ints64
-from ..model import MatchResult, Session
+from ..model import MatchResult, Session, check_fit
 from .canvas import (
     LIGHT_GREY,
     SMALL_SIZE,
@@ -47,6 +47,7 @@ def fraction_matrix_figure(sessions: Sequence[Session], result: MatchResult) -> 
     >>> figure = ndx_match.fraction_matrix_figure(plane.sessions, plane.result)
     >>> figure.savefig("fractions.pdf")
     """
+    check_fit(sessions, result, "fraction_matrix_figure")
     n_sessions = len(sessions)
     numbers = [str(position) for position in range(1, n_sessions + 1)]
     names = [

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..arrays import Bools
-from ..model import MatchResult, Session
+from ..model import MatchResult, Session, check_fit
 from .canvas import BLUE, GREY, ORANGE, SMALL_SIZE, TEXT_SIZE, WIDTH, new_figure, warning_lines, write_below
 
 N_BINS = 25
@@ -31,6 +31,7 @@ def group_sizes_figure(sessions: Sequence[Session], result: MatchResult) -> Figu
     >>> figure = ndx_match.group_sizes_figure(plane.sessions, plane.result)
     >>> figure.savefig("sizes.pdf")
     """
+    check_fit(sessions, result, "group_sizes_figure")
     figure = new_figure(WIDTH, 3.4)
     groups, distances, overlaps = figure.subplots(1, 3)
     sizes = np.arange(1, len(sessions) + 1)

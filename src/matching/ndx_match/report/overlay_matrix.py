@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from ..arrays import Array
-from ..model import MatchResult, Registration, Session
+from ..model import MatchResult, Registration, Session, check_fit
 from .canvas import (
     DPI,
     FAILURE,
@@ -53,6 +53,7 @@ def overlay_matrix_figure(sessions: Sequence[Session], result: MatchResult) -> F
     >>> figure = ndx_match.overlay_matrix_figure(plane.sessions, plane.result)
     >>> figure.savefig("overlays.pdf")
     """
+    check_fit(sessions, result, "overlay_matrix_figure")
     n_sessions = len(sessions)
     tile = max((WIDTH - GAP) / n_sessions - GAP, min(SMALLEST_TILE, LARGEST_WIDTH / n_sessions))
     aspect = float(np.clip(max(session.shape[0] / session.shape[1] for session in sessions), 0.3, 2.5))

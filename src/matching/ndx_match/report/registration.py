@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import textwrap
 from collections.abc import Sequence
 
@@ -13,7 +14,7 @@ from matplotlib.figure import Figure
 from ndx_cell_matching.registrations import SessionRegistration
 
 from ..arrays import Ints32
-from ..model import MatchResult, Registration, Session
+from ..model import MatchResult, Registration, Session, check_fit
 from .canvas import FAILURE, SMALL_SIZE, TEXT_SIZE, TITLE_SIZE, WIDTH, characters_in, new_figure, show_image
 from .fractions import n_accepted_pairs
 from .images import Projection, overlay, register
@@ -26,8 +27,10 @@ NAME_WIDTH = 36
 MAGENTA, GREEN = "#FF9DF5", "#8DFF9B"
 
 
-def registration_figure(sessions: Sequence[Session], result: MatchResult, fixed: int, moving: int) -> Figure:
-    """Show how well two sessions, given by their positions, are aligned.
+def registration_figure(
+    sessions: Sequence[Session], result: MatchResult, fixed: int | str, moving: int | str
+) -> Figure:
+    """Show how well two sessions, given by their positions or names, are aligned.
 
     The moving image is warped bilinearly into the fixed frame with the pair's registration. The overlay shows the fixed
     image in magenta and the registered one in green, so that agreement is grey to white. Both have their local
@@ -42,6 +45,10 @@ def registration_figure(sessions: Sequence[Session], result: MatchResult, fixed:
     >>> figure = ndx_match.registration_figure(plane.sessions, plane.result, fixed=0, moving=1)
     >>> figure.savefig("registration.pdf")
     """
+    check_fit(sessions, result, "registration_figure")
+    fixed, moving = (_position(sessions, each) for each in (fixed, moving))
+    if fixed == moving:
+        raise ValueError(f"fixed and moving are the same session, {sessions[fixed].name!r}; give two sessions")
     pair = (sessions[fixed], sessions[moving])
     registration = result.registration(fixed, moving)
     failure = failure_text(registration, int(n_accepted_pairs(result)[fixed, moving]))
@@ -97,6 +104,19 @@ def registration_figure(sessions: Sequence[Session], result: MatchResult, fixed:
         color=FAILURE if failure else "black",
     )
     return figure
+
+
+def _position(sessions: Sequence[Session], session: int | str) -> int:
+    """The position of a session that is given by its position or its name."""
+    names = [each.name for each in sessions]
+    if not isinstance(session, str):
+        position = operator.index(session)
+        if not -len(names) <= position < len(names):
+            raise IndexError(f"there is no session {position}; there are {len(names)}, counted from 0")
+        return position % len(names)
+    if session not in names:
+        raise KeyError(f"there is no session {session!r}; give one of: {', '.join(names)}")
+    return names.index(session)
 
 
 def _outline_matches(axes: Axes, pair: tuple[Session, Session], registration: Registration, cells: Ints32) -> None:

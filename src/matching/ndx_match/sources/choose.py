@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from ..errors import AmbiguousInputError, InputError
@@ -69,6 +69,8 @@ class SourceOptions:
     def __post_init__(self) -> None:
         for name in ("mirror", "where", "sessions"):
             object.__setattr__(self, name, as_texts(getattr(self, name)))
+        for name in ("transpose_file", "session_starts"):
+            object.__setattr__(self, name, _as_pairs(name, getattr(self, name)))
         for choice in (self.transpose, *(choice for _, choice in self.transpose_file)):
             if choice is not None and choice not in TRANSPOSE:
                 raise InputError(f"--transpose {choice} is not one of {', '.join(TRANSPOSE)}.")
@@ -110,6 +112,21 @@ class SourceOptions:
                 raise InputError(
                     f"{argument}: {problem}; write FOLDER=TIME for one of: {', '.join(map(str, folders))}."
                 )
+
+
+def _as_pairs(name: str, values: Any) -> tuple[tuple[str, str], ...]:
+    """Pairs of a file and a value, also from a mapping."""
+    pairs = tuple(tuple(pair) for pair in (values.items() if isinstance(values, Mapping) else values))
+    if isinstance(values, str) or any(len(pair) != 2 for pair in pairs):
+        raise TypeError(f"{name} must hold pairs, for example {name}={{'day1.nwb': ...}}, and was {values!r}")
+    return tuple((str(file), value) for file, value in pairs)
+
+
+def given_options(options: SourceOptions | None) -> SourceOptions:
+    """The options, or the defaults if they are not given; TypeError if they are something else."""
+    if not isinstance(options, SourceOptions | None):
+        raise TypeError(f"options must be ndx_match.SourceOptions(...), and was {type(options).__name__}")
+    return options or SourceOptions()
 
 
 def _is_named(location: str | os.PathLike[str], name: str) -> bool:

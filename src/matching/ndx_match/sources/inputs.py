@@ -14,7 +14,7 @@ from typing import Any
 from ..addresses import is_address
 from ..errors import InputError
 from ..folders import NWB_ENDINGS, is_folder, take_folders
-from ..storage.files import Location
+from ..storage.files import Location, as_location
 from ..storage.opening import format_of
 from ..storage.outputs import has_zarr_name
 from ..storage.remote import shared_access
@@ -57,8 +57,13 @@ def files_of_matched_sessions(
 
 
 def listed(locations: Any) -> list[Any]:
-    """The locations as a list, even if only one is given."""
-    return [locations] if isinstance(locations, (str, os.PathLike)) or hasattr(locations, "read") else [*locations]
+    """The locations as a list, even if only one is given; TypeError if they are something else."""
+    if isinstance(locations, (str, os.PathLike)) or hasattr(locations, "read"):
+        return [locations]
+    found = [*locations] if isinstance(locations, Iterable) and not isinstance(locations, bytes) else [locations]
+    for each in found:
+        as_location(each)  # raises TypeError
+    return found
 
 
 def expand_local(location: str | os.PathLike[str]) -> list[str | os.PathLike[str]]:

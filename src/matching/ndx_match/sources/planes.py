@@ -11,7 +11,7 @@ from ..model import Progress, Session, with_progress
 from ..storage.files import Location
 from ..storage.remote import shared_access
 from .candidates import TableCandidate, with_masks
-from .choose import SourceOptions
+from .choose import SourceOptions, given_options
 from .layouts import depth_of_plane
 from .masks import z_planes
 from .pairing import DEPTH_TOLERANCE, RecordedPlane, check_tolerance, pair_planes
@@ -129,7 +129,7 @@ def read_planes(
     >>> [plane.name for plane in read.planes]
     ['deep', 'upper']
     """
-    options = options or SourceOptions()
+    options = given_options(options)
     check_all_planes(options, depth_tolerance)
     files: list[dict[str, Session]] = []
     same: dict[tuple[str, str], None] = {}  # pairs of planes, in order

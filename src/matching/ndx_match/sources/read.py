@@ -26,7 +26,7 @@ from ..storage.remote import file_stem, is_url, public_name, same_place, shared_
 from ..storage.unchanged import open_steady
 from .candidates import FileContents, ImageCandidate, TableCandidate, list_contents
 from .checks import ids_of
-from .choose import SourceOptions, choose_image, choose_table, choose_z_plane
+from .choose import SourceOptions, choose_image, choose_table, choose_z_plane, given_options
 from .images import read_projection
 from .inputs import expand
 from .layouts import Recognised, depth_of_plane, pixel_size_of_plane, recognise
@@ -124,7 +124,7 @@ def read_session(path: Location, options: SourceOptions | None = None) -> Sessio
     >>> session.image.shape, session.footprints.shape[1]  # one row of `footprints` for each ROI
     ((150, 140), 21000)
     """
-    options = options or SourceOptions()
+    options = given_options(options)
     take_folders([as_location(path)], options.session_starts, options.session_table)
     with open_source(path, options.checksum) as file:
         return session_of(file, options)
@@ -225,7 +225,7 @@ def read_sessions(
     >>> len(sessions)
     3
     """
-    options = options or SourceOptions()
+    options = given_options(options)
     with shared_access():
         locations = locations_of(paths, options)
         return read_each([(location, options) for location in locations], progress)
@@ -255,7 +255,7 @@ def read_more_sessions(
     InputError
         As :func:`read_sessions`; also if a session is one of the earlier ones, or is of another subject.
     """
-    options = options or SourceOptions()
+    options = given_options(options)
     with shared_access():
         locations = locations_of(paths, options, fewest=1)
         sessions = [read_session(location, options) for location in with_progress(progress, "reading", locations)]

@@ -24,6 +24,10 @@ def as_location(path: Location) -> str | os.PathLike[str]:
     """
     if isinstance(path, (str, os.PathLike)):
         return path
+    if not hasattr(path, "read"):
+        raise TypeError(
+            f"an input must be a path, an address or a file that is open in binary mode, and was {type(path).__name__}"
+        )
     for name, file in _open_files.items():
         if file is path:
             return name

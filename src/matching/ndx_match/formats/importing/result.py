@@ -192,6 +192,7 @@ def _result(
         session_status=status,
         confidence=_confidence(tool_cells, listed, cells),
         warnings=tuple(warnings),
+        session_names=tuple(session.name for session in sessions),
     )
 
 

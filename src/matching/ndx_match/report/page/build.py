@@ -16,7 +16,7 @@ from string import Template
 
 from ... import __version__
 from ...errors import one_line
-from ...model import MatchedPlane, Progress, steps_of
+from ...model import MatchedPlane, Progress, listed_planes, steps_of
 from ...storage.publish import publish
 from .content import plane_content
 from .verdict import Verdict, verdict_of
@@ -60,7 +60,7 @@ def write_page(
     >>> plane = ndx_match.read_match_file("matches.nwb")
     >>> ndx_match.write_page([plane], "matches.html", title="matches.nwb")
     """
-    page = make_page([planes] if isinstance(planes, MatchedPlane) else planes, title, progress)
+    page = make_page(listed_planes(planes, "write_page"), title, progress)
     with publish(path, overwrite) as temporary:
         Path(temporary).write_text(page, encoding="utf-8")
 

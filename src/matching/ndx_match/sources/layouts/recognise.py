@@ -68,7 +68,8 @@ def pixel_size_of_plane(plane: ImagingPlane, layout: Layout) -> tuple[float, flo
     if spacing is None or len(spacing) < 2 or scale is None:
         return None
     x, y = (float(value) * scale for value in spacing[:2])
-    return (y, x) if x > 0 and y > 0 and (y, x) != layout.placeholder_pixel_size else None
+    is_size = all(0 < size < math.inf for size in (x, y))
+    return (y, x) if is_size and (y, x) != layout.placeholder_pixel_size else None
 
 
 @dataclass(frozen=True)
