@@ -66,6 +66,18 @@ def write_extract(path: Path, field: Field) -> Path:
     return path
 
 
+def write_ciatah(path: Path, field: Field) -> Path:
+    """EXTRACT's results as CIAtah stores them in MATLAB: the same masks by other names, and traces of [ROI, sample]."""
+    with h5py.File(path, "w") as file:
+        file["extractAnalysisOutput/filters"] = field.masks.transpose(0, 2, 1)
+        file["extractAnalysisOutput/traces"] = np.ones((N_SAMPLES, len(field.masks)))
+        file["extractAnalysisOutput/info/summary_image"] = field.image.T
+        file["extractAnalysisOutput/info/version"] = np.array([[ord(letter)] for letter in "0.9.1"], np.uint16)
+        file["extractAnalysisOutput/time/totalTime"] = np.array([[N_SAMPLES / 30]])
+        file["extractAnalysisOutput/file"] = np.array([[ord(letter)] for letter in "movie.h5"], np.uint16)
+    return path
+
+
 def write_minian(folder: Path, field: Field, units: np.ndarray) -> Path:
     """minian's results: each array a store of Zarr's format 2 of its own, without a group around them."""
     import zarr

@@ -20,7 +20,15 @@ import pynwb
 import pytest
 from builders import Field, field_of_view
 from helpers import Outcome, run, without_privileges
-from result_folders import START, write_caiman, write_extract, write_inscopix, write_minian, write_suite2p
+from result_folders import (
+    START,
+    write_caiman,
+    write_ciatah,
+    write_extract,
+    write_inscopix,
+    write_minian,
+    write_suite2p,
+)
 
 from ndx_match.batch.inputs import find_inputs
 from ndx_match.errors import InputError
@@ -59,6 +67,10 @@ def _extract(folder: Path, field: Field, accepted: np.ndarray = ACCEPTED) -> Pat
     return write_extract(folder / "extract.mat", field)
 
 
+def _ciatah(folder: Path, field: Field, accepted: np.ndarray = ACCEPTED) -> Path:
+    return write_ciatah(folder / "extract.mat", field)
+
+
 def _minian(folder: Path, field: Field, accepted: np.ndarray = ACCEPTED) -> Path:
     needs("zarr")
     return write_minian(folder, field, 3 * np.arange(len(accepted))[::-1] + 7)
@@ -75,6 +87,7 @@ PROGRAMS: dict[str, tuple[Writer, bool, str]] = {
     "Suite2p without ops": (partial(write_suite2p, ops=False), True, "meanImg"),
     "CaImAn": (_caiman, True, "mean"),
     "EXTRACT": (_extract, False, "summary_image"),
+    "CIAtah": (_ciatah, False, "summary_image"),
     "minian": (_minian, False, "max_proj"),
     "Inscopix": (_inscopix, True, ""),
 }
@@ -444,6 +457,13 @@ def test_files_that_only_seem_to_be_results_are_refused(tmp_path: Path):
     needs("isx")
     (tmp_path / "movie.isxd").write_bytes(b"no cell set")
     inspected(tmp_path / "movie.isxd").refused("movie.isxd", "isx cannot read this as a cell set of Inscopix")
+
+
+def test_a_file_of_ciatah_without_masks_is_refused(tmp_path: Path):
+    path = tmp_path / "extract.mat"
+    with h5py.File(path, "w") as file:
+        file["extractAnalysisOutput/filters"] = np.ones((3, 4))
+    inspected(path).refused(str(path), "extractAnalysisOutput/filters cannot be read", "write the file again")
 
 
 @pytest.mark.parametrize(("program", "module"), [("CaImAn", "roiextractors"), ("minian", "zarr"), ("Inscopix", "isx")])

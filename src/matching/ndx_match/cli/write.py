@@ -132,8 +132,8 @@ def write(
 
     In tables and pictures, sessions have the order of the files. The inputs are never changed. An input is a path, or
     an address: https, s3, or dandi://dandi/DANDISET/PATH. A folder or a pattern such as 'day*.nwb' stands for its NWB
-    files, and a folder on DANDI for its ophys files. A folder of Suite2p or minian, or a file of CaImAn, EXTRACT or
-    Inscopix, can take the place of an NWB file.
+    files, and a folder on DANDI for its ophys files. A folder of Suite2p or minian, or a file of CaImAn, EXTRACT,
+    CIAtah or Inscopix, can take the place of an NWB file.
 
     If files have several imaging planes, --plane chooses one and --all-planes matches them all. With --previous, cells
     keep their ids from an earlier match file, and the decisions of persons in that file are applied again.

@@ -1,4 +1,4 @@
-"""Sessions that are not NWB files: folders and files of Suite2p, CaImAn, EXTRACT, minian and Inscopix.
+"""Sessions that are not NWB files: folders and files of Suite2p, CaImAn, EXTRACT, CIAtah, minian and Inscopix.
 
 Each of them can be given in place of an NWB file. When it is opened, an NWB file is made from it in memory. A module of
 :mod:`ndx_match.folders.formats` that defines `FORMAT` or `FORMATS` adds a format; no other file changes.

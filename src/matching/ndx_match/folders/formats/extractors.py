@@ -78,7 +78,7 @@ FORMATS = (
     ),
     FolderFormat(
         "EXTRACT",
-        lambda path: _holding(path, (".mat",), "output/spatial_weights", "extractAnalysisOutput/filters"),
+        lambda path: _holding(path, (".mat",), "output/spatial_weights"),
         partial(_read, program="EXTRACT", open_with=_extract),
         general_name=r"(extract_)?output\.mat|extract\.mat",
     ),
