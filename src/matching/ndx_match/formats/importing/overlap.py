@@ -72,7 +72,7 @@ class Overlaps:
             iou = self._iou(found)
         apart = self._centroids[moving][moving_rows] - self._map(found).to_moving(self._centroids[fixed][fixed_rows])
         distance = np.linalg.norm(apart @ np.linalg.inv(found.matrix[:2, :2]).T, axis=1)
-        of_pairs = np.asarray(iou[fixed_rows, moving_rows]).ravel()
+        of_pairs = np.asarray(iou[fixed_rows, moving_rows]).ravel() if len(rows) else np.zeros(0)
         return MeasuredPairs(found, of_pairs, distance, _by_chance(iou, fixed_rows, moving_rows))
 
     def _map(self, registration: Registration) -> SessionRegistration:
