@@ -405,6 +405,11 @@ def test_a_column_of_numbers_or_words():
     assert [[words[k] if k >= 0 else None for k in each] for each in labels] == [["b", None, "a"], [None, "b", "c"]]
     labels, words = _labels([np.array([0.5, 1.5]), np.array([1.5, np.nan])])
     assert [[words[k] if k >= 0 else None for k in each] for each in labels] == [["0.5", "1.5"], ["1.5", None]]
+    labels, words = _labels([np.array([7.0, np.inf, 2.0]), np.array(["2", "", "7"])])
+    assert [[words[k] if k >= 0 else None for k in each] for each in labels] == [["7", None, "2"], ["2", None, "7"]]
+    labels, words = _labels([np.array([1.0, np.inf]), np.array([np.inf, -np.inf])])
+    assert [each.tolist() for each in labels] == [[1, -1], [-1, -1]]
+    assert words == []
 
 
 # ---- wrong readings
