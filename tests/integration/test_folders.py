@@ -171,6 +171,13 @@ def test_the_results_of_every_program_are_read(program: str, tmp_path: Path):
         np.testing.assert_array_equal(session.image, FIELDS[0].image)
 
 
+def test_results_of_caiman_without_an_accepted_roi(tmp_path: Path):
+    path = _caiman(tmp_path, FIELDS[0], np.zeros(len(ACCEPTED), bool))
+    with pytest.raises(InputError, match=r"results\.hdf5, .* none of the 20 ROIs meets is_accepted"):
+        read_session(path, DATES_OF_ONE)
+    assert read_session(path, replace(DATES_OF_ONE, all_rois=True)).takes_part.all()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_the_results_of_every_program_are_matched_by_their_truth(program: str, tmp_path: Path):
