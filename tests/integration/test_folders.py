@@ -32,7 +32,7 @@ from result_folders import (
 
 from ndx_match.batch.inputs import find_inputs
 from ndx_match.errors import InputError
-from ndx_match.folders import SessionFacts
+from ndx_match.folders import SessionFacts, names_folder
 from ndx_match.matchfile import read_match_file, write_match_file
 from ndx_match.methods import match
 from ndx_match.model import MatchResult, Session
@@ -184,6 +184,13 @@ def test_the_results_of_every_program_are_read(program: str, tmp_path: Path):
         np.testing.assert_array_equal(session.image, FIELDS[0].image)
 
 
+def test_results_of_caiman_without_an_accepted_roi(tmp_path: Path):
+    path = _caiman(tmp_path, FIELDS[0], np.zeros(len(ACCEPTED), bool))
+    with pytest.raises(InputError, match=r"results\.hdf5, .* none of the 20 ROIs meets is_accepted"):
+        read_session(path, DATES_OF_ONE)
+    assert read_session(path, replace(DATES_OF_ONE, all_rois=True)).takes_part.all()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_the_results_of_every_program_are_matched_by_their_truth(program: str, tmp_path: Path):
@@ -253,6 +260,10 @@ def test_what_is_missing_is_asked_for_in_one_sentence(suite2p: list[Path], tmp_p
         (("--sessions", "size.csv"), ("row 2", "0.75 x 1.25")),
         (("--sessions", "endless.csv"), ("row 2", "0.75 x 1.25")),
         (("--sessions", "depth.csv"), ("row 2", "'deep'")),
+        (("--sessions", "infinite.csv"), ("row 2: the imaging depth 'inf' is not valid",)),
+        (("--sessions", "nan.csv"), ("row 2: the pixel size 'nan' is not valid",)),
+        (("--sessions", "comma.csv"), ("'day1, 2026-05-01, 0, 8'", "has 4 values for 3 columns", "with a point")),
+        (("--sessions", "double.csv"), ("column 'session_start' 2 times",)),
         (("--sessions", "absent.csv"), ("cannot be read",)),
     ],
 )
@@ -268,6 +279,10 @@ def test_what_is_stated_wrongly_is_refused(
         "size": "folder,pixel_size\nday1,-1\n",
         "endless": "folder,pixel_size\nday1,inf\n",
         "depth": "folder,imaging_depth\nday1,deep\n",
+        "infinite": "folder,imaging_depth\nday1,inf\n",
+        "nan": "folder,pixel_size\nday1,nan\n",
+        "comma": "folder,session_start,pixel_size\nday1,2026-05-01,0,8\n",
+        "double": "folder,session_start,session_start\nday1,2026-05-01,2026-05-02\n",
     }.items():
         Path(f"{name}.csv").write_text(text)
     run("write", *suite2p, *options, "-o", "m.nwb").refused(*words)
@@ -288,6 +303,22 @@ def test_a_table_says_more_of_sessions(suite2p: list[Path], tmp_path: Path):
     assert "subject      M1" in outcome.out
     assert "depth 125.5 um, pixel 0.75 x 1.25 um" in outcome.out
     assert "depth 120 um, pixel 0.8 x 0.8 um" in outcome.out
+
+
+def test_tables_of_spreadsheet_programs_are_read(suite2p: list[Path], tmp_path: Path):
+    """With semicolons or tabs, the mark of UTF-8, Windows line ends, and empty values in excess."""
+    for delimiter in ";\t":
+        text = "\ufefffolder;session_start;;\r\nday1;2026-05-01;;\r\n;;;\r\nday2;2026-05-02\r\n"
+        (tmp_path / "sessions.csv").write_bytes(text.replace(";", delimiter).encode())
+        outcome = run("inspect", *suite2p, "--sessions", tmp_path / "sessions.csv").succeeded()
+        assert "session      day1, 2026-05-01T00:00:00+00:00" in outcome.out
+        assert "session      day2, 2026-05-02T00:00:00+00:00" in outcome.out
+
+
+def test_accented_names_of_folders_may_be_written_in_both_ways(tmp_path: Path):
+    one, two = "m\N{LATIN SMALL LETTER U WITH DIAERESIS}nchen", "mu\N{COMBINING DIAERESIS}nchen"
+    assert names_folder(tmp_path / one / "suite2p", two)
+    assert names_folder(tmp_path / two / "suite2p", f"{one}/suite2p")
 
 
 def test_inspect_needs_no_dates(suite2p: list[Path]):
@@ -410,7 +441,13 @@ def test_damaged_results_of_suite2p_are_refused(tmp_path: Path):
 
     np.save(plane / "iscell.npy", iscell[:5])
     refused("iscell.npy", "5 rows for 20 ROIs")
+    for no_rows in (np.array(1.0), iscell.astype(object)):
+        np.save(plane / "iscell.npy", no_rows)
+        refused("iscell.npy", "no rows of numbers for 20 ROIs")
     np.save(plane / "iscell.npy", iscell)
+    for size in (-5, 10**7):
+        np.save(plane / "ops.npy", {**ops.item(), "Ly": size})
+        inspected(folder).refused(str(plane), f"a field of {size} rows and 150 columns (Ly, Lx)")
     np.save(plane / "ops.npy", iscell)
     refused("ops.npy", "no settings")
     np.save(plane / "ops.npy", ops)

@@ -132,6 +132,16 @@ def test_rois_in_no_cell_have_no_number(folder: Path, sources: list[Path]):
     assert column_of(first.path) == [-1, -1, -1, *range(17)]
 
 
+def test_great_ids_are_kept(folder: Path, sources: list[Path]):
+    """As another tool may have given them, which the match file keeps."""
+    sessions = read_sessions(sources)
+    ids = np.arange(len(CELLS)) + 5_000_000_000
+    matches = write_match_file(sessions, replace(result_of(CELLS), cell_ids=ids), folder / "great.nwb").path
+    found = annotate_files(matches, sources, folder / "out")
+    for file, expected in zip(found, EXPECTED, strict=True):
+        assert column_of(file.path) == [5_000_000_000 + k for k in expected]
+
+
 def test_in_place_replaces_the_file_and_keeps_its_mode(folder: Path, sources: list[Path]):
     sources[0].chmod(0o640)
     link = folder / "link.nwb"

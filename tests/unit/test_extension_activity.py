@@ -62,11 +62,30 @@ class TestActivity:
                     assert np.isnan(trace).all()
 
     def test_it_agrees_with_the_traces_of_single_cells(self, matching, sources):
-        for name in ("DfOverF", "Fluorescence", "Fluorescence/RoiResponseSeries"):
+        for nwbfile in sources.values():
+            add_series(nwbfile, [2, 0, 1], False, "converted", conversion=0.5, offset=3.0)
+        for name in ("DfOverF", "converted", "Fluorescence/RoiResponseSeries", "Fluorescence/converted"):
             frames = matching.activity(sources, name)
             for cell_id in matching.cell_ids:
-                for session, traces in matching.traces(cell_id, sources, name.split("/")[0]).items():
-                    np.testing.assert_array_equal(frames[session].loc[cell_id], traces[0].values)
+                for session, traces in matching.traces(cell_id, sources, name).items():
+                    (trace,) = traces
+                    np.testing.assert_array_equal(frames[session].loc[cell_id], trace.values)
+        assert trace.values[:3].tolist() == (matching.roi_row(cell_id, session) * 50 + np.arange(3) * 0.5 + 3).tolist()
+
+    @pytest.mark.parametrize("row", [3, -1])
+    def test_rois_that_are_not_in_the_table_are_refused(self, matching, sources, row):
+        add_series(sources["day1"], [0, 1, 2], True)
+        more = sources["day1"].processing["ophys"]["Fluorescence"]["more"]
+        more.rois.data[1] = row  # a file can hold this
+        for read in (matching.activity, lambda *arguments: matching.traces(matching.cell_ids[0], *arguments)):
+            with pytest.raises(ValueError, match=rf"Fluorescence/more refers to row {row} of its ROI table, which"):
+                read({"day1": sources["day1"]}, "more")
+
+    def test_a_rate_of_zero_is_refused(self, matching, sources):
+        add_series(sources["day1"], [0, 1, 2], True)
+        sources["day1"].processing["ophys"]["Fluorescence"]["more"].fields["rate"] = 0.0
+        with pytest.raises(ValueError, match=r"Fluorescence/more has the rate 0\.0 Hz"):
+            matching.activity({"day1": sources["day1"]}, "more")
 
     def test_one_trace_that_is_stored_alone(self, matching, sources):
         add_series(sources["day1"], [2], True, data=np.arange(20.0))

@@ -169,14 +169,32 @@ def test_roicat_with_probabilities_and_a_folder(tmp_path: Path):
     assert result.warnings == ()
 
 
-def test_roicat_tells_the_order_of_sessions_by_the_archive_beside(tmp_path: Path):
-    write_roicat(tmp_path / "x.tracking.results_clusters.json")
-    with zipfile.ZipFile(tmp_path / "x.tracking.results_all.richfile.zip", "w") as archive:
+def name_sessions_of_roicat(folder: Path) -> None:
+    """Write the archive beside `x.tracking.results_clusters.json` that names its sessions."""
+    with zipfile.ZipFile(folder / "x.tracking.results_all.richfile.zip", "w") as archive:
         for k, day in enumerate(DAYS):
             name = f"input_data.dict_item/value.dict/paths_stat.dict_item/value.list/{k}.json"
             archive.writestr(name, json.dumps(f"C:\\data\\{day}\\suite2p\\plane0\\stat.npy"))
+
+
+def test_roicat_tells_the_order_of_sessions_by_the_archive_beside(tmp_path: Path):
+    write_roicat(tmp_path / "x.tracking.results_clusters.json")
+    name_sessions_of_roicat(tmp_path)
     result = imported("roicat", tmp_path, SESSIONS[::-1])
     assert cells_of(np.where(result.cells < 0, NO, result.cells)) == cells_of(TABLE[:, ::-1])
+
+
+def test_some_sessions_of_roicat_keep_the_probabilities_of_their_cells(tmp_path: Path):
+    table = TABLE.copy()
+    table[[0, -1], 1:] = NO  # the first and the last cell are only in the session that is not given
+    probabilities = np.full(sum(session.n_rois for session in SESSIONS), 0.9)
+    probabilities[[int(row) for row in TRUE[[0, -1], 0]]] = 0.1
+    write_roicat(tmp_path / "x.tracking.results_clusters.json", table, sample_probabilities=probabilities.tolist())
+    name_sessions_of_roicat(tmp_path)
+    result = imported("roicat", tmp_path, SESSIONS[1:])
+    several = (result.cells >= 0).all(axis=1)
+    assert several.sum() == N_CELLS - 4  # two of the other cells are missed in one of the sessions
+    np.testing.assert_allclose(result.confidence[several], 0.9)
 
 
 @pytest.mark.parametrize(
@@ -333,6 +351,20 @@ def test_plain_tables_by_name_by_place_and_by_id(tmp_path: Path):
     assert_cells(imported("csv", write_table(tmp_path / "d.csv", ids), numbers="ids"))
 
 
+def test_columns_with_equal_titles_are_different_sessions(tmp_path: Path):
+    assert_cells(imported("csv", write_table(tmp_path / "a.csv", TABLE, ["roi", "roi", "roi"])))
+
+
+@pytest.mark.parametrize("text", ["day1,day2,day3\n", "day1,day2,day3\n,,\n", "day1,day2,day3\n0,,\n  \n,0,\n"])
+def test_sessions_may_have_no_match(tmp_path: Path, text: str):
+    (tmp_path / "x.csv").write_text(text)
+    result = imported("csv", tmp_path / "x.csv")
+    assert len(result.roi_pairs) == 0
+    assert all(registration.registered for registration in result.registrations)
+    for rows, session in zip(result.cells.T, SESSIONS, strict=True):
+        assert set(np.flatnonzero(session.takes_part)) <= set(rows.tolist())
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -347,6 +379,15 @@ def test_plain_tables_by_name_by_place_and_by_id(tmp_path: Path):
             "holds the number 99 for the session day3, but none of its 20 ROIs has this number",
         ),
         ("plane,cell_id,n_sessions,day1,day2,day3\n", "holds several imaging planes"),
+        ("1,2,3\n4,5,6\n", r"its first line \(1, 2, 3\) names no session, and may be a cell"),
+        (",0,1,2\n0,1,2,3\n", r"its first line \(, 0, 1, 2\) names no session, and may be a cell"),
+        ("day3,b,day1\n1,2,3\n", r"names \(day3, b, day1\) belong to some of the sessions .* not in this order"),
+        ("day2,day1,day1\n1,2,3\n", "correct the names so that each session has one"),
+        ("a,b,c,d\n1,2,3,4\n,5,6,7\n", r"holds 4 sessions \(a, b, c, d\), but 3 were given"),
+        ("cell_id,n_sessions,day1,day2,day3\n0,1,500,,\n0,1,501,,\n", "several cells have the cell_id 0"),
+        ("cell_id,n_sessions,day1,day2,day3\n-1,1,500,,\n", "a cell has the cell_id -1"),
+        ("cell_id,n_sessions,day1,day2,day3\n,1,500,,\n", "a cell has the cell_id nan"),
+        ("cell_id,n_sessions,confidence,day1,day2,day3\n0,1,1.5,500,,\n", r"confidence 1\.5 .* not between 0 and 1"),
     ],
 )
 def test_what_is_no_table_of_cells_is_refused(tmp_path: Path, text: str, message: str):
@@ -364,6 +405,11 @@ def test_a_column_of_numbers_or_words():
     assert [[words[k] if k >= 0 else None for k in each] for each in labels] == [["b", None, "a"], [None, "b", "c"]]
     labels, words = _labels([np.array([0.5, 1.5]), np.array([1.5, np.nan])])
     assert [[words[k] if k >= 0 else None for k in each] for each in labels] == [["0.5", "1.5"], ["1.5", None]]
+    labels, words = _labels([np.array([7.0, np.inf, 2.0]), np.array(["2", "", "7"])])
+    assert [[words[k] if k >= 0 else None for k in each] for each in labels] == [["7", None, "2"], ["2", None, "7"]]
+    labels, words = _labels([np.array([1.0, np.inf]), np.array([np.inf, -np.inf])])
+    assert [each.tolist() for each in labels] == [[1, -1], [-1, -1]]
+    assert words == []
 
 
 # ---- wrong readings

@@ -408,13 +408,43 @@ class TestMovies:
         movie = self.find(("one", (5, 60, 60)), ("two", (5, 60, 60)), corrected="one")
         assert movie.path == "processing/ophys/CorrectedImageStack/corrected"
 
+    def test_videos_of_cameras_are_no_movies(self):
+        """An image series of no imaging plane counts if it shows the tissue and is the only one, or if it is named."""
+        for shows_tissue in (False, True):
+            nwbfile, table, session = self.file()
+            noise = np.random.default_rng(0).normal(size=(5, 60, 60))
+            data = (session.image.T + 10 * noise if shows_tissue else noise).view(InFile)
+            nwbfile.add_acquisition(ImageSeries(name="video", data=data, unit="n.a.", rate=30.0))
+            found = find_movie(nwbfile, table, session, "a.nwb")
+            assert (found is not None) == shows_tissue
+            assert find_movie(nwbfile, table, session, "a.nwb", "video").path == "acquisition/video"
+            (plane,) = nwbfile.imaging_planes.values()
+            movie = TwoPhotonSeries(
+                name="movie", data=np.zeros((5, 60, 60)).view(InFile), imaging_plane=plane, unit="n.a.", rate=30.0
+            )
+            nwbfile.add_acquisition(movie)
+            assert find_movie(nwbfile, table, session, "a.nwb").path == "acquisition/movie"
+
+    def test_timestamps_that_are_no_frames_are_refused(self):
+        nwbfile, table, session = self.file(("movie", (5, 60, 60)))
+        movie = nwbfile.acquisition["movie"]
+        movie.fields["timestamps"] = np.arange(7.0)  # pynwb reads such files, but does not make them
+        with pytest.raises(InputError, match=r"a\.nwb, acquisition/movie: the movie has 5 frames, but 7 timestamps"):
+            find_movie(nwbfile, table, session, "a.nwb")
+
+    @pytest.mark.parametrize("damaged", [None, np.nan, np.inf])
     @pytest.mark.parametrize("transposed", [False, True])
     @pytest.mark.parametrize("mirrored", [False, True])
-    def test_orientation_of_square_frames(self, transposed, mirrored):
+    def test_orientation_of_square_frames(self, transposed, mirrored, damaged):
         nwbfile, table, session = self.file(("movie", (5, 60, 60)))
         image = session.image[:, ::-1] if mirrored else session.image
         frames = np.stack([image.T if transposed else image] * 5) * 10 + 500
-        nwbfile.acquisition["movie"].data[:] = frames
+        if damaged is None:
+            nwbfile.acquisition["movie"].data[:] = frames
+        else:
+            movie = frames.copy().view(InFile)
+            movie[1], movie[2, :50] = damaged, damaged
+            nwbfile.acquisition["movie"].fields["data"] = movie
         session = replace(session, orientation=Orientation(mirrored=mirrored))
         movie = find_movie(nwbfile, table, session, "a.nwb")
         stored = frames[0].astype(np.uint16).ravel()

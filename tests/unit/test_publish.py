@@ -30,6 +30,14 @@ def test_the_working_directory_is_accepted(tmp_path: Path, monkeypatch: pytest.M
     assert not make_folder(Path())
 
 
+def test_a_folder_may_hold_folders_and_links_of_any_name(tmp_path: Path):
+    for letter in "abcdefghijklmnopqrstuvwxyz":
+        (tmp_path / letter).mkdir()
+        (tmp_path / letter.upper()).symlink_to("gone")
+    check_folder(tmp_path)
+    assert not make_folder(tmp_path)
+
+
 def test_an_existing_file_needs_overwrite(tmp_path: Path):
     path = tmp_path / "matches.nwb"
     path.touch()

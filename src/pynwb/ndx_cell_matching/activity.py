@@ -10,8 +10,7 @@ import pandas as pd
 from hdmf.utils import get_data_shape
 from pynwb.ophys import RoiResponseSeries
 
-from ._columns import array
-from .traces import names_of, roi_axis
+from .traces import in_unit, is_named, path_of, roi_axis, rows_of
 
 BLOCK_BYTES = 64_000_000  #: how much of a series is read at a time
 
@@ -28,7 +27,7 @@ def choose_series(series: list[RoiResponseSeries], name: str | None, session: st
     """
     known = ", ".join(sorted(map(path_of, series))) or "none"
     if name is not None:
-        series = [each for each in series if name in (*names_of(each), path_of(each))]
+        series = [each for each in series if is_named(each, name)]
     if not series:
         named = "" if name is None else f" {name!r}"
         raise KeyError(f"the file of the session {session!r} has no series of responses{named}; there are: {known}.")
@@ -40,11 +39,6 @@ def choose_series(series: list[RoiResponseSeries], name: str | None, session: st
     return series[0]
 
 
-def path_of(series: RoiResponseSeries) -> str:
-    """The names of a series and its container, for example `DfOverF/RoiResponseSeries`."""
-    return "/".join(names_of(series))
-
-
 def responses(series: RoiResponseSeries, roi_rows: npt.NDArray[np.integer]) -> npt.NDArray[np.floating]:
     """The traces of ROIs in the series' unit, shape (n, n_times), NaN where a row is -1 or the series lacks the ROI.
 
@@ -54,7 +48,8 @@ def responses(series: RoiResponseSeries, roi_rows: npt.NDArray[np.integer]) -> n
     Raises
     ------
     ValueError
-        If it is unclear which axis of the series is that of the ROIs, or the series holds one of the ROIs twice.
+        If it is unclear which axis of the series is that of the ROIs, or the series holds one of the ROIs twice or
+        refers to ROIs that the table does not have.
     """
     axis = roi_axis(series)
     data: Any = np.asarray(series.data) if isinstance(series.data, list | tuple) else series.data
@@ -73,9 +68,7 @@ def responses(series: RoiResponseSeries, roi_rows: npt.NDArray[np.integer]) -> n
         else:
             block = block.reshape(len(block), -1)  # the data of a single ROI may have one axis only
             values[present, start : start + step] = block[:, places[present]].T
-    if series.conversion != 1 or series.offset != 0:
-        values = (values * series.conversion + series.offset).astype(dtype)
-    return values
+    return in_unit(values, series)
 
 
 def times_of(series: RoiResponseSeries, n_times: int) -> npt.NDArray[np.float64]:
@@ -84,9 +77,11 @@ def times_of(series: RoiResponseSeries, n_times: int) -> npt.NDArray[np.float64]
     Raises
     ------
     ValueError
-        If there are not as many timestamps as samples.
+        If there are not as many timestamps as samples, or the rate is not positive.
     """
     if series.timestamps is None:
+        if not series.rate > 0:
+            raise ValueError(f"the series {path_of(series)} has the rate {series.rate} Hz; repair the file.")
         return (series.starting_time or 0.0) + np.arange(n_times) / series.rate
     times = np.asarray(series.timestamps[:], np.float64)
     if len(times) != n_times:
@@ -118,7 +113,7 @@ def labelled(
 
 def _places(series: RoiResponseSeries, roi_rows: npt.NDArray[np.integer]) -> npt.NDArray[np.intp]:
     """The position of each ROI along the series' axis of ROIs; -1 if the series lacks it."""
-    series_rows = array(series.rois).astype(np.intp)
+    series_rows = rows_of(series)
     counts = np.bincount(series_rows, minlength=int(roi_rows.max(initial=-1)) + 1)
     twice = roi_rows[(roi_rows >= 0) & (counts[roi_rows] > 1)]
     if len(twice):

@@ -23,7 +23,7 @@ from .codes import Presence, RegistrationOutcome, label_of
 from .masks import StoredAs, sampled
 from .registrations import Points, SessionRegistration, pixel_points
 from .tables import DecisionsTable, MatchedSessionsTable, RoiPairsTable, SessionRegistrationsTable
-from .traces import RoiTrace, find_roi_table, names_of, roi_traces, series_of
+from .traces import RoiTrace, find_roi_table, is_named, names_of, roi_traces, series_of
 
 _CellMatching: Any = get_class("CellMatching", NAMESPACE)
 
@@ -359,7 +359,8 @@ class CellMatching(_CellMatching):
             All or some of the source files, by the name of the session. A file given by its path is opened, and stays
             open as long as one of its traces is in use.
         name : str, optional
-            Use only series of this name, or in a container of this name, for example `DfOverF`.
+            Use only series of this name, or in a container of this name, for example `DfOverF`; or the series that both
+            name: `DfOverF/RoiResponseSeries`.
 
         Returns
         -------
@@ -382,12 +383,12 @@ class CellMatching(_CellMatching):
             nwbfile = _opened(source)
             rows[session] = self.roi_row(cell_id, position)
             series[session] = series_of(nwbfile, self._source_table(position, nwbfile))
-        names = {each for of_session in series.values() for one in of_session for each in names_of(one)}
-        if name is not None and nwbfiles and name not in names:
-            known = ", ".join(sorted(names)) or "none"
+        all_series = [one for of_session in series.values() for one in of_session]
+        if name is not None and nwbfiles and not any(is_named(one, name) for one in all_series):
+            known = ", ".join(sorted({each for one in all_series for each in names_of(one)})) or "none"
             raise KeyError(f"no file has a series of responses {name!r} of these ROIs; there are: {known}.")
         return {
-            session: list(roi_traces([one for one in series[session] if name in (None, *names_of(one))], row))
+            session: list(roi_traces([one for one in series[session] if name is None or is_named(one, name)], row))
             for session, row in rows.items()
             if row is not None
         }

@@ -26,14 +26,26 @@ class RoiTrace(NamedTuple):
 
     @property
     def values(self) -> npt.NDArray[np.generic]:
-        """The ROI's trace, shape (n_times,); read from the file on each access."""
+        """The ROI's trace in the series' unit, shape (n_times,); read from the file on each access.
+
+        If the series has a `conversion` or an `offset`, these are applied to the data that are stored.
+        """
         axis = roi_axis(self.roi_response_series)
         data: Any = self.roi_response_series.data
         if isinstance(data, list | tuple):
             data = np.asarray(data)
         if axis is None:
-            return np.asarray(data[:])
-        return np.asarray(data[self.column] if axis == 0 else data[:, self.column])
+            return in_unit(np.asarray(data[:]), self.roi_response_series)
+        stored = np.asarray(data[self.column] if axis == 0 else data[:, self.column])
+        return in_unit(stored, self.roi_response_series)
+
+
+def in_unit(stored: npt.NDArray[Any], series: RoiResponseSeries) -> npt.NDArray[Any]:
+    """Stored values in the unit of their series; float32 or, for long integers, float64 if they are converted."""
+    if series.conversion == 1 and series.offset == 0:
+        return stored
+    dtype = np.result_type(stored.dtype, np.float32)
+    return (stored * series.conversion + series.offset).astype(dtype)
 
 
 def roi_axis(series: RoiResponseSeries) -> int | None:
@@ -104,15 +116,44 @@ def names_of(series: RoiResponseSeries) -> tuple[str, str]:
     return series.parent.name, series.name
 
 
+def is_named(series: RoiResponseSeries, name: str) -> bool:
+    """Whether this is the name of a series, of its container, or of both as `CONTAINER/NAME`."""
+    return name in (*names_of(series), path_of(series))
+
+
+def path_of(series: RoiResponseSeries) -> str:
+    """The names of a series and its container, for example `DfOverF/RoiResponseSeries`."""
+    return "/".join(names_of(series))
+
+
+def rows_of(series: RoiResponseSeries) -> npt.NDArray[np.intp]:
+    """The `roi_row` of each ROI of a series.
+
+    Raises
+    ------
+    ValueError
+        If its table of ROIs has no such row.
+    """
+    rows, n_rois = array(series.rois).astype(np.intp), len(series.rois.table)
+    outside = rows[(rows < 0) | (rows >= n_rois)]
+    if len(outside):
+        raise ValueError(
+            f"the series {path_of(series)} refers to row {outside[0]} of its ROI table, which has {n_rois} rows; "
+            "repair the file."
+        )
+    return rows
+
+
 def roi_traces(series: list[RoiResponseSeries], roi_row: int) -> Iterator[RoiTrace]:
     """The places of the ROI in row `roi_row` of an ROI table in series of responses of that table.
 
     Raises
     ------
     ValueError
-        If it is unclear which axis of a series that holds the ROI is that of the ROIs (:func:`roi_axis`).
+        If it is unclear which axis of a series that holds the ROI is that of the ROIs (:func:`roi_axis`), or a series
+        refers to ROIs that the table does not have.
     """
     for each in series:
-        for column in np.flatnonzero(array(each.rois) == roi_row):
+        for column in np.flatnonzero(rows_of(each) == roi_row):
             roi_axis(each)
             yield RoiTrace(each, int(column))

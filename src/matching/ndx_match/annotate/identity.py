@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from pynwb import NWBFile
 
-from ..arrays import Ints32
+from ..arrays import Ints64
 from ..errors import InputError
 from ..model import MatchResult, Session, cell_of_roi
 from ..sources import TableCandidate, list_contents, open_nwb
@@ -59,10 +59,10 @@ def sessions_in(
     return recognised
 
 
-def cell_ids_of_rois(result: MatchResult, session: int, n_rois: int) -> Ints32:
+def cell_ids_of_rois(result: MatchResult, session: int, n_rois: int) -> Ints64:
     """The `cell_id` of each ROI of a session, shape (n_rois,); -1 if it is in no cell."""
     cell_row = cell_of_roi(result.cells[:, session], n_rois)
-    return np.where(cell_row < 0, -1, result.cell_ids[cell_row]).astype(np.int32)
+    return np.where(cell_row < 0, -1, result.cell_ids[cell_row]).astype(np.int64)
 
 
 def group_path(table: TableCandidate) -> str:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
-from ..arrays import Ints32
 from ..errors import InputError, OutputError
 from ..matchfile.read import planes_of_open_file
 from ..model import FileState, MatchedPlane, MatchResult, Progress, Session, with_progress
@@ -178,7 +178,7 @@ def _annotate(
 ) -> AnnotatedFile:
     source, target = job.source, job.target
     sessions = [planes[table.plane].sessions[table.session] for table in job.tables]
-    columns: dict[str, Ints32] = {}
+    columns: dict[str, npt.NDArray[np.signedinteger]] = {}
     n_shared = 0
     for table, session in zip(job.tables, sessions, strict=True):
         result = planes[table.plane].result
@@ -186,6 +186,9 @@ def _annotate(
         n_shared += int((result.n_sessions_of_cell[result.cells[:, table.session] >= 0] > 1).sum())
         # Planes of voxel masks share a table, and each plane has some of its ROIs.
         columns[table.path] = np.maximum(ids, columns.get(table.path, ids))
+    for path, ids in columns.items():
+        if ids.max(initial=0) <= np.iinfo(np.int32).max:  # ids that another tool gave may be greater
+            columns[path] = ids.astype(np.int32)
     file_format = format_of(source)
     with publish(target, overwrite or in_place, file_format.is_folder) as temporary:
         try:

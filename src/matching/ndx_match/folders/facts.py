@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timezone
+from math import inf
 from pathlib import Path
+from unicodedata import normalize
 
 from ..errors import InputError
 from ..storage.csv_tables import read_rows
@@ -51,8 +52,8 @@ class SessionFacts:
 
 def names_folder(location: str | os.PathLike[str], name: str) -> bool:
     """Whether a name consists of consecutive parts of the path of a folder or file; a file's ending may be left out."""
-    name_parts = Path(name).parts
-    path = Path(os.path.abspath(location))
+    name_parts = Path(normalize("NFC", name)).parts  # because an accented letter can be written in two ways
+    path = Path(normalize("NFC", os.path.abspath(location)))
     if not name_parts:
         return False
     return any(
@@ -101,16 +102,20 @@ def _row(path: str | os.PathLike[str], number: int, row: dict[str, str]) -> Sess
     if not texts[FOLDER]:
         raise InputError(f"{path}: row {number} names no folder; give a folder, or remove the row.")
     depth, sizes = texts.pop("imaging_depth", ""), texts.pop("pixel_size", "")
+    pixel_size: list[float] = []
+    imaging_depth, problem = None, ""
     try:
         pixel_size = [float(size) for size in sizes.split("x")] if sizes else []
         imaging_depth = float(depth) if depth else None
     except ValueError as error:
-        pixel_size, reason = [0.0], f"{str(error).partition(': ')[2]} is no number"
-    else:
-        reason = f"the pixel size {sizes!r} is not valid"
-    if len(pixel_size) > 2 or not all(0 < size < math.inf for size in pixel_size):
+        problem = f"{str(error).partition(': ')[2]} is no number"
+    if len(pixel_size) > 2 or not all(0 < size < inf for size in pixel_size):
+        problem = f"the pixel size {sizes!r} is not valid"
+    elif imaging_depth is not None and not 0 <= imaging_depth < inf:
+        problem = f"the imaging depth {depth!r} is not valid"
+    if problem:
         raise InputError(
-            f"{path}: row {number}: {reason}; write depth and pixel size in micrometres, as 0.8 or 0.75 x 1.25."
+            f"{path}: row {number}: {problem}; write depth and pixel size in micrometres, as 0.8 or 0.75 x 1.25."
         )
     size = (pixel_size[0], pixel_size[-1]) if pixel_size else None
     return SessionFacts(**texts, imaging_depth=imaging_depth, pixel_size=size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,8 @@ from .protocol import Importer
 def read_column(path: Path, sessions: Sequence[Session], parameters: Mapping[str, Any]) -> ToolCells:
     """Read the column named `path` in each session's ROI table: ROIs with the same value are one cell.
 
-    An ROI with a negative number, NaN or a word such as `none` is a separate cell, which counts as not looked for in
-    the other sessions.
+    An ROI with a negative or infinite number, NaN or a word such as `none` is a separate cell, which counts as not
+    looked for in the other sessions.
     """
     from ..matchfile.sources import open_sources
     from ..sources.selection import column_values
@@ -48,13 +49,20 @@ def read_column(path: Path, sessions: Sequence[Session], parameters: Mapping[str
 def _labels(values: Sequence[Array]) -> tuple[list[Ints64], list[str]]:
     """A number for each value, -1 if it names no cell; and the words whose positions these are, if they are words."""
     if all(each.dtype.kind in "biuf" for each in values):
-        numbers = [each.astype(float) for each in values]
+        numbers = [np.where(np.isfinite(each), each, np.nan) for each in (each.astype(float) for each in values)]
         if all((np.isnan(each) | (each == np.floor(each)) & (np.abs(each) < 2.0**53)).all() for each in numbers):
             return [np.where(each >= 0, each, -1).astype(np.int64) for each in numbers], []
-    texts = [[str(each).strip() for each in column.tolist()] for column in values]
+    texts = [[_word(each) for each in column.tolist()] for column in values]
     words = sorted({text for column in texts for text in column})
     place = {word: -1 if word.lower() in MISSING else number for number, word in enumerate(words)}
     return [np.array([place[text] for text in column], np.int64) for column in texts], words
+
+
+def _word(value: object) -> str:
+    """A value as a text; whole numbers are the same text in every type, and infinite numbers name no cell."""
+    if isinstance(value, float):
+        return "" if not isfinite(value) else str(int(value)) if value.is_integer() else str(value)
+    return str(value).strip()
 
 
 IMPORTER = Importer(

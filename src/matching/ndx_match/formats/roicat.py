@@ -92,8 +92,8 @@ def _confidence(
         of_rois = np.asarray(quality["sample_probabilities"], float)
         label_of_roi = np.concatenate([np.asarray(each, np.int64) for each in by_session])
         least = np.full(len(labels), np.inf)
-        in_cluster = label_of_roi >= 0
-        np.minimum.at(least, np.searchsorted(labels, label_of_roi[in_cluster]), of_rois[in_cluster])
+        is_used = np.isin(label_of_roi, labels)  # labels of ROIs in sessions that were not given are left out
+        np.minimum.at(least, np.searchsorted(labels, label_of_roi[is_used]), of_rois[is_used])
         return _fractions(least), ()
     if quality.get("cluster_silhouette") is None:
         return None, ()

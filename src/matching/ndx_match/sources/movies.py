@@ -19,6 +19,8 @@ from ..storage.opening import objects_of
 from .candidates import TableCandidate, path_of
 
 FRAMES_LOOKED_AT = 32  #: number of frames, spread over the movie, from which its orientation is decided
+#: Least correlation with the session's image of a series that names no imaging plane, which may be of a camera.
+LEAST_LIKENESS = 0.5
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,8 @@ def find_movie(
 ) -> Movie | None:
     """The movie in which the ROIs of a table were found; None if it is not in the file.
 
-    If there are several movies, the one that was corrected for motion.
+    If there are several movies, the one that was corrected for motion. A series that names no imaging plane is a movie
+    only if there is no other, and the mean of its frames resembles the session's image.
 
     Parameters
     ----------
@@ -75,7 +78,8 @@ def find_movie(
     Raises
     ------
     InputError
-        There are several movies to choose from, or the wanted movie is not in the file.
+        There are several movies to choose from, the wanted movie is not in the file, or the movie has more or fewer
+        timestamps than frames.
     """
     movies = sorted(
         ((path_of(item), item) for item in objects_of(nwbfile) if _shows(item, table, session.shape)),
@@ -89,6 +93,10 @@ def find_movie(
                 f"image's size; there are: {_listed(movies)}."
             )
         movies = chosen
+    else:
+        movies = [movie for movie in movies if _is_of_plane(movie[1])] or [
+            movie for movie in movies if _resembles_image(movie[1].data, session)
+        ]
     movies = [movie for movie in movies if isinstance(movie[1].parent, CorrectedImageStack)] or movies
     if len(movies) > 1:
         raise InputError(
@@ -96,6 +104,7 @@ def find_movie(
             f"{_listed(movies)}."
         )
     for path, series in movies:
+        _check_times(series, f"{where}, {path}")
         return Movie(path, series, _is_transposed(series.data, session), session.orientation.mirrored)
     return None
 
@@ -108,11 +117,33 @@ def _shows(item: Any, table: TableCandidate, shape: tuple[int, int]) -> bool:
     """Whether `item` is a movie of the table's plane that is stored in the file, with frames of the image's size."""
     if not isinstance(item, ImageSeries) or not is_in_file(item.data) or item.data.dtype.kind not in "biuf":
         return False
-    original = getattr(item.parent, "original", None) if isinstance(item.parent, CorrectedImageStack) else None
-    plane = getattr(item, "imaging_plane", None) or getattr(original, "imaging_plane", None)
     frame = tuple(item.data.shape[1:])
     fits = len(item.data) > 0 and frame in (shape, shape[::-1])
-    return fits and (plane is None or plane is table.imaging_plane)
+    return fits and _plane_of(item) in (None, table.imaging_plane)
+
+
+def _plane_of(series: ImageSeries) -> Any:
+    """The imaging plane of a series, or of the series from which it was corrected; None if neither names one."""
+    original = getattr(series.parent, "original", None) if isinstance(series.parent, CorrectedImageStack) else None
+    return getattr(series, "imaging_plane", None) or getattr(original, "imaging_plane", None)
+
+
+def _is_of_plane(series: ImageSeries) -> bool:
+    return _plane_of(series) is not None or isinstance(series.parent, CorrectedImageStack)
+
+
+def _resembles_image(data: Any, session: Session) -> bool:
+    likeness = [_likeness(mean, _stored_image(session)) for mean in _means(data, session.shape)]
+    return session.has_image and max(likeness) >= LEAST_LIKENESS
+
+
+def _check_times(series: ImageSeries, where: str) -> None:
+    """Refuse a movie that has more or fewer timestamps than frames."""
+    if series.timestamps is not None and len(series.timestamps) != len(series.data):
+        raise InputError(
+            f"{where}: the movie has {len(series.data)} frames, but {len(series.timestamps)} timestamps; repair the "
+            "file, or write the outlines only (`ndx-match propagate --no-traces`)."
+        )
 
 
 def _is_transposed(data: Any, session: Session) -> bool:
@@ -125,10 +156,28 @@ def _is_transposed(data: Any, session: Session) -> bool:
         return tuple(data.shape[1:]) != session.shape
     if not session.has_image:
         return session.orientation.masks_transposed
+    straight, turned = (_likeness(mean, _stored_image(session)) for mean in _means(data, session.shape))
+    return session.orientation.masks_transposed if straight == turned else turned > straight
+
+
+def _means(data: Any, shape: tuple[int, int]) -> list[Array]:
+    """The mean of some frames as stored and transposed, as far as these have the shape (n_rows, n_cols) of the image.
+
+    Pixels without a finite value are left out; 0 where a pixel has none.
+    """
     frames = np.unique(np.linspace(0, len(data) - 1, FRAMES_LOOKED_AT).astype(int))
-    mean = np.mean([np.asarray(data[int(frame)], float) for frame in frames], axis=0)
-    image = session.image[:, ::-1] if session.orientation.mirrored else session.image
-    return _likeness(mean.T, image) > _likeness(mean, image)
+    total, n = np.zeros(data.shape[1:]), np.zeros(data.shape[1:])
+    for frame in frames:
+        values = np.asarray(data[int(frame)], float)
+        finite = np.isfinite(values)
+        total[finite] += values[finite]
+        n += finite
+    mean = np.divide(total, n, out=np.zeros_like(total), where=n > 0)
+    return [each for each in (mean, mean.T) if each.shape == shape]
+
+
+def _stored_image(session: Session) -> Array:
+    return session.image[:, ::-1] if session.orientation.mirrored else session.image
 
 
 def _likeness(one: Array, other: Array) -> float:

@@ -13,7 +13,7 @@ from .datasets import text_of
 
 COLUMN = "global_roi_id"
 
-Columns = Mapping[str, npt.NDArray[np.int32]]  #: the column's values, by the path of their table
+Columns = Mapping[str, npt.NDArray[np.signedinteger]]  #: the column's values, by the path of their table
 
 
 def has_column(table: Any) -> bool:

@@ -109,7 +109,12 @@ def check_folder(folder: Path) -> None:
         raise OutputError(f"{folder}: this is a file; give the name of a folder.")
     if is_zarr_nwb(folder):
         raise OutputError(f"{folder}: this folder is the Zarr store of an NWB file; choose another.")
-    check_output(folder / "x" if os.path.isdir(folder) else folder, overwrite=True)
+    if not os.path.isdir(folder):
+        check_output(folder, overwrite=True)
+        return
+    settle_abandoned(Path(os.path.realpath(folder)))
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"{folder}: this folder cannot be written into; choose another.")
 
 
 def make_folder(folder: Path) -> bool:

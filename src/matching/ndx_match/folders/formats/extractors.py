@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 
 from ...errors import InputError
@@ -16,6 +17,7 @@ from ..libraries import import_library
 from ..protocol import FolderFormat, Segmentation, SegmentedPlane, pixels_of
 
 ACCEPTED = "is_accepted"  #: property that states which ROIs are accepted
+INDICES = "estimates/idx_components"  #: dataset of the accepted ROIs in CaImAn's files, if CaImAn evaluated them
 
 
 def _holding(path: Path, endings: Sequence[str], *datasets: str) -> Sequence[Path]:
@@ -31,6 +33,8 @@ def _read(path: Path, program: str, open_with: Callable[[Any, str], Any]) -> Seg
         all_images = extractor.get_images_dict()
         masks = [np.asarray(extractor.get_roi_pixel_masks([roi_id])[0], float).reshape(-1, 3) for roi_id in roi_ids]
         accepted = extractor.get_property(ACCEPTED, roi_ids) if ACCEPTED in extractor.get_property_keys() else None
+        if _accepts_none(path):
+            accepted = np.zeros(len(roi_ids), bool)
         images = {name: image for name, image in all_images.items() if np.shape(image) == (n_rows, n_cols)}
     except Exception as error:  # roiextractors can raise any exception for a file of another kind
         raise _unreadable(path, program, error) from error
@@ -45,6 +49,13 @@ def _read(path: Path, program: str, open_with: Callable[[Any, str], Any]) -> Seg
         columns,
     )
     return Segmentation((plane,))
+
+
+def _accepts_none(path: Path) -> bool:
+    """Whether CaImAn accepted no ROI; roiextractors 0.10 then takes all of them to be accepted."""
+    with h5py.File(path, "r") as file:
+        indices = file.get(INDICES)
+        return isinstance(indices, h5py.Dataset) and indices.shape is not None and indices.size == 0
 
 
 def _opened(path: Path, program: str, open_with: Callable[[Any, str], Any]) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 from ...arrays import Array, Floats32
 from ...errors import InputError
 from ..objects import load_array, load_dict
-from ..protocol import FolderFormat, Segmentation, SegmentedPlane, pixels_of
+from ..protocol import MOST_PIXELS_ALONG, FolderFormat, Segmentation, SegmentedPlane, pixels_of
 
 ROIS, ACCEPTED = "stat.npy", "iscell.npy"
 #: The file with the size of the field and the images, and the files that hold these if it is missing, as it is with the
@@ -64,13 +64,17 @@ def _plane(folder: Path) -> SegmentedPlane:
         if (folder / name).is_file():
             settings.update(load_dict(folder / name))
     shape = _shape(settings)
+    if shape is not None and not all(0 < size <= MOST_PIXELS_ALONG for size in shape):
+        raise InputError(
+            f"{folder}: the settings state a field of {shape[0]} rows and {shape[1]} columns (Ly, Lx), which is "
+            "impossible; copy the folder again."
+        )
     columns = {}
     if (folder / ACCEPTED).is_file():
         iscell = load_array(folder / ACCEPTED)
-        if len(iscell) != len(rois) or iscell.dtype.kind not in "biuf":
-            raise InputError(
-                f"{folder / ACCEPTED}: it holds {len(iscell)} rows for {len(rois)} ROIs; copy it and {ROIS} again."
-            )
+        if iscell.shape[:1] != (len(rois),) or iscell.dtype.kind not in "biuf":
+            what = f"{len(iscell)} rows" if iscell.ndim and iscell.dtype.kind in "biuf" else "no rows of numbers"
+            raise InputError(f"{folder / ACCEPTED}: it holds {what} for {len(rois)} ROIs; copy it and {ROIS} again.")
         columns["iscell"] = ("Whether Suite2p takes the ROI for a cell, and its probability.", iscell.astype(float))
     name = folder.resolve().name
     return SegmentedPlane(

@@ -28,9 +28,8 @@ def read_table(path: Path, delimiter: str | None = None) -> tuple[list[str], lis
     try:
         text = path.read_text(encoding="utf-8-sig")
         first = text.split("\n", 1)[0]
-        lines = [
-            line for line in csv.reader(text.splitlines(), delimiter=delimiter or max(",;\t", key=first.count)) if line
-        ]
+        reader = csv.reader(text.splitlines(), delimiter=delimiter or max(",;\t", key=first.count))
+        lines = [line for line in reader if len(line) > 1 or "".join(line).strip()]
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file.") from None
     except OSError as error:

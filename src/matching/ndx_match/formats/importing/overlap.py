@@ -74,7 +74,7 @@ class Overlaps:
             self._centroids[fixed][fixed_rows]
         )
         distance = np.linalg.norm(apart @ np.linalg.inv(registration.matrix[:2, :2]).T, axis=1)
-        of_pairs = np.asarray(iou[fixed_rows, moving_rows]).ravel()
+        of_pairs = np.asarray(iou[fixed_rows, moving_rows]).ravel() if len(rows) else np.zeros(0)
         return MeasuredPairs(registration, of_pairs, distance, _by_chance(iou, fixed_rows, moving_rows))
 
     def _map(self, registration: Registration) -> SessionRegistration:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from ..columns import COLUMN, column_attributes, column_names_with
 
 
-def add_column(table: h5py.Group, values: npt.NDArray[np.int32], description: str) -> None:
+def add_column(table: h5py.Group, values: npt.NDArray[np.signedinteger], description: str) -> None:
     """Write the column of cell numbers into a table; an existing one is replaced."""
     names: Any = column_names_with(table)
     if COLUMN in table:

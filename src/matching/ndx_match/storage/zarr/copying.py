@@ -74,7 +74,7 @@ def _comparable(store: Path, tables: list[str]) -> dict[str, Any]:
     return files
 
 
-def _add_column(table: Any, values: npt.NDArray[np.int32], description: str) -> None:
+def _add_column(table: Any, values: npt.NDArray[np.signedinteger], description: str) -> None:
     names = column_names_with(table)
     if COLUMN in table:
         del table[COLUMN]
