@@ -73,7 +73,7 @@ def _agreement(sessions: Sequence[Session], results: dict[str, MatchResult]) -> 
     for i, j in combinations(range(len(sessions)), 2):
         registration = consensus.match([sessions[i], sessions[j]]).registration(0, 1)
         if registration is not None:
-            alone.append(replace(registration, fixed=i, moving=j))
+            alone.append(replace(registration, fixed_session=i, moving_session=j))
     disagreements["consensus, each pair matched by itself"] = _triangle(alone, sessions)
     rows = [(name, "-" if value is None else f"{value:.2f} px") for name, value in disagreements.items()]
     value = disagreements["consensus"]

@@ -126,7 +126,7 @@ def test_neuropil_that_neighbours_share_does_not_make_a_shifted_match_look_right
     planes = [benchmark.plane_of(sessions, cells) for cells in (right, shifted)]
     of_right, of_shifted = (check_activity(plane, structures) for plane in planes)
     assert of_right.pairs[0, 1].is_kept is (True if structure else None)
-    assert not of_shifted.tells or of_shifted.pairs[0, 1].is_kept is False
+    assert not of_shifted.is_informative or of_shifted.pairs[0, 1].is_kept is False
     assert of_shifted.pairs[0, 1].z < 3
     assert len(of_right.doubts) <= 1
 
