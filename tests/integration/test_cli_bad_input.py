@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import shutil
 import signal
 import subprocess
 import time
@@ -13,6 +14,7 @@ import h5py
 import numpy as np
 import pytest
 from builders import SHAPE, field_of_view, make_nwbfile, write_nwb, write_sessions
+from example_files import example_files
 from helpers import COMMAND, listing, run, run_process, without_privileges
 from PIL import Image
 from pynwb import NWBFile
@@ -334,6 +336,39 @@ def test_what_is_no_match_file(tmp_path: Path, good: Path):
     for command in (("show", good), ("plot", good, "-o", folder), ("export", good, "-o", tmp_path / "cells.csv")):
         run(*command).refused(str(good), "holds no matched cells")
     assert listing(tmp_path) == {"good.nwb"}
+
+
+@pytest.mark.parametrize("command", ["annotate", "propagate", "check-activity", "add"])
+def test_a_match_file_after_its_sessions(tmp_path: Path, command: str):
+    files = example_files()
+    order = (files / "day1.nwb", files / "day2.nwb", files / "matches.nwb")
+    options = () if command == "check-activity" else ("-o", tmp_path / "out.nwb")
+    run(command, *order, *options).refused(str(files / "matches.nwb"), "must come first, before the files of its sess")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("write", "day1.nwb", "day2.nwb"), ("plot", "matches.nwb"), ("report", "matches.nwb"),
+        ("annotate", "matches.nwb", "day1.nwb"), ("simulate",), ("convert", "day1.nwb"), ("batch", "."),
+    ],
+    ids=lambda command: command[0],
+)  # fmt: skip
+def test_the_standard_output_is_no_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]):
+    monkeypatch.chdir(shutil.copytree(example_files(), tmp_path / "files"))
+    before = sorted(Path().iterdir())
+    output = ("-",) if command[0] == "convert" else ("-o", "-")
+    run(*command, *output).refused("not to the standard output; give the name of a file")
+    assert sorted(Path().iterdir()) == before
+
+
+def test_what_is_no_truth(tmp_path: Path):
+    matches = example_files() / "matches.nwb"
+    for command in (("score", matches), ("compare", matches, matches, "--truth")):
+        run(*command, tmp_path / "gone.json").refused("there is no such file; give the file truth.json of a simulation")
+        outcome = run(*command, matches).refused("this is not a truth file of a simulation")
+        assert "codec" not in outcome.err
 
 
 def test_a_subject_of_another_animal(tmp_path: Path):

@@ -136,7 +136,9 @@ def test_folder_that_cannot_be_made(simulation: Simulation, tmp_path: Path) -> N
 
 
 def test_missing_or_foreign_truth_is_refused(paths: tuple[Path, ...], tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="cannot be read"):
+    with pytest.raises(
+        InputError, match=r"truth\.json: there is no such file; give the file truth\.json of a simulation"
+    ):
         read_truth(tmp_path)
     (tmp_path / "truth.json").write_text('{"files": 3}')
     with pytest.raises(InputError, match="not a truth file"):

@@ -44,6 +44,19 @@ def add_series(nwbfile, rois, by_time, name="more", **options):
         fluorescence.create_roi_response_series(name=name, rois=region, **options)
 
 
+def test_other_things_in_place_of_files_are_answered(matching, sources):
+    for function in (matching.activity, lambda files: matching.traces(0, files)):
+        for given in (list(sources.values()), "day1.nwb", None):
+            with pytest.raises(
+                TypeError, match=r"nwbfiles must be a mapping of session names to files, for example \{"
+            ):
+                function(given)
+        with pytest.raises(TypeError, match=r"the file of a session must be an NWBFile or a path, and was NoneType"):
+            function({"day1": None})
+    with pytest.raises(TypeError, match="'str' object cannot be interpreted as an integer"):
+        matching.cell_of("day1", roi_id="0")
+
+
 class TestActivity:
     @pytest.mark.parametrize("by_time", [True, False])
     @pytest.mark.parametrize("rois", [[0, 1, 2], [2, 0, 1], [2, 0], [1]])

@@ -263,7 +263,7 @@ class CellMatching(_CellMatching):
         name = self.session_names[position]
         ids = self._roi_ids(position)
         if roi_id is not None:
-            rows = np.flatnonzero(ids == roi_id)
+            rows = np.flatnonzero(ids == operator.index(roi_id))
             if not len(rows):
                 raise KeyError(f"the session {name!r} has no ROI of id {roi_id}.")
             roi_row = int(rows[0])
@@ -378,7 +378,7 @@ class CellMatching(_CellMatching):
             with the recorded identifier or start, by its path.
         """
         rows, series = {}, {}
-        for session, source in nwbfiles.items():
+        for session, source in _by_session(nwbfiles):
             position = self._position(session)
             nwbfile = _opened(source)
             rows[session] = self.roi_row(cell_id, position)
@@ -428,7 +428,7 @@ class CellMatching(_CellMatching):
             of a series is that of the ROIs.
         """
         activity = {}
-        for session, source in nwbfiles.items():
+        for session, source in _by_session(nwbfiles):
             position = self._position(session)
             nwbfile = _opened(source)
             try:
@@ -588,8 +588,20 @@ class CellMatching(_CellMatching):
         )
 
 
+def _by_session(nwbfiles: Any) -> list[tuple[str, Any]]:
+    """The sessions and their files; TypeError if they are not given as a mapping."""
+    if not isinstance(nwbfiles, Mapping):
+        raise TypeError(
+            "nwbfiles must be a mapping of session names to files, for example {'day1': 'day1.nwb'}, and was "
+            f"{type(nwbfiles).__name__}."
+        )
+    return list(nwbfiles.items())
+
+
 def _opened(source: NWBFile | str | os.PathLike[str]) -> Any:
-    """The given file, or the file at a given path, opened."""
+    """The given file, or the file at a given path, opened; TypeError for anything else."""
+    if not isinstance(source, NWBFile | str | os.PathLike):
+        raise TypeError(f"the file of a session must be an NWBFile or a path, and was {type(source).__name__}.")
     return read_nwb(os.fspath(source)) if isinstance(source, str | os.PathLike) else source
 
 

@@ -16,6 +16,7 @@ from .common import (
     LOCATION,
     MATCH_FILE,
     Example,
+    check_match_file_is_first,
     command,
     jobs_option,
     output_option,
@@ -52,6 +53,7 @@ def add(
     that belong to no cell become new cells with new ids. The files of the earlier sessions are not needed, because the
     match file holds their masks and images.
     """
+    check_match_file_is_first(matches, inputs)
     check_target((matches, *inputs), output, overwrite, dandi_name)
     with files_kept_open(), progress_bar() as progress:
         before = the_only_plane(read_planes_of_match_file(matches, progress=progress), public_name(matches))

@@ -11,6 +11,7 @@ from .common import (
     LOCATION,
     MATCH_FILE,
     Example,
+    check_match_file_is_first,
     command,
     overwrite_option,
     plane_option,
@@ -43,6 +44,7 @@ def annotate(
     """
     from ..annotate import annotate_files
 
+    check_match_file_is_first(matches, inputs)
     with progress_bar() as progress:
         files = annotate_files(
             matches, inputs, output, in_place=in_place, overwrite=overwrite, progress=progress, plane=plane

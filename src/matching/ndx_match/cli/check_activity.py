@@ -15,7 +15,19 @@ from ..matchfile import read_planes_of_match_file
 from ..model import cell_of_roi
 from ..sources.inputs import files_of_matched_sessions
 from ..storage.remote import public_name, shared_access
-from .common import LOCATION, MATCH_FILE, Example, command, plane_option, progress_bar, say, say_text, table, warn
+from .common import (
+    LOCATION,
+    MATCH_FILE,
+    Example,
+    check_match_file_is_first,
+    command,
+    plane_option,
+    progress_bar,
+    say,
+    say_text,
+    table,
+    warn,
+)
 
 MOST_DOUBTS = 30  #: the greatest number of cells that are listed
 VERDICTS = {True: "kept", False: "NOT KEPT", None: "cannot tell"}
@@ -48,6 +60,7 @@ def check_activity_(
     their mean. A cell is listed if another ROI nearby fits its activity better than its own ROI. If the traces cannot
     tell right matches from wrong ones, the command says so.
     """
+    check_match_file_is_first(matches, inputs)
     name = public_name(matches)
     with progress_bar() as progress, shared_access():
         planes = read_planes_of_match_file(matches, plane=plane)

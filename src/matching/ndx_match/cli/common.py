@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -14,7 +14,7 @@ from ..addresses import is_address, public_name
 from ..errors import InputError
 from ..folders import read_session_table
 from ..sources import DEPTH_TOLERANCE, SourceOptions
-from ..sources.inputs import the_one_file
+from ..sources.inputs import is_match_file, the_one_file
 from ..sources.orientation import TRANSPOSE
 from ..storage.remote import remote_access
 from ..workers import limited_workers
@@ -53,6 +53,13 @@ class _Location(click.ParamType):
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Let the shell complete names of files."""
         return [CompletionItem(incomplete, type="file")]
+
+
+def check_match_file_is_first(matches: str, inputs: Sequence[str]) -> None:
+    """Refuse a match file among the files of its sessions if the first file is none."""
+    later = [path for path in inputs if is_match_file(path)]
+    if later and not is_address(matches) and not is_match_file(matches):
+        raise InputError(f"{public_name(later[0])}: this match file must come first, before the files of its sessions.")
 
 
 Command = TypeVar("Command", bound=Callable[..., Any])

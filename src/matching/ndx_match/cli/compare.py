@@ -55,12 +55,13 @@ def compare_(x: str, y: str, truth: Path | None, output: Path | None, plane: str
         progress("comparing", 0, 1)
         first, second = (read_planes_of_match_file(location, plane=plane) for location in (x, y))
         comparisons, warnings = compare(first, second, names)
+        scores = [_scores_of(comparison, truth) for comparison in comparisons]
     say(f"x: {names[0]}, {_methods(first)}", f"y: {names[1]}, {_methods(second)}")
-    for comparison in comparisons:
+    for comparison, score in zip(comparisons, scores, strict=True):
         say_text()
         if len(comparisons) > 1:
             say(f"plane {comparison.first.name}", "")
-        say_text("\n\n".join(_parts(comparison, truth)))
+        say_text("\n\n".join(_parts(comparison, score)))
     warn(warnings)
     if output is not None:
         say_text()
@@ -73,7 +74,15 @@ def _methods(planes: Sequence[MatchedPlane]) -> str:
     return f"matched with {', '.join(methods)}"
 
 
-def _parts(comparison: Comparison, truth: Path | None) -> Iterator[str]:
+def _scores_of(comparison: Comparison, truth: Path | None) -> tuple[LinkScore, LinkScore, LinkScore] | None:
+    if truth is None:
+        return None
+    from ..simulate.files import true_identity
+
+    return comparison.scores(true_identity(truth, comparison.sessions))
+
+
+def _parts(comparison: Comparison, scores: tuple[LinkScore, LinkScore, LinkScore] | None) -> Iterator[str]:
     n_x, n_y = comparison.n_only
     yield (
         f"{len(comparison.places)} sessions and {comparison.sizes.sum()} ROIs are in both; "
@@ -81,10 +90,8 @@ def _parts(comparison: Comparison, truth: Path | None) -> Iterator[str]:
     )
     yield table([("cells of several sessions", "in x", "in y"), *_kinds(comparison)])
     yield table([*_links(comparison)])
-    if truth is not None:
-        from ..simulate.files import true_identity
-
-        yield table([*_scores(*comparison.scores(true_identity(truth, comparison.sessions)))])
+    if scores is not None:
+        yield table([*_scores(*scores)])
 
 
 def _kinds(comparison: Comparison) -> Iterator[tuple[str, str, str]]:

@@ -10,6 +10,7 @@ from .common import (
     LOCATION,
     MATCH_FILE,
     Example,
+    check_match_file_is_first,
     command,
     output_option,
     overwrite_option,
@@ -55,6 +56,7 @@ def propagate(
     """
     from ..propagate import propagate_files
 
+    check_match_file_is_first(matches, inputs)
     with progress_bar() as progress:
         files = propagate_files(
             matches,

@@ -25,7 +25,7 @@ from ..arrays import Array, Floats32, Ints64, Matrix
 from ..errors import InputError, OutputError
 from ..model import Session
 from ..storage.opening import format_of
-from ..storage.outputs import check_output
+from ..storage.outputs import check_name, check_output
 from ..storage.publish import publish
 from .tiers import SimulationParameters
 from .truth import Simulation
@@ -107,6 +107,7 @@ def write_simulation(
         A file exists and `overwrite` is False, or the folder cannot be written to. No new file is left then.
     """
     folder = Path(folder)
+    check_name(folder)
     subject_id = subject_id or f"sim{simulation.seed:04d}"
     names = [f"sub-{subject_id}_ses-{_session_id(simulation, k)}_ophys.nwb" for k in range(len(simulation.sessions))]
     new: list[Path] = []
@@ -142,8 +143,13 @@ def read_truth(path: str | os.PathLike[str]) -> Truth:
     path = path / TRUTH_NAME if path.is_dir() else path
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: the truth file cannot be read ({error}); simulate again.") from error
+    except OSError as error:
+        problem = "there is no such file" if isinstance(error, FileNotFoundError) else f"it cannot be read ({error})"
+        raise InputError(f"{path}: {problem}; give the file {TRUTH_NAME} of a simulation, or its folder.") from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            f"{path}: this is not a truth file of a simulation, because it is no JSON; give {TRUTH_NAME} or its folder."
+        ) from error
     try:
         parameters: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in content["parameters"].items()

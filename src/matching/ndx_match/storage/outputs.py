@@ -73,9 +73,11 @@ def check_output(
 
 
 def check_name(path: Path) -> None:
-    """Refuse an address, and a name or path that is too long for its file system, also while it is being written."""
+    """Refuse an address, `-`, and a name or path that is too long for its file system, also while it is written."""
     if is_address(path):
         raise OutputError(f"{public_name(path)}: outputs are written to the local disk; give a path.")
+    if str(path) == "-":
+        raise OutputError("-: outputs are written to files and not to the standard output; give the name of a file.")
     path = Path(os.path.abspath(path))
     if not path.name:  # the root
         return
