@@ -597,6 +597,16 @@ def test_a_column_of_the_files_is_imported_without_a_result(tmp_path: Path):
 
 
 @pytest.mark.slow
+def test_a_result_is_never_replaced_by_the_match_file(tmp_path: Path):
+    paths = write_sessions(tmp_path)
+    table = tmp_path / "track2p" / "plane0_suite2p_indices.csv"
+    table.parent.mkdir()
+    table.write_text("101;102\n0;0\n")
+    for result in (table, table.parent):
+        run("import", "--from", "track2p", result, *paths, "-o", table, "--overwrite").refused("one of the inputs")
+    assert table.read_text() == "101;102\n0;0\n"
+
+
 def test_what_is_exported_and_annotated_comes_back(tmp_path: Path):
     inputs = write_sessions(tmp_path)
     run("write", *inputs, "-o", tmp_path / "m.nwb").succeeded()
