@@ -371,6 +371,7 @@ def test_sessions_may_have_no_match(tmp_path: Path, text: str):
         ("", "is empty"),
         ("day1,day2,day3\n1,2\n", "row 1 has 2 values, but there are 3 titles"),
         ("day1,day2,day3\n1,2,x\n", "'x' is no number"),
+        ("day1,day2,day3\n1,2,0_15\n", "'0_15' is no number"),
         ("day1,day2,day3\n1,2,2.5\n", "2.5 is no ROI number"),
         ("day1,day2\n1,2\n", r"holds 2 sessions \(day1, day2\), but 3 were given"),
         ("day1,day2,day3\n1,2,3\n1,4,5\n", "the ROI in row 1 of the session day1 is in several cells"),
