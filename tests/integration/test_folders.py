@@ -315,6 +315,13 @@ def test_tables_of_spreadsheet_programs_are_read(suite2p: list[Path], tmp_path: 
         assert "session      day2, 2026-05-02T00:00:00+00:00" in outcome.out
 
 
+def test_the_table_of_sessions_is_never_replaced(suite2p: list[Path], tmp_path: Path):
+    table = tmp_path / "sessions.csv"
+    table.write_text(text := "folder,session_start\nday1,2026-05-01\nday2,2026-05-02\n")
+    run("write", *suite2p, "--sessions", table, "-o", table, "--overwrite").refused("one of the inputs")
+    assert table.read_text() == text
+
+
 def test_accented_names_of_folders_may_be_written_in_both_ways(tmp_path: Path):
     one, two = "m\N{LATIN SMALL LETTER U WITH DIAERESIS}nchen", "mu\N{COMBINING DIAERESIS}nchen"
     assert names_folder(tmp_path / one / "suite2p", two)

@@ -231,6 +231,20 @@ class TestWarping:
         with pytest.raises(ValueError, match="'day1' and 'day3' are not aligned"):
             bent.map_points("day1", "day3", points)
 
+    def test_points_that_are_unknown_stay_so(self, bent):
+        """As the centroid of an empty mask, also where the sessions are bent."""
+        points = bent.map_points("day1", "day2", [[np.nan, np.nan], [19.5, 15.5]])
+        assert np.isnan(points[0]).all()
+        np.testing.assert_allclose(points[1], [19.5 + 8, 15.5 - 3.5])
+
+    @pytest.mark.parametrize("moving", ["day1", "day2"])
+    def test_what_are_no_points_is_refused(self, bent, moving):
+        for wrong in (np.zeros((2, 3)), np.zeros(4), np.zeros((2, 2, 2)), 5.0):
+            with pytest.raises(ValueError, match=r"the points must have the shape \(n, 2\), .* not "):
+                bent.map_points("day1", moving, wrong)
+        assert bent.map_points("day1", moving, []).shape == (0, 2)
+        assert bent.map_points("day1", moving, (1.0, 2.0)).shape == (1, 2)
+
     def test_an_image_is_sampled_where_the_points_lie(self, bent):
         warped = bent.warp_image("day1", "day2")
         rows, cols = np.mgrid[:32, :40]

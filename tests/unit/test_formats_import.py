@@ -371,6 +371,7 @@ def test_sessions_may_have_no_match(tmp_path: Path, text: str):
         ("", "is empty"),
         ("day1,day2,day3\n1,2\n", "row 1 has 2 values, but there are 3 titles"),
         ("day1,day2,day3\n1,2,x\n", "'x' is no number"),
+        ("day1,day2,day3\n1,2,0_15\n", "'0_15' is no number"),
         ("day1,day2,day3\n1,2,2.5\n", "2.5 is no ROI number"),
         ("day1,day2\n1,2\n", r"holds 2 sessions \(day1, day2\), but 3 were given"),
         ("day1,day2,day3\n1,2,3\n1,4,5\n", "the ROI in row 1 of the session day1 is in several cells"),
@@ -597,6 +598,16 @@ def test_a_column_of_the_files_is_imported_without_a_result(tmp_path: Path):
 
 
 @pytest.mark.slow
+def test_a_result_is_never_replaced_by_the_match_file(tmp_path: Path):
+    paths = write_sessions(tmp_path)
+    table = tmp_path / "track2p" / "plane0_suite2p_indices.csv"
+    table.parent.mkdir()
+    table.write_text("101;102\n0;0\n")
+    for result in (table, table.parent):
+        run("import", "--from", "track2p", result, *paths, "-o", table, "--overwrite").refused("one of the inputs")
+    assert table.read_text() == "101;102\n0;0\n"
+
+
 def test_what_is_exported_and_annotated_comes_back(tmp_path: Path):
     inputs = write_sessions(tmp_path)
     run("write", *inputs, "-o", tmp_path / "m.nwb").succeeded()

@@ -21,7 +21,7 @@ from .activity import choose_series, labelled, responses
 from .cells import MatchedCellsTable
 from .codes import Presence, RegistrationOutcome, label_of
 from .masks import StoredAs, sampled
-from .registrations import Points, SessionRegistration, pixel_points
+from .registrations import Points, SessionRegistration, as_points, pixel_points
 from .tables import DecisionsTable, MatchedSessionsTable, RoiPairsTable, SessionRegistrationsTable
 from .traces import RoiTrace, find_roi_table, is_named, names_of, roi_traces, series_of
 
@@ -483,18 +483,18 @@ class CellMatching(_CellMatching):
         Returns
         -------
         ndarray of float64, shape (n, 2)
-            (x, y) in pixels of `moving`; points may lie outside its image.
+            (x, y) in pixels of `moving`; points may lie outside its image. NaN where a point is NaN.
 
         Raises
         ------
         IndexError, KeyError
             If there is no such session.
         ValueError
-            If the two sessions are not aligned.
+            If the two sessions are not aligned, or the points have another shape.
         """
         first, second = self._position(fixed), self._position(moving)
         if first == second:
-            return np.array(points, np.float64).reshape(-1, 2)
+            return as_points(points).copy()
         registration = self.registration(first, second)
         if registration is None:
             names = self.session_names

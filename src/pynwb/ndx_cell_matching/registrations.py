@@ -43,9 +43,14 @@ class SessionRegistration:
         Returns
         -------
         ndarray of float64, shape (n, 2)
-            (x, y); points may lie outside the moving image.
+            (x, y); points may lie outside the moving image. NaN where a point is NaN.
+
+        Raises
+        ------
+        ValueError
+            If the points have another shape.
         """
-        fixed = np.asarray(points, dtype=np.float64).reshape(-1, 2)
+        fixed = as_points(points)
         moving = transform_points(self.matrix, fixed)
         if self.displacement is not None and self.fixed_shape is not None:
             moving = moving + displacement_at(self.displacement, self.fixed_shape, fixed)
@@ -61,6 +66,16 @@ class SessionRegistration:
             raise ValueError("a registration with a displacement needs the shape of the moving image.")
         displacement = inverse_displacement(self.matrix, self.displacement, self.fixed_shape, moving_shape)
         return SessionRegistration(inverse, displacement, moving_shape)
+
+
+def as_points(points: npt.ArrayLike) -> Points:
+    """Points (x, y) as an array of shape (n, 2); one point may be given alone. Other shapes raise a ValueError."""
+    given = np.asarray(points, dtype=np.float64)
+    if given.size == 0:
+        return np.empty((0, 2))
+    if given.shape != (2,) and (given.ndim != 2 or given.shape[1] != 2):
+        raise ValueError(f"the points must have the shape (n, 2), with (x, y) in each row, not {given.shape}.")
+    return given.reshape(-1, 2)
 
 
 def transform_points(matrix: npt.NDArray[np.floating], points: npt.NDArray[np.floating]) -> Points:
@@ -90,7 +105,7 @@ def displacement_at(grid: npt.NDArray[np.floating], shape: tuple[int, int], poin
     """
     last = np.array(grid.shape[1::-1]) - 1  # along x, y
     position = np.clip(points * last / np.maximum(np.array(shape[::-1]) - 1, 1), 0, last)
-    before = np.minimum(position.astype(np.intp), np.maximum(last - 1, 0))
+    before = np.minimum(np.nan_to_num(position).astype(np.intp), np.maximum(last - 1, 0))
     after = np.minimum(before + 1, last)
     x, y = (position - before).T[..., None]
     (left, top), (right, bottom) = before.T, after.T

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
@@ -11,7 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from ..addresses import is_address, public_name
-from ..errors import InputError
+from ..errors import InputError, OutputError
 from ..folders import read_session_table
 from ..sources import DEPTH_TOLERANCE, SourceOptions
 from ..sources.inputs import is_match_file, the_one_file
@@ -190,6 +191,9 @@ def _make_options(
     if len(for_all) > 1:
         raise InputError("--transpose is given more than once for all files; give it once, or for a file: FILE=masks.")
     for_one = tuple((public_name(file), choice) for file, _, choice in split if file)
+    output = click.get_current_context().params.get("output")
+    if session_table and output and os.path.exists(output) and os.path.samefile(output, session_table):
+        raise OutputError(f"{output}: the output is one of the inputs; give another name with -o.")
     return SourceOptions(
         transpose=for_all[0] if for_all else None,
         transpose_file=for_one,

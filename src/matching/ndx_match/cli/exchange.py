@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,8 @@ def import_(
     if not formats.split_origin(tool)[0].argument:
         result, inputs = FILE.convert(inputs[0], None, None), inputs[1:]
     check_target(inputs, output, overwrite, dandi_name)
+    if result is not None and not dandi_name:
+        check_output(output, overwrite, filter(os.path.isfile, [result, *Path(result).glob("*")]))
     with progress_bar() as progress:
         sessions = read_sessions(inputs, options, progress)
         warn(source_warnings(sessions))

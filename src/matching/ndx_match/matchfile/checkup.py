@@ -138,10 +138,10 @@ def _of_carried_schema(io: HDMFIO) -> Iterator[Finding]:
     installed = get_type_map().namespace_catalog
     try:
         _, manager, carried = get_cached_namespaces_to_validate(io=io)
-        found = manager.type_map.namespace_catalog if _EXTENSION in carried else None
+        catalog_in_file = manager.type_map.namespace_catalog if _EXTENSION in carried else None
     except Exception:  # pynwb cannot interpret the schema, which was reported before
         return
-    if found is None:
+    if catalog_in_file is None:
         problem = (
             f"it does not carry the schema {_EXTENSION}, so that its tables were not validated, and that pynwb cannot "
             "read them without the extension"
@@ -149,9 +149,9 @@ def _of_carried_schema(io: HDMFIO) -> Iterator[Finding]:
         yield Finding(SCHEMA, True, problem, _AGAIN)
         return
     versions = {
-        name: tuple(catalog.get_namespace(name)["version"] for catalog in (found, installed))
+        name: tuple(catalog.get_namespace(name)["version"] for catalog in (catalog_in_file, installed))
         for name in (_EXTENSION, *_BASE)
-        if name in found.namespaces
+        if name in catalog_in_file.namespaces
     }
     theirs, ours = versions[_EXTENSION]
     if _numbers(theirs) > _numbers(ours):
@@ -159,7 +159,7 @@ def _of_carried_schema(io: HDMFIO) -> Iterator[Finding]:
         yield Finding(SCHEMA, False, problem, "update ndx-cell-matching")
     elif all(one == other for one, other in versions.values()):
         for name in _types_of(installed.get_namespace(_EXTENSION)):
-            if found.get_spec(_EXTENSION, name) != installed.get_spec(_EXTENSION, name):
+            if catalog_in_file.get_spec(_EXTENSION, name) != installed.get_spec(_EXTENSION, name):
                 problem = f"the type {name} in the schema that it carries is not that of {_EXTENSION} {ours}"
                 yield Finding(SCHEMA, True, problem, _AGAIN)
 

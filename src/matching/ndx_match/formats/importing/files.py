@@ -53,13 +53,20 @@ def numbers_in(words: Sequence[Sequence[str]] | Sequence[str], where: str) -> Fl
     texts = np.array(words, str)
     flat = [text.strip() for text in texts.ravel().tolist()]
     try:
-        values = [np.nan if text.lower() in MISSING else float(text) for text in flat]
+        values = [np.nan if text.lower() in MISSING else _number(text) for text in flat]
     except ValueError as error:
         word = str(error).partition(": ")[2]
         raise InputError(
             f"{where}: {word} is no number; give ROI numbers, and no text where a cell has no ROI."
         ) from None
     return np.array(values, float).reshape(texts.shape)
+
+
+def _number(text: str) -> float:
+    """A text as a number; unlike `float`, this does not accept 0_15, which may be the ROI 15 of plane 0."""
+    if "_" in text:
+        raise ValueError(f"could not convert string to float: {text!r}")
+    return float(text)
 
 
 def as_table(values: Any, where: str) -> Floats:
