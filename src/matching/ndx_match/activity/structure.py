@@ -57,7 +57,9 @@ def structure_of(traces: Array) -> Structure:
     unknown = ~np.isfinite(traces)
     usable = unknown.mean(axis=1) <= MOST_MISSING if traces.shape[1] else np.zeros(len(traces), bool)
     times = ~unknown[usable].any(axis=0)
-    found = np.asarray(traces if times.all() else traces[:, times], np.float32)
+    found = np.asarray(traces if times.all() else traces[:, times])
+    largest = np.abs(found).max(axis=1, initial=0, keepdims=True, where=np.isfinite(found))  # for units of any size
+    found = np.asarray(found / np.where(largest > 0, largest, 1), np.float32)
     n = found.shape[1]
     length = int(PART * n)
     return Structure(*(_correlations(part, usable) for part in (found, found[:, :length], found[:, n - length :])))
