@@ -58,8 +58,9 @@ def refuse_folder(location: str | os.PathLike[str]) -> None:
         return
     found = sorted(name for name in os.listdir(location) if name.endswith((".nwb", ".nwb.zarr")))
     files = ", ".join(found[:3]) + ", ..." * (len(found) > 3)
-    inside = f"give the NWB files in it ({files})" if found else "give an NWB file"
-    raise InputError(f"{location}: this is a folder; {inside}.")
+    if found:
+        raise InputError(f"{location}: this is a folder; give the NWB files in it ({files}).")
+    raise InputError(f"{location}: no NWB file lies in this folder; give an NWB file.")
 
 
 @contextmanager
