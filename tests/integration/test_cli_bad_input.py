@@ -363,6 +363,12 @@ def test_the_standard_output_is_no_output(tmp_path: Path, monkeypatch: pytest.Mo
     assert sorted(Path().iterdir()) == before
 
 
+def test_a_named_value_of_another_method_is_named_as_it_was_typed(tmp_path: Path):
+    arguments = ("write", *write_sessions(tmp_path), "-o", tmp_path / "m.nwb", *METHOD)
+    run(*arguments, "--confident").refused("--confident does not belong to --method nway")
+    run(*arguments, "--least-probability", 0.9).refused("--least-probability does not belong to --method nway")
+
+
 def test_what_is_no_truth(tmp_path: Path):
     matches = example_files() / "matches.nwb"
     for command in (("score", matches), ("compare", matches, matches, "--truth")):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 import sysconfig
@@ -209,6 +210,13 @@ def test_export_refuses_other_formats_and_its_own_input(matches: Path, tmp_path:
     link.symlink_to(matches)
     run("export", matches, "-o", link, "--overwrite").refused("one of the inputs")
     assert matches.read_bytes() == before
+
+
+def test_the_command_that_prepare_prints_can_be_run_if_the_folder_has_spaces(inputs: list[Path], tmp_path: Path):
+    outcome = run("prepare", *inputs, "-o", tmp_path / "to match").succeeded()
+    typed = shlex.split(outcome.out.partition("; run: ")[2])
+    assert typed[:3] == ["python", "-m", "nway.nway_matching"]
+    assert typed[-2:] == ["--output_directory", str(tmp_path / "to match")]
 
 
 @pytest.mark.slow

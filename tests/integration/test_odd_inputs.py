@@ -356,7 +356,7 @@ def test_a_folder_stands_for_the_files_in_it(tmp_path: Path, good: dict[str, Pat
     folder = tmp_path / "sessions"
     folder.mkdir()
     for arguments in (("inspect", folder), ("write", folder, "-o", tmp_path / "m.nwb")):
-        run(*arguments).refused(f"{folder}: this is a folder; give an NWB file")
+        run(*arguments).refused(f"{folder}: no NWB file lies in this folder; give an NWB file")
     for name in ("b.nwb", "a.nwb"):
         shutil.copy(good["image_mask"], folder / name)
     run("write", folder, "-o", tmp_path / "m.nwb").refused(f"{folder / 'b.nwb'}: this is the same session")

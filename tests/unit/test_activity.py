@@ -27,7 +27,7 @@ from ndx_match.matchfile import write_match_file
 from ndx_match.model import Session
 from ndx_match.simulate import SimulationParameters, simulate
 from ndx_match.simulate.files import true_identity, write_simulation
-from ndx_match.sources import read_sessions
+from ndx_match.sources import read_session, read_sessions
 
 N = 120
 N_GRID = 11
@@ -163,6 +163,10 @@ def test_traces_that_are_missing_or_do_not_change_are_left_out():
     with_trend[4] += trend / 50
     assert structure_of(with_trend).whole[3, 4] == pytest.approx(structure.whole[3, 4], abs=0.02)
     assert not structure_of(traces[:, :2]).known.any()
+    for factor in (1e-40, 1e300):  # the unit does not matter
+        in_unit = structure_of(traces.astype(float) * factor)
+        assert in_unit.known.tolist() == structure.known.tolist()
+        assert in_unit.whole[3, 4] == pytest.approx(structure.whole[3, 4], abs=1e-5)
 
 
 def test_cells_that_disagree_are_found_with_the_roi_that_fits_better(days: dict):
@@ -225,6 +229,14 @@ def test_the_command_warns_of_wrong_matches(files: Path, tmp_path: Path):
     outcome = run("check-activity", tmp_path / "m.nwb", *inputs).succeeded()
     assert outcome.out.splitlines()[1].endswith("  NOT KEPT")
     assert "Warning: 1080000000 - 1080000001: matched cells do not keep the structure of their activity" in outcome.err
+
+
+def test_series_without_numbers_are_refused(files: Path, tmp_path: Path):
+    inputs = [tmp_path / path.name for path in sorted((files / "active").glob("*.nwb"))]
+    for path in inputs:
+        path.write_bytes((files / "active" / path.name).read_bytes())
+        put_traces(path, np.full((len(read_session(path).roi_ids), 7), b"x"))
+    run("check-activity", files / "matches.nwb", *inputs).refused(inputs[0].name, "does not hold real numbers")
 
 
 @pytest.mark.slow

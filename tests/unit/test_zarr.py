@@ -474,7 +474,7 @@ def test_what_is_no_nwb_file_in_zarr_is_one_sentence(store: Path, spoil: Callabl
 
 
 def test_any_other_folder_is_one_sentence(tmp_path: Path):
-    with pytest.raises(InputError, match="this is a folder; give an NWB file"):
+    with pytest.raises(InputError, match="no NWB file lies in this folder; give an NWB file"):
         read_session(tmp_path)
 
 

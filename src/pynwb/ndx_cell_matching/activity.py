@@ -48,11 +48,13 @@ def responses(series: RoiResponseSeries, roi_rows: npt.NDArray[np.integer]) -> n
     Raises
     ------
     ValueError
-        If it is unclear which axis of the series is that of the ROIs, or the series holds one of the ROIs twice or
-        refers to ROIs that the table does not have.
+        If it is unclear which axis of the series is that of the ROIs, the series holds one of the ROIs twice or refers
+        to ROIs that the table does not have, or it does not hold real numbers.
     """
     axis = roi_axis(series)
     data: Any = np.asarray(series.data) if isinstance(series.data, list | tuple) else series.data
+    if np.dtype(data.dtype).kind not in "biuf":
+        raise ValueError(f"the series {path_of(series)} does not hold real numbers; take another series by its name.")
     shape = tuple(get_data_shape(data))
     places = _places(series, roi_rows)
     present = np.flatnonzero(places >= 0)

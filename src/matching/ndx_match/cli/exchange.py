@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -77,8 +78,9 @@ def prepare(inputs: tuple[str, ...], output: Path, options: SourceOptions) -> No
     make_folder(output)
     output = output.absolute()  # because the command that is printed may be run in another folder
     prepared = write_nway_input(sessions, output)
-    say(f"Wrote {prepared.input_json}; run: python -m nway.nway_matching --input_json {prepared.input_json} "
-               f"--output_json {output / 'output.json'} --output_directory {output}")  # fmt: skip
+    arguments = {"input_json": prepared.input_json, "output_json": output / "output.json", "output_directory": output}
+    typed = " ".join(f"--{name} {shlex.quote(str(value))}" for name, value in arguments.items())
+    say(f"Wrote {prepared.input_json}; run: python -m nway.nway_matching {typed}")
 
 
 @command(

@@ -157,9 +157,9 @@ def _choice_with_parameters(
             if value is None:
                 continue
             if name not in option.methods:
+                typed = value if value in dict(option.parameter.names) else option.parameter.option
                 raise MethodError(
-                    f"--{option.parameter.option} does not belong to --{choice_name} {name}; see --help for the "
-                    "options that do."
+                    f"--{typed} does not belong to --{choice_name} {name}; see --help for the options that do."
                 )
             parameters[option.parameter.name] = value
         return make(name, parameters)

@@ -58,8 +58,9 @@ def refuse_folder(location: str | os.PathLike[str]) -> None:
         return
     names = sorted(name for name in os.listdir(location) if name.endswith((".nwb", ".nwb.zarr")))
     files = ", ".join(names[:3]) + ", ..." * (len(names) > 3)
-    inside = f"give the NWB files in it ({files})" if names else "give an NWB file"
-    raise InputError(f"{location}: this is a folder; {inside}.")
+    if names:
+        raise InputError(f"{location}: this is a folder; give the NWB files in it ({files}).")
+    raise InputError(f"{location}: no NWB file lies in this folder; give an NWB file.")
 
 
 @contextmanager

@@ -55,11 +55,11 @@ def check_output(
     settle_abandoned(real.parent)
     for source in filter(os.path.exists, inputs):
         if os.path.exists(path) and os.path.samefile(path, source):
-            raise OutputError(f"{path}: the output is one of the inputs; give another name with -o.")
+            raise OutputError(f"{path}: the output is one of the inputs; give another name.")
         input_path = Path(os.path.realpath(source))
         if input_path in real.parents or real in input_path.parents:
             raise OutputError(
-                f"{path}: the output lies in the input {source}, or the input in the output; give another name with -o."
+                f"{path}: the output lies in the input {source}, or the input in the output; give another name."
             )
     kind = "folder" if os.path.isdir(path) else "file"
     if os.path.exists(path) and not overwrite:
