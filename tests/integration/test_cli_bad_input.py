@@ -182,7 +182,7 @@ def test_what_is_no_nwb_file(tmp_path: Path, refuse):
     refuse(png, "not an HDF5 file")
     refuse(hdf5, "not an NWB file")
     refuse(empty, "the file is empty")
-    refuse(folder, "this is a folder")
+    refuse(folder, "no NWB file lies in this folder")
     refuse(tmp_path / "missing.nwb", "there is no such file")
 
 

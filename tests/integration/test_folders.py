@@ -476,7 +476,10 @@ def test_damaged_results_of_suite2p_are_refused(tmp_path: Path):
 def test_a_folder_that_may_not_be_read_is_refused(open_path: Path):
     folder = write_suite2p(open_path / "day1", FIELDS[0], ACCEPTED)
     inspected(folder).succeeded()  # after which nothing has to be imported any more
-    for locked, problem in ((folder / "plane0" / "stat.npy", "Permission denied"), (folder / "plane0", "is a folder")):
+    for locked, problem in (
+        (folder / "plane0" / "stat.npy", "Permission denied"),
+        (folder / "plane0", "no NWB file lies in this folder"),
+    ):
         locked.chmod(0)
         with without_privileges():
             outcome = inspected(folder)

@@ -58,9 +58,8 @@ def structure_of(traces: Array) -> Structure:
     usable = unknown.mean(axis=1) <= MOST_MISSING if traces.shape[1] else np.zeros(len(traces), bool)
     times = ~unknown[usable].any(axis=0)
     complete = np.asarray(traces if times.all() else traces[:, times])
-    largest = np.abs(complete).max(
-        axis=1, initial=0, keepdims=True, where=np.isfinite(complete)
-    )  # for units of any size
+    finite = np.isfinite(complete)
+    largest = np.abs(complete).max(axis=1, initial=0, keepdims=True, where=finite)  # because units can be of any size
     complete = np.asarray(complete / np.where(largest > 0, largest, 1), np.float32)
     n = complete.shape[1]
     length = int(PART * n)
