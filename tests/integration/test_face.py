@@ -6,6 +6,7 @@ import doctest
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,9 @@ def test_sessions_in_another_order_than_the_result_are_refused(folder: Path):
         with pytest.raises(TypeError, match=r"takes the sessions and then their MatchResult, and was given list"):
             function(sessions, sessions)
     assert not Path("m.nwb").exists()
+    renamed = [replace(sessions[0], name="first"), *sessions[1:]]
+    assert ndx_match.write_match_file(renamed, found.result, "m.nwb").path.exists()
+    assert ndx_match.read_match_file("m.nwb").sessions[0].name == "first"
 
 
 def test_a_session_that_is_given_twice_is_not_written(folder: Path):
