@@ -118,6 +118,8 @@ def test_other_things_in_place_of_planes_are_answered(folder: Path):
                 function(given, "out.csv")
         with pytest.raises(TypeError, match=rf"match_planes takes a list of planes, and was given {name}; read them"):
             ndx_match.match_planes([given] if isinstance(given, str) else given)
+    with pytest.raises(ValueError, match="needs at least one MatchedPlane"):
+        ndx_match.write_planes([], "again.nwb")
     ndx_match.write_planes(ndx_match.read_match_file("matches.nwb"), "again.nwb")
     assert ndx_match.read_match_file("again.nwb").result.cells.any()
 

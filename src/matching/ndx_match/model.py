@@ -94,8 +94,6 @@ def listed_planes(planes: Any, function: str) -> list[MatchedPlane]:
                 f"{function} takes a MatchedPlane or a list of them, and was given {type(each).__name__}; read the "
                 "match file first: plane = ndx_match.read_match_file('matches.nwb')."
             )
-    if not listed:
-        raise ValueError(f"{function} takes a MatchedPlane or a list of them, and was given none")
     return listed
 
 
