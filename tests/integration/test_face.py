@@ -6,6 +6,7 @@ import doctest
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,9 @@ def test_sessions_in_another_order_than_the_result_are_refused(folder: Path):
         with pytest.raises(TypeError, match=r"takes the sessions and then their MatchResult, and was given list"):
             function(sessions, sessions)
     assert not Path("m.nwb").exists()
+    renamed = [replace(sessions[0], name="first"), *sessions[1:]]
+    assert ndx_match.write_match_file(renamed, found.result, "m.nwb").path.exists()
+    assert ndx_match.read_match_file("m.nwb").sessions[0].name == "first"
 
 
 def test_a_session_that_is_given_twice_is_not_written(folder: Path):
@@ -114,6 +118,8 @@ def test_other_things_in_place_of_planes_are_answered(folder: Path):
                 function(given, "out.csv")
         with pytest.raises(TypeError, match=rf"match_planes takes a list of planes, and was given {name}; read them"):
             ndx_match.match_planes([given] if isinstance(given, str) else given)
+    with pytest.raises(ValueError, match="needs at least one MatchedPlane"):
+        ndx_match.write_planes([], "again.nwb")
     ndx_match.write_planes(ndx_match.read_match_file("matches.nwb"), "again.nwb")
     assert ndx_match.read_match_file("again.nwb").result.cells.any()
 

@@ -64,7 +64,7 @@ def check_fit(sessions: Any, result: Any, function: str) -> None:
     TypeError
         If the first are no sessions, or the second is no result.
     ValueError
-        If the result is of other sessions, or of these in another order.
+        If the result is of another number of sessions, or of these in another order.
     """
     check_are_sessions(sessions, function)
     if not isinstance(result, MatchResult):
@@ -75,7 +75,8 @@ def check_fit(sessions: Any, result: Any, function: str) -> None:
     if len(sessions) != len(result.session_status):
         raise ValueError(f"{len(sessions)} sessions do not fit a result of {len(result.session_status)}")
     names = tuple(session.name for session in sessions)
-    if result.session_names not in ((), names):
+    known = result.session_names  # sessions may have got new names since
+    if any(name in known and name != before for name, before in zip(names, known, strict=False)):
         raise ValueError(
             f"the result is of the sessions {', '.join(result.session_names)} in this order, and was given with "
             f"{', '.join(names)}; give those that were matched, in the same order."
@@ -93,8 +94,6 @@ def listed_planes(planes: Any, function: str) -> list[MatchedPlane]:
                 f"{function} takes a MatchedPlane or a list of them, and was given {type(each).__name__}; read the "
                 "match file first: plane = ndx_match.read_match_file('matches.nwb')."
             )
-    if not listed:
-        raise ValueError(f"{function} takes a MatchedPlane or a list of them, and was given none")
     return listed
 
 

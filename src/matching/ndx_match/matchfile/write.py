@@ -141,7 +141,10 @@ def write_planes(
     >>> written = ndx_match.write_planes(matched.planes, "matches_of_planes.nwb")
     """
     metadata = given_metadata(metadata)
-    planes = with_distinct_cell_ids(listed_planes(planes, "write_planes"))
+    planes = listed_planes(planes, "write_planes")
+    if not planes:
+        raise ValueError("write_planes needs at least one MatchedPlane, and was given none")
+    planes = with_distinct_cell_ids(planes)
     for plane in planes:
         for name, n in Counter(session.name for session in plane.sessions).items():
             if n > 1:
