@@ -60,8 +60,8 @@ def test_paths_in_place_of_sessions_are_answered(folder: Path):
 
 
 def test_sessions_in_another_order_than_the_result_are_refused(folder: Path):
-    found = ndx_match.read_match_file("matches.nwb")
-    sessions = list(found.sessions)
+    plane = ndx_match.read_match_file("matches.nwb")
+    sessions = list(plane.sessions)
     names = [session.name for session in sessions]
     swapped = [sessions[1], sessions[0], *sessions[2:]]
     matched = ndx_match.match(sessions[:2])
@@ -75,16 +75,16 @@ def test_sessions_in_another_order_than_the_result_are_refused(folder: Path):
         ndx_match.overlay_matrix_figure,
     ):
         with pytest.raises(ValueError, match=rf"the result is of the sessions {names[0]}, {names[1]}.* in this order"):
-            function(swapped, found.result)
+            function(swapped, plane.result)
         with pytest.raises(ValueError, match=r"give those that were matched, in the same order"):
             function(swapped[:2], matched)
         with pytest.raises(ValueError, match=r"do not fit a result of"):
-            function(sessions[:2], found.result)
+            function(sessions[:2], plane.result)
         with pytest.raises(TypeError, match=r"takes the sessions and then their MatchResult, and was given list"):
             function(sessions, sessions)
     assert not Path("m.nwb").exists()
     renamed = [replace(sessions[0], name="first"), *sessions[1:]]
-    assert ndx_match.write_match_file(renamed, found.result, "m.nwb").path.exists()
+    assert ndx_match.write_match_file(renamed, plane.result, "m.nwb").path.exists()
     assert ndx_match.read_match_file("m.nwb").sessions[0].name == "first"
 
 
@@ -95,10 +95,10 @@ def test_a_session_that_is_given_twice_is_not_written(folder: Path):
 
 
 def test_sessions_of_a_figure_are_given_by_name_or_position(folder: Path):
-    found = ndx_match.read_match_file("matches.nwb")
-    names = [session.name for session in found.sessions]
-    by_name = ndx_match.registration_figure(found.sessions, found.result, names[0], names[-1])
-    by_position = ndx_match.registration_figure(found.sessions, found.result, 0, -1)
+    plane = ndx_match.read_match_file("matches.nwb")
+    names = [session.name for session in plane.sessions]
+    by_name = ndx_match.registration_figure(plane.sessions, plane.result, names[0], names[-1])
+    by_position = ndx_match.registration_figure(plane.sessions, plane.result, 0, -1)
     assert by_name.get_suptitle() == by_position.get_suptitle()
     assert names[-1] in by_name.get_suptitle()
     for wrong, error, words in (
@@ -107,7 +107,7 @@ def test_sessions_of_a_figure_are_given_by_name_or_position(folder: Path):
         ((0, names[0]), ValueError, "are the same session"),
     ):
         with pytest.raises(error, match=words):
-            ndx_match.registration_figure(found.sessions, found.result, *wrong)
+            ndx_match.registration_figure(plane.sessions, plane.result, *wrong)
 
 
 def test_other_things_in_place_of_planes_are_answered(folder: Path):
@@ -145,9 +145,9 @@ def test_options_of_another_type_are_answered(folder: Path):
     for function in (ndx_match.read_sessions, ndx_match.read_planes):
         with pytest.raises(TypeError, match=r"options must be ndx_match\.SourceOptions\(\.\.\.\), and was dict"):
             function(files, {"plane": "plane"})
-    found = ndx_match.read_match_file("matches.nwb")
+    plane = ndx_match.read_match_file("matches.nwb")
     with pytest.raises(TypeError, match=r"metadata must be ndx_match\.FileMetadata\(\.\.\.\), and was dict"):
-        ndx_match.write_match_file(found.sessions, found.result, "m.nwb", {"sex": "M"})
+        ndx_match.write_match_file(plane.sessions, plane.result, "m.nwb", {"sex": "M"})
     options = ndx_match.SourceOptions(transpose_file={Path("day1.nwb"): "both"})
     assert options.transposition_of("day1.nwb") == "both"
     with pytest.raises(TypeError, match=r"session_starts must hold pairs, for example session_starts=\{"):

@@ -137,8 +137,8 @@ def test_great_ids_are_kept(folder: Path, sources: list[Path]):
     sessions = read_sessions(sources)
     ids = np.arange(len(CELLS)) + 5_000_000_000
     matches = write_match_file(sessions, replace(result_of(CELLS), cell_ids=ids), folder / "great.nwb").path
-    found = annotate_files(matches, sources, folder / "out")
-    for file, expected in zip(found, EXPECTED, strict=True):
+    copies = annotate_files(matches, sources, folder / "out")
+    for file, expected in zip(copies, EXPECTED, strict=True):
         assert column_of(file.path) == [5_000_000_000 + k for k in expected]
 
 

@@ -415,8 +415,8 @@ class TestMovies:
             noise = np.random.default_rng(0).normal(size=(5, 60, 60))
             data = (session.image.T + 10 * noise if shows_tissue else noise).view(InFile)
             nwbfile.add_acquisition(ImageSeries(name="video", data=data, unit="n.a.", rate=30.0))
-            found = find_movie(nwbfile, table, session, "a.nwb")
-            assert (found is not None) == shows_tissue
+            movie = find_movie(nwbfile, table, session, "a.nwb")
+            assert (movie is not None) == shows_tissue
             assert find_movie(nwbfile, table, session, "a.nwb", "video").path == "acquisition/video"
             (plane,) = nwbfile.imaging_planes.values()
             movie = TwoPhotonSeries(

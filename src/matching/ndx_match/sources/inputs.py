@@ -60,10 +60,11 @@ def listed(locations: Any) -> list[Any]:
     """The locations as a list, even if only one is given; TypeError if they are something else."""
     if isinstance(locations, (str, os.PathLike)) or hasattr(locations, "read"):
         return [locations]
-    found = [*locations] if isinstance(locations, Iterable) and not isinstance(locations, bytes) else [locations]
-    for each in found:
-        as_location(each)  # raises TypeError
-    return found
+    several = isinstance(locations, Iterable) and not isinstance(locations, bytes)
+    all_locations = [*locations] if several else [locations]
+    for location in all_locations:
+        as_location(location)  # raises TypeError
+    return all_locations
 
 
 def expand_local(location: str | os.PathLike[str]) -> list[str | os.PathLike[str]]:
