@@ -510,7 +510,7 @@ def test_a_file_of_ciatah_without_masks_is_refused(tmp_path: Path):
     path = tmp_path / "extract.mat"
     with h5py.File(path, "w") as file:
         file["extractAnalysisOutput/filters"] = np.ones((3, 4))
-    inspected(path).refused(str(path), "extractAnalysisOutput/filters cannot be read", "write the file again")
+    inspected(path).refused(str(path), "extractAnalysisOutput/filters does not hold masks of ROIs")
 
 
 @pytest.mark.parametrize(("program", "module"), [("CaImAn", "roiextractors"), ("minian", "zarr"), ("Inscopix", "isx")])

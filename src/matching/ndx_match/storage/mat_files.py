@@ -10,6 +10,7 @@ import numpy as np
 
 from ..arrays import Array
 from ..errors import InputError
+from .hdf5.reading import open_dataset
 
 
 def read_mat(path: Path, *names: str, optional: bool = False) -> Array | None:
@@ -46,14 +47,8 @@ def read_mat(path: Path, *names: str, optional: bool = False) -> Array | None:
 
 
 def _of_hdf5(path: Path, names: tuple[str, ...]) -> Array | None:
-    with h5py.File(path, "r") as file:
-        item: Any = file
-        for name in names:
-            # Only hard links are followed, because other links may lead to other files.
-            if not isinstance(item, h5py.Group) or not isinstance(item.get(name, getlink=True), h5py.HardLink):
-                return None
-            item = item[name]
-        if not isinstance(item, h5py.Dataset):
+    with open_dataset(path, "/".join(names)) as item:
+        if item is None:
             return None
         if item.attrs.get("MATLAB_empty", 0):
             return np.zeros(tuple(item[()]))

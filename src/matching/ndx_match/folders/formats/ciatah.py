@@ -6,12 +6,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from ...arrays import Array
 from ...errors import InputError
-from ...storage.hdf5.reading import holds_any
+from ...storage.hdf5.reading import holds_any, open_dataset
 from ...storage.opening import first_line
 from ..protocol import FolderFormat, Segmentation, SegmentedPlane, pixels_of
 
@@ -26,13 +25,14 @@ def _files(path: Path) -> Sequence[Path]:
 
 def _read(path: Path) -> Segmentation:
     try:
-        with h5py.File(path, "r") as file:
-            masks = file[MASKS]
+        with open_dataset(path, MASKS) as masks:
+            if masks is None or masks.ndim != 3:
+                raise InputError(f"{path}: {MASKS} does not hold masks of ROIs; give the file as CIAtah wrote it.")
             n_rois, n_cols, n_rows = masks.shape
             ends, pixels = pixels_of(_pixels(masks), str(path))
-            image = file.get(f"extractAnalysisOutput/info/{IMAGE}")
+        with open_dataset(path, f"extractAnalysisOutput/info/{IMAGE}") as image:
             images = {} if image is None else {IMAGE: np.asarray(image[()], np.float32).T}
-    except (OSError, ValueError, AttributeError, TypeError) as error:  # the file is damaged or of another kind
+    except (OSError, ValueError, TypeError) as error:  # the file is damaged
         raise InputError(f"{path}: {MASKS} cannot be read ({first_line(error)}); write the file again.") from error
     shape = (n_rows, n_cols)
     images = {name: image for name, image in images.items() if image.shape == shape}

@@ -7,11 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from ...errors import InputError
-from ...storage.hdf5.reading import holds_any
+from ...storage.hdf5.reading import holds_any, open_dataset
 from ...storage.opening import first_line
 from ..libraries import import_library
 from ..protocol import FolderFormat, Segmentation, SegmentedPlane, pixels_of
@@ -53,9 +52,8 @@ def _read(path: Path, program: str, open_with: Callable[[Any, str], Any]) -> Seg
 
 def _accepts_none(path: Path) -> bool:
     """Whether CaImAn accepted no ROI; roiextractors 0.10 then takes all of them to be accepted."""
-    with h5py.File(path, "r") as file:
-        indices = file.get(INDICES)
-        return isinstance(indices, h5py.Dataset) and indices.shape is not None and indices.size == 0
+    with open_dataset(path, INDICES) as indices:
+        return indices is not None and indices.shape is not None and indices.size == 0
 
 
 def _opened(path: Path, program: str, open_with: Callable[[Any, str], Any]) -> Any:

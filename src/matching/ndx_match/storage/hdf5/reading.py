@@ -208,3 +208,15 @@ def holds_any(path: str | os.PathLike[str], names: Iterable[str]) -> bool:
             return any(name in file for name in names)
     except OSError:
         return False
+
+
+@contextmanager
+def open_dataset(path: str | os.PathLike[str], name: str) -> Iterator[h5py.Dataset | None]:
+    """A dataset of an HDF5 file of any program while the block runs; None if the file does not hold it itself."""
+    with h5py.File(path, "r") as file:
+        item: Any = file
+        for part in name.split("/"):
+            # Only hard links are followed, because other links may lead to other files.
+            is_inside = isinstance(item, h5py.Group) and isinstance(item.get(part, getlink=True), h5py.HardLink)
+            item = item[part] if is_inside else None
+        yield item if isinstance(item, h5py.Dataset) else None
