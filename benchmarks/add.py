@@ -30,7 +30,7 @@ MOST_TIME = 1 / 5  #: target: adding takes at most this part of the time of matc
 MOST_F1 = 0.003  #: target: by how much F1 may be lower than if all sessions are matched together
 GROWN_FROM = 11  #: number of sessions that are matched together before all others are added one by one
 #: For matching all and for adding: the functions whose times are reported, by their module of the method.
-STAGES = {
+STAGES: dict[str, dict[str, tuple[str, ...]]] = {
     "all": {"pipeline": ("align_sessions", "match_component")},
     "add": {"extend": ("prepare", "_align", "_fit", "pairs_with_first", "match_log_odds", "_cells_of_new")},
 }

@@ -148,7 +148,9 @@ def plane_of(sessions: Sequence[Session], cells: Ints32) -> MatchedPlane:
         registrations=(),
         session_status=np.zeros(cells.shape[1], np.uint8),
     )
-    return MatchedPlane(tuple(replace(session, takes_part=None) for session in sessions), result)
+    return MatchedPlane(
+        tuple(replace(session, takes_part=np.ones(session.n_rois, bool)) for session in sessions), result
+    )
 
 
 def shuffle(cells: Ints32, points: Sequence[Points], rng: np.random.Generator) -> Ints32:

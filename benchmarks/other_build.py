@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import real_sessions
@@ -52,7 +53,7 @@ def match_simulated(output: Path, tiers: list[str], methods: list[str], seeds: r
     from ndx_match.methods import consensus, nway
     from ndx_match.simulate import simulate
 
-    saved: dict[str, object] = {}
+    saved: dict[str, Any] = {}
     for tier in tiers:
         for seed in seeds:
             simulation = simulate(TIERS[tier], seed)
@@ -95,10 +96,10 @@ def report_matches(other: str, tiers: list[str], methods: list[str], seeds: rang
                 same += all(np.array_equal(here[part], there[part], equal_nan=True) for part in parts)
                 identity = [here[f"{tier} {seed} identity {k}"] for k in range(here[f"{key} cells"].shape[1])]
                 cells = [build[f"{key} cells"] for build in (here, there)]
-                links.append(np.subtract(*(score_links(build_cells, identity).f1 for build_cells in cells)))
-                tracks.append(
-                    np.subtract(*(complete_tracks_score(build_cells, identity).score for build_cells in cells))
-                )
+                f1, other_f1 = (score_links(build_cells, identity).f1 for build_cells in cells)
+                links.append(f1 - other_f1)
+                ct, other_ct = (complete_tracks_score(build_cells, identity).score for build_cells in cells)
+                tracks.append(ct - other_ct)
             rows.append((tier, method, f"{same} of {len(seeds)}", mean_sd(links, 4, True), mean_sd(tracks, 4, True)))
     header = ("tier", "method", "same cells, matrices and pairs", "F1, this minus other", "CT, this minus other")
     return [f"## Matches\n\nSimulated sessions, seeds {seeds[0]} to {seeds[-1]}.", table(header, rows)]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 from markdown_tables import machine, say, table, verdict, write
-from movies import add_movie, movie_of
+from movies import SimulatedMovie, add_movie, movie_of
 from pynwb import read_nwb
 
 from ndx_match.footprints import pairwise_iou
@@ -108,8 +108,8 @@ def fit_of(parameters: SimulationParameters, seed: int) -> Fit:
         fits.append(_fit_of_session(simulation, result, target))
         session = simulation.sessions[target]
         detected.append(_iou_with_bodies(simulation, target, session.footprints, simulation.identity[target]))
-    together, of_rois = np.concatenate(fits), np.concatenate(detected)
-    return Fit(together[:, 0].astype(int), *together[:, 1:].T, of_rois[np.isfinite(of_rois)])
+    (n_sources, stored, true), of_rois = np.concatenate(fits).T, np.concatenate(detected)
+    return Fit(n_sources.astype(int), stored, true, of_rois[np.isfinite(of_rois)])
 
 
 def _fit_of_session(simulation: Simulation, result: MatchResult, target: int) -> np.ndarray:
@@ -119,7 +119,8 @@ def _fit_of_session(simulation: Simulation, result: MatchResult, target: int) ->
     cells = np.where(absent[:, None], result.cells, -1)
     stored = {k: each for k, each in stored_carriers(sessions, result, target).items() if simulation.related(target, k)}
     true = {k: true_carriers(simulation, target, k) for k in stored}
-    iou, n_sources = [], {}
+    iou: list[dict[int, float]] = []
+    n_sources: dict[int, int] = {}
     for carriers in (stored, true):
         outlines = carried_outlines(sessions, cells, target, carriers)
         of_each = _iou_with_bodies(simulation, target, outlines.masks, numbers[outlines.cell_rows])
@@ -127,7 +128,7 @@ def _fit_of_session(simulation: Simulation, result: MatchResult, target: int) ->
         n_sources.update(zip(outlines.cell_rows.tolist(), outlines.n_sources.tolist(), strict=True))
     # At the edge of the field one of the two may give no outline.
     common = [row for row in iou[0] if all(np.isfinite(each.get(row, np.nan)) for each in iou)]
-    return np.array([(n_sources[row], *(each[row] for each in iou)) for row in common], float).reshape(-1, 3)
+    return np.array([[n_sources[row], *(each[row] for each in iou)] for row in common], np.float64).reshape(-1, 3)
 
 
 def true_carriers(simulation: Simulation, target: int, source: int) -> Carriers:
@@ -226,12 +227,15 @@ def _hide(simulation: Simulation) -> tuple[Simulation, np.ndarray]:
     numbers = np.random.default_rng(simulation.seed).choice(shared, min(HIDDEN, len(shared)), replace=False)
     kept = np.flatnonzero(~np.isin(first, numbers))
     session = simulation.sessions[0]
-    session = replace(session, footprints=session.footprints[kept], roi_ids=session.roi_ids[kept], takes_part=None)
+    takes_part = np.ones(len(kept), bool)
+    session = replace(
+        session, footprints=session.footprints[kept], roi_ids=session.roi_ids[kept], takes_part=takes_part
+    )
     sessions, identity = (session, *simulation.sessions[1:]), (first[kept], *others)
     return replace(simulation, sessions=sessions, identity=identity), numbers
 
 
-def _correlations(traces: np.ndarray, cells: np.ndarray, movie: object) -> np.ndarray:
+def _correlations(traces: np.ndarray, cells: np.ndarray, movie: SimulatedMovie) -> np.ndarray:
     """Correlations of traces with the true activity of their cells; NaN if there is no cell or it is not in view."""
     activity = dict(zip(movie.cells.tolist(), movie.activity, strict=True))
     return np.array([

@@ -41,14 +41,16 @@ def main() -> None:
     if "time" in options.parts:
         times = options.output.with_name(f"{options.output.stem}_time.md")
         write(times, ["# How long the methods take", written_by, machine(), *_timed(options)])
+    of_real = []
+    if "real" in options.parts and real_sessions.present():
+        say("Real sessions")
+        of_real = quality_real.report()
     if "simulated" in options.parts:
         say(f"Simulated sessions: {len(options.tiers)} tiers, {len(options.seeds)} seeds")
         parts.append(_about_seeds(options.seeds))
         cases, crashes = quality_simulated.run_all(options.tiers, options.seeds, options.workers)
         parts += quality_simulated.report(cases, crashes, options.tiers)
-    if "real" in options.parts and real_sessions.present():
-        say("Real sessions")
-        parts += quality_real.report()
+    parts += of_real
     if set(options.parts) != {"time"}:
         write(options.output, parts)
 

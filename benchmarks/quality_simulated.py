@@ -58,7 +58,7 @@ class Run:
 
     links: LinkScore
     tracks: TrackScore
-    status: tuple[str, ...]
+    status: tuple[int, ...]
     errors: dict[tuple[int, int], float]
     candidates: Predictions | None
     accepted: Predictions | None
@@ -146,7 +146,7 @@ def _score(result: MatchResult, simulation: Simulation) -> Run:
     identity = simulation.identity
     candidates = accepted = cells = None
     if result.roi_pairs.probability is not None:
-        candidates = Predictions(result.roi_pairs.probability, _same_cell(result, simulation))
+        candidates = Predictions(np.asarray(result.roi_pairs.probability, float), _same_cell(result, simulation))
         is_accepted = result.roi_pairs.accepted
         accepted = Predictions(candidates.probability[is_accepted], candidates.truth[is_accepted])
     if result.confidence is not None:
@@ -155,7 +155,7 @@ def _score(result: MatchResult, simulation: Simulation) -> Run:
     return Run(
         links=score_links(result.cells, identity),
         tracks=complete_tracks_score(result.cells, identity),
-        status=result.session_status,
+        status=tuple(result.session_status.tolist()),
         errors=registration_error(result.registrations, simulation),
         candidates=candidates,
         accepted=accepted,

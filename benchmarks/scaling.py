@@ -134,7 +134,7 @@ def beside_others(folder: Path, of_track2p: str | None, of_allen: str | None) ->
     """This build and other tools on the first sessions of a folder, one row for each tool."""
     files = sorted(folder.glob("*.nwb"))[:BESIDE_OTHERS]
     truth = _truth(folder, len(files))
-    rows = []
+    rows: list[tuple[str, ...]] = []
 
     def add(name: str, usage: Usage, cells: Ints32) -> None:
         score = score_links(cells, truth)
@@ -143,7 +143,7 @@ def beside_others(folder: Path, of_track2p: str | None, of_allen: str | None) ->
         rows.append((name, *figures, str((cells >= 0).all(axis=1).sum()), *shares))
         say(f"  {name}: {usage.processor_seconds:.0f} s of processor time")
 
-    runs = {"consensus": ("consensus",), "nway": ("nway",)}
+    runs: dict[str, tuple[str, ...]] = {"consensus": ("consensus",), "nway": ("nway",)}
     if of_allen:
         runs["allen, which runs the Allen Institute's package 0.5.1"] = ("allen", "--nway-python", of_allen)
     with tempfile.TemporaryDirectory() as temporary:
@@ -169,7 +169,8 @@ def exponents(runs: Sequence[Measured]) -> str:
     for build in dict.fromkeys(one.build for one in runs):
         many = [(one.n_files, one.usage.processor_seconds) for one in runs if one.build == build and one.n_files >= 20]
         if len(many) > 1:
-            slope = np.polyfit(*np.log(np.array(many, float)).T, 1)[0]
+            n_files, times = np.log(np.array(many, float)).T
+            slope = np.polyfit(n_files, times, 1)[0]
             sentences.append(f"{build} build: {slope:.2f}")
     return f"Exponent of the processor time over sessions, from 20 on: {'; '.join(sentences)}." if sentences else ""
 

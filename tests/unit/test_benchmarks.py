@@ -106,6 +106,18 @@ def test_missing_sessions_are_said(script: str, tmp_path: Path) -> None:
         assert not output.exists()
 
 
+@pytest.mark.slow
+def test_real_sessions_have_their_tables(benchmark_module, allen_data: Path) -> None:
+    paragraphs = "\n\n".join(benchmark_module("quality_real").report())
+    assert paragraphs.count("### ") == 3
+    for pair, target in (("1-2", 165), ("1-3", 118), ("2-3", 158)):
+        (row,) = [
+            line.split("|") for line in paragraphs.splitlines() if line.startswith(f"| {pair} ") and "holds" in line
+        ]
+        assert int(row[3]) >= target
+    assert "consensus, each pair matched by itself | 0." in paragraphs
+
+
 @pytest.fixture
 def simulated(benchmark_module, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """The scores of simulated sessions, with tiers so small that they take no time."""
