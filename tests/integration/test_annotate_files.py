@@ -122,7 +122,7 @@ def test_mistakes_are_one_sentence_and_leave_nothing_behind(folder: Path, tmp_pa
     run("annotate", paths[0], *paths, *output).refused(str(paths[0]), "holds no matched cells")
     run("annotate", matches, truncated, *output).refused(str(truncated), "damaged or incomplete")
     run("annotate", matches, folder / "gone.nwb", "--in-place").refused("there is no such file")
-    run("annotate", matches, tmp_path_factory.mktemp("empty"), "--in-place").refused("this is a folder")
+    run("annotate", matches, tmp_path_factory.mktemp("empty"), "--in-place").refused("no NWB file lies in this folder")
     run("annotate", matches, *paths).refused("-o DIR", "--in-place")
     run("annotate", matches, *paths, *output, "--in-place").refused("-o DIR", "--in-place")
     run("annotate", matches, *paths, "-o", folder / "sessions", "--overwrite").refused(
