@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import operator
 import os
 from collections.abc import Mapping, Sequence
@@ -13,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from hdmf.utils import get_data_shape
-from pynwb import NWBFile, ProcessingModule, get_class, read_nwb, register_class
+from pynwb import NWBFile, ProcessingModule, get_class, register_class
 
+from ._checks import check_positions, json_text
 from ._columns import array, texts
 from ._namespace import NAMESPACE
 from .activity import choose_series, labelled, responses
@@ -23,7 +23,7 @@ from .codes import Presence, RegistrationOutcome, label_of
 from .masks import StoredAs, sampled
 from .registrations import Points, SessionRegistration, as_points, pixel_points
 from .tables import DecisionsTable, MatchedSessionsTable, RoiPairsTable, SessionRegistrationsTable
-from .traces import RoiTrace, find_roi_table, is_named, names_of, roi_traces, series_of
+from .traces import RoiTrace, by_session, find_roi_table, is_named, names_of, opened, roi_traces, series_of
 
 _CellMatching: Any = get_class("CellMatching", NAMESPACE)
 
@@ -117,14 +117,14 @@ class CellMatching(_CellMatching):
         )
         names, roi_tables = texts(sessions["session_name"].data), list(sessions["roi_table"].data)
         table.check_session_columns(cells, names, roi_tables)
-        _check_positions(roi_pairs, roi_tables)
-        _check_positions(registrations, roi_tables)
+        check_positions(roi_pairs, roi_tables)
+        check_positions(registrations, roi_tables)
         result = cls(
             name=name,
             method=method,
             method_version=method_version,
-            parameters=_json("parameters", parameters),
-            software=None if not software else _json("software", software),
+            parameters=json_text("parameters", parameters),
+            software=None if not software else json_text("software", software),
             warnings=texts(warnings) or None,
             imaging_plane=imaging_plane,
             last_cell_id=None if last_cell_id is None else np.int64(last_cell_id),
@@ -378,9 +378,9 @@ class CellMatching(_CellMatching):
             with the recorded identifier or start, by its path.
         """
         rows, series = {}, {}
-        for session, source in _by_session(nwbfiles):
+        for session, source in by_session(nwbfiles):
             position = self._position(session)
-            nwbfile = _opened(source)
+            nwbfile = opened(source)
             rows[session] = self.roi_row(cell_id, position)
             series[session] = series_of(nwbfile, self._source_table(position, nwbfile))
         all_series = [one for of_session in series.values() for one in of_session]
@@ -428,9 +428,9 @@ class CellMatching(_CellMatching):
             of a series is that of the ROIs.
         """
         activity = {}
-        for session, source in _by_session(nwbfiles):
+        for session, source in by_session(nwbfiles):
             position = self._position(session)
-            nwbfile = _opened(source)
+            nwbfile = opened(source)
             try:
                 of_table = series_of(nwbfile, self._source_table(position, nwbfile))
                 series = choose_series(of_table, name, self.session_names[position])
@@ -588,64 +588,8 @@ class CellMatching(_CellMatching):
         )
 
 
-def _by_session(nwbfiles: Any) -> list[tuple[str, Any]]:
-    """The sessions and their files; TypeError if they are not given as a mapping."""
-    if not isinstance(nwbfiles, Mapping):
-        raise TypeError(
-            "nwbfiles must be a mapping of session names to files, for example {'day1': 'day1.nwb'}, and was "
-            f"{type(nwbfiles).__name__}."
-        )
-    return list(nwbfiles.items())
-
-
-def _opened(source: NWBFile | str | os.PathLike[str]) -> Any:
-    """The given file, or the file at a given path, opened; TypeError for anything else."""
-    if not isinstance(source, NWBFile | str | os.PathLike):
-        raise TypeError(f"the file of a session must be an NWBFile or a path, and was {type(source).__name__}.")
-    return read_nwb(os.fspath(source)) if isinstance(source, str | os.PathLike) else source
-
-
 def _take(values: npt.NDArray[np.int64], rows: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
     """The values in the given rows, -1 where a row is -1."""
     result = np.full(len(rows), -1, dtype=np.int64)
     result[rows >= 0] = values[rows[rows >= 0]]
     return result
-
-
-def _check_positions(table: Any, roi_tables: Sequence[Any]) -> None:
-    """Raise ValueError if a table of pairs or registrations names a session or an ROI that does not exist."""
-    n_rois = np.array([len(roi_table) for roi_table in roi_tables])
-    for side in ("fixed", "moving") if table is not None and len(table) else ():
-        sessions = array(table[f"{side}_session"])
-        _check_range(table, f"{side}_session", sessions, np.full(len(sessions), len(n_rois)), "sessions")
-        if f"{side}_roi_row" in table.colnames:
-            rows = array(table[f"{side}_roi_row"])
-            _check_range(table, f"{side}_roi_row", rows, n_rois[sessions], "ROIs in that session")
-
-
-def _check_range(table: Any, column: str, rows: npt.NDArray[Any], n: npt.NDArray[Any], what: str) -> None:
-    """Raise ValueError if a column of rows, counted from 0, holds a number that is not below that of the rows, `n`."""
-    for position in np.flatnonzero((rows < 0) | (rows >= n))[:1]:
-        raise ValueError(
-            f"the column {column!r} of the table {table.name!r} holds {rows[position]} in row {position}, but there "
-            f"are {n[position]} {what}; rows are counted from 0."
-        )
-
-
-def _json(name: str, value: Mapping[str, Any] | str) -> str:
-    """A mapping or a text in JSON as text in JSON; numpy's numbers and arrays become numbers and lists."""
-    try:
-        text = value if isinstance(value, str) else json.dumps(dict(value), allow_nan=False, default=_plain)
-        if isinstance(json.loads(text), dict):
-            return text
-        problem = f"not {text}"
-    except (TypeError, ValueError) as error:
-        problem = str(error)
-    raise ValueError(f"{name} must be one JSON object: {problem}.")
-
-
-def _plain(value: Any) -> Any:
-    """A number or an array of numpy as json writes it."""
-    if isinstance(value, np.generic | np.ndarray):
-        return value.tolist()
-    raise TypeError(f"{value!r} is neither text, number, list nor mapping")

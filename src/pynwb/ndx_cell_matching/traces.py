@@ -1,15 +1,16 @@
-"""Find the responses of an ROI in the source file of its session."""
+"""Open the source files of sessions, and find the responses of an ROI in them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from hdmf.utils import get_data_shape
-from pynwb import NWBFile
+from pynwb import NWBFile, read_nwb
 from pynwb.ophys import PlaneSegmentation, RoiResponseSeries
 
 from ._columns import array
@@ -157,3 +158,20 @@ def roi_traces(series: list[RoiResponseSeries], roi_row: int) -> Iterator[RoiTra
         for column in np.flatnonzero(rows_of(each) == roi_row):
             roi_axis(each)
             yield RoiTrace(each, int(column))
+
+
+def by_session(nwbfiles: Any) -> list[tuple[str, Any]]:
+    """The sessions and their files; TypeError if they are not given as a mapping."""
+    if not isinstance(nwbfiles, Mapping):
+        raise TypeError(
+            "nwbfiles must be a mapping of session names to files, for example {'day1': 'day1.nwb'}, and was "
+            f"{type(nwbfiles).__name__}."
+        )
+    return list(nwbfiles.items())
+
+
+def opened(source: NWBFile | str | os.PathLike[str]) -> Any:
+    """The given file, or the file at a given path, opened; TypeError for anything else."""
+    if not isinstance(source, NWBFile | str | os.PathLike):
+        raise TypeError(f"the file of a session must be an NWBFile or a path, and was {type(source).__name__}.")
+    return read_nwb(os.fspath(source)) if isinstance(source, str | os.PathLike) else source
